@@ -1,0 +1,100 @@
+/* chain.h - networks, and fetching their blocks: the adapter between JSON-RPC and struct block.
+ *
+ * A network is a name, a chain id, an anchor and rules by height (architecture 11). Built in: "ethereum" and
+ * "ronin" (both eras); any other comes from the configuration with the rules "latest". Adding a chain is one
+ * file in chains/ that ends in one struct chain_rules.
+ */
+#ifndef TRACER_CHAIN_H
+#define TRACER_CHAIN_H
+
+#include "tracer/arena.h"
+#include "tracer/block.h"
+#include "tracer/rpc.h"
+
+struct chain_rules; /* constants and quirks of a kind of chain; internal to chains/ */
+
+struct chain_network {
+    char name[TRACER_NETWORK_NAME_MAX + 1];
+    uint64_t chain_id;
+    uint64_t anchor_number;
+    struct hash anchor_hash;
+    const struct chain_rules *rules;
+    char native_symbol[8];           /* "ETH", "RON" */
+    const struct address *wrappers;  /* contracts whose Deposit/Withdrawal events are rows (architecture 4) */
+    size_t wrapper_count;            /* the caller's array; built-in ones are filled in by the pipeline from the registry */
+};
+
+/** "ethereum"/"1", "ronin"/"2020": name or decimal chain id. False: not built in. */
+bool chain_builtin(const char *name_or_id, struct chain_network *ret_network);
+/** The rules called `name` ("latest", "ethereum", "ronin"), NULL if there are none. */
+const struct chain_rules *chain_rules_find(const char *name);
+/** URLs of public endpoints (the word `public`), NULL-terminated; NULL if the network has none. */
+const char *const *chain_public_endpoints(const struct chain_network *network);
+
+/* What an endpoint can do, found by asking (facts: ethereum-rpc 10). */
+enum chain_traces { TRACES_NONE, TRACES_CALL_TRACER, TRACES_CALL_TRACER_LOGS, TRACES_TRACE_BLOCK };
+struct chain_probe {
+    char client_version[64]; /* made safe */
+    uint64_t chain_id;
+    uint64_t head, finalized; /* finalized 0: the tag is not offered */
+    bool has_finalized;
+    bool archive;        /* state of the first blocks is served */
+    bool block_receipts; /* eth_getBlockReceipts */
+    bool ots;            /* ots_getApiLevel */
+    enum chain_traces traces;
+    uint32_t batch_max; /* calls a batch that were accepted when tried (1, 10, 50) */
+    uint64_t log_range; /* largest of 100, 1,000, 10,000 blocks that eth_getLogs accepted; 0: refused */
+    bool anchor_checked, anchor_fits; /* against the network's anchor */
+    char anchor_note[128];
+};
+const char *chain_traces_name(enum chain_traces traces);
+/** Probe one endpoint. Wrong chain id: TRACER_E_CHAIN (the probe is filled as far as it went). */
+TRACER_MUST_USE enum tracer_status chain_probe(struct rpc *rpc, size_t endpoint, const struct chain_network *network,
+                                               struct chain_probe *ret_probe, struct error *err);
+
+struct chain_client; /* a network behind a pool whose endpoints were checked */
+
+/** Checks chain id and anchor of every endpoint of the pool before its first use (threat-model R3); an
+ * unreachable endpoint is left out with a note, a wrong one is TRACER_E_CHAIN. Fails with TRACER_E_NETWORK
+ * when none is left. `rpc` and `network` outlive the client. */
+TRACER_MUST_USE enum tracer_status chain_open(struct rpc *rpc, const struct chain_network *network,
+                                              struct chain_client **ret_client, struct error *err);
+void chain_close(struct chain_client *client);
+/** Notes gathered (endpoints left out, capabilities missing), one line each; NULL after the last. */
+const char *chain_note(const struct chain_client *client, size_t index);
+enum chain_traces chain_client_traces(const struct chain_client *client);
+
+/* Up to which block to read. */
+enum chain_finality { FINALITY_FINALIZED, FINALITY_LATEST, FINALITY_DEPTH };
+/** The highest block under the rule; FINALITY_DEPTH counts `depth` from the head. Networks without the
+ * tag use the depth of their rules. */
+TRACER_MUST_USE enum tracer_status chain_head(struct chain_client *client, enum chain_finality finality,
+                                              uint64_t depth, uint64_t *ret_number, struct error *err);
+/** Hash of the block at `number` now. */
+TRACER_MUST_USE enum tracer_status chain_block_hash(struct chain_client *client, uint64_t number,
+                                                    struct hash *ret_hash, struct error *err);
+/** eth_getBalance / balanceOf before block `number` (that is, at number - 1). */
+TRACER_MUST_USE enum tracer_status chain_balance(struct chain_client *client, struct address account,
+                                                 const struct asset *asset, uint64_t number, struct u256 *ret_amount,
+                                                 struct error *err);
+
+struct chain_fetch {
+    uint64_t first, last;
+    bool want_traces;         /* ask for internal calls where an endpoint has them */
+    uint32_t blocks_ahead;    /* blocks under way or waiting for their turn; 0: 64 */
+};
+struct chain_fetch_stats {
+    uint64_t blocks, transactions, transfers, bytes;
+    uint64_t wait_ns, read_ns, decode_ns; /* waiting for the network; JSON and decoding apart as far as they are */
+};
+/** Deliver the blocks first..last in order, each once, decoded; the block and its arrays are borrowed until
+ * `deliver` returns. Requests overlap. Every block's number, the linkage of neighbours by parent hash, counts, and the
+ * hashes that replies repeat are compared; a difference rejects the reply and asks elsewhere.
+ * A status of `deliver` other than TRACER_OK ends the fetch and is returned unchanged.
+ * @retval TRACER_E_CONFLICT  the chain changed under the fetch (a reorg): what was delivered may be orphaned */
+typedef enum tracer_status chain_deliver_fn(void *context, const struct block *block, struct error *err);
+TRACER_MUST_USE enum tracer_status chain_fetch(struct chain_client *client, const struct chain_fetch *fetch,
+                                               chain_deliver_fn *deliver, void *context,
+                                               struct chain_fetch_stats *ret_stats, struct error *err);
+
+#endif

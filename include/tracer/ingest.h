@@ -1,0 +1,40 @@
+/* ingest.h - the pipeline behind `ingest`: blocks from a chain into the store, following reorgs. */
+#ifndef TRACER_INGEST_H
+#define TRACER_INGEST_H
+
+#include "tracer/chain.h"
+#include "tracer/graph.h"
+
+struct ingest_request {
+    struct graph *graph;
+    struct chain_client *client;
+    const struct chain_network *network;
+    bool has_from;
+    uint64_t from; /* default: behind what is stored, else the anchor */
+    bool has_to;
+    uint64_t to; /* default: the head under `finality` */
+    enum chain_finality finality;
+    uint64_t finality_depth;
+    bool opening;   /* also fetch balances before the first block for every account and asset of the range */
+    bool no_traces; /* do not ask for internal calls */
+    bool refetch;   /* read stored blocks again (a richer version replaces them) */
+    bool follow;    /* go on at the head until stopped */
+    uint32_t follow_interval_ms;
+    volatile const int *stop;
+    void (*progress)(void *context, uint64_t first, uint64_t done, uint64_t last, const struct chain_fetch_stats *stats);
+    void *progress_context;
+};
+struct ingest_stats {
+    uint64_t first, last, head; /* the range that is now stored of this run */
+    uint64_t blocks, transactions, transfers, rewound, openings;
+    uint64_t store_ns;
+    struct chain_fetch_stats fetch;
+    enum chain_traces traces;
+};
+
+/** Idempotent: stored blocks are compared with the chain where the run touches them; a reorg is rewound (what
+ * it removes stays in the orphans) up to the depth of finality, deeper is TRACER_E_CONFLICT. */
+TRACER_MUST_USE enum tracer_status ingest_run(const struct ingest_request *request, struct ingest_stats *ret_stats,
+                                              struct error *err);
+
+#endif

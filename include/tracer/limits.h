@@ -1,0 +1,62 @@
+/* limits.h - every ceiling of the program, side by side (threat-model 12).
+ *
+ * A genuine input over a limit is "cannot tell" (or a refused file) with the limit's name; none is
+ * ever applied in silence.
+ */
+#ifndef TRACER_LIMITS_H
+#define TRACER_LIMITS_H
+
+#define TRACER_KIB(n) ((size_t)(n) * 1024u)
+#define TRACER_MIB(n) ((size_t)(n) * 1024u * 1024u)
+#define TRACER_GIB(n) ((size_t)(n) * 1024u * 1024u * 1024u)
+
+/* text */
+#define TRACER_ERROR_TEXT_MAX 512u
+#define TRACER_ENDPOINT_NAME_MAX 64u
+#define TRACER_NETWORK_NAME_MAX 32u
+#define TRACER_SOURCE_NAME_MAX 64u  /* taint-spec 2.4 */
+#define TRACER_SYMBOL_SHOWN_MAX 32u /* characters of a token's symbol ever shown */
+#define TRACER_QUOTED_MAX 80u       /* characters of a foreign text quoted in a message */
+
+/* network */
+#define TRACER_REPLY_BLOCK_MAX TRACER_MIB(32)   /* decoded bytes: blocks, receipts */
+#define TRACER_REPLY_TRACES_MAX TRACER_MIB(256) /* decoded bytes: call traces */
+#define TRACER_REPLY_OTHER_MAX TRACER_MIB(16)
+#define TRACER_REPLY_HEADERS_MAX TRACER_KIB(64)
+#define TRACER_CONNECT_TIMEOUT_MS 10000
+#define TRACER_TOTAL_TIMEOUT_MS 60000
+#define TRACER_SLOW_BYTES_PER_SECOND 1024
+#define TRACER_SLOW_SECONDS 15
+#define TRACER_ATTEMPTS_MAX 5        /* of one call, over all endpoints */
+#define TRACER_RETRY_AFTER_MAX_S 120 /* Retry-After honoured up to here */
+#define TRACER_BACKOFF_FIRST_MS 250
+#define TRACER_BACKOFF_MAX_MS 8000
+#define TRACER_BATCH_CALLS_MAX 100
+#define TRACER_IN_FLIGHT_MAX 64
+#define TRACER_ENDPOINTS_MAX 32
+
+/* JSON replies */
+#define TRACER_JSON_DEPTH_MAX 64
+#define TRACER_JSON_VALUES_MAX 2000000u
+#define TRACER_TRACE_JSON_DEPTH_MAX 2100
+#define TRACER_TRACE_VALUES_MAX 20000000u
+#define TRACER_CALL_DEPTH_MAX 1024
+#define TRACER_BLOCK_TRANSACTIONS_MAX 100000u
+#define TRACER_BLOCK_LOGS_MAX 200000u
+#define TRACER_BLOCK_TRANSFERS_MAX 1000000u
+
+/* files */
+#define TRACER_CSV_LINE_MAX TRACER_KIB(64)
+#define TRACER_CSV_COLUMNS_MAX 64u
+#define TRACER_FILE_CONFIG_MAX TRACER_MIB(1)
+#define TRACER_FILE_RESULT_MAX TRACER_MIB(512)
+#define TRACER_LABELS_MAX 20000000u
+
+/* engine and store */
+#define TRACER_SOURCES_MAX 65535u
+#define TRACER_SEEDS_MAX 1000000u
+#define TRACER_PATH_MAX 1000000u     /* records of one path */
+#define TRACER_STORE_BYTES_MAX TRACER_GIB(4096) /* default ceiling of the data file: address space only */
+#define TRACER_MEMORY_MAX TRACER_GIB(16)        /* default ceiling of one arena */
+
+#endif

@@ -1,0 +1,27 @@
+/* load.h - files into a store: the pipeline behind `import` and the embedded case of `demo`. */
+#ifndef TRACER_LOAD_H
+#define TRACER_LOAD_H
+
+#include "tracer/graph.h"
+#include "tracer/import.h"
+
+struct load_stats {
+    uint64_t blocks, transfers, coverage, labels;
+};
+
+/** Register the chain as imported and put every row. The file's rows are checked before the first is
+ * written. A second import of the same file changes nothing; one of a chain that was ingested is
+ * TRACER_E_CHAIN. `progress` may be NULL: rows done of rows. */
+TRACER_MUST_USE enum tracer_status load_transfers(struct graph *graph, struct import *import, uint64_t chain_id,
+                                                  const char *network_name, graph_progress_fn *progress, void *context,
+                                                  struct load_stats *stats, struct error *err);
+/** coverage.csv: accounts whose history the store has; they become the explored set of replays. */
+TRACER_MUST_USE enum tracer_status load_coverage(struct graph *graph, struct import_source source, uint64_t chain_id,
+                                                 struct load_stats *stats, struct error *err);
+/** A list of labels, kept whole under its base name and used by every later command on the store. */
+TRACER_MUST_USE enum tracer_status load_labels(struct graph *graph, struct import_source source,
+                                               struct load_stats *stats, struct error *err);
+/** The embedded Ronin case: transfers, coverage and labels of fixtures/ronin-2022, on chain 1. */
+TRACER_MUST_USE enum tracer_status load_demo(struct graph *graph, struct load_stats *stats, struct error *err);
+
+#endif

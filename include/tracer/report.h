@@ -1,0 +1,32 @@
+/* report.h - writing results: one writer a format, one file each, from the same structures. */
+#ifndef TRACER_REPORT_H
+#define TRACER_REPORT_H
+
+#include <stdio.h>
+
+#include "tracer/result.h"
+
+enum report_view { VIEW_FULL, VIEW_SUMMARY, VIEW_HOPS };
+struct report_options {
+    enum report_view view;
+    uint32_t columns; /* width of the terminal; 0: 100 */
+    bool explorer_hashes; /* full hashes in tables (else shortened where the width asks for it) */
+};
+
+struct report_format {
+    const char *name;    /* "text", "json", "csv" */
+    const char *summary; /* one line for --help */
+    enum tracer_status (*trace)(FILE *stream, const struct trace_result *result, const struct report_options *options,
+                                struct error *err);
+    enum tracer_status (*check)(FILE *stream, const struct check_result *result, const struct report_options *options,
+                                struct error *err);
+};
+/** NULL if there is no such format. */
+const struct report_format *report_find(const char *name);
+const struct report_format *report_at(size_t index); /* NULL after the last */
+
+/** An amount in units of `decimals`, exactly, thousands separated by "," and without trailing zeros:
+ * "173,600", "0.000001". */
+void report_amount(struct u320 amount, uint32_t decimals, char to[static 160]);
+
+#endif

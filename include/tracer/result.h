@@ -1,0 +1,192 @@
+/* result.h - what a trace and a check found: plain data, made by the pipelines, read by the reporters.
+ *
+ * Everything lives in the result's arena; indices refer to the arrays beside them. Amounts are in the
+ * asset's smallest unit. Orders are fixed, so that equal inputs give equal bytes.
+ */
+#ifndef TRACER_RESULT_H
+#define TRACER_RESULT_H
+
+#include "tracer/arena.h"
+#include "tracer/block.h"
+#include "tracer/input.h"
+
+#define RESULT_NONE UINT32_MAX
+
+/** Foreign text as it may be shown (threat-model X1): printable ASCII stays, any other character becomes \u{hex}, a
+ * byte that is no UTF-8 \x{hex}; what does not fit size - 1 characters ends in "...". Shown text stays as it is when
+ * it is made shown again. Always terminates (size > 0); `from` may be NULL if length is 0. Returns `to`. */
+const char *shown_text(char *to, size_t size, const char *from, size_t length);
+
+/* An address that occurs in the result, with its winning label. Sorted by address. */
+struct result_account {
+    struct address address;
+    bool labelled;
+    enum label_class class_;
+    const char *name, *category, *entity, *origin; /* "" if not labelled */
+};
+struct result_asset { /* sorted by asset text */
+    struct asset asset;
+    const char *symbol; /* shown, "" unknown; never identifies */
+    uint32_t decimals;
+    bool recognised; /* in the list of assets: counts in totals and verdicts */
+};
+
+/* How to repeat it (threat-model E2). */
+struct result_input {
+    const char *role; /* "store", "labels", "assets", "transfers", "list", ... */
+    const char *name; /* base name, never a full path */
+    char sha256[65];  /* "" where it does not apply */
+};
+enum note_kind { NOTE_LIMIT, NOTE_GAP, NOTE_DISAGREEMENT, NOTE_ASSUMPTION, NOTE_COUNT };
+struct result_note { /* limits, gaps, disagreements, assumptions: never empty in a report */
+    enum note_kind kind;
+    const char *text;
+};
+struct result_head {
+    const char *version, *commit;
+    const char *network; /* name */
+    uint64_t chain_id;
+    const char *native_symbol;
+    bool imported;  /* rows come from a file */
+    bool time_keys; /* keys are times: print time and hash in their stead */
+    uint64_t first_block, last_block;
+    struct hash first_hash, last_hash; /* zero when imported */
+    uint64_t first_time, last_time;
+    struct taint_options options;
+    bool has_explored;
+    uint64_t explored_count;
+    const struct result_input *inputs;
+    size_t input_count;
+    const struct result_note *notes;
+    size_t note_count;
+    const char *repeat; /* a command line that repeats it, without secrets or paths */
+};
+
+struct result_seed {
+    uint32_t source; /* index into sources */
+    bool is_address;
+    struct address address;
+    uint64_t block_number;
+    struct position position;
+    struct hash transaction_hash;
+    uint64_t time;
+    uint32_t asset;     /* transfer seeds */
+    struct u256 amount; /* transfer seeds: units of the row, or the cap if less */
+};
+
+/* Where tainted units are now. */
+enum place { PLACE_IS_HELD, PLACE_IS_SERVICE, PLACE_IS_MIXER, PLACE_IS_BRIDGE, PLACE_IS_VENUE, PLACE_IS_BURNED,
+             PLACE_IS_FEES, PLACE_IS_CONVERTED, PLACE_IS_NOT_EXPLORED, PLACE_IS_RETAGGED, PLACE_IS_COUNT };
+const char *place_name(enum place place);
+struct result_place {
+    uint32_t source, asset;
+    enum place place;
+    uint32_t account; /* held, labelled, not explored; RESULT_NONE for burned (void), fees, converted */
+    struct u320 amount;
+};
+/* One line of the headline: for a source and an asset, everything that came in equals everything that is
+ * somewhere: seeded + emitted + converted_in = sum of places (taint-spec 9.1). */
+struct result_total {
+    uint32_t source, asset;
+    struct u320 seeded, emitted, converted_in;
+    struct u320 places[PLACE_IS_COUNT];
+};
+
+struct result_hop {
+    struct position position;
+    uint32_t source, hop;
+    struct hash transaction_hash; /* zero: not known */
+    uint64_t block_number;        /* true number, 0 unknown */
+    uint64_t time;
+    uint32_t log_index;
+    enum transfer_kind kind;
+    uint32_t asset, from, to; /* indices */
+    struct u256 amount, tainted;
+    uint32_t parent;        /* index into hops, RESULT_NONE: the origin */
+    enum grade grade;       /* of this transfer */
+    enum grade path_grade;  /* weakest along the path */
+};
+
+struct trace_result {
+    struct arena *arena; /* owns everything: trace_result_free() */
+    struct result_head head;
+    const struct result_account *accounts;
+    size_t account_count;
+    const struct result_asset *assets;
+    size_t asset_count;
+    const char *const *sources; /* names, in tag order */
+    size_t source_count;
+    const struct result_seed *seeds;
+    size_t seed_count;
+    const struct result_total *totals; /* by source, recognised first, asset; none under poison */
+    size_t total_count;
+    const struct result_place *places; /* by source, asset, place, amount falling, account */
+    size_t place_count;
+    const struct result_hop *hops; /* by key, source */
+    size_t hop_count;
+    bool touches_gap; /* exit code 11 */
+};
+void trace_result_free(struct trace_result *result); /* NULL is fine */
+
+/* check */
+enum verdict { VERDICT_CLEAN, VERDICT_CANNOT_TELL, VERDICT_EXPOSED }; /* the worst is the greatest */
+const char *verdict_name(enum verdict verdict);
+
+struct check_exposure { /* of one source, over one row or one account and asset */
+    const char *source;
+    struct u320 amount;
+    uint64_t ppm; /* of the whole amount, rounded down; 1,000,000 at most */
+    uint32_t hop; /* least */
+    bool direct;  /* hop <= 1 */
+    uint32_t *path; /* indices into check_result.steps, oldest first */
+    size_t path_count;
+};
+struct check_line { /* one transfer, or what an account received or holds of one asset */
+    enum check_what { CHECK_CARRIED, CHECK_RECEIVED, CHECK_HOLDS } what;
+    bool has_position;
+    struct position position;
+    struct hash transaction_hash;
+    uint64_t time;
+    uint32_t log_index;
+    const char *status; /* "ok", "zero", "self", "overflow", "not_in_graph" */
+    uint32_t asset, from, to; /* from, to: RESULT_NONE for received and holds */
+    struct u320 amount, tainted, unknown, clean;
+    uint64_t ppm_min, ppm_max;
+    const struct check_exposure *exposures; /* in tag order */
+    size_t exposure_count;
+};
+struct check_answer {
+    const char *target; /* as given */
+    bool is_address;
+    uint32_t account; /* of an address target */
+    enum verdict verdict;
+    const char *const *reasons; /* sentences; at least one unless clean */
+    size_t reason_count;
+    const struct check_line *lines;
+    size_t line_count;
+};
+struct check_step { /* a transfer on some path */
+    struct position position;
+    struct hash transaction_hash;
+    uint64_t time;
+    uint32_t asset, from, to;
+    struct u256 amount, tainted;
+    uint32_t hop;
+    enum grade grade;
+};
+struct check_result {
+    struct arena *arena; /* owns everything: check_result_free() */
+    struct result_head head;
+    const struct result_account *accounts;
+    size_t account_count;
+    const struct result_asset *assets;
+    size_t asset_count;
+    const struct check_step *steps;
+    size_t step_count;
+    const struct check_answer *answers; /* in the order asked */
+    size_t answer_count;
+    enum verdict worst;
+};
+void check_result_free(struct check_result *result); /* NULL is fine */
+
+#endif

@@ -1,0 +1,135 @@
+/* taint.h - `taint/1`: taint as accounting under a declared policy (the taint specification, version 1).
+ *
+ * The engine sees transfers in chain order (cursor.h), sources, labels, assets and options; it knows
+ * nothing of stores, files or chains. State after block b is a function of the rows up to b only.
+ *
+ * Threads: a struct taint belongs to one thread.
+ */
+#ifndef TRACER_TAINT_H
+#define TRACER_TAINT_H
+
+#include "tracer/cursor.h"
+#include "tracer/input.h"
+
+/* One line of hops.csv. Records below max(1, dust) are kept (paths need them) but not `shown`. */
+struct taint_hop {
+    struct position position;
+    struct position parent; /* valid if has_parent */
+    struct u256 amount;     /* v */
+    struct u256 tainted;
+    uint32_t asset, from, to; /* ids of the cursor */
+    uint32_t source;          /* index in tag order */
+    uint32_t hop;
+    bool has_parent;
+    bool shown;
+};
+
+struct taint_holding { /* a line of holdings.csv */
+    uint32_t account, asset;
+    uint32_t tag; /* source index, or TAINT_UNKNOWN */
+    struct u256 balance, amount;
+    uint32_t hop; /* sources only */
+    struct position via;
+    bool has_via;
+};
+
+enum taint_place_class { PLACE_SERVICE, PLACE_MIXER, PLACE_BRIDGE, PLACE_VENUE, PLACE_FRONTIER };
+const char *taint_place_name(enum taint_place_class place);
+
+struct taint_absorbed { /* a line of absorbed.csv */
+    uint32_t account, asset;
+    enum taint_place_class place;
+    uint32_t tag;
+    struct u320 amount;
+};
+
+struct taint_total { /* a line of totals.csv */
+    uint32_t asset, tag;
+    struct u320 seeded, emitted, created, converted_in, held, absorbed, burned, fees, converted_out, retagged;
+};
+
+struct taint_diag {
+    uint64_t groups_bad, groups_ok, overflow, overspend, rows, seeds_noop, self, zero;
+};
+
+#define TAINT_UNKNOWN 0xfffffffeu
+#define TAINT_CLEAN 0xffffffffu
+
+struct taint; /* a replay; owns its results */
+
+/** Check the input (2.4, 2.5: TRACER_E_USAGE) and make an empty state. The cursor is borrowed and must
+ * outlive the struct taint; the engine rewinds and reads it. */
+TRACER_MUST_USE enum tracer_status taint_new(const struct taint_input *input, struct cursor *cursor,
+                                             struct taint **ret_taint, struct error *err);
+void taint_free(struct taint *taint); /* NULL is fine */
+
+/** Replay every row of the cursor from its start. `watch` may be NULL: called about every 65,536 rows with
+ * the rows done; a status other than TRACER_OK ends the replay with it. */
+typedef enum tracer_status taint_watch_fn(void *context, uint64_t rows);
+TRACER_MUST_USE enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void *context,
+                                                struct error *err);
+
+/* Results, sorted as section 11 says. Borrowed until taint_free(). */
+size_t taint_hops(const struct taint *taint, const struct taint_hop **ret_hops);
+size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings);
+size_t taint_absorbed(const struct taint *taint, const struct taint_absorbed **ret_absorbed);
+size_t taint_totals(const struct taint *taint, const struct taint_total **ret_totals); /* none under poison */
+struct taint_diag taint_diag(const struct taint *taint);
+
+/** Names of sources in tag order. */
+size_t taint_source_count(const struct taint *taint);
+const char *taint_source_name(const struct taint *taint, uint32_t source);
+/** Name of any tag: a source, "unknown", "clean". */
+const char *taint_tag_name(const struct taint *taint, uint32_t tag);
+
+/** The path of a record (section 7): keys from the seeded transfer to the record itself, oldest first,
+ * as indices into taint_hops(). Writes at most `capacity`, returns the full length. */
+size_t taint_path(const struct taint *taint, size_t hop_index, size_t *ret_indices, size_t capacity);
+
+/** Call `visit` for each entry of each queue that has a tag other than clean, as lots.csv wants it:
+ * by account, asset; pos 0 = oldest. Queue policies only; does nothing otherwise. */
+typedef enum tracer_status taint_lot_fn(void *context, uint32_t account, uint32_t asset, uint64_t pos,
+                                        struct u256 amount, uint32_t tag, struct error *err);
+TRACER_MUST_USE enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit, void *context,
+                                                  struct error *err);
+
+/* `check` (section 10). */
+enum taint_status { CHECK_OK, CHECK_ZERO, CHECK_SELF, CHECK_OVERFLOW, CHECK_NOT_IN_GRAPH };
+const char *taint_status_name(enum taint_status status);
+
+struct taint_check_source {
+    uint32_t source;
+    struct u256 amount;
+    uint32_t ppm;
+    int32_t hop;     /* -1: fee row under fees=sink */
+    bool direct;
+    size_t hop_index; /* of the record in taint_hops(), SIZE_MAX if none: taint_path() of it */
+};
+struct taint_check {
+    struct position position;
+    enum taint_status status;
+    uint32_t asset, from, to;
+    struct u256 amount, tainted, unknown, clean, direct, indirect;
+    uint32_t ppm_min, ppm_max;
+    const struct taint_check_source *sources; /* in tag order; owned by the struct taint */
+    size_t source_count;
+};
+
+/** Ask, before taint_replay(), for what the row at `position` carries; after it taint_checks() gives the
+ * answers in the order asked. A key asked twice is answered twice. */
+TRACER_MUST_USE enum tracer_status taint_ask(struct taint *taint, struct position position, struct error *err);
+size_t taint_checks(const struct taint *taint, const struct taint_check **ret_checks);
+
+/** Everything that rows into `account` carried (rows not zero, self or overflow; fees under sink apart), by asset: received
+ * sums for "what did it ever receive" (architecture 5). Ask before the replay. */
+struct taint_received {
+    uint32_t account, asset;
+    uint64_t rows;
+    struct u320 amount, unknown;
+    const struct u320 *sources; /* [source_count of the replay] */
+    size_t best_hop_index;      /* record with the least hop, then first; SIZE_MAX: none */
+};
+TRACER_MUST_USE enum tracer_status taint_ask_account(struct taint *taint, struct address account, struct error *err);
+size_t taint_received(const struct taint *taint, const struct taint_received **ret_received); /* by account, asset */
+
+#endif

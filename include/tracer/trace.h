@@ -1,0 +1,43 @@
+/* trace.h - the pipeline behind `trace` and `demo`: seeds, labels and a store in, a result out. */
+#ifndef TRACER_TRACE_H
+#define TRACER_TRACE_H
+
+#include "tracer/graph.h"
+#include "tracer/label.h"
+#include "tracer/result.h"
+#include "tracer/taint.h"
+
+/* What trace and check share: the data they stand on. All borrowed. */
+struct case_input {
+    struct graph *graph;
+    uint64_t chain_id;
+    const char *native_symbol;
+    const struct label_set *labels;
+    const struct token *tokens; /* the list of assets: the registry's, or the user's file */
+    size_t token_count;
+    struct taint_options options;
+    bool has_from, has_to; /* restrict the replay to stored blocks from..to */
+    uint64_t from, to;
+    const struct result_input *inputs; /* what goes into the head besides what the pipeline adds */
+    size_t input_count;
+    const char *repeat;
+    taint_watch_fn *watch; /* progress; may be NULL */
+    void *watch_context;
+};
+
+/* SEED (architecture 7 and 11): "[NAME=]SPEC" with SPEC an address, a transaction hash, hash:N (log index),
+ * hash:value, a key block:txi:idx, or the id of a heist in the registry. */
+struct trace_request {
+    struct case_input input;
+    const char *const *seeds;
+    size_t seed_count;
+    bool has_since; /* address seeds count from this block (default: the first covered) */
+    uint64_t since;
+};
+
+/** @retval TRACER_E_USAGE      a seed does not parse or names something the store does not have
+ *  @retval TRACER_E_NOT_FOUND  the store has no blocks of the chain */
+TRACER_MUST_USE enum tracer_status trace_run(const struct trace_request *request, struct trace_result **ret_result,
+                                             struct error *err);
+
+#endif

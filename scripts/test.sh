@@ -1,0 +1,72 @@
+#!/bin/sh
+# Installs what is missing, builds every way we support, runs every test. `sh scripts/test.sh --long` runs the long harnesses
+# (random cases, kills) at their full counts.
+set -u
+cd "$(dirname "$0")/.."
+root=$(pwd)
+jobs=$(nproc)
+mkdir -p build
+[ "${1:-}" = --long ] && export TRACER_CASES=1000000 TRACER_KILLS=1000
+
+passed=0 failed=0 skipped=0
+# step NAME COMMAND...: run it, time it, show its output only when it fails.
+step() {
+  name=$1; shift
+  log="build/$(printf %s "$name" | tr -c 'A-Za-z0-9\n' '-').log"
+  start=$(date +%s)
+  if "$@" >"$log" 2>&1; then
+    passed=$((passed + 1)) word=ok
+  else
+    failed=$((failed + 1)) word=FAILED
+    tail -n 120 "$log"
+  fi
+  grep -E '^SKIP' "$log" | sed 's/^/       /'
+  printf '%-7s %4ds  %s\n' "$word" $(($(date +%s) - start)) "$name"
+}
+skip() {
+  skipped=$((skipped + 1))
+  printf '%-7s        %s\n' skipped "$1"
+}
+
+sh scripts/deps.sh --test || exit 1
+
+build() { cmake --preset "$1" -DTRACER_WERROR=ON && cmake --build "build/$1"; }
+tests() { ctest --test-dir "build/$1" --output-on-failure -j "$jobs" --no-tests=error; }
+
+step "build: gcc, debug, warnings are errors" build debug
+step "tests: gcc, debug" tests debug
+step "build: clang, release" build clang
+step "build: ASan and UBSan" build asan
+step "tests: ASan and UBSan" tests asan
+step "build: verify (invariants checked inside)" build verify
+step "tests: verify, taint and graph" ctest --test-dir build/verify --output-on-failure -j "$jobs" -L 'taint|graph'
+
+# The program itself, not only its tests.
+check_program() { # WRAPPER...
+  store=$(mktemp -d) && status=0
+  "$@" "$binary" demo --store "$store/s" --format json --output "$store/demo.json" || status=1
+  for policy in lifo haircut poison; do
+    "$@" "$binary" trace --store "$store/s" --policy $policy --output "$store/$policy.txt" ronin-2022 || status=1
+  done
+  "$@" "$binary" check --store "$store/s" --output "$store/check.txt" 0x098b716b8aaf21512996dc57eb0615e2383e2f96
+  [ $? = 10 ] || status=1
+  "$@" "$binary" export transfers --store "$store/s" --output "$store/t.csv" || status=1
+  "$@" "$binary" replay --transfers "$store/t.csv" --policy fifo --out "$store/out" || status=1
+  "$@" "$binary" store verify --store "$store/s" || status=1
+  rm -rf "$store"
+  return $status
+}
+binary=$root/build/asan/tracer
+step "program: demo, trace, check, replay under ASan and UBSan" check_program env
+step "examples under ASan and UBSan" env TRACER="$binary" python3 tests/taint/examples.py "$root"
+binary=$root/build/debug/tracer
+step "program: demo, trace, check, replay under valgrind" check_program valgrind -q --error-exitcode=99 --leak-check=full \
+  --errors-for-leak-kinds=definite,possible
+
+for chain in 1 2020; do
+  step "end to end on a real node, chain id $chain" node tests/e2e/run.mjs --tracer "$root/build/debug/tracer" --chain $chain
+done
+step "end to end under ASan and UBSan" node tests/e2e/run.mjs --tracer "$root/build/asan/tracer" --chain 1
+
+printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,268 @@
+/* u256.c - see tracer/u256.h. Division is Knuth's algorithm D (TAOCP 4.3.1) on 64-bit limbs. */
+#include "tracer/u256.h"
+
+#include "tracer/hex.h"
+
+#include <assert.h>
+#include <string.h>
+
+typedef unsigned __int128 u128;
+
+struct u512 u256_mul(struct u256 a, struct u256 b)
+{
+    struct u512 product = {{0}};
+    for (int i = 0; i < 4; i++) {
+        uint64_t carry = 0;
+        for (int j = 0; j < 4; j++) {
+            u128 sum = (u128)a.limb[i] * b.limb[j] + product.limb[i + j] + carry;
+            product.limb[i + j] = (uint64_t)sum;
+            carry = (uint64_t)(sum >> 64);
+        }
+        product.limb[i + 4] = carry;
+    }
+    return product;
+}
+
+static int limb_count(const uint64_t *limbs, int count)
+{
+    while (count > 0 && limbs[count - 1] == 0)
+        count--;
+    return count;
+}
+
+/* quotient[0..n) and the remainder of value[0..n) by one limb; returns the remainder. */
+static uint64_t divide_short(const uint64_t *value, int count, uint64_t divisor, uint64_t *quotient)
+{
+    u128 rest = 0;
+    for (int i = count; i-- > 0;) {
+        rest = rest << 64 | value[i];
+        quotient[i] = (uint64_t)(rest / divisor);
+        rest %= divisor;
+    }
+    return (uint64_t)rest;
+}
+
+/* One digit of the quotient at `j`: estimate from the two highest limbs, subtract, add back if too large. */
+static uint64_t divide_digit(uint64_t *u, const uint64_t *v, int n)
+{
+    u128 top = (u128)u[n] << 64 | u[n - 1], estimate, rest;
+    if (u[n] >= v[n - 1]) {
+        estimate = UINT64_MAX;
+        rest = top - estimate * v[n - 1];
+    } else {
+        estimate = top / v[n - 1];
+        rest = top % v[n - 1];
+    }
+    while (rest >> 64 == 0 && (u128)(uint64_t)estimate * v[n - 2] > (rest << 64 | u[n - 2])) {
+        estimate--;
+        rest += v[n - 1];
+    }
+    uint64_t digit = (uint64_t)estimate, carry = 0, borrow = 0;
+    for (int i = 0; i < n; i++) {
+        u128 product = (u128)digit * v[i] + carry;
+        carry = (uint64_t)(product >> 64);
+        u128 difference = (u128)u[i] - (uint64_t)product - borrow;
+        u[i] = (uint64_t)difference;
+        borrow = (uint64_t)(difference >> 64) & 1;
+    }
+    u128 difference = (u128)u[n] - carry - borrow;
+    u[n] = (uint64_t)difference;
+    if (!((uint64_t)(difference >> 64) & 1))
+        return digit;
+    u128 sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += (u128)u[i] + v[i];
+        u[i] = (uint64_t)sum;
+        sum >>= 64;
+    }
+    u[n] += (uint64_t)sum;
+    return digit - 1;
+}
+
+bool u512_div(struct u512 a, struct u256 b, struct u256 *ret_quotient, struct u256 *ret_remainder)
+{
+    int m = limb_count(a.limb, 8), n = limb_count(b.limb, 4);
+    assert(n > 0);
+    uint64_t quotient[8] = {0}, u[9] = {0}, v[4];
+    struct u256 remainder = {{0}};
+    if (n == 1) {
+        remainder.limb[0] = divide_short(a.limb, m, b.limb[0], quotient);
+    } else if (m < n) {
+        memcpy(remainder.limb, a.limb, sizeof(remainder.limb));
+    } else {
+        int shift = __builtin_clzll(b.limb[n - 1]);
+        for (int i = n; i-- > 0;)
+            v[i] = b.limb[i] << shift | (shift && i ? b.limb[i - 1] >> (64 - shift) : 0);
+        u[m] = shift ? a.limb[m - 1] >> (64 - shift) : 0;
+        for (int i = m; i-- > 0;)
+            u[i] = a.limb[i] << shift | (shift && i ? a.limb[i - 1] >> (64 - shift) : 0);
+        for (int j = m - n; j >= 0; j--)
+            quotient[j] = divide_digit(u + j, v, n);
+        for (int i = 0; i < n; i++)
+            remainder.limb[i] = u[i] >> shift | (shift ? u[i + 1] << (64 - shift) : 0);
+    }
+    if (ret_remainder)
+        *ret_remainder = remainder;
+    memcpy(ret_quotient->limb, quotient, sizeof(ret_quotient->limb));
+    return limb_count(quotient, 8) <= 4;
+}
+
+bool u256_mul_div(struct u256 a, struct u256 b, struct u256 c, struct u256 *ret_quotient)
+{
+    if ((a.limb[1] | a.limb[2] | a.limb[3] | b.limb[1] | b.limb[2] | b.limb[3] | c.limb[1] | c.limb[2] | c.limb[3]) == 0) {
+        u128 quotient = (u128)a.limb[0] * b.limb[0] / c.limb[0];
+        *ret_quotient = (struct u256){{(uint64_t)quotient, (uint64_t)(quotient >> 64), 0, 0}};
+        return true;
+    }
+    return u512_div(u256_mul(a, b), c, ret_quotient, NULL);
+}
+
+void u320_add_u320(struct u320 *sum, struct u320 value)
+{
+    u128 carry = 0;
+    for (int i = 0; i < 5; i++) {
+        carry += (u128)sum->limb[i] + value.limb[i];
+        sum->limb[i] = (uint64_t)carry;
+        carry >>= 64;
+    }
+    assert(carry == 0);
+}
+
+void u320_add(struct u320 *sum, struct u256 value)
+{
+    u320_add_u320(sum, u320_from_u256(value));
+}
+
+void u320_sub(struct u320 *sum, struct u256 value)
+{
+    struct u320 other = u320_from_u256(value);
+    u128 borrow = 0;
+    for (int i = 0; i < 5; i++) {
+        u128 difference = (u128)sum->limb[i] - other.limb[i] - borrow;
+        sum->limb[i] = (uint64_t)difference;
+        borrow = difference >> 64 & 1;
+    }
+    assert(borrow == 0);
+}
+
+int u320_compare(struct u320 a, struct u320 b)
+{
+    for (int i = 4; i >= 0; i--)
+        if (a.limb[i] != b.limb[i])
+            return a.limb[i] < b.limb[i] ? -1 : 1;
+    return 0;
+}
+
+bool u320_is_zero(struct u320 a)
+{
+    return (a.limb[0] | a.limb[1] | a.limb[2] | a.limb[3] | a.limb[4]) == 0;
+}
+
+bool u256_parse_decimal(const char *text, size_t length, struct u256 *ret_value)
+{
+    if (length == 0 || length > 78 || (text[0] == '0' && length > 1))
+        return false;
+    struct u256 value = {{0}};
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        u128 carry = (u128)(uint64_t)(text[i] - '0');
+        for (int limb = 0; limb < 4; limb++) {
+            carry += (u128)value.limb[limb] * 10;
+            value.limb[limb] = (uint64_t)carry;
+            carry >>= 64;
+        }
+        if (carry)
+            return false;
+    }
+    *ret_value = value;
+    return true;
+}
+
+bool u256_parse_quantity(const char *text, size_t length, struct u256 *ret_value)
+{
+    if (length < 3 || length > 66 || text[0] != '0' || text[1] != 'x' || (text[2] == '0' && length > 3))
+        return false;
+    struct u256 value = {{0}};
+    for (size_t i = 2; i < length; i++) {
+        int digit = hex_digit(text[i]);
+        if (digit < 0)
+            return false;
+        for (int limb = 3; limb > 0; limb--)
+            value.limb[limb] = value.limb[limb] << 4 | value.limb[limb - 1] >> 60;
+        value.limb[0] = value.limb[0] << 4 | (uint64_t)digit;
+    }
+    *ret_value = value;
+    return true;
+}
+
+/* Decimal digits of value[0..count), which is destroyed. */
+static size_t format_decimal(uint64_t *value, int count, char *to, size_t size)
+{
+    char digits[U320_DECIMAL_MAX];
+    size_t at = sizeof(digits);
+    count = limb_count(value, count);
+    while (count > 0) {
+        uint64_t rest = divide_short(value, count, 10000000000000000000u, value);
+        count = limb_count(value, count);
+        for (int i = 0; i < 19 && (rest || count); i++, rest /= 10)
+            digits[--at] = (char)('0' + rest % 10);
+    }
+    if (at == sizeof(digits))
+        digits[--at] = '0';
+    size_t length = sizeof(digits) - at;
+    assert(length < size);
+    memcpy(to, digits + at, length);
+    to[length] = 0;
+    return length;
+}
+
+size_t u256_format_decimal(struct u256 value, char to[static U256_DECIMAL_MAX])
+{
+    return format_decimal(value.limb, 4, to, U256_DECIMAL_MAX);
+}
+
+size_t u320_format_decimal(struct u320 value, char to[static U320_DECIMAL_MAX])
+{
+    return format_decimal(value.limb, 5, to, U320_DECIMAL_MAX);
+}
+
+size_t u256_format_quantity(struct u256 value, char to[static 67])
+{
+    char digits[65];
+    uint8_t bytes[32];
+    u256_to_bytes(value, bytes);
+    hex_encode(bytes, sizeof(bytes), digits);
+    size_t zeros = strspn(digits, "0");
+    if (zeros == 64)
+        zeros = 63;
+    to[0] = '0';
+    to[1] = 'x';
+    memcpy(to + 2, digits + zeros, 65 - zeros);
+    return 66 - zeros;
+}
+
+struct u256 u256_from_bytes(const uint8_t *from, size_t size)
+{
+    assert(size <= 32);
+    struct u256 value = {{0}};
+    for (size_t i = 0; i < size; i++) {
+        size_t place = size - 1 - i; /* of the byte, from the low end */
+        value.limb[place / 8] |= (uint64_t)from[i] << (place % 8 * 8);
+    }
+    return value;
+}
+
+void u256_to_bytes(struct u256 value, uint8_t to[static 32])
+{
+    for (size_t i = 0; i < 32; i++)
+        to[31 - i] = (uint8_t)(value.limb[i / 8] >> (i % 8 * 8));
+}
+
+unsigned u256_byte_count(struct u256 value)
+{
+    int count = limb_count(value.limb, 4);
+    if (count == 0)
+        return 0;
+    return (unsigned)(count * 8) - (unsigned)__builtin_clzll(value.limb[count - 1]) / 8;
+}

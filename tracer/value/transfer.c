@@ -1,0 +1,57 @@
+/* transfer.c - the words of transfer.h and block.h. */
+#include "tracer/transfer.h"
+
+#include "tracer/block.h"
+
+/* Index of `text` in a table of words, or -1. */
+static int find_word(const char *const *words, int count, const char *text, size_t length)
+{
+    for (int i = 0; i < count; i++)
+        if (strlen(words[i]) == length && memcmp(words[i], text, length) == 0)
+            return i;
+    return -1;
+}
+
+static const char *const kind_words[TRANSFER_KIND_COUNT] = {"value", "internal", "token", "reward",
+                                                            "fee",   "opening",  "adjust"};
+
+const char *transfer_kind_name(enum transfer_kind kind)
+{
+    return kind < TRANSFER_KIND_COUNT ? kind_words[kind] : "?";
+}
+
+bool transfer_kind_parse(const char *text, size_t length, enum transfer_kind *ret_kind)
+{
+    int found = find_word(kind_words, TRANSFER_KIND_COUNT, text, length);
+    if (found < 0)
+        return false;
+    *ret_kind = (enum transfer_kind)found;
+    return true;
+}
+
+static const char *const grade_words[GRADE_COUNT] = {"proven", "linked", "single", "asserted", "inferred"};
+
+const char *grade_name(enum grade grade)
+{
+    return grade < GRADE_COUNT ? grade_words[grade] : "?";
+}
+
+bool grade_parse(const char *text, size_t length, enum grade *ret_grade)
+{
+    int found = find_word(grade_words, GRADE_COUNT, text, length);
+    if (found < 0)
+        return false;
+    *ret_grade = (enum grade)found;
+    return true;
+}
+
+const char *internals_name(enum internals internals)
+{
+    static const char *const words[] = {"none", "some", "all"};
+    return internals <= INTERNALS_ALL ? words[internals] : "?";
+}
+
+const char *row_order_name(enum row_order order)
+{
+    return order == ORDER_EXACT ? "exact" : "split";
+}
