@@ -23,7 +23,8 @@ struct rpc_options {
     const struct rpc_endpoint *endpoints; /* copied */
     size_t endpoint_count;
     bool allow_local;        /* plain http to loopback; private and loopback addresses (T8, T9) */
-    const char *ca_file;     /* PEM file of authorities to trust in place of the system's, or NULL; TLS is always verified */
+    const char *ca_file;     /* PEM file of authorities to trust in place of the system's, or NULL; TLS is
+                                verified always */
     uint32_t in_flight_max;  /* HTTP requests under way at once; 0: 16; at most TRACER_IN_FLIGHT_MAX */
     uint32_t attempts_max;   /* 0: TRACER_ATTEMPTS_MAX */
     uint32_t connect_timeout_ms; /* 0: TRACER_CONNECT_TIMEOUT_MS */

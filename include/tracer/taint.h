@@ -8,6 +8,8 @@
 #ifndef TRACER_TAINT_H
 #define TRACER_TAINT_H
 
+#include <stdio.h>
+
 #include "tracer/cursor.h"
 #include "tracer/input.h"
 
@@ -111,7 +113,7 @@ struct taint_check {
     uint32_t asset, from, to;
     struct u256 amount, tainted, unknown, clean, direct, indirect;
     uint32_t ppm_min, ppm_max;
-    const struct taint_check_source *sources; /* in tag order; owned by the struct taint */
+    struct taint_check_source *sources; /* in tag order; owned by the struct taint */
     size_t source_count;
 };
 
@@ -126,10 +128,41 @@ struct taint_received {
     uint32_t account, asset;
     uint64_t rows;
     struct u320 amount, unknown;
-    const struct u320 *sources; /* [source_count of the replay] */
+    struct u320 *sources; /* [source_count of the replay] */
     size_t best_hop_index;      /* record with the least hop, then first; SIZE_MAX: none */
 };
 TRACER_MUST_USE enum tracer_status taint_ask_account(struct taint *taint, struct address account, struct error *err);
 size_t taint_received(const struct taint *taint, const struct taint_received **ret_received); /* by account, asset */
+
+/* The files of section 11 and the JSON of section 10, to the byte, on a stream of the caller. */
+enum taint_table { TAINT_HOPS, TAINT_HOLDINGS, TAINT_LOTS, TAINT_ABSORBED, TAINT_TOTALS, TAINT_DIAG, TAINT_TABLE_COUNT };
+const char *taint_table_name(enum taint_table table); /* "hops.csv", ... */
+/** lots.csv belongs to the queue policies, totals.csv to all but poison. */
+bool taint_has_table(const struct taint *taint, enum taint_table table);
+TRACER_MUST_USE enum tracer_status taint_write_table(const struct taint *taint, enum taint_table table, FILE *stream,
+                                                     struct error *err);
+TRACER_MUST_USE enum tracer_status taint_write_check(const struct taint *taint, const struct taint_check *check, FILE *stream,
+                                                     struct error *err);
+
+/* Ranked expansion of the explored set (section 12). */
+struct taint_expand_limits {
+    uint64_t accounts_max, degree_max;
+    uint32_t hops_max;
+    struct u256 score_min;
+};
+struct taint_expand_step {
+    struct address address;
+    struct u320 score;
+    uint32_t hop;
+    bool hub; /* in too many rows: never expanded */
+};
+/** Replay, add the best frontier account, repeat. The last replay is returned (taint_free()), with the steps (free()). */
+TRACER_MUST_USE enum tracer_status taint_expand(const struct taint_input *input, struct cursor *cursor,
+                                                const struct taint_expand_limits *limits,
+                                                struct taint_expand_step **ret_steps, size_t *ret_step_count,
+                                                struct taint **ret_taint, struct error *err);
+/** expand.csv */
+TRACER_MUST_USE enum tracer_status taint_write_expand(const struct taint_expand_step *steps, size_t count, FILE *stream,
+                                                      struct error *err);
 
 #endif

@@ -87,6 +87,11 @@ TRACER_MUST_USE bool u256_mul_div(struct u256 a, struct u256 b, struct u256 c, s
 void u320_add(struct u320 *sum, struct u256 value);
 void u320_sub(struct u320 *sum, struct u256 value); /* sum >= value: asserted */
 void u320_add_u320(struct u320 *sum, struct u320 value);
+void u320_sub_u320(struct u320 *sum, struct u320 value); /* sum >= value: asserted */
+/** floor(a * b / c), c not zero. True: it fits 320 bits. */
+TRACER_MUST_USE bool u320_mul_div(struct u320 a, struct u320 b, struct u320 c, struct u320 *ret_quotient);
+/** Compare a * b with c * d, exactly. */
+int u320_compare_products(struct u320 a, struct u320 b, struct u320 c, struct u320 d);
 int u320_compare(struct u320 a, struct u320 b);
 bool u320_is_zero(struct u320 a);
 static inline struct u320 u320_from_u256(struct u256 value)

@@ -9,8 +9,8 @@
 
 #include "tracer/json_reader.h"
 
-/* Whether the whole text is one value. The text stands right before an unreadable page, so that one byte too far
- * crashes. */
+/* Whether the whole text is one value. The text stands right before an unreadable page, so that one byte too
+ * far crashes. */
 static bool accepts_within(const char *text, size_t length, uint32_t depth_max, uint64_t values_max,
                            struct error *ret_err)
 {
@@ -40,17 +40,42 @@ struct text {
     const char *bytes;
     size_t length;
 };
-#define TEXT(literal) {literal, sizeof(literal) - 1}
+#define TEXT(literal)                                                                                        \
+    {                                                                                                        \
+        literal, sizeof(literal) - 1                                                                         \
+    }
 
 Test(json_reader, accepts_what_the_grammar_allows)
 {
     static const struct text good[] = {
-        TEXT("0"), TEXT("-0"), TEXT("  7 "), TEXT("1234567890123456789012345678901234567890"), TEXT("-1.5e+10"),
-        TEXT("1E9"), TEXT("0.0"), TEXT("1e-7"), TEXT("true"), TEXT("false"), TEXT("null"), TEXT("\"\""),
-        TEXT("\"a\""), TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""), TEXT("\"\\u00e9\\uD83D\\uDe00\""), TEXT("\"\x7f\""),
-        TEXT("\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\""), TEXT("\"\xf4\x8f\xbf\xbf\""), TEXT("\"\xed\x9f\xbf\""),
-        TEXT("\"\xee\x80\x80\""), TEXT("[]"), TEXT("{}"), TEXT("[ ]"), TEXT("{\n}"), TEXT("[1,2 , 3]"),
-        TEXT("{\"a\":1,\"b\" : [true,{\"c\":null}]}"), TEXT("[[],[[]],{}]"), TEXT("\t\r\n {\"\":\"\"} \n"),
+        TEXT("0"),
+        TEXT("-0"),
+        TEXT("  7 "),
+        TEXT("1234567890123456789012345678901234567890"),
+        TEXT("-1.5e+10"),
+        TEXT("1E9"),
+        TEXT("0.0"),
+        TEXT("1e-7"),
+        TEXT("true"),
+        TEXT("false"),
+        TEXT("null"),
+        TEXT("\"\""),
+        TEXT("\"a\""),
+        TEXT("\"\\\"\\\\\\/\\b\\f\\n\\r\\t\""),
+        TEXT("\"\\u00e9\\uD83D\\uDe00\""),
+        TEXT("\"\x7f\""),
+        TEXT("\"\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80\""),
+        TEXT("\"\xf4\x8f\xbf\xbf\""),
+        TEXT("\"\xed\x9f\xbf\""),
+        TEXT("\"\xee\x80\x80\""),
+        TEXT("[]"),
+        TEXT("{}"),
+        TEXT("[ ]"),
+        TEXT("{\n}"),
+        TEXT("[1,2 , 3]"),
+        TEXT("{\"a\":1,\"b\" : [true,{\"c\":null}]}"),
+        TEXT("[[],[[]],{}]"),
+        TEXT("\t\r\n {\"\":\"\"} \n"),
         TEXT("{\"a\":1,\"a\":2}"), /* doubled keys are the decoder's business */
         TEXT("\"sixteen bytes and some more of plain text \xc3\xa9 then sixteen more again\""),
     };
@@ -61,16 +86,41 @@ Test(json_reader, accepts_what_the_grammar_allows)
 Test(json_reader, R9_refuses_what_the_grammar_forbids)
 {
     static const struct text bad[] = {
-        TEXT(""), TEXT(" "), TEXT("00"), TEXT("01"), TEXT("-"), TEXT("-01"), TEXT("+1"), TEXT(".5"), TEXT("1."),
-        TEXT("1.e1"), TEXT("1e"), TEXT("1e+"), TEXT("0x1"), TEXT("1 2"), TEXT("NaN"), TEXT("Infinity"), TEXT("-a"),
-        TEXT("tru"), TEXT("truex"), TEXT("True"), TEXT("nul"), TEXT("nullnull"), TEXT("\""), TEXT("\"a"),
-        TEXT("'a'"), TEXT("\"\\\""), TEXT("\"\\x41\""), TEXT("\"\\u12g4\""), TEXT("\"\\u123\""), TEXT("\"\\"),
-        TEXT("\"\\u"), TEXT("\"\t\""), TEXT("\"\n\""), TEXT("\"\x1f\""), TEXT("["), TEXT("]"), TEXT("[1"),
-        TEXT("[1,"), TEXT("[1,]"), TEXT("[,1]"), TEXT("[1 2]"), TEXT("[1}"), TEXT("{"), TEXT("}"), TEXT("{\"a\""),
-        TEXT("{\"a\":"), TEXT("{\"a\":1"), TEXT("{\"a\":1,"), TEXT("{\"a\":1,}"), TEXT("{\"a\" 1}"), TEXT("{\"a\",1}"),
-        TEXT("{a:1}"), TEXT("{1:1}"), TEXT("{\"a\":1]"), TEXT("{,}"), TEXT("{\"a\":1 \"b\":2}"), TEXT("[]]"), TEXT("{}}"),
-        TEXT("[] x"), TEXT("/*c*/1"), TEXT("1//"), TEXT("\xef\xbb\xbf{}"), TEXT("\xff"), TEXT("[\"a\",\v1]"),
-        TEXT("\f1"), TEXT("[1]\0"), TEXT("\0"), TEXT("{}{}"), TEXT("\"a\"\"b\""), TEXT("[::]"),
+        TEXT(""),           TEXT(" "),
+        TEXT("00"),         TEXT("01"),
+        TEXT("-"),          TEXT("-01"),
+        TEXT("+1"),         TEXT(".5"),
+        TEXT("1."),         TEXT("1.e1"),
+        TEXT("1e"),         TEXT("1e+"),
+        TEXT("0x1"),        TEXT("1 2"),
+        TEXT("NaN"),        TEXT("Infinity"),
+        TEXT("-a"),         TEXT("tru"),
+        TEXT("truex"),      TEXT("True"),
+        TEXT("nul"),        TEXT("nullnull"),
+        TEXT("\""),         TEXT("\"a"),
+        TEXT("'a'"),        TEXT("\"\\\""),
+        TEXT("\"\\x41\""),  TEXT("\"\\u12g4\""),
+        TEXT("\"\\u123\""), TEXT("\"\\"),
+        TEXT("\"\\u"),      TEXT("\"\t\""),
+        TEXT("\"\n\""),     TEXT("\"\x1f\""),
+        TEXT("["),          TEXT("]"),
+        TEXT("[1"),         TEXT("[1,"),
+        TEXT("[1,]"),       TEXT("[,1]"),
+        TEXT("[1 2]"),      TEXT("[1}"),
+        TEXT("{"),          TEXT("}"),
+        TEXT("{\"a\""),     TEXT("{\"a\":"),
+        TEXT("{\"a\":1"),   TEXT("{\"a\":1,"),
+        TEXT("{\"a\":1,}"), TEXT("{\"a\" 1}"),
+        TEXT("{\"a\",1}"),  TEXT("{a:1}"),
+        TEXT("{1:1}"),      TEXT("{\"a\":1]"),
+        TEXT("{,}"),        TEXT("{\"a\":1 \"b\":2}"),
+        TEXT("[]]"),        TEXT("{}}"),
+        TEXT("[] x"),       TEXT("/*c*/1"),
+        TEXT("1//"),        TEXT("\xef\xbb\xbf{}"),
+        TEXT("\xff"),       TEXT("[\"a\",\v1]"),
+        TEXT("\f1"),        TEXT("[1]\0"),
+        TEXT("\0"),         TEXT("{}{}"),
+        TEXT("\"a\"\"b\""), TEXT("[::]"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         cr_expect(!accepts(bad[i].bytes, bad[i].length), "case %zu: %s", i, bad[i].bytes);
@@ -79,12 +129,33 @@ Test(json_reader, R9_refuses_what_the_grammar_forbids)
 Test(json_reader, R9_refuses_nul_lone_surrogates_and_bad_utf8)
 {
     static const struct text bad[] = {
-        TEXT("\"\\u0000\""), TEXT("\"a\0b\""), TEXT("{\"\\u0000\":1}"), TEXT("\"\\ud800\""), TEXT("\"\\udc00\""),
-        TEXT("\"\\ud800x\""), TEXT("\"\\ud800\\n\""), TEXT("\"\\ud800\\u0041\""), TEXT("\"\\ud800\\ud800\""),
-        TEXT("\"\\ud83d\\ude0\""), TEXT("\"\x80\""), TEXT("\"\xc0\x80\""), TEXT("\"\xc1\xbf\""), TEXT("\"\xc3\""),
-        TEXT("\"\xc3\x28\""), TEXT("\"\xe0\x9f\xbf\""), TEXT("\"\xed\xa0\x80\""), TEXT("\"\xed\xbf\xbf\""),
-        TEXT("\"\xe2\x82\""), TEXT("\"\xe2\x28\xa1\""), TEXT("\"\xf0\x8f\xbf\xbf\""), TEXT("\"\xf4\x90\x80\x80\""),
-        TEXT("\"\xf5\x80\x80\x80\""), TEXT("\"\xf0\x9f\x98\""), TEXT("\"\xfe\""), TEXT("{\"\xff\":1}"), TEXT("\"\xe2"),
+        TEXT("\"\\u0000\""),
+        TEXT("\"a\0b\""),
+        TEXT("{\"\\u0000\":1}"),
+        TEXT("\"\\ud800\""),
+        TEXT("\"\\udc00\""),
+        TEXT("\"\\ud800x\""),
+        TEXT("\"\\ud800\\n\""),
+        TEXT("\"\\ud800\\u0041\""),
+        TEXT("\"\\ud800\\ud800\""),
+        TEXT("\"\\ud83d\\ude0\""),
+        TEXT("\"\x80\""),
+        TEXT("\"\xc0\x80\""),
+        TEXT("\"\xc1\xbf\""),
+        TEXT("\"\xc3\""),
+        TEXT("\"\xc3\x28\""),
+        TEXT("\"\xe0\x9f\xbf\""),
+        TEXT("\"\xed\xa0\x80\""),
+        TEXT("\"\xed\xbf\xbf\""),
+        TEXT("\"\xe2\x82\""),
+        TEXT("\"\xe2\x28\xa1\""),
+        TEXT("\"\xf0\x8f\xbf\xbf\""),
+        TEXT("\"\xf4\x90\x80\x80\""),
+        TEXT("\"\xf5\x80\x80\x80\""),
+        TEXT("\"\xf0\x9f\x98\""),
+        TEXT("\"\xfe\""),
+        TEXT("{\"\xff\":1}"),
+        TEXT("\"\xe2"),
         TEXT("\"0123456789abcdef\xff\""),
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -110,15 +181,17 @@ Test(json_reader, utf8_is_right_for_every_two_and_three_byte_form)
                         (lead < 0xe0 || ((third & 0xc0) == 0x80 && (code < 0xd800 || code > 0xdfff)));
             struct json_reader reader;
             json_reader_init(&reader, text, length, 1, 1);
-            cr_assert_eq(json_skip(&reader, NULL) && json_finish(&reader), good, "%02x %02x %02x", lead, second, third);
+            cr_assert_eq(json_skip(&reader, NULL) && json_finish(&reader), good, "%02x %02x %02x", lead,
+                         second, third);
         }
     }
 }
 
 Test(json_reader, every_prefix_of_a_reply_is_refused)
 {
-    static const char text[] = "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"number\":\"0x1\",\"list\":[1.5e3,true,null,"
-                               "\"\\ud83d\\ude00\xe2\x82\xac\",{}]}}";
+    static const char text[] =
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"number\":\"0x1\",\"list\":[1.5e3,true,null,"
+        "\"\\ud83d\\ude00\xe2\x82\xac\",{}]}}";
     cr_assert(accepts(text, sizeof text - 1));
     for (size_t length = 0; length < sizeof text - 1; length++)
         cr_expect(!accepts(text, length), "%zu bytes", length);
@@ -158,8 +231,9 @@ Test(json_reader, R8_values_stop_at_the_ceiling)
 
 Test(json_reader, objects_and_arrays_are_walked_in_place)
 {
-    static const char text[] = " { \"name\" : \"0xab\\n\", \"list\" : [ 1 , -2.5 ], \"flag\":true, \"none\":null,"
-                               "\"more\": {\"x\":[{}]} } ";
+    static const char text[] =
+        " { \"name\" : \"0xab\\n\", \"list\" : [ 1 , -2.5 ], \"flag\":true, \"none\":null,"
+        "\"more\": {\"x\":[{}]} } ";
     struct json_reader reader;
     struct json_span key, span;
     bool escaped, flag;
@@ -177,7 +251,8 @@ Test(json_reader, objects_and_arrays_are_walked_in_place)
     cr_assert(!json_next_element(&reader) && json_ok(&reader));
     cr_assert(json_next_member(&reader, &key) && json_read_bool(&reader, &flag) && flag);
     cr_assert(json_next_member(&reader, &key) && json_read_null(&reader));
-    cr_assert(json_next_member(&reader, &key) && json_skip(&reader, &span) && json_span_is(span, "{\"x\":[{}]}"));
+    cr_assert(json_next_member(&reader, &key) && json_skip(&reader, &span) &&
+              json_span_is(span, "{\"x\":[{}]}"));
     cr_assert(!json_next_member(&reader, &key));
     cr_assert(json_finish(&reader));
     cr_assert_eq(json_peek(&reader), JSON_IS_NOTHING);

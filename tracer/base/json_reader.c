@@ -66,7 +66,8 @@ static const char *plain_end(const char *at, const char *end)
     while (end - at >= 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
         __m128i special = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-        special = _mm_or_si128(special, _mm_cmplt_epi8(bytes, space)); /* signed: bytes from 0x80 are below too */
+        special =
+            _mm_or_si128(special, _mm_cmplt_epi8(bytes, space)); /* signed: bytes from 0x80 are below too */
         int found = _mm_movemask_epi8(special);
         if (found)
             return at + __builtin_ctz((unsigned)found);
@@ -83,7 +84,9 @@ static size_t utf8_length(const char *at, const char *end)
 {
     const unsigned char *byte = (const unsigned char *)at;
     size_t left = (size_t)(end - at), length;
-    unsigned char low = 0x80, high = 0xbf; /* range of the second byte: no overlong form, no surrogate, no more than U+10FFFF */
+    unsigned char
+        low = 0x80,
+        high = 0xbf; /* range of the second byte: no overlong form, no surrogate, no more than U+10FFFF */
     if (byte[0] >= 0xc2 && byte[0] <= 0xdf) {
         length = 2;
     } else if ((byte[0] & 0xf0) == 0xe0) {
@@ -131,8 +134,8 @@ static int32_t hex4(const char *at, const char *end)
     return value;
 }
 
-/* The code point of the escape at `at` (a backslash); *ret_length is how many bytes it takes. -1: no escape of
- * the grammar, or a lone surrogate. */
+/* The code point of the escape at `at` (a backslash); *ret_length is how many bytes it takes. -1: no escape
+ * of the grammar, or a lone surrogate. */
 static int32_t escape_at(const char *at, const char *end, size_t *ret_length)
 {
     static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
@@ -287,7 +290,8 @@ static bool expect(struct json_reader *reader, enum json_type type, const char *
 
 bool json_read_string(struct json_reader *reader, struct json_span *ret_text, bool *ret_escaped)
 {
-    return expect(reader, JSON_IS_STRING, "a string was expected") && read_string(reader, ret_text, ret_escaped);
+    return expect(reader, JSON_IS_STRING, "a string was expected") &&
+           read_string(reader, ret_text, ret_escaped);
 }
 
 static const char *digits_end(const char *at, const char *end)
@@ -374,7 +378,8 @@ static bool enter(struct json_reader *reader, bool object)
     if (level >= reader->depth_max)
         return json_fail(reader, problem_depth);
     uint8_t bit = (uint8_t)(1u << (level % 8));
-    reader->kinds[level / 8] = (uint8_t)(object ? reader->kinds[level / 8] | bit : reader->kinds[level / 8] & ~bit);
+    reader->kinds[level / 8] =
+        (uint8_t)(object ? reader->kinds[level / 8] | bit : reader->kinds[level / 8] & ~bit);
     reader->depth = level + 1;
     reader->first = 1;
     reader->at++;
@@ -391,7 +396,8 @@ bool json_enter_array(struct json_reader *reader)
     return expect(reader, JSON_IS_ARRAY, "an array was expected") && enter(reader, false);
 }
 
-/* Step over the comma to the next member or element; false: the container ended (and was left), or an error. */
+/* Step over the comma to the next member or element; false: the container ended (and was left), or an error.
+ */
 static bool advance(struct json_reader *reader, char close)
 {
     assert(!reader->due);

@@ -79,32 +79,79 @@ static uint64_t divide_digit(uint64_t *u, const uint64_t *v, int n)
     return digit - 1;
 }
 
+/* value[0..m) / divisor[0..n) with n >= 1 significant limbs; m, n at most 10 and 5. quotient[10] and
+ * remainder[5] are filled with zeros above. */
+static void divide(const uint64_t *value, int m, const uint64_t *divisor, int n, uint64_t *quotient, uint64_t *remainder)
+{
+    uint64_t u[11] = {0}, v[5];
+    memset(quotient, 0, 10 * sizeof(*quotient));
+    memset(remainder, 0, 5 * sizeof(*remainder));
+    m = limb_count(value, m);
+    n = limb_count(divisor, n);
+    assert(n > 0);
+    if (n == 1) {
+        remainder[0] = divide_short(value, m, divisor[0], quotient);
+        return;
+    }
+    if (m < n) {
+        memcpy(remainder, value, (size_t)m * sizeof(*value));
+        return;
+    }
+    int shift = __builtin_clzll(divisor[n - 1]);
+    for (int i = n; i-- > 0;)
+        v[i] = divisor[i] << shift | (shift && i ? divisor[i - 1] >> (64 - shift) : 0);
+    u[m] = shift ? value[m - 1] >> (64 - shift) : 0;
+    for (int i = m; i-- > 0;)
+        u[i] = value[i] << shift | (shift && i ? value[i - 1] >> (64 - shift) : 0);
+    for (int j = m - n; j >= 0; j--)
+        quotient[j] = divide_digit(u + j, v, n);
+    for (int i = 0; i < n; i++)
+        remainder[i] = u[i] >> shift | (shift ? u[i + 1] << (64 - shift) : 0);
+}
+
 bool u512_div(struct u512 a, struct u256 b, struct u256 *ret_quotient, struct u256 *ret_remainder)
 {
-    int m = limb_count(a.limb, 8), n = limb_count(b.limb, 4);
-    assert(n > 0);
-    uint64_t quotient[8] = {0}, u[9] = {0}, v[4];
-    struct u256 remainder = {{0}};
-    if (n == 1) {
-        remainder.limb[0] = divide_short(a.limb, m, b.limb[0], quotient);
-    } else if (m < n) {
-        memcpy(remainder.limb, a.limb, sizeof(remainder.limb));
-    } else {
-        int shift = __builtin_clzll(b.limb[n - 1]);
-        for (int i = n; i-- > 0;)
-            v[i] = b.limb[i] << shift | (shift && i ? b.limb[i - 1] >> (64 - shift) : 0);
-        u[m] = shift ? a.limb[m - 1] >> (64 - shift) : 0;
-        for (int i = m; i-- > 0;)
-            u[i] = a.limb[i] << shift | (shift && i ? a.limb[i - 1] >> (64 - shift) : 0);
-        for (int j = m - n; j >= 0; j--)
-            quotient[j] = divide_digit(u + j, v, n);
-        for (int i = 0; i < n; i++)
-            remainder.limb[i] = u[i] >> shift | (shift ? u[i + 1] << (64 - shift) : 0);
-    }
+    uint64_t quotient[10], remainder[5];
+    divide(a.limb, 8, b.limb, 4, quotient, remainder);
     if (ret_remainder)
-        *ret_remainder = remainder;
+        memcpy(ret_remainder->limb, remainder, sizeof(ret_remainder->limb));
     memcpy(ret_quotient->limb, quotient, sizeof(ret_quotient->limb));
-    return limb_count(quotient, 8) <= 4;
+    return limb_count(quotient, 10) <= 4;
+}
+
+/* product[10] = a[5] * b[5] */
+static void multiply_320(const uint64_t *a, const uint64_t *b, uint64_t *product)
+{
+    memset(product, 0, 10 * sizeof(*product));
+    for (int i = 0; i < 5; i++) {
+        uint64_t carry = 0;
+        for (int j = 0; j < 5; j++) {
+            u128 sum = (u128)a[i] * b[j] + product[i + j] + carry;
+            product[i + j] = (uint64_t)sum;
+            carry = (uint64_t)(sum >> 64);
+        }
+        product[i + 5] = carry;
+    }
+}
+
+bool u320_mul_div(struct u320 a, struct u320 b, struct u320 c, struct u320 *ret_quotient)
+{
+    uint64_t product[10], quotient[10], remainder[5];
+    multiply_320(a.limb, b.limb, product);
+    divide(product, 10, c.limb, 5, quotient, remainder);
+    memcpy(ret_quotient->limb, quotient, sizeof(ret_quotient->limb));
+    return limb_count(quotient, 10) <= 5;
+}
+
+int u320_compare_products(struct u320 a, struct u320 b, struct u320 c, struct u320 d)
+{
+    uint64_t left[10], right[10];
+    multiply_320(a.limb, b.limb, left);
+    multiply_320(c.limb, d.limb, right);
+    for (int i = 9; i >= 0; i--)
+        if (left[i] != right[i])
+            return left[i] < right[i] ? -1 : 1;
+    return 0;
 }
 
 bool u256_mul_div(struct u256 a, struct u256 b, struct u256 c, struct u256 *ret_quotient)
@@ -135,7 +182,11 @@ void u320_add(struct u320 *sum, struct u256 value)
 
 void u320_sub(struct u320 *sum, struct u256 value)
 {
-    struct u320 other = u320_from_u256(value);
+    u320_sub_u320(sum, u320_from_u256(value));
+}
+
+void u320_sub_u320(struct u320 *sum, struct u320 other)
+{
     u128 borrow = 0;
     for (int i = 0; i < 5; i++) {
         u128 difference = (u128)sum->limb[i] - other.limb[i] - borrow;

@@ -1,0 +1,63 @@
+/* client.h - a network behind a pool of checked endpoints. Internal to chains/. */
+#ifndef TRACER_CHAINS_CLIENT_H
+#define TRACER_CHAINS_CLIENT_H
+
+#include "rules.h"
+
+#define CLIENT_NOTES_MAX 64u
+
+struct client_endpoint {
+    bool usable;
+    enum chain_traces traces;
+};
+
+struct chain_client {
+    struct rpc *rpc;
+    const struct chain_network *network;
+    struct evm_network evm;
+    struct arena *arena; /* endpoints, notes */
+    struct client_endpoint *endpoints;
+    size_t endpoint_count, usable_count;
+    size_t turn; /* of the usable endpoints, where calls are pinned */
+    enum chain_traces traces;
+    bool no_block_receipts; /* no endpoint has eth_getBlockReceipts */
+    uint32_t batch_calls;   /* calls that go into one batch; falls when endpoints refuse */
+    char *notes[CLIENT_NOTES_MAX];
+    size_t note_count;
+};
+
+/* Add a note once; more than CLIENT_NOTES_MAX end in "and more". */
+void client_note(struct chain_client *client, const char *format, ...) TRACER_PRINTF(2, 3);
+/* Whom to ask next: RPC_ANY while every endpoint of the pool may be asked, else a usable one in turn. */
+size_t client_endpoint(struct chain_client *client);
+/* One call at any usable endpoint, as often as there are such. The result is JSON text in `ret_result`. */
+enum tracer_status client_call(struct chain_client *client, const char *method, const char *params, size_t reply_max,
+                               struct buffer *ret_result, struct error *err);
+
+static inline struct json_span span_of(const struct buffer *buffer)
+{
+    return (struct json_span){buffer->data, buffer->size};
+}
+
+/* ---- questions to one endpoint (probe.c), used by probing and opening ---- */
+
+enum tracer_status ask_quantity(struct rpc *rpc, size_t endpoint, const char *method, const char *params,
+                                uint64_t *ret_value, struct error *err);
+/* A block without its transactions. `which` is a tag or a QUANTITY. TRACER_E_NOT_FOUND: null. */
+enum tracer_status ask_block(struct rpc *rpc, size_t endpoint, const char *which, struct evm_block_head *ret_head,
+                             struct error *err);
+/* Chain id and anchor (threat-model R3). TRACER_E_CHAIN: another chain; TRACER_E_UNAVAILABLE: the anchor is not
+ * served. */
+enum tracer_status ask_chain_id(struct rpc *rpc, size_t endpoint, const struct chain_network *network,
+                                uint64_t *ret_chain_id, struct error *err);
+enum tracer_status ask_anchor(struct rpc *rpc, size_t endpoint, const struct chain_network *network,
+                              struct error *err);
+/* Which calls it takes for the internal calls of a block. */
+enum chain_traces ask_traces(struct rpc *rpc, size_t endpoint, struct error *ret_why);
+
+#define QUANTITY_TEXT_SIZE 19
+void format_quantity(uint64_t value, char to[static QUANTITY_TEXT_SIZE]);
+
+#define CALL_TRACER_LOGS "{\"tracer\":\"callTracer\",\"tracerConfig\":{\"withLog\":true}}"
+
+#endif

@@ -1,0 +1,205 @@
+/* decode.h - what the decoders of one block hand to each other. Internal to chains/evm. */
+#ifndef TRACER_CHAINS_EVM_DECODE_H
+#define TRACER_CHAINS_EVM_DECODE_H
+
+#include "field.h"
+#include "tracer/evm.h"
+
+/* ---- block.c ---- */
+
+struct evm_header {
+    uint64_t number, time, gas_used, blob_gas_used, excess_blob_gas;
+    struct u256 base_fee;
+    struct hash hash, parent_hash, state_root, transactions_root, receipts_root, withdrawals_root;
+    struct address miner;
+    uint64_t uncle_count;
+    bool has_base_fee, has_blobs;
+    struct evm_transaction *transactions;
+    size_t transaction_count;
+    struct evm_withdrawal *withdrawals;
+    size_t withdrawal_count;
+    bool has_bloom_bits;
+};
+struct evm_withdrawal {
+    struct address to;
+    uint64_t gwei, index, validator;
+};
+/* Header, transactions, withdrawals: read and compared with each other. */
+enum tracer_status header_decode(const struct evm_network *network, struct json_span text, uint64_t number,
+                                 struct arena *arena, struct evm_header *ret_header, struct error *err);
+static inline bool fork_active(struct evm_fork fork, const struct evm_header *header)
+{
+    return header->number >= fork.number && header->time >= fork.time;
+}
+
+/* ---- transaction.c ---- */
+
+#define TYPE_LEGACY 0x00u
+#define TYPE_ACCESS_LIST 0x01u
+#define TYPE_DYNAMIC_FEE 0x02u
+#define TYPE_BLOB 0x03u
+#define TYPE_SET_CODE 0x04u
+#define TYPE_SPONSORED 0x64u /* Ronin, REP-0008 */
+#define TYPE_DEPOSIT 0x7eu   /* OP Stack */
+
+#define BLOB_GAS 131072u /* EIP-4844 GAS_PER_BLOB */
+
+struct evm_transaction {
+    uint64_t present; /* members that were there */
+    struct hash hash, block_hash;
+    uint64_t block_number, index, nonce, gas, type, chain_id, blob_count;
+    struct address from, to, payer;
+    struct u256 value, gas_price, max_fee, max_priority_fee, max_blob_fee, mint;
+    bool creates; /* no `to` */
+    bool known;   /* of a known type */
+};
+enum tracer_status transaction_read(struct decoder *decoder, struct evm_transaction *ret_transaction);
+/* Against the header and the rules (R2, R11, R14). */
+enum tracer_status transaction_check(const struct evm_network *network, const struct evm_header *header,
+                                     struct evm_transaction *transaction, size_t index, struct error *err);
+/* What one unit of gas costs, from what the sender signed (EIP-1559). */
+enum tracer_status transaction_gas_price(const struct evm_header *header, const struct evm_transaction *transaction,
+                                         struct u256 *ret_price, struct error *err);
+bool transaction_states_gas_price(const struct evm_transaction *transaction);
+
+/* ---- receipt.c ---- */
+
+struct evm_log {
+    uint64_t present;
+    struct address address;
+    struct hash topics[4];
+    uint64_t topic_count;
+    struct json_span data; /* digits */
+    uint64_t index, block_number, transaction_index, position;
+    struct hash block_hash, transaction_hash;
+    bool removed;
+};
+struct evm_receipt {
+    uint64_t present;
+    struct hash transaction_hash, block_hash, root;
+    uint64_t transaction_index, block_number, cumulative_gas_used, gas_used, status, type, blob_gas_used;
+    struct u256 price, blob_price, l1_fee, operator_scalar, operator_constant;
+    struct address from, to, contract, payer;
+    struct json_span bloom; /* digits */
+    bool has_price, has_contract, has_blob_gas_used, has_blob_price, has_operator_fee;
+    enum transaction_status outcome;
+    struct evm_log *logs;
+    size_t log_count;
+};
+/* All receipts of the block, compared with it and with each other. */
+enum tracer_status receipts_decode(const struct evm_network *network, const struct evm_header *header,
+                                   const struct evm_replies *replies, struct arena *arena,
+                                   struct evm_receipt **ret_receipts, struct error *err);
+/* Members of logs that receipts and traces share. */
+enum tracer_status log_topics_read(struct decoder *decoder, void *log);
+
+/* ---- call_trace.c ---- */
+
+/* A native move, or the place of a log, in execution order. */
+struct trace_step {
+    bool is_log;
+    uint32_t log; /* ordinal within the receipt */
+    struct address from, to;
+    struct u256 value;
+};
+enum trace_logs { TRACE_LOGS_NONE, TRACE_LOGS_PLACED, TRACE_LOGS_SPLIT };
+
+/* What one transaction did inside. The steps are lent until the next transaction. */
+struct trace_of {
+    bool known; /* false: no trace of it */
+    bool failed;
+    enum trace_logs logs;
+    const struct trace_step *steps;
+    size_t step_count;
+};
+struct trace_reward {
+    struct address to;
+    struct u256 value;
+    bool uncle;
+};
+struct trace_reader; /* of one reply; in the arena */
+
+enum tracer_status trace_open(const struct evm_network *network, const struct evm_header *header,
+                              const struct evm_receipt *receipts, const struct evm_replies *replies,
+                              struct arena *arena, struct evm_notes *notes, struct trace_reader **ret_reader,
+                              struct error *err);
+/* The next transaction's, in order. */
+enum tracer_status trace_next(struct trace_reader *reader, struct trace_of *ret_trace, struct error *err);
+/* After the last transaction: the reply must have ended. Rewards that the reply states (trace_block). */
+enum tracer_status trace_close(struct trace_reader *reader, const struct trace_reward **ret_rewards,
+                               size_t *ret_count, struct error *err);
+
+/* ---- the formats behind call_trace.c: call_tracer.c, flat_trace.c ---- */
+
+enum frame_kind { FRAME_CALL, FRAME_CREATE, FRAME_DESTROY, FRAME_NO_MOVE, FRAME_UNKNOWN, FRAME_KIND_COUNT };
+
+struct trace_frame {
+    enum frame_kind kind;
+    bool has_from, has_to, has_value;
+    bool failed; /* by itself */
+    bool has_unplaced_log;
+    uint32_t depth; /* 0: the transaction itself */
+    uint32_t end;   /* one behind its last descendant */
+    uint32_t log_first, log_count;
+    uint32_t call_count;
+    struct address from, to;
+    struct u256 value;
+};
+/* The frames of one transaction in the order of their entry. */
+struct trace_tree {
+    struct trace_frame *frames;
+    size_t frame_count, frame_capacity;
+    struct evm_log *logs; /* in the order of the frames that were read; log_first says where */
+    size_t log_count, log_capacity;
+    struct call_stack *stack; /* call_tracer.c's */
+};
+enum tracer_status call_tracer_read(struct decoder *decoder, struct trace_tree *tree);
+
+struct flat_trace {
+    uint64_t transaction_index; /* of the transaction it belongs to */
+    struct hash transaction_hash;
+    const uint32_t *address; /* traceAddress */
+    uint32_t depth;
+    uint64_t subtraces;
+    struct trace_frame frame;
+};
+/* All items of a trace_block reply: calls in the order of transaction and traceAddress, and rewards. */
+enum tracer_status flat_traces_read(struct json_span text, const struct evm_header *header, struct arena *arena,
+                                    struct flat_trace **ret_items, size_t *ret_count,
+                                    struct trace_reward **ret_rewards, size_t *ret_reward_count, struct error *err);
+
+/* ---- rows.c ---- */
+
+struct rows {
+    struct arena *arena;
+    struct error *err;
+    struct transfer *items;
+    size_t count, capacity;
+    struct position next;
+    uint32_t undecoded_count;
+};
+/* Later rows belong to this transaction. */
+void rows_begin(struct rows *rows, int32_t transaction_index);
+enum tracer_status rows_add(struct rows *rows, enum transfer_kind kind, const struct asset *asset,
+                            struct address from, struct address to, struct u256 amount, uint32_t log_index);
+/* A native move: none if it is of zero. */
+enum tracer_status rows_native(struct rows *rows, enum transfer_kind kind, struct address from, struct address to,
+                               struct u256 amount);
+enum tracer_status rows_of_fees(struct rows *rows, const struct evm_network *network, const struct evm_header *header,
+                                const struct evm_transaction *transaction, const struct evm_receipt *receipt,
+                                struct evm_notes *notes);
+enum tracer_status rows_of_transaction(struct rows *rows, const struct evm_network *network,
+                                       const struct evm_transaction *transaction, const struct evm_receipt *receipt,
+                                       const struct trace_of *trace);
+enum tracer_status rows_of_block_end(struct rows *rows, const struct evm_network *network,
+                                     const struct evm_header *header, const struct trace_reward *rewards,
+                                     size_t reward_count, bool rewards_stated, struct evm_notes *notes);
+
+/* ---- log.c ---- */
+
+/* The token rows of log `index` of a receipt; one that looks like a token event but does not decode is counted. */
+enum tracer_status rows_of_log(struct rows *rows, const struct evm_network *network,
+                               const struct evm_receipt *receipt, size_t index);
+bool log_is_native(const struct evm_log *log); /* EIP-7708 */
+
+#endif

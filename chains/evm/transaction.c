@@ -1,0 +1,230 @@
+/* transaction.c - members of a transaction by type (facts: ethereum-rpc 3, ronin 5 and 6). */
+#include "decode.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    T_BLOCK_HASH,
+    T_BLOCK_NUMBER,
+    T_FROM,
+    T_GAS,
+    T_GAS_PRICE,
+    T_MAX_FEE,
+    T_MAX_PRIORITY_FEE,
+    T_MAX_BLOB_FEE,
+    T_HASH,
+    T_INPUT,
+    T_NONCE,
+    T_TO,
+    T_INDEX,
+    T_VALUE,
+    T_TYPE,
+    T_ACCESS_LIST,
+    T_CHAIN_ID,
+    T_BLOB_HASHES,
+    T_AUTHORIZATIONS,
+    T_V,
+    T_Y_PARITY,
+    T_R,
+    T_S,
+    T_PAYER,
+    T_EXPIRED_TIME,
+    T_MINT,
+    T_SOURCE_HASH,
+    T_COUNT
+};
+
+/* Values that are checked only go here. */
+struct transaction_read {
+    struct evm_transaction transaction;
+    struct u256 unused;
+    struct json_span unused_data;
+    uint64_t unused_count;
+    struct hash unused_hash;
+};
+#define T(name, kind, member) FIELD(name, kind, struct transaction_read, transaction.member)
+#define T_OR_NULL(name, kind, member) FIELD_OR_NULL(name, kind, struct transaction_read, transaction.member)
+#define T_CHECKED(name, kind, member) FIELD_OR_NULL(name, kind, struct transaction_read, member)
+
+static const struct field fields[T_COUNT] = {
+    [T_BLOCK_HASH] = T("blockHash", FIELD_HASH, block_hash),
+    [T_BLOCK_NUMBER] = T("blockNumber", FIELD_U64, block_number),
+    [T_FROM] = T("from", FIELD_ADDRESS, from),
+    [T_GAS] = T("gas", FIELD_U64, gas),
+    [T_GAS_PRICE] = T_OR_NULL("gasPrice", FIELD_U256, gas_price),
+    [T_MAX_FEE] = T_OR_NULL("maxFeePerGas", FIELD_U256, max_fee),
+    [T_MAX_PRIORITY_FEE] = T_OR_NULL("maxPriorityFeePerGas", FIELD_U256, max_priority_fee),
+    [T_MAX_BLOB_FEE] = T_OR_NULL("maxFeePerBlobGas", FIELD_U256, max_blob_fee),
+    [T_HASH] = T("hash", FIELD_HASH, hash),
+    [T_INPUT] = T_CHECKED("input", FIELD_DATA, unused_data),
+    [T_NONCE] = T("nonce", FIELD_U64, nonce),
+    [T_TO] = T_OR_NULL("to", FIELD_ADDRESS, to),
+    [T_INDEX] = T("transactionIndex", FIELD_U64, index),
+    [T_VALUE] = T("value", FIELD_U256, value),
+    [T_TYPE] = T_OR_NULL("type", FIELD_U64, type),
+    [T_ACCESS_LIST] = T_CHECKED("accessList", FIELD_COUNT, unused_count),
+    [T_CHAIN_ID] = T_OR_NULL("chainId", FIELD_U64, chain_id),
+    [T_BLOB_HASHES] = T_OR_NULL("blobVersionedHashes", FIELD_COUNT, blob_count),
+    [T_AUTHORIZATIONS] = T_CHECKED("authorizationList", FIELD_COUNT, unused_count),
+    [T_V] = T_CHECKED("v", FIELD_U256, unused),
+    [T_Y_PARITY] = T_CHECKED("yParity", FIELD_U256, unused),
+    [T_R] = T_CHECKED("r", FIELD_U256, unused),
+    [T_S] = T_CHECKED("s", FIELD_U256, unused),
+    [T_PAYER] = T_OR_NULL("payer", FIELD_ADDRESS, payer),
+    [T_EXPIRED_TIME] = T_CHECKED("expiredTime", FIELD_U256, unused),
+    [T_MINT] = T_OR_NULL("mint", FIELD_U256, mint),
+    [T_SOURCE_HASH] = T_CHECKED("sourceHash", FIELD_HASH, unused_hash),
+};
+
+#define BIT(name) FIELD_BIT(name)
+#define FEE_MEMBERS (BIT(T_MAX_FEE) | BIT(T_MAX_PRIORITY_FEE))
+#define BLOB_MEMBERS (BIT(T_MAX_BLOB_FEE) | BIT(T_BLOB_HASHES))
+#define ALWAYS                                                                                                        \
+    (BIT(T_BLOCK_HASH) | BIT(T_BLOCK_NUMBER) | BIT(T_FROM) | BIT(T_GAS) | BIT(T_HASH) | BIT(T_INPUT) | BIT(T_NONCE) | \
+     BIT(T_INDEX) | BIT(T_VALUE))
+
+enum tracer_status transaction_read(struct decoder *decoder, struct evm_transaction *ret_transaction)
+{
+    struct transaction_read read = {0};
+    enum tracer_status status =
+        fields_read(decoder, fields, T_COUNT, &read, &read.transaction.present);
+    if (status)
+        return status;
+    status = fields_require(fields, read.transaction.present, ALWAYS, decoder->err);
+    if (status)
+        return status;
+    read.transaction.creates = !(read.transaction.present & BIT(T_TO));
+    *ret_transaction = read.transaction;
+    return TRACER_OK;
+}
+
+/* The members of a type: which must and which may not be there. False: the type is not known. */
+static bool type_members(uint64_t type, uint64_t *ret_required, uint64_t *ret_forbidden)
+{
+    uint64_t all = FEE_MEMBERS | BLOB_MEMBERS | BIT(T_AUTHORIZATIONS) | BIT(T_MINT) | BIT(T_SOURCE_HASH);
+    switch (type) {
+    case TYPE_LEGACY:
+    case TYPE_ACCESS_LIST:
+        *ret_required = BIT(T_GAS_PRICE);
+        *ret_forbidden = all;
+        return true;
+    case TYPE_DYNAMIC_FEE:
+        *ret_required = FEE_MEMBERS;
+        break;
+    case TYPE_BLOB:
+        *ret_required = FEE_MEMBERS | BLOB_MEMBERS | BIT(T_TO);
+        break;
+    case TYPE_SET_CODE:
+        *ret_required = FEE_MEMBERS | BIT(T_AUTHORIZATIONS) | BIT(T_TO);
+        break;
+    case TYPE_SPONSORED:
+        *ret_required = FEE_MEMBERS | BIT(T_PAYER);
+        break;
+    case TYPE_DEPOSIT:
+        *ret_required = BIT(T_SOURCE_HASH);
+        all &= ~BIT(T_MINT);
+        break;
+    default:
+        return false;
+    }
+    *ret_forbidden = all & ~*ret_required;
+    return true;
+}
+
+/* Whether blocks at this height may hold the (known) type. */
+static bool type_allowed(const struct evm_rules *rules, const struct evm_header *header, uint64_t type)
+{
+    switch (type) {
+    case TYPE_ACCESS_LIST:
+        return fork_active(rules->berlin, header);
+    case TYPE_DYNAMIC_FEE:
+        return fork_active(rules->london, header);
+    case TYPE_BLOB:
+        return fork_active(rules->cancun, header);
+    case TYPE_SET_CODE:
+        return fork_active(rules->prague, header);
+    case TYPE_SPONSORED:
+        return header->number >= rules->sponsored_first && header->number < rules->sponsored_end;
+    case TYPE_DEPOSIT:
+        return header->number >= rules->deposit_first;
+    default:
+        return true;
+    }
+}
+
+static enum tracer_status check_type(const struct evm_rules *rules, const struct evm_header *header,
+                                     struct evm_transaction *transaction, struct error *err)
+{
+    uint64_t required = 0, forbidden = 0;
+    transaction->known = type_members(transaction->type, &required, &forbidden);
+    /* 0x64 and 0x7E mean something on the chains that have them; elsewhere they are unknown (threat-model 3.4). */
+    if ((transaction->type == TYPE_SPONSORED && rules->sponsored_first == EVM_NEVER) ||
+        (transaction->type == TYPE_DEPOSIT && rules->deposit_first == EVM_NEVER))
+        transaction->known = false;
+    if (!transaction->known)
+        return TRACER_OK;
+    if (!type_allowed(rules, header, transaction->type))
+        return error_set(err, TRACER_E_REPLY, "type: 0x%" PRIx64 " does not exist yet, or any more, in block %" PRIu64,
+                         transaction->type, header->number);
+    enum tracer_status status = fields_require(fields, transaction->present, required, err);
+    if (!status)
+        status = fields_forbid(fields, transaction->present, forbidden,
+                               transaction->present & BIT(T_TYPE) ? "in a transaction of this type"
+                                                                  : "in a transaction without a type",
+                               err);
+    return status;
+}
+
+enum tracer_status transaction_check(const struct evm_network *network, const struct evm_header *header,
+                                     struct evm_transaction *transaction, size_t index, struct error *err)
+{
+    if (!hash_equal(transaction->block_hash, header->hash))
+        return differs_hash(err, "blockHash", transaction->block_hash, "the block's is", header->hash);
+    if (transaction->block_number != header->number)
+        return differs_u64(err, "blockNumber", transaction->block_number, "the block's is", header->number);
+    if (transaction->index != index)
+        return differs_u64(err, "transactionIndex", transaction->index, "its place is", index);
+    if (transaction->present & BIT(T_CHAIN_ID) && transaction->chain_id != network->chain_id)
+        return differs_u64(err, "chainId", transaction->chain_id, "the network's is", network->chain_id);
+    enum tracer_status status = check_type(network->rules, header, transaction, err);
+    if (status || !transaction_states_gas_price(transaction) || !transaction->known ||
+        transaction->type == TYPE_DEPOSIT)
+        return status;
+    /* Mined transactions of dynamic price show what they paid; some nodes repeat the maximum. */
+    struct u256 price;
+    status = transaction_gas_price(header, transaction, &price, err);
+    if (status)
+        return status;
+    if (!u256_equal(transaction->gas_price, price) && !u256_equal(transaction->gas_price, transaction->max_fee))
+        return differs_u256(err, "gasPrice", transaction->gas_price, "its fee members give", price);
+    return TRACER_OK;
+}
+
+bool transaction_states_gas_price(const struct evm_transaction *transaction)
+{
+    return transaction->present & BIT(T_GAS_PRICE);
+}
+
+enum tracer_status transaction_gas_price(const struct evm_header *header, const struct evm_transaction *transaction,
+                                         struct u256 *ret_price, struct error *err)
+{
+    struct u256 sum;
+    if (transaction->type == TYPE_DEPOSIT) {
+        *ret_price = (struct u256){{0}};
+        return TRACER_OK;
+    }
+    if ((transaction->present & FEE_MEMBERS) != FEE_MEMBERS) {
+        *ret_price = transaction->gas_price;
+        return TRACER_OK;
+    }
+    if (u256_compare(transaction->max_priority_fee, transaction->max_fee) > 0)
+        return differs_u256(err, "maxPriorityFeePerGas", transaction->max_priority_fee, "maxFeePerGas is",
+                            transaction->max_fee);
+    /* base_fee is zero where there is none */
+    if (!u256_add(header->base_fee, transaction->max_priority_fee, &sum))
+        return differs_u256(err, "maxPriorityFeePerGas", transaction->max_priority_fee, "the base fee is",
+                            header->base_fee);
+    *ret_price = u256_min(sum, transaction->max_fee);
+    return TRACER_OK;
+}

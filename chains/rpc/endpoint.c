@@ -1,0 +1,157 @@
+/* endpoint.c - health and pace of one endpoint. */
+#include "endpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "peer.h"
+#include "tracer/clock.h"
+
+#define FAILURES_FORGOTTEN_MS 30000u
+#define STREAK_TO_RECOVER 32u /* good answers until a lowered pace rises by a step */
+
+enum tracer_status endpoint_init(struct endpoint *endpoint, const struct rpc_endpoint *given,
+                                 bool allow_local, uint32_t active_max, struct error *err)
+{
+    memset(endpoint, 0, sizeof *endpoint);
+    safe_text(endpoint->name, sizeof endpoint->name, given->name, strnlen(given->name, sizeof given->name));
+    enum tracer_status status = peer_check_url(given->url, allow_local, &endpoint->plain, err);
+    if (!status && given->header)
+        status = peer_check_header(given->header, err);
+    if (status) {
+        error_context(err, "endpoint \"%s\"", endpoint->name);
+        return status;
+    }
+    endpoint->url = strdup(given->url);
+    endpoint->header = given->header ? strdup(given->header) : NULL;
+    if (!endpoint->url || (given->header && !endpoint->header) ||
+        !secrets_init(&endpoint->secrets, given->url, given->header)) {
+        endpoint_release(endpoint);
+        return error_set(err, TRACER_E_NOMEM, "no memory for an endpoint");
+    }
+    endpoint->active_max = endpoint->active_ceiling = active_max;
+    endpoint->rate = endpoint->rate_ceiling = given->rate_per_second;
+    return TRACER_OK;
+}
+
+void endpoint_release(struct endpoint *endpoint)
+{
+    secrets_release(&endpoint->secrets);
+    free(endpoint->url);
+    free(endpoint->header);
+    endpoint->url = endpoint->header = NULL;
+}
+
+/* ---- pace ---- */
+
+uint64_t endpoint_ready_ms(const struct endpoint *endpoint)
+{
+    if (endpoint->active >= endpoint->active_max)
+        return UINT64_MAX;
+    uint64_t next_ms = endpoint->next_send_ns / 1000000;
+    return endpoint->resume_ms > next_ms ? endpoint->resume_ms : next_ms;
+}
+
+void endpoint_sent(struct endpoint *endpoint, size_t call_count)
+{
+    endpoint->active++;
+    endpoint->stats.requests++;
+    endpoint->stats.calls += call_count;
+    if (!endpoint->rate)
+        return;
+    uint64_t now_ns = clock_monotonic_ns();
+    if (endpoint->next_send_ns < now_ns)
+        endpoint->next_send_ns = now_ns;
+    endpoint->next_send_ns += call_count * (UINT64_C(1000000000) / endpoint->rate);
+}
+
+void endpoint_succeeded(struct endpoint *endpoint)
+{
+    endpoint->failures = 0;
+    if (++endpoint->streak < STREAK_TO_RECOVER)
+        return;
+    endpoint->streak = 0;
+    if (endpoint->active_max < endpoint->active_ceiling)
+        endpoint->active_max++;
+    if (endpoint->rate < endpoint->rate_ceiling)
+        endpoint->rate++;
+}
+
+void endpoint_failed(struct endpoint *endpoint, uint64_t pause_ms)
+{
+    endpoint->failed_ms = clock_monotonic_ms();
+    if (endpoint->resume_ms < endpoint->failed_ms + pause_ms)
+        endpoint->resume_ms = endpoint->failed_ms + pause_ms;
+    endpoint->streak = 0;
+    endpoint->failures++;
+    endpoint->stats.failures++;
+}
+
+void endpoint_slow_down(struct endpoint *endpoint, uint64_t pause_ms)
+{
+    /* requests that were sent together fail together: count that once */
+    if (clock_monotonic_ms() >= endpoint->resume_ms) {
+        endpoint->active_max = endpoint->active_max > 1 ? endpoint->active_max / 2 : 1;
+        endpoint->rate = endpoint->rate > 1 ? endpoint->rate / 2 : endpoint->rate;
+    }
+    endpoint_failed(endpoint, pause_ms);
+}
+
+uint32_t endpoint_recent_failures(const struct endpoint *endpoint, uint64_t now_ms)
+{
+    return now_ms - endpoint->failed_ms < FAILURES_FORGOTTEN_MS ? endpoint->failures : 0;
+}
+
+void endpoint_give_up(struct endpoint *endpoint, const struct error *why)
+{
+    endpoint->unusable = true;
+    endpoint->why = *why;
+    endpoint->failures++;
+    endpoint->stats.failures++;
+}
+
+/* ---- methods ---- */
+
+static uint64_t hash_method(const char *method)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    while (*method)
+        hash = (hash ^ (unsigned char)*method++) * UINT64_C(0x100000001b3);
+    return hash;
+}
+
+bool endpoint_lacks(const struct endpoint *endpoint, const char *method)
+{
+    uint64_t hash = hash_method(method);
+    for (uint32_t i = 0; i < endpoint->missing_count; i++)
+        if (endpoint->missing[i] == hash)
+            return true;
+    return false;
+}
+
+void endpoint_learn_missing(struct endpoint *endpoint, const char *method)
+{
+    if (endpoint->missing_count < ENDPOINT_MISSING_MAX && !endpoint_lacks(endpoint, method))
+        endpoint->missing[endpoint->missing_count++] = hash_method(method);
+}
+
+/* ---- back-off ---- */
+
+static uint64_t next_random(uint64_t *state) /* splitmix64 */
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+uint32_t backoff_ms(struct backoff *backoff, uint32_t attempt)
+{
+    uint64_t whole = backoff->first_ms;
+    for (uint32_t i = 1; i < attempt && whole < TRACER_BACKOFF_MAX_MS; i++)
+        whole *= 2;
+    if (whole > TRACER_BACKOFF_MAX_MS)
+        whole = TRACER_BACKOFF_MAX_MS;
+    return (uint32_t)(whole - next_random(&backoff->state) % (whole / 2 + 1));
+}

@@ -1,0 +1,193 @@
+/* Threat-model X1, X2: hostile symbols and names through every writer, read back. */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+
+#include "report/sample.h"
+
+static char long_text[1 << 20];
+
+static const char *const corpus[] = {
+    "<script>alert(1)</script>",
+    "\x1b[2J\x1b[31mred",
+    "line\nbreak\r\n",
+    "tab\tbed",
+    "\xe2\x80\xaeGPJ.exe",
+    "zero\xe2\x80\x8bwidth",
+    "US\xd0\xa1"
+    "C",
+    "=HYPERLINK(\"http://x\")",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1)",
+    "\t=1",
+    "\r=1",
+    "a,b\"c",
+    "\"",
+    "\xff\xfe",
+    "\xc0\x80",
+    "\xed\xa0\x80",
+    "\xf4\x90\x80\x80",
+    "\xe2\x80",
+    "\x7f\x01",
+    "\xf0\x9f\x92\xb0",
+    "\\u{202e}",
+    "\\",
+    "%s%n%d",
+    "'; drop table",
+    long_text,
+};
+#define CORPUS_COUNT (sizeof(corpus) / sizeof(corpus[0]))
+
+static struct sample sample;
+
+static void make(void)
+{
+    memset(long_text, 'A', sizeof(long_text) - 1);
+    sample_make(&sample);
+}
+TestSuite(hostile, .init = make);
+
+static void poison_names(const char *text)
+{
+    sample.assets[IS_FAKE].symbol = sample.assets[IS_ETH].symbol = text;
+    for (int i = IS_THIEF; i <= IS_HOSTILE; i++)
+        sample.accounts[i].name = sample.accounts[i].entity = sample.accounts[i].origin =
+            sample.accounts[i].category = text;
+    sample.trace.head.repeat = sample.check.head.repeat = text;
+    sample.notes[0].text = sample.reasons[0] = text;
+    sample.answers[1].target = text;
+}
+
+static void expect_printable(const char *text)
+{
+    for (size_t i = 0; text[i]; i++)
+        cr_assert((text[i] >= ' ' && text[i] < 0x7f) || text[i] == '\n', "byte %02x at %zu",
+                  (unsigned char)text[i], i);
+}
+
+Test(hostile, X1_every_format_writes_printable_ascii_only)
+{
+    static const char *const formats[] = {"text", "json", "csv"};
+    for (size_t c = 0; c < CORPUS_COUNT; c++)
+        for (size_t f = 0; f < 3; f++)
+            for (int check = 0; check < 2; check++) {
+                poison_names(corpus[c]);
+                char *text = sample_print(&sample, formats[f], check, 100, VIEW_FULL);
+                expect_printable(text);
+                free(text);
+            }
+}
+
+Test(hostile, X1_shown_text_is_short_and_stays_as_it_is)
+{
+    for (size_t c = 0; c < CORPUS_COUNT; c++) {
+        char once[33], twice[33];
+        shown_text(once, sizeof(once), corpus[c], strlen(corpus[c]));
+        shown_text(twice, sizeof(twice), once, strlen(once));
+        expect_printable(once);
+        cr_expect_str_eq(once, twice);
+        cr_expect_leq(strlen(once), 32);
+    }
+    char text[33];
+    cr_expect_str_eq(shown_text(text, sizeof(text), "\xe2\x80\xaeX\n", 5), "\\u{202e}X\\u{a}");
+    cr_expect_str_eq(shown_text(text, sizeof(text),
+                                "\xff"
+                                "A",
+                                2),
+                     "\\x{ff}A");
+    cr_expect_str_eq(shown_text(text, sizeof(text), "12345678901234567890123456789012", 32),
+                     "12345678901234567890123456789012");
+    cr_expect_str_eq(shown_text(text, sizeof(text), "123456789012345678901234567890123", 33),
+                     "12345678901234567890123456789...");
+    cr_expect_str_eq(shown_text(text, 1, "abc", 3), "");
+    cr_expect_str_eq(shown_text(text, 3, "abcd", 4), "ab");
+    cr_expect_str_eq(shown_text(text, sizeof(text), NULL, 0), "");
+}
+
+Test(hostile, X3_X4_unlisted_assets_stand_apart_with_their_contract)
+{
+    char *text = sample_print(&sample, "text", false, 100, VIEW_FULL);
+    const char *apart = strstr(text, "ASSETS THAT ARE NOT IN THE LIST");
+    const char *fake = strstr(text, "\"=USDC<b>\\u{a}\" 0xb0b1b2b3b4b5b6b7b8b9babbbcbdbebfc0c1c2c3");
+    cr_expect(apart && fake && fake > apart);
+    const char *hops = strstr(text, "FLAGGED HOPS OF ASSETS THAT ARE NOT IN THE LIST");
+    cr_expect(hops && strstr(hops, "777 \"=USDC<b>"));
+    free(text);
+}
+
+/* Fields of a CSV record (RFC 4180), unquoted in place; returns how many. */
+static size_t csv_split(char *record, char **fields, size_t capacity)
+{
+    size_t count = 0;
+    char *read = record;
+    for (;;) {
+        char *write = read;
+        cr_assert_lt(count, capacity);
+        fields[count++] = write;
+        if (*read == '"') {
+            for (read++; *read != '"' || read[1] == '"'; *write++ = *read++) {
+                cr_assert(*read, "a quote is not closed");
+                if (*read == '"')
+                    read++;
+            }
+            read++;
+            cr_assert(*read == ',' || *read == '\0');
+        } else {
+            while (*read && *read != ',')
+                *write++ = *read++;
+        }
+        bool last = *read == '\0';
+        read++;
+        *write = '\0';
+        if (last)
+            return count;
+    }
+}
+
+Test(hostile, X2_no_csv_cell_begins_like_a_formula)
+{
+    for (size_t c = 0; c < CORPUS_COUNT; c++)
+        for (int check = 0; check < 2; check++) {
+            poison_names(corpus[c]);
+            char *text = sample_print(&sample, "csv", check, 100, VIEW_FULL), *rest = text;
+            char *fields[64];
+            size_t columns = csv_split(strsep(&rest, "\n"), fields, 64);
+            for (char *line; (line = strsep(&rest, "\n")) && *line;) {
+                size_t count = csv_split(line, fields, 64);
+                cr_expect_eq(count, columns, "corpus %zu", c);
+                for (size_t i = 0; i < count; i++)
+                    cr_expect(!fields[i][0] || !strchr("=+-@\t\r", fields[i][0]), "corpus %zu: %s", c,
+                              fields[i]);
+            }
+            free(text);
+        }
+}
+
+/* Python reads the JSON and gives the symbol back: the exact characters (bytes that are no UTF-8: as shown).
+ */
+Test(hostile, X2_json_carries_the_exact_characters)
+{
+    for (size_t c = 0; c + 1 < CORPUS_COUNT; c++) {
+        char path[] = "/tmp/tracer-hostile-XXXXXX", command[512], got[4096], wanted[4096];
+        int descriptor = mkstemp(path);
+        poison_names(corpus[c]);
+        char *json = sample_print(&sample, "json", false, 100, VIEW_FULL);
+        FILE *file = fdopen(descriptor, "w");
+        fputs(json, file);
+        fclose(file);
+        free(json);
+        snprintf(command, sizeof(command),
+                 "python3 -c \"import json,sys; "
+                 "sys.stdout.buffer.write(json.load(open('%s'))['assets'][1]['symbol'].encode())\"",
+                 path);
+        FILE *pipe = popen(command, "r");
+        size_t size = fread(got, 1, sizeof(got) - 1, pipe);
+        got[size] = '\0';
+        cr_expect_eq(pclose(pipe), 0);
+        remove(path);
+        shown_text(wanted, sizeof(wanted), corpus[c], strlen(corpus[c]));
+        bool is_utf8 = !strstr(wanted, "\\x{");
+        cr_expect_str_eq(got, is_utf8 ? corpus[c] : wanted, "corpus %zu", c);
+    }
+}

@@ -1,0 +1,283 @@
+/* case.c - a store, labels and options made ready for one replay. */
+#include "pipeline.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void *case_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
+{
+    if (count < *capacity)
+        return items;
+    size_t larger = *capacity ? *capacity * 2 : 64;
+    void *grown = arena_calloc(arena, larger, size);
+    if (!grown)
+        return NULL;
+    if (count)
+        memcpy(grown, items, count * size);
+    *capacity = larger;
+    return grown;
+}
+
+enum tracer_status case_note(struct case_state *state, enum note_kind kind, struct error *err, const char *format, ...)
+{
+    struct result_note *notes =
+        case_grow(state->arena, state->notes, state->note_count, &state->note_capacity, sizeof(*notes));
+    char text[1024];
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    if (!notes || length < 0)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    state->notes = notes;
+    notes[state->note_count].kind = kind;
+    notes[state->note_count].text = arena_text(state->arena, text, strlen(text));
+    return notes[state->note_count++].text ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+}
+
+/* Coverage of single accounts makes the explored set; of the whole range, it tells gaps. */
+static enum tracer_status read_coverage(void *context, const struct graph_coverage *coverage, struct error *err)
+{
+    struct case_state *state = context;
+    enum tracer_status status = TRACER_OK;
+    bool concerns = coverage->last >= state->first && coverage->first <= state->last;
+    if (address_is_void(coverage->account)) {
+        if (concerns && coverage->gap[0]) {
+            state->touches_gap = true;
+            status = case_note(state, NOTE_GAP, err, "blocks %" PRIu64 " to %" PRIu64 ": %s", coverage->first,
+                               coverage->last, coverage->gap);
+        }
+        return status;
+    }
+    state->has_explored = true;
+    if (!concerns)
+        return TRACER_OK;
+    if (state->explored_count && address_equal(state->explored[state->explored_count - 1], coverage->account))
+        return TRACER_OK; /* records come by account: one entry for native and tokens */
+    struct address *explored =
+        case_grow(state->arena, state->explored, state->explored_count, &state->explored_capacity, sizeof(*explored));
+    if (!explored)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    state->explored = explored;
+    explored[state->explored_count++] = coverage->account;
+    return TRACER_OK;
+}
+
+static enum tracer_status set_range(struct case_state *state, struct error *err)
+{
+    const struct case_input *input = state->input;
+    enum tracer_status status = graph_range(input->graph, input->chain_id, &state->range, err);
+    if (status == TRACER_E_NOT_FOUND)
+        return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64, input->chain_id);
+    if (status)
+        return status;
+    state->first = input->has_from && input->from > state->range.first ? input->from : state->range.first;
+    state->last = input->has_to && input->to < state->range.last ? input->to : state->range.last;
+    if (state->first > state->last)
+        return error_set(err, TRACER_E_USAGE, "no stored block lies in the range asked for (stored: %" PRIu64 " to %" PRIu64 ")",
+                         state->range.first, state->range.last);
+    if (input->has_from && input->from < state->range.first && !state->network.imported) {
+        state->touches_gap = true;
+        status = case_note(state, NOTE_GAP, err, "blocks before %" PRIu64 " are not in the store", state->range.first);
+    }
+    if (!status && input->has_to && input->to > state->range.last && !state->network.imported) {
+        state->touches_gap = true;
+        status = case_note(state, NOTE_GAP, err, "blocks after %" PRIu64 " are not in the store", state->range.last);
+    }
+    if (!status && !state->network.imported && state->range.first_gap >= state->first && state->range.first_gap &&
+        state->range.first_gap <= state->last) {
+        state->touches_gap = true;
+        status = case_note(state, NOTE_GAP, err, "blocks are missing between %" PRIu64 " and %" PRIu64 ", the first is %" PRIu64,
+                           state->first, state->last, state->range.first_gap);
+    }
+    return status;
+}
+
+enum tracer_status case_open(struct case_state *state, const struct case_input *input, struct arena *arena,
+                             struct error *err)
+{
+    *state = (struct case_state){.input = input, .arena = arena};
+    enum tracer_status status = graph_get_network(input->graph, input->chain_id, &state->network, err);
+    if (status == TRACER_E_NOT_FOUND)
+        return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64, input->chain_id);
+    if (status || (status = set_range(state, err)))
+        return status;
+    status = graph_each_coverage(input->graph, input->chain_id, NULL, read_coverage, state, err);
+    if (status && status != TRACER_E_NOT_FOUND)
+        return status;
+    return label_classes(input->labels, input->chain_id, arena, &state->labels, &state->label_count, err);
+}
+
+void case_close(struct case_state *state)
+{
+    taint_free(state->taint);
+    state->taint = NULL;
+    cursor_close(&state->cursor);
+}
+
+enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err)
+{
+    const struct case_input *input = state->input;
+    state->options = options;
+    state->assets = arena_calloc(state->arena, input->token_count + 1, sizeof(*state->assets));
+    if (!state->assets)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < input->token_count; i++)
+        state->assets[i] = input->tokens[i].asset;
+    struct taint_input *engine = arena_calloc(state->arena, 1, sizeof(*engine));
+    if (!engine)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    *engine = (struct taint_input){.options = options,
+                                   .seeds = state->seeds,
+                                   .seed_count = state->seed_count,
+                                   .labels = state->labels,
+                                   .label_count = state->label_count,
+                                   .assets = state->assets,
+                                   .asset_count = input->token_count,
+                                   .has_assets = true,
+                                   .explored = state->explored,
+                                   .explored_count = state->explored_count,
+                                   .has_explored = state->has_explored};
+    enum tracer_status status =
+        graph_cursor(input->graph, input->chain_id, state->first, state->last, &state->cursor, err);
+    if (status || (status = taint_new(engine, &state->cursor, &state->taint, err)))
+        return status;
+    for (size_t i = 0; i < state->seed_count; i++)
+        for (uint32_t s = 0; s < taint_source_count(state->taint); s++)
+            if (strcmp(taint_source_name(state->taint, s), state->seeds[i].source) == 0)
+                state->shown_seeds[i].source = s;
+    return TRACER_OK;
+}
+
+enum tracer_status case_replay(struct case_state *state, struct error *err)
+{
+    return taint_replay(state->taint, state->input->watch, state->input->watch_context, err);
+}
+
+static enum tracer_status option_notes(struct case_state *state, struct taint_options options, struct error *err)
+{
+    static const char *const policies[POLICY_COUNT] = {
+        [POLICY_FIFO] = "fifo: the oldest units of a holding leave first",
+        [POLICY_LIFO] = "lifo: the newest units of a holding leave first",
+        [POLICY_HAIRCUT] = "haircut: every outflow carries taint in the proportion of the holding",
+        [POLICY_POISON] = "poison: any contact taints all; amounts do not add up and no totals are kept",
+        [POLICY_CLEANFIRST] = "cleanfirst: untainted units leave first (the least taint that can have moved on)",
+        [POLICY_TAINTFIRST] = "taintfirst: tainted units leave first (the most taint that can have moved on)",
+    };
+    enum tracer_status status = case_note(
+        state, NOTE_ASSUMPTION, err,
+        "policy %s. This is accounting under a declared convention, not a probability; other policies place units "
+        "differently",
+        policies[options.policy]);
+    if (!status)
+        status = case_note(state, NOTE_ASSUMPTION, err,
+                           options.fees == FEES_SINK
+                               ? "fees: gas is consideration for a service; taint paid as fee is counted and followed no further"
+                               : "fees: taint paid as fee is followed to those who earned it");
+    if (!status && options.unknown == UNKNOWN_CLEAN)
+        status = case_note(state, NOTE_ASSUMPTION, err, "units of unknown history were taken as clean, as asked for");
+    if (!status && options.opening == OPENING_CLEAN)
+        status = case_note(state, NOTE_ASSUMPTION, err,
+                           "balances from before the first source count as clean: they cannot be its proceeds");
+    return status;
+}
+
+enum tracer_status case_common_notes(struct case_state *state, struct error *err)
+{
+    struct taint_options options = state->options;
+    struct taint_diag diag = taint_diag(state->taint);
+    enum tracer_status status = option_notes(state, options, err);
+    if (!status)
+        status = case_note(state, NOTE_ASSUMPTION, err,
+                           "labels are statements of third parties; they decide where a trace ends, never an amount");
+    if (!status && diag.groups_ok)
+        status = case_note(state, NOTE_ASSUMPTION, err,
+                           "%" PRIu64 " exchanges (swaps, wraps) carry taint from what a party paid to what it received; "
+                           "several assets paid at once share by the weights of the list of assets",
+                           diag.groups_ok);
+    if (!status && diag.groups_bad)
+        status = case_note(state, NOTE_LIMIT, err,
+                           "%" PRIu64 " transactions look like exchanges but their order does not allow the link; their "
+                           "legs count as ordinary transfers",
+                           diag.groups_bad);
+    if (!status && diag.overspend && options.policy != POLICY_POISON)
+        status = case_note(state, NOTE_GAP, err,
+                           "%" PRIu64 " transfers spent more than the rows before them show: the difference is of "
+                           "unknown history and was taken as the oldest units",
+                           diag.overspend);
+    if (!status && diag.overflow)
+        status = case_note(state, NOTE_LIMIT, err, "%" PRIu64 " transfers would overflow a balance and moved nothing",
+                           diag.overflow);
+    if (!status)
+        status = case_note(state, NOTE_LIMIT, err,
+                           state->network.imported
+                               ? "the transfers come from a file: each is as good as the source it names (asserted), those "
+                                 "marked inferred were computed from balances"
+                               : "the blocks are as the endpoints answered (asserted): their hashes were compared with each "
+                                 "other, their contents not yet proven against them");
+    if (!status)
+        status = case_note(state, NOTE_LIMIT, err,
+                           "taint says that units moved, not who moved them or why; what a mixer, bridge, venue or "
+                           "unexplored account pays out is unknown, not innocent");
+    return status;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+enum tracer_status case_head(struct case_state *state, struct result_head *ret_head, struct error *err)
+{
+    const struct case_input *input = state->input;
+    struct result_head head = {.version = TRACER_VERSION,
+                               .commit = TRACER_COMMIT,
+                               .network = arena_text(state->arena, state->network.name, strlen(state->network.name)),
+                               .chain_id = state->network.chain_id,
+                               .native_symbol = input->native_symbol,
+                               .imported = state->network.imported,
+                               .time_keys = state->network.time_keys,
+                               .first_block = state->first,
+                               .last_block = state->last,
+                               .options = state->options,
+                               .has_explored = state->has_explored,
+                               .explored_count = state->explored_count,
+                               .notes = state->notes,
+                               .note_count = state->note_count,
+                               .repeat = input->repeat};
+    struct block block;
+    enum tracer_status status = graph_get_block(input->graph, state->network.chain_id, state->first, &block, err);
+    if (status == TRACER_OK) {
+        head.first_hash = block.hash;
+        head.first_time = block.time;
+        status = graph_get_block(input->graph, state->network.chain_id, state->last, &block, err);
+    }
+    if (status == TRACER_OK) {
+        head.last_hash = block.hash;
+        head.last_time = block.time;
+    } else if (status != TRACER_E_NOT_FOUND) { /* the ends of a --from/--to may lie between stored blocks */
+        return status;
+    }
+    size_t lists = label_list_count(input->labels);
+    struct result_input *inputs = arena_calloc(state->arena, input->input_count + lists + 1, sizeof(*inputs));
+    if (!inputs || !head.network)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < input->input_count; i++) {
+        inputs[i] = input->inputs[i];
+        inputs[i].name = base_name(inputs[i].name);
+    }
+    for (size_t i = 0; i < lists; i++) {
+        const struct label_list *list = label_list(input->labels, i);
+        struct result_input *shown = &inputs[input->input_count + i];
+        shown->role = "labels";
+        shown->name = base_name(list->name);
+        digest_format(list->digest, shown->sha256);
+    }
+    head.inputs = inputs;
+    head.input_count = input->input_count + lists;
+    *ret_head = head;
+    return TRACER_OK;
+}

@@ -1,0 +1,91 @@
+/* check.c - `check`: targets of a store; with --transfers one transfer of a file (taint-spec 10). */
+#include "session.h"
+
+#include "tracer/check.h"
+
+#include <stdio.h>
+
+static enum tracer_status watch(void *context, uint64_t rows)
+{
+    struct session *session = context;
+    progress_show(session, rows, 0, "transfers", NULL);
+    return session_stop ? error_set(&session->err, TRACER_E_STOPPED, "stopped before the replay was complete: no answer")
+                        : TRACER_OK;
+}
+
+static enum tracer_status write_check(struct session *session, const struct report_format *format,
+                                      const struct check_result *result)
+{
+    struct output output;
+    struct report_options options = session_report_options(session);
+    enum tracer_status status = output_open(session->options->output, &output, &session->err);
+    if (status)
+        return status;
+    status = format->check(output.stream, result, &options, &session->err);
+    if (!status)
+        status = output_commit(&output, &session->err);
+    output_abort(&output);
+    return status;
+}
+
+static int code_for(enum verdict worst)
+{
+    switch (worst) {
+    case VERDICT_CLEAN:
+        return EXIT_DONE;
+    case VERDICT_CANNOT_TELL:
+        return EXIT_CANNOT_TELL;
+    case VERDICT_EXPOSED:
+        return EXIT_EXPOSED;
+    }
+    return EXIT_INTERNAL;
+}
+
+/* "When several apply" 11 stands before 10 only for failures of rows; the worst answer decides here: a
+ * mixture of exposed and cannot tell is 11, because some answer is still open. */
+static int code_of(const struct check_result *result)
+{
+    int code = code_for(result->worst);
+    for (size_t i = 0; i < result->answer_count; i++)
+        if (result->answers[i].verdict == VERDICT_CANNOT_TELL)
+            code = EXIT_CANNOT_TELL;
+    return code;
+}
+
+int command_check(const struct options *options)
+{
+    if (options->transfers)
+        return check_files(options);
+    struct session session;
+    struct check_result *result = NULL;
+    struct check_request request = {.targets = options->arguments,
+                                    .target_count = options->argument_count,
+                                    .sources = options->source,
+                                    .source_count = options->source_count,
+                                    .has_since = options->has_since,
+                                    .since = options->since,
+                                    .to = options->has_to_address ? &options->to_address : NULL};
+    enum tracer_status status = session_open(&session, options);
+    const struct report_format *format = status ? NULL : session_format(&session, "text");
+    if (!status && !format)
+        status = TRACER_E_USAGE;
+    if (!status)
+        status = session_store(&session, GRAPH_READ);
+    if (!status)
+        status = session_case(&session);
+    if (!status)
+        status = session_case_input(&session, "check", &request.input);
+    if (!status) {
+        progress_begin(&session, "replay");
+        request.input.watch = watch;
+        request.input.watch_context = &session;
+        status = check_run(&request, &result, &session.err);
+        progress_end(&session);
+    }
+    if (!status)
+        status = write_check(&session, format, result);
+    int code = status ? session_fail(&session, status) : code_of(result);
+    check_result_free(result);
+    session_close(&session);
+    return code;
+}

@@ -1,0 +1,179 @@
+/* import.c - `import` and `export`: rows of files into the store and back. */
+#include "session.h"
+
+#include "tracer/csv.h"
+#include "tracer/load.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+enum file_kind { FILE_TRANSFERS, FILE_LABELS, FILE_COVERAGE };
+
+static bool has_columns(const char *path, const char *const *columns, size_t count)
+{
+    struct csv *csv = NULL;
+    enum tracer_status status = csv_open(path, ',', columns, count, count, &csv, NULL);
+    csv_close(csv);
+    return status == TRACER_OK;
+}
+
+/* By its header line. */
+static enum tracer_status kind_of(struct session *session, const char *path, enum file_kind *ret_kind)
+{
+    static const char *const transfers[] = {"block", "txi", "idx", "kind", "asset", "from", "to", "amount"};
+    static const char *const labels[] = {"address", "class"};
+    static const char *const coverage[] = {"account", "from", "to", "what"};
+    struct csv *csv = NULL;
+    enum tracer_status status = csv_open(path, ',', NULL, 0, 0, &csv, &session->err);
+    csv_close(csv);
+    if (status)
+        return status;
+    if (has_columns(path, transfers, 8))
+        *ret_kind = FILE_TRANSFERS;
+    else if (has_columns(path, labels, 2))
+        *ret_kind = FILE_LABELS;
+    else if (has_columns(path, coverage, 4))
+        *ret_kind = FILE_COVERAGE;
+    else
+        return error_set(&session->err, TRACER_E_USAGE,
+                         "%s: the header is that of no file we know: transfers (block,txi,idx,kind,asset,from,to,amount), "
+                         "labels (address,class) or coverage (account,from,to,what)",
+                         path);
+    return TRACER_OK;
+}
+
+static void show(void *context, uint64_t done, uint64_t total)
+{
+    progress_show(context, done, total, "transfers", NULL);
+}
+
+static enum tracer_status import_file(struct session *session, const char *path, enum file_kind kind,
+                                      struct load_stats *stats)
+{
+    struct import_source source = {.path = path};
+    enum tracer_status status;
+    switch (kind) {
+    case FILE_LABELS:
+        return load_labels(session->graph, source, stats, &session->err);
+    case FILE_COVERAGE:
+        return load_coverage(session->graph, source, session->chain_id, stats, &session->err);
+    case FILE_TRANSFERS:
+        break;
+    }
+    struct import *import = NULL;
+    status = import_open(path, &import, &session->err);
+    if (!status) {
+        const char *name = session->options->name ? session->options->name : session->network.name;
+        progress_begin(session, "import");
+        status = load_transfers(session->graph, import, session->chain_id, name, show, session, stats, &session->err);
+        progress_end(session);
+    }
+    import_close(import);
+    return status;
+}
+
+int command_import(const struct options *options)
+{
+    struct session session;
+    struct load_stats stats = {0};
+    enum file_kind kind = FILE_TRANSFERS;
+    enum tracer_status status = session_open(&session, options);
+    if (!status)
+        status = session_network(&session);
+    if (!status && options->name && (!options->name[0] || strlen(options->name) > TRACER_NETWORK_NAME_MAX))
+        status = error_set(&session.err, TRACER_E_USAGE, "--name: 1 to %u characters", TRACER_NETWORK_NAME_MAX);
+    for (size_t i = 0; i < options->argument_count && !status; i++) {
+        status = kind_of(&session, options->arguments[i], &kind);
+        if (!status && !session.graph)
+            status = session_store(&session, GRAPH_CREATE);
+        if (!status)
+            status = import_file(&session, options->arguments[i], kind, &stats);
+    }
+    if (!status && !options->quiet)
+        fprintf(stderr, "imported: %" PRIu64 " transfers in %" PRIu64 " blocks, %" PRIu64 " coverage records, %" PRIu64 " labels\n",
+                stats.transfers, stats.blocks, stats.coverage, stats.labels);
+    int code = status ? session_fail(&session, status) : EXIT_DONE;
+    session_close(&session);
+    return code;
+}
+
+struct exporting {
+    struct session *session;
+    FILE *stream;
+    struct block block;
+    struct transaction transaction;
+    bool has_block, has_transaction;
+    int32_t transaction_index;
+};
+
+static enum tracer_status export_row(void *context, const struct transfer *transfer, struct error *err)
+{
+    struct exporting *exporting = context;
+    struct graph *graph = exporting->session->graph;
+    uint64_t chain_id = exporting->session->chain_id, number = transfer->position.block_number;
+    enum tracer_status status;
+    if (!exporting->has_block || exporting->block.number != number) {
+        if ((status = graph_get_block(graph, chain_id, number, &exporting->block, err)))
+            return status;
+        exporting->has_block = true;
+        exporting->transaction_index = INT32_MIN;
+    }
+    if (exporting->transaction_index != transfer->position.transaction_index) {
+        exporting->transaction_index = transfer->position.transaction_index;
+        status = graph_get_transaction(graph, chain_id, number, transfer->position.transaction_index,
+                                       &exporting->transaction, err);
+        if (status && status != TRACER_E_NOT_FOUND)
+            return status;
+        exporting->has_transaction = status == TRACER_OK;
+    }
+    return export_transfer(exporting->stream, transfer, exporting->has_transaction ? &exporting->transaction : NULL,
+                           &exporting->block, err);
+}
+
+static enum tracer_status export_labels(void *context, const char *name, size_t size, struct error *err)
+{
+    struct exporting *exporting = context;
+    struct buffer text;
+    buffer_init(&text, TRACER_FILE_RESULT_MAX);
+    (void)size;
+    enum tracer_status status = graph_get_item(exporting->session->graph, GRAPH_ITEM_LIST, name, &text, err);
+    if (!status && text.size && fwrite(text.data, 1, text.size, exporting->stream) != text.size)
+        status = error_set(err, TRACER_E_IO, "the output could not be written");
+    buffer_release(&text);
+    return status;
+}
+
+int command_export(const struct options *options)
+{
+    struct session session;
+    struct output output = {0};
+    const char *what = options->arguments[0];
+    enum tracer_status status = session_open(&session, options);
+    bool transfers = strcmp(what, "transfers") == 0, labels = strcmp(what, "labels") == 0;
+    if (!status && !transfers && !labels)
+        status = error_set(&session.err, TRACER_E_USAGE, "export what? transfers or labels");
+    if (!status)
+        status = session_store(&session, GRAPH_READ);
+    if (!status)
+        status = output_open(options->output, &output, &session.err);
+    struct exporting exporting = {.session = &session, .stream = output.stream};
+    if (!status && labels)
+        status = graph_each_item(session.graph, GRAPH_ITEM_LIST, export_labels, &exporting, &session.err);
+    if (!status && transfers) {
+        struct graph_range range;
+        status = graph_range(session.graph, session.chain_id, &range, &session.err);
+        if (!status)
+            status = export_header(output.stream, &session.err);
+        if (!status)
+            status = graph_each(session.graph, session.chain_id, options->has_from ? options->from : range.first,
+                                options->has_to_block ? options->to_block : range.last, export_row, &exporting,
+                                &session.err);
+    }
+    if (!status)
+        status = output_commit(&output, &session.err);
+    output_abort(&output);
+    int code = status ? session_fail(&session, status) : EXIT_DONE;
+    session_close(&session);
+    return code;
+}

@@ -1,0 +1,104 @@
+/* ingest.c - `ingest`: blocks of a chain into the store. */
+#include "session.h"
+
+#include "tracer/clock.h"
+#include "tracer/ingest.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void show(void *context, uint64_t first, uint64_t done, uint64_t last, const struct chain_fetch_stats *stats)
+{
+    char extra[64];
+    snprintf(extra, sizeof(extra), "%" PRIu64 " transfers, %" PRIu64 " MB", stats->transfers, stats->bytes / 1000000);
+    progress_show(context, done, last - first + 1, "blocks", extra);
+}
+
+/* Decimal seconds with one place, from whole milliseconds. */
+static void summary(const struct session *session, const struct ingest_stats *stats, uint64_t elapsed_ms)
+{
+    uint64_t ms = elapsed_ms ? elapsed_ms : 1;
+    if (stats->blocks == 0) {
+        fprintf(stderr, "%s: nothing new up to block %" PRIu64 "\n", session->network.name, stats->head);
+        return;
+    }
+    fprintf(stderr,
+            "%s: blocks %" PRIu64 " to %" PRIu64 " stored: %" PRIu64 " transactions, %" PRIu64 " transfers, internal calls: %s\n",
+            session->network.name, stats->first, stats->last, stats->transactions, stats->transfers,
+            chain_traces_name(stats->traces));
+    fprintf(stderr,
+            "%" PRIu64 ".%" PRIu64 " s: %" PRIu64 " blocks/s, %" PRIu64 " transfers/s, %" PRIu64 " MB read",
+            ms / 1000, ms / 100 % 10, stats->blocks * 1000 / ms, stats->transfers * 1000 / ms,
+            stats->fetch.bytes / 1000000);
+    if (session->options->verbose)
+        fprintf(stderr, "; waiting %" PRIu64 " ms, JSON %" PRIu64 " ms, decoding %" PRIu64 " ms, store %" PRIu64 " ms",
+                stats->fetch.wait_ns / 1000000, stats->fetch.read_ns / 1000000, stats->fetch.decode_ns / 1000000,
+                stats->store_ns / 1000000);
+    fprintf(stderr, "\n");
+    if (stats->rewound)
+        fprintf(stderr, "%" PRIu64 " blocks left the chain (reorg) and were moved aside\n", stats->rewound);
+    if (stats->openings)
+        fprintf(stderr, "%" PRIu64 " opening balances stored\n", stats->openings);
+}
+
+static void print_notes(const struct session *session)
+{
+    const char *note;
+    for (size_t i = 0; !session->options->quiet && (note = chain_note(session->client, i)); i++)
+        fprintf(stderr, "note: %s\n", note);
+}
+
+enum tracer_status session_ingest(struct session *session)
+{
+    const struct options *options = session->options;
+    struct error *err = &session->err;
+    enum tracer_status status = session_network(session);
+    if (!status && (!options->has_from && options->has_to_block) && !options->store)
+        status = error_set(err, TRACER_E_USAGE, "which store? name its directory with --store DIR");
+    if (!status && options->has_from && options->has_to_block && options->from > options->to_block)
+        status = error_set(err, TRACER_E_USAGE, "--from %" PRIu64 " is behind --to %" PRIu64, options->from, options->to_block);
+    if (!status)
+        status = session_endpoints(session);
+    if (!status)
+        status = chain_open(session->rpc, &session->network, &session->client, err);
+    if (!status)
+        status = session_store(session, GRAPH_CREATE);
+    if (status)
+        return status;
+    print_notes(session);
+    struct ingest_request request = {.graph = session->graph,
+                                     .client = session->client,
+                                     .network = &session->network,
+                                     .has_from = options->has_from,
+                                     .from = options->from,
+                                     .has_to = options->has_to_block,
+                                     .to = options->to_block,
+                                     .finality = options->finality,
+                                     .finality_depth = options->finality_depth,
+                                     .opening = options->opening,
+                                     .no_traces = options->no_traces,
+                                     .refetch = options->refetch,
+                                     .follow = options->follow,
+                                     .stop = &session_stop,
+                                     .progress = show,
+                                     .progress_context = session};
+    struct ingest_stats stats;
+    progress_begin(session, "ingest");
+    uint64_t start = clock_monotonic_ms();
+    status = ingest_run(&request, &stats, err);
+    progress_end(session);
+    if (!options->quiet && (!status || stats.blocks))
+        summary(session, &stats, clock_monotonic_ms() - start);
+    return status;
+}
+
+int command_ingest(const struct options *options)
+{
+    struct session session;
+    enum tracer_status status = session_open(&session, options);
+    if (!status)
+        status = session_ingest(&session);
+    int code = status ? session_fail(&session, status) : EXIT_DONE;
+    session_close(&session);
+    return code;
+}

@@ -1,0 +1,338 @@
+/* options.c - the one table of options. */
+#include "options.h"
+
+#include "tracer/clock.h"
+#include "tracer/csv.h"
+#include "tracer/taint.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum tracer_status set_fn(struct options *options, const char *name, const char *value, struct error *err);
+
+static enum tracer_status bad_value(struct error *err, const char *name, const char *value, const char *want)
+{
+    char shown[TRACER_QUOTED_MAX];
+    return error_set(err, TRACER_E_USAGE, "--%s: \"%s\" is not %s", name,
+                     safe_text(shown, sizeof(shown), value, strlen(value)), want);
+}
+
+static enum tracer_status number(const char *name, const char *value, uint64_t max, uint64_t *to, struct error *err)
+{
+    char want[64];
+    snprintf(want, sizeof(want), "a whole number from 0 to %" PRIu64, max);
+    if (!csv_parse_u64((struct csv_field){value, strlen(value)}, max, to))
+        return bad_value(err, name, value, want);
+    return TRACER_OK;
+}
+
+/* Plain texts and flags are set by their place in struct options; the rest have a function. */
+#define TEXT(field) offsetof(struct options, field), KIND_TEXT, NULL
+#define FLAG(field) offsetof(struct options, field), KIND_FLAG, NULL
+#define CALL(function) 0, KIND_CALL, function
+
+static enum tracer_status add_to(const char **list, size_t *count, const char *name, const char *value,
+                                 struct error *err)
+{
+    if (*count == OPTIONS_LIST_MAX)
+        return error_set(err, TRACER_E_USAGE, "--%s: given more than %u times", name, OPTIONS_LIST_MAX);
+    list[(*count)++] = value;
+    return TRACER_OK;
+}
+static enum tracer_status set_rpc(struct options *options, const char *name, const char *value, struct error *err)
+{
+    return add_to(options->rpc, &options->rpc_count, name, value, err);
+}
+static enum tracer_status set_labels(struct options *options, const char *name, const char *value, struct error *err)
+{
+    return add_to(options->labels, &options->labels_count, name, value, err);
+}
+static enum tracer_status set_source(struct options *options, const char *name, const char *value, struct error *err)
+{
+    return add_to(options->source, &options->source_count, name, value, err);
+}
+
+static enum tracer_status set_policy(struct options *options, const char *name, const char *value, struct error *err)
+{
+    options->policy = value;
+    if (!taint_policy_parse(value, &options->taint.policy))
+        return bad_value(err, name, value, "one of fifo, lifo, haircut, poison, cleanfirst, taintfirst");
+    return TRACER_OK;
+}
+
+/* A word of a list to its index, which is the value of the enum. */
+static enum tracer_status word(const char *name, const char *value, const char *const *words, int *ret_index,
+                               const char *want, struct error *err)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], value) == 0) {
+            *ret_index = i;
+            return TRACER_OK;
+        }
+    return bad_value(err, name, value, want);
+}
+
+static enum tracer_status set_links(struct options *options, const char *name, const char *value, struct error *err)
+{
+    static const char *const words[] = {"given", "auto", "none", NULL};
+    int index = 0;
+    enum tracer_status status = word(name, value, words, &index, "one of given, auto, none", err);
+    options->taint.links = (enum taint_links)index;
+    return status;
+}
+static enum tracer_status set_fees(struct options *options, const char *name, const char *value, struct error *err)
+{
+    static const char *const words[] = {"sink", "follow", NULL};
+    int index = 0;
+    enum tracer_status status = word(name, value, words, &index, "sink or follow", err);
+    options->taint.fees = (enum taint_fees)index;
+    return status;
+}
+static enum tracer_status set_unknown(struct options *options, const char *name, const char *value, struct error *err)
+{
+    static const char *const words[] = {"track", "clean", NULL};
+    int index = 0;
+    enum tracer_status status = word(name, value, words, &index, "track or clean", err);
+    options->taint.unknown = (enum taint_unknown)index;
+    return status;
+}
+static enum tracer_status set_opening(struct options *options, const char *name, const char *value, struct error *err)
+{
+    static const char *const words[] = {"unknown", "clean", NULL};
+    int index = 0;
+    enum tracer_status status = word(name, value, words, &index, "unknown or clean", err);
+    options->taint.opening = (enum taint_opening)index;
+    return status;
+}
+static enum tracer_status set_progress(struct options *options, const char *name, const char *value, struct error *err)
+{
+    static const char *const words[] = {"auto", "none", "json", NULL};
+    int index = 0;
+    enum tracer_status status = word(name, value, words, &index, "one of auto, none, json", err);
+    options->progress = (enum progress_mode)index;
+    return status;
+}
+static enum tracer_status set_view(struct options *options, const char *name, const char *value, struct error *err)
+{
+    static const char *const words[] = {"full", "summary", "hops", NULL};
+    int index = 0;
+    enum tracer_status status = word(name, value, words, &index, "one of full, summary, hops", err);
+    options->view = (enum report_view)index;
+    return status;
+}
+static enum tracer_status set_finality(struct options *options, const char *name, const char *value, struct error *err)
+{
+    options->finality = FINALITY_DEPTH;
+    if (strcmp(value, "finalized") == 0)
+        options->finality = FINALITY_FINALIZED;
+    else if (strcmp(value, "latest") == 0)
+        options->finality = FINALITY_LATEST;
+    else if (!csv_parse_u64((struct csv_field){value, strlen(value)}, 1000000, &options->finality_depth))
+        return bad_value(err, name, value, "finalized, latest or a number of blocks up to 1000000");
+    return TRACER_OK;
+}
+static enum tracer_status set_from(struct options *options, const char *name, const char *value, struct error *err)
+{
+    options->has_from = true;
+    return number(name, value, INT64_MAX, &options->from, err);
+}
+static enum tracer_status set_since(struct options *options, const char *name, const char *value, struct error *err)
+{
+    options->has_since = true;
+    return number(name, value, INT64_MAX, &options->since, err);
+}
+/* A block for most commands; for `check` an address picks the rows of a transaction into it. */
+static enum tracer_status set_to(struct options *options, const char *name, const char *value, struct error *err)
+{
+    if (address_parse(value, strlen(value), &options->to_address)) {
+        options->has_to_address = true;
+        return TRACER_OK;
+    }
+    options->has_to_block = true;
+    return number(name, value, INT64_MAX, &options->to_block, err);
+}
+static enum tracer_status set_in_flight(struct options *options, const char *name, const char *value, struct error *err)
+{
+    enum tracer_status status = number(name, value, TRACER_IN_FLIGHT_MAX, &options->in_flight, err);
+    if (!status && options->in_flight == 0)
+        return bad_value(err, name, value, "at least 1");
+    return status;
+}
+static enum tracer_status set_max_accounts(struct options *options, const char *name, const char *value,
+                                           struct error *err)
+{
+    return number(name, value, UINT32_MAX, &options->max_accounts, err);
+}
+static enum tracer_status set_max_hops(struct options *options, const char *name, const char *value, struct error *err)
+{
+    return number(name, value, UINT32_MAX, &options->max_hops, err);
+}
+static enum tracer_status set_max_degree(struct options *options, const char *name, const char *value,
+                                         struct error *err)
+{
+    return number(name, value, UINT32_MAX, &options->max_degree, err);
+}
+static enum tracer_status set_min_score(struct options *options, const char *name, const char *value,
+                                        struct error *err)
+{
+    if (!u256_parse_decimal(value, strlen(value), &options->min_score))
+        return bad_value(err, name, value, "a whole number");
+    return TRACER_OK;
+}
+
+enum option_kind { KIND_TEXT, KIND_FLAG, KIND_CALL };
+static const struct option_spec {
+    const char *name;
+    size_t offset;
+    enum option_kind kind;
+    set_fn *set;
+    const char *argument; /* NULL for flags */
+    const char *help;
+} specs[] = {
+    {"store", TEXT(store), "DIR", "the store"},
+    {"config", TEXT(config), "FILE", "endpoints and networks by name (JSON)"},
+    {"chain", TEXT(chain), "NAME|ID", "ethereum, ronin, or a network of the configuration (default: ethereum)"},
+    {"rpc", CALL(set_rpc), "URL|NAME", "an endpoint; may be repeated. The word public stands for the built-in public ones"},
+    {"allow-local", FLAG(allow_local), NULL, "allow plain http to this machine, and private addresses"},
+    {"from", CALL(set_from), "BLOCK", "first block"},
+    {"to", CALL(set_to), "BLOCK", "last block; for check also an ADDRESS: only transfers into it"},
+    {"since", CALL(set_since), "BLOCK", "address seeds count from this block on (default: the first stored)"},
+    {"finality", CALL(set_finality), "finalized|latest|N", "up to which block to read (default: finalized)"},
+    {"follow", FLAG(follow), NULL, "go on at the head until stopped"},
+    {"opening", FLAG(opening), NULL, "also fetch balances before the first block (archive endpoint)"},
+    {"no-traces", FLAG(no_traces), NULL, "do not ask for internal calls"},
+    {"refetch", FLAG(refetch), NULL, "read stored blocks again"},
+    {"in-flight", CALL(set_in_flight), "N", "requests under way at once (default 16)"},
+    {"record", TEXT(record), "DIR", "write every exchange with the endpoints into DIR"},
+    {"replay", TEXT(replay), "DIR", "answer from a recording; no network"},
+    {"policy", CALL(set_policy), "NAME", "fifo (default), lifo, haircut, poison, cleanfirst, taintfirst"},
+    {"links", CALL(set_links), "given|auto|none", "which exchanges (swaps) are linked (default: given)"},
+    {"fees", CALL(set_fees), "sink|follow", "what becomes of taint paid as fee (default: sink)"},
+    {"unknown", CALL(set_unknown), "track|clean", "units of unknown history (default: track)"},
+    {"opening-units", CALL(set_opening), "unknown|clean", "units of opening balances (default: unknown)"},
+    {"labels", CALL(set_labels), "FILE", "labels (CSV: address,class,emit and more); may be repeated; the user's win"},
+    {"no-builtin-labels", FLAG(no_builtin_labels), NULL, "without the built-in registry of services and mixers"},
+    {"assets", TEXT(assets), "FILE", "recognised assets (CSV) instead of the built-in list"},
+    {"source", CALL(set_source), "[NAME=]SEED", "a source of taint; may be repeated (default: the registry's heists and sanctioned addresses)"},
+    {"format", TEXT(format), "text|json|csv", "how to write the result (default: text)"},
+    {"output", TEXT(output), "FILE", "write the result there instead of standard output"},
+    {"view", CALL(set_view), "full|summary|hops", "parts of the text report (default: full)"},
+    {"transfers", TEXT(transfers), "FILE", "transfers.csv of the taint specification"},
+    {"seeds", TEXT(seeds), "FILE", "seeds.csv"},
+    {"explored", TEXT(explored), "FILE", "addresses of the explored set"},
+    {"coverage", TEXT(coverage), "FILE", "coverage.csv: accounts whose history the file has"},
+    {"name", TEXT(name), "TEXT", "a name for the imported network"},
+    {"out", TEXT(out), "DIR", "directory for the result files"},
+    {"key", TEXT(key), "BLOCK:TXI:IDX", "the transfer to ask about"},
+    {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000)"},
+    {"max-hops", CALL(set_max_hops), "N", "at most this many hops from the seed"},
+    {"max-degree", CALL(set_max_degree), "N", "an account in more rows is a hub and not expanded"},
+    {"min-score", CALL(set_min_score), "N", "least score to expand (default 1)"},
+    {"quiet", FLAG(quiet), NULL, "no progress, no summary"},
+    {"verbose", FLAG(verbose), NULL, "more on standard error"},
+    {"progress", CALL(set_progress), "auto|none|json", "progress on standard error (default: auto)"},
+};
+#define SPEC_COUNT (sizeof(specs) / sizeof(specs[0]))
+
+/* Is `name` one of the blank-separated words? */
+static bool takes_option(const struct command *command, const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = command->takes; at && *at;) {
+        size_t word_length = strcspn(at, " ");
+        if (word_length == length && memcmp(at, name, length) == 0)
+            return true;
+        at += word_length + strspn(at + word_length, " ");
+    }
+    return false;
+}
+
+/* The taint specification calls it --opening where it has an argument (replay, check --transfers, expand). */
+static bool opening_has_argument(const struct command *command)
+{
+    return takes_option(command, "transfers");
+}
+
+static enum tracer_status apply(const struct option_spec *spec, struct options *options, const char *value,
+                                struct error *err)
+{
+    char *field = (char *)options + spec->offset;
+    switch (spec->kind) {
+    case KIND_TEXT:
+        *(const char **)(void *)field = value;
+        return TRACER_OK;
+    case KIND_FLAG:
+        *(bool *)(void *)field = true;
+        return TRACER_OK;
+    case KIND_CALL:
+        return spec->set(options, spec->name, value, err);
+    }
+    return TRACER_OK;
+}
+
+enum tracer_status options_parse(const struct command *command, int argc, char **argv, struct options *ret_options,
+                                 struct error *err)
+{
+    struct option table[SPEC_COUNT + 1] = {{0}};
+    size_t spec_of[SPEC_COUNT], count = 0;
+    for (size_t i = 0; i < SPEC_COUNT; i++) {
+        if (!takes_option(command, specs[i].name))
+            continue;
+        bool spec_opening = strcmp(specs[i].name, "opening-units") == 0 && opening_has_argument(command);
+        table[count] = (struct option){.name = spec_opening ? "opening" : specs[i].name,
+                                       .has_arg = specs[i].argument ? required_argument : no_argument};
+        spec_of[count++] = i;
+    }
+    *ret_options = (struct options){.max_accounts = 1000,
+                                    .max_hops = UINT32_MAX,
+                                    .max_degree = UINT32_MAX,
+                                    .min_score = {{1, 0, 0, 0}}};
+    optind = 1;
+    opterr = 0;
+    for (;;) {
+        int index = -1, found = getopt_long(argc, argv, ":", table, &index);
+        if (found == -1)
+            break;
+        const char *given = optind > 0 && optind <= argc ? argv[optind - 1] : "";
+        char shown[TRACER_QUOTED_MAX];
+        if (found == ':')
+            return error_set(err, TRACER_E_USAGE, "%s needs an argument",
+                             safe_text(shown, sizeof(shown), given, strcspn(given, "=")));
+        if (found == '?' || index < 0) /* the part behind '=' is not shown: it may be a URL with a key */
+            return error_set(err, TRACER_E_USAGE, "%s: no such option of this command, or not unique (see: tracer help %s)",
+                             safe_text(shown, sizeof(shown), given, strcspn(given, "=")), command->name);
+        enum tracer_status status = apply(&specs[spec_of[index]], ret_options, optarg, err);
+        if (status)
+            return status;
+    }
+    ret_options->arguments = (const char **)(uintptr_t)(argv + optind);
+    ret_options->argument_count = (size_t)(argc - optind);
+    if (ret_options->argument_count < command->arguments_min)
+        return error_set(err, TRACER_E_USAGE, "too few arguments: tracer %s %s", command->name, command->arguments);
+    if (ret_options->argument_count > command->arguments_max)
+        return error_set(err, TRACER_E_USAGE, "too many arguments: tracer %s %s", command->name, command->arguments);
+    return TRACER_OK;
+}
+
+void options_print_usage(FILE *stream, const struct command *command)
+{
+    fprintf(stream, "usage: tracer %s [options] %s\n\n%s\n", command->name, command->arguments, command->summary);
+    if (command->details)
+        fprintf(stream, "\n%s\n", command->details);
+    bool any = false;
+    for (size_t i = 0; i < SPEC_COUNT; i++) {
+        if (!takes_option(command, specs[i].name))
+            continue;
+        if (!any)
+            fprintf(stream, "\noptions:\n");
+        any = true;
+        char left[64];
+        const char *name = strcmp(specs[i].name, "opening-units") == 0 && opening_has_argument(command) ? "opening" : specs[i].name;
+        snprintf(left, sizeof(left), "--%s%s%s", name, specs[i].argument ? " " : "",
+                 specs[i].argument ? specs[i].argument : "");
+        fprintf(stream, "  %-32s %s\n", left, specs[i].help);
+    }
+}

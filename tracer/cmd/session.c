@@ -1,0 +1,387 @@
+/* session.c - what commands share. */
+#include "session.h"
+
+#include "tracer/clock.h"
+#include "tracer/import.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+volatile int session_stop;
+
+static void on_signal(int number)
+{
+    (void)number;
+    session_stop = 1;
+}
+
+void session_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* a second one ends it at once */
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    action.sa_handler = SIG_IGN;
+    action.sa_flags = 0;
+    sigaction(SIGPIPE, &action, NULL);
+}
+
+enum exit_code exit_for(enum tracer_status status)
+{
+    switch (status) {
+    case TRACER_OK:
+        return EXIT_DONE;
+    case TRACER_E_USAGE:
+    case TRACER_E_NOT_FOUND:
+        return EXIT_USAGE;
+    case TRACER_E_NETWORK:
+    case TRACER_E_REPLY:
+    case TRACER_E_UNAVAILABLE:
+    case TRACER_E_CHAIN:
+        return EXIT_ENDPOINTS;
+    case TRACER_E_IO:
+    case TRACER_E_CONFLICT:
+    case TRACER_E_FULL:
+    case TRACER_E_BUSY:
+    case TRACER_E_DAMAGED:
+    case TRACER_E_VERSION:
+    case TRACER_E_STORE:
+        return EXIT_STORE;
+    case TRACER_E_LIMIT:
+    case TRACER_E_STOPPED:
+        return EXIT_CANNOT_TELL;
+    case TRACER_E_NOMEM:
+    case TRACER_E_INTERNAL:
+    case TRACER_STATUS_COUNT:
+        break;
+    }
+    return EXIT_INTERNAL;
+}
+
+enum tracer_status session_open(struct session *session, const struct options *options)
+{
+    *session = (struct session){.options = options};
+    session->progress.mode = options->quiet ? PROGRESS_NONE : options->progress;
+    session->progress.terminal = isatty(STDERR_FILENO) == 1;
+    session->arena = arena_new(TRACER_MEMORY_MAX);
+    if (!session->arena)
+        return error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    return config_open(options->config, &session->config, &session->err);
+}
+
+void session_close(struct session *session)
+{
+    chain_close(session->client);
+    rpc_close(session->rpc);
+    graph_close(session->graph);
+    label_set_free(session->labels);
+    config_close(session->config);
+    arena_free(session->arena);
+    *session = (struct session){0};
+}
+
+int session_fail(struct session *session, enum tracer_status status)
+{
+    progress_end(session);
+    fflush(stdout);
+    if (session->err.endpoint[0] && !strstr(session->err.text, session->err.endpoint))
+        fprintf(stderr, "tracer: endpoint \"%s\": %s\n", session->err.endpoint, session->err.text);
+    else
+        fprintf(stderr, "tracer: %s\n", session->err.text[0] ? session->err.text : tracer_status_name(status));
+    return exit_for(status);
+}
+
+enum tracer_status session_network(struct session *session)
+{
+    const char *chain = session->options->chain ? session->options->chain : "ethereum";
+    enum tracer_status status = config_network(session->config, chain, &session->network, &session->err);
+    if (!status) {
+        session->has_network = true;
+        session->chain_id = session->network.chain_id;
+    }
+    return status;
+}
+
+/* The chain that a reading command means: --chain, or the only one that the store has. */
+static enum tracer_status choose_chain(struct session *session)
+{
+    struct graph_network networks[8];
+    size_t count = 0;
+    enum tracer_status status = graph_networks(session->graph, networks, 8, &count, &session->err);
+    if (status)
+        return status;
+    const char *chain = session->options->chain;
+    if (!chain) {
+        if (count == 0)
+            return error_set(&session->err, TRACER_E_NOT_FOUND, "store %s is empty", session->options->store);
+        if (count > 1)
+            return error_set(&session->err, TRACER_E_USAGE, "the store has several chains; choose one with --chain");
+        session->chain_id = networks[0].chain_id;
+        return TRACER_OK;
+    }
+    for (size_t i = 0; i < count && i < 8; i++) {
+        char id[24];
+        snprintf(id, sizeof(id), "%" PRIu64, networks[i].chain_id);
+        if (strcmp(id, chain) == 0 || strcmp(networks[i].name, chain) == 0) {
+            session->chain_id = networks[i].chain_id;
+            return TRACER_OK;
+        }
+    }
+    char shown[TRACER_QUOTED_MAX];
+    return error_set(&session->err, TRACER_E_NOT_FOUND, "the store has no chain \"%s\"",
+                     safe_text(shown, sizeof(shown), chain, strlen(chain)));
+}
+
+enum tracer_status session_store(struct session *session, enum graph_mode mode)
+{
+    if (!session->options->store)
+        return error_set(&session->err, TRACER_E_USAGE, "which store? name its directory with --store DIR");
+    struct graph_options options = {.mode = mode};
+    enum tracer_status status = graph_open(session->options->store, &options, &session->graph, &session->err);
+    if (status == TRACER_E_NOT_FOUND)
+        return error_set(&session->err, TRACER_E_NOT_FOUND,
+                         "there is no store in %s; make one with: tracer ingest, tracer import or tracer demo --store DIR",
+                         session->options->store);
+    if (!status && mode == GRAPH_READ)
+        status = choose_chain(session);
+    return status;
+}
+
+static enum tracer_status add_stored_list(void *context, const char *name, size_t size, struct error *err)
+{
+    struct session *session = context;
+    struct buffer text;
+    buffer_init(&text, TRACER_FILE_RESULT_MAX);
+    (void)size;
+    enum tracer_status status = graph_get_item(session->graph, GRAPH_ITEM_LIST, name, &text, err);
+    if (!status)
+        status = label_add_memory(session->labels, name, text.data, text.size, LABEL_USER, err);
+    buffer_release(&text);
+    return status;
+}
+
+static enum tracer_status add_input(struct session *session, const char *role, const char *path)
+{
+    struct digest digest;
+    enum tracer_status status = digest_file(path, &digest, &session->err);
+    if (status)
+        return status;
+    if (session->input_count == SESSION_INPUTS_MAX)
+        return error_set(&session->err, TRACER_E_LIMIT, "too many inputs");
+    struct result_input *input = &session->inputs[session->input_count++];
+    input->role = role;
+    input->name = path;
+    digest_format(digest, input->sha256);
+    return TRACER_OK;
+}
+
+static enum tracer_status load_tokens(struct session *session)
+{
+    const struct options *options = session->options;
+    enum tracer_status status;
+    if (!options->assets) {
+        const struct token *tokens;
+        status = registry_tokens(session->chain_id, &tokens, &session->token_count, &session->err);
+        if (status)
+            return status;
+        session->tokens = arena_calloc(session->arena, session->token_count + 2, sizeof(*session->tokens));
+        if (!session->tokens)
+            return error_set(&session->err, TRACER_E_NOMEM, "no memory");
+        memcpy(session->tokens, tokens, session->token_count * sizeof(*tokens));
+    } else {
+        struct import_asset *rows;
+        size_t count;
+        status = import_assets((struct import_source){.path = options->assets}, session->arena, &rows, &count, &session->err);
+        if (status || (status = add_input(session, "assets", options->assets)))
+            return status;
+        session->tokens = arena_calloc(session->arena, count + 2, sizeof(*session->tokens));
+        if (!session->tokens)
+            return error_set(&session->err, TRACER_E_NOMEM, "no memory");
+        for (size_t i = 0; i < count; i++)
+            if (rows[i].chain_id == 0 || rows[i].chain_id == session->chain_id)
+                session->tokens[session->token_count++] = (struct token){rows[i].asset, rows[i].symbol};
+    }
+    for (size_t i = 0; i < session->token_count; i++)
+        if (session->tokens[i].asset.asset.kind == ASSET_NATIVE)
+            return TRACER_OK;
+    /* The chain's own coin is always recognised; other chains than the registry's have no weight for it. */
+    session->tokens[session->token_count++] = (struct token){.asset = {.decimals = 18}, .symbol = ""};
+    return TRACER_OK;
+}
+
+enum tracer_status session_case(struct session *session)
+{
+    struct error *err = &session->err;
+    const struct options *options = session->options;
+    enum tracer_status status = label_set_new(&session->labels, err);
+    if (!status && !options->no_builtin_labels)
+        status = label_add_builtin(session->labels, err);
+    if (!status && session->graph)
+        status = graph_each_item(session->graph, GRAPH_ITEM_LIST, add_stored_list, session, err);
+    for (size_t i = 0; i < options->labels_count && !status; i++)
+        status = label_add_file(session->labels, options->labels[i], LABEL_USER, err);
+    return status ? status : load_tokens(session);
+}
+
+static const char *native_symbol(struct session *session)
+{
+    char id[24];
+    snprintf(id, sizeof(id), "%" PRIu64, session->chain_id);
+    struct chain_network *network = arena_calloc(session->arena, 1, sizeof(*network));
+    if (network && config_network(session->config, id, network, NULL) == TRACER_OK)
+        return network->native_symbol;
+    return "native";
+}
+
+/* "tracer trace --chain ethereum --policy fifo SEED": what a stranger with the same store types. */
+static const char *repeat_line(struct session *session, const char *command)
+{
+    const struct options *options = session->options;
+    struct buffer line;
+    buffer_init(&line, TRACER_KIB(64));
+    buffer_printf(&line, "tracer %s --policy %s", command, taint_policy_name(options->taint.policy));
+    if (options->taint.links != LINKS_GIVEN)
+        buffer_printf(&line, " --links %s", options->taint.links == LINKS_AUTO ? "auto" : "none");
+    if (options->taint.fees != FEES_SINK)
+        buffer_text(&line, " --fees follow");
+    if (options->taint.unknown != UNKNOWN_TRACK)
+        buffer_text(&line, " --unknown clean");
+    if (options->has_from)
+        buffer_printf(&line, " --from %" PRIu64, options->from);
+    if (options->has_to_block)
+        buffer_printf(&line, " --to %" PRIu64, options->to_block);
+    if (options->has_since)
+        buffer_printf(&line, " --since %" PRIu64, options->since);
+    for (size_t i = 0; i < options->source_count; i++)
+        buffer_printf(&line, " --source %s", options->source[i]);
+    for (size_t i = 0; i < options->argument_count; i++)
+        buffer_printf(&line, " %s", options->arguments[i]);
+    const char *text = buffer_ok(&line) ? arena_text(session->arena, line.data, line.size) : NULL;
+    buffer_release(&line);
+    return text ? text : "";
+}
+
+enum tracer_status session_case_input(struct session *session, const char *command, struct case_input *ret_input)
+{
+    const struct options *options = session->options;
+    *ret_input = (struct case_input){.graph = session->graph,
+                                     .chain_id = session->chain_id,
+                                     .native_symbol = native_symbol(session),
+                                     .labels = session->labels,
+                                     .tokens = session->tokens,
+                                     .token_count = session->token_count,
+                                     .options = options->taint,
+                                     .has_from = options->has_from,
+                                     .from = options->from,
+                                     .has_to = options->has_to_block,
+                                     .to = options->to_block,
+                                     .inputs = session->inputs,
+                                     .input_count = session->input_count,
+                                     .repeat = repeat_line(session, command)};
+    return TRACER_OK;
+}
+
+enum tracer_status session_endpoints(struct session *session)
+{
+    const struct options *options = session->options;
+    struct error *err = &session->err;
+    if (options->rpc_count == 0 && !options->replay)
+        return error_set(err, TRACER_E_USAGE,
+                         "which endpoint? name one with --rpc URL, or --rpc public for the built-in public ones");
+    struct rpc_endpoint endpoints[TRACER_ENDPOINTS_MAX];
+    size_t count = 0;
+    enum tracer_status status =
+        config_endpoints(session->config, session->has_network ? &session->network : NULL, options->rpc,
+                         options->rpc_count, endpoints, TRACER_ENDPOINTS_MAX, &count, err);
+    if (status)
+        return status;
+    if (count == 0) { /* only a recording */
+        endpoints[0] = (struct rpc_endpoint){.name = "endpoint-1", .url = "https://replay.invalid"};
+        count = 1;
+    }
+    struct rpc_options rpc = {.endpoints = endpoints,
+                              .endpoint_count = count,
+                              .allow_local = options->allow_local,
+                              .in_flight_max = (uint32_t)options->in_flight,
+                              .record = options->record,
+                              .replay = options->replay,
+                              .stop = &session_stop};
+    return rpc_open(&rpc, &session->rpc, err);
+}
+
+void progress_begin(struct session *session, const char *what)
+{
+    session->progress.what = what;
+    session->progress.start_ms = clock_monotonic_ms();
+    session->progress.last_ms = session->progress.start_ms;
+}
+
+static void format_duration(uint64_t seconds, char to[static 32])
+{
+    if (seconds >= 3600)
+        snprintf(to, 32, "%" PRIu64 "h%02" PRIu64 "m", seconds / 3600, seconds / 60 % 60);
+    else if (seconds >= 60)
+        snprintf(to, 32, "%" PRIu64 "m%02" PRIu64 "s", seconds / 60, seconds % 60);
+    else
+        snprintf(to, 32, "%" PRIu64 "s", seconds);
+}
+
+void progress_show(struct session *session, uint64_t done, uint64_t total, const char *unit, const char *extra)
+{
+    struct progress *progress = &session->progress;
+    if (progress->mode == PROGRESS_NONE || (progress->mode == PROGRESS_AUTO && !progress->terminal))
+        return;
+    uint64_t now = clock_monotonic_ms(), elapsed = now - progress->start_ms;
+    if (elapsed < 2000 || now - progress->last_ms < (progress->mode == PROGRESS_JSON ? 1000u : 200u))
+        return;
+    progress->last_ms = now;
+    uint64_t rate = done * 1000 / elapsed, left = rate && total > done ? (total - done) / rate : 0;
+    if (progress->mode == PROGRESS_JSON) {
+        fprintf(stderr, "{\"progress\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64 ",\"unit\":\"%s\",\"per_second\":%" PRIu64 ",\"seconds_left\":%" PRIu64 "}\n",
+                progress->what, done, total, unit, rate, left);
+        return;
+    }
+    char duration[32] = "";
+    format_duration(left, duration);
+    progress->shown = true;
+    if (total)
+        fprintf(stderr, "\r\033[K%s: %" PRIu64 " of %" PRIu64 " %s (%" PRIu64 " %%), %" PRIu64 "/s, %s left%s%s",
+                progress->what, done, total, unit, done * 100 / total, rate, duration, extra ? ", " : "", extra ? extra : "");
+    else
+        fprintf(stderr, "\r\033[K%s: %" PRIu64 " %s, %" PRIu64 "/s%s%s", progress->what, done, unit, rate,
+                extra ? ", " : "", extra ? extra : "");
+    fflush(stderr);
+}
+
+void progress_end(struct session *session)
+{
+    if (session->progress.shown)
+        fprintf(stderr, "\r\033[K");
+    session->progress.shown = false;
+}
+
+const struct report_format *session_format(struct session *session, const char *default_name)
+{
+    const char *name = session->options->format ? session->options->format : default_name;
+    const struct report_format *format = report_find(name);
+    char shown[TRACER_QUOTED_MAX];
+    if (!format)
+        error_set(&session->err, TRACER_E_USAGE, "--format: there is no format \"%s\" (text, json, csv)",
+                  safe_text(shown, sizeof(shown), name, strlen(name)));
+    return format;
+}
+
+struct report_options session_report_options(const struct session *session)
+{
+    struct report_options options = {.view = session->options->view};
+    struct winsize size;
+    if (!session->options->output && isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+        size.ws_col >= 40)
+        options.columns = size.ws_col;
+    return options;
+}

@@ -1,0 +1,90 @@
+/* session.h - what commands share: the configuration, the store, labels and assets, progress, the end. */
+#ifndef TRACER_CMD_SESSION_H
+#define TRACER_CMD_SESSION_H
+
+#include "exit.h"
+#include "options.h"
+
+#include "tracer/config.h"
+#include "tracer/file.h"
+#include "tracer/graph.h"
+#include "tracer/label.h"
+#include "tracer/trace.h"
+
+#define SESSION_INPUTS_MAX 16u
+
+struct progress {
+    enum progress_mode mode;
+    bool shown, terminal;
+    const char *what;
+    uint64_t start_ms, last_ms;
+};
+
+struct session {
+    const struct options *options;
+    struct arena *arena;
+    struct config *config;
+    struct chain_network network;
+    bool has_network; /* of the configuration or built in; else only the store knows it */
+    struct graph *graph;
+    uint64_t chain_id;
+    struct label_set *labels;
+    struct token *tokens;
+    size_t token_count;
+    struct result_input inputs[SESSION_INPUTS_MAX];
+    size_t input_count;
+    struct rpc *rpc;
+    struct chain_client *client;
+    struct progress progress;
+    struct error err;
+};
+
+enum tracer_status session_open(struct session *session, const struct options *options);
+void session_close(struct session *session);
+
+/** Configuration and --chain. */
+enum tracer_status session_network(struct session *session);
+/** The store of --store (TRACER_E_USAGE without). For readers the chain is --chain, or the only one of the
+ * store. */
+enum tracer_status session_store(struct session *session, enum graph_mode mode);
+/** Labels (built in, the store's lists, --labels) and assets (built in or --assets). */
+enum tracer_status session_case(struct session *session);
+/** The case for trace and check. `command` with `arguments` make the line that repeats it. */
+enum tracer_status session_case_input(struct session *session, const char *command, struct case_input *ret_input);
+/** Endpoints of --rpc or --replay, a pool, and the checked client. */
+enum tracer_status session_endpoints(struct session *session);
+
+/** "tracer: ..." on standard error, and the exit code. */
+int session_fail(struct session *session, enum tracer_status status);
+
+void progress_begin(struct session *session, const char *what);
+/** `total` 0: not known. `extra` may be NULL. Shows nothing in the first two seconds. */
+void progress_show(struct session *session, uint64_t done, uint64_t total, const char *unit, const char *extra);
+void progress_end(struct session *session);
+
+/** The format asked for, or the default. NULL after an error. */
+const struct report_format *session_format(struct session *session, const char *default_name);
+struct report_options session_report_options(const struct session *session);
+
+/** Set by SIGINT and SIGTERM. */
+extern volatile int session_stop;
+void session_catch_signals(void);
+
+/* the commands */
+int command_demo(const struct options *options);
+int command_trace(const struct options *options);
+int command_check(const struct options *options);
+int command_ingest(const struct options *options);
+int command_import(const struct options *options);
+int command_export(const struct options *options);
+int command_replay(const struct options *options);
+int command_expand(const struct options *options);
+int command_store(const struct options *options);
+int command_endpoint(const struct options *options);
+int command_help(const struct options *options);
+/** `check --transfers`: the engine on files, taint-spec 11. */
+int check_files(const struct options *options);
+/** Ingest as `ingest` does, before a trace with --rpc. Prints a summary unless quiet. */
+enum tracer_status session_ingest(struct session *session);
+
+#endif

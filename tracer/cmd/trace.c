@@ -1,0 +1,136 @@
+/* trace.c - `trace` and `demo`. */
+#include "session.h"
+
+#include "tracer/load.h"
+#include "tracer/trace.h"
+
+#include <ftw.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static enum tracer_status watch(void *context, uint64_t rows)
+{
+    struct session *session = context;
+    progress_show(session, rows, 0, "transfers", NULL);
+    return session_stop ? error_set(&session->err, TRACER_E_STOPPED, "stopped before the replay was complete: no result")
+                        : TRACER_OK;
+}
+
+static enum tracer_status write_trace(struct session *session, const struct report_format *format,
+                                      const struct trace_result *result)
+{
+    struct output output;
+    struct report_options options = session_report_options(session);
+    enum tracer_status status = output_open(session->options->output, &output, &session->err);
+    if (status)
+        return status;
+    status = format->trace(output.stream, result, &options, &session->err);
+    if (!status)
+        status = output_commit(&output, &session->err);
+    output_abort(&output);
+    return status;
+}
+
+/* Trace `seeds` in the open store and write the result. */
+static int trace_and_write(struct session *session, const char *command, const char *const *seeds, size_t seed_count)
+{
+    const struct report_format *format = session_format(session, "text");
+    if (!format)
+        return session_fail(session, TRACER_E_USAGE);
+    struct trace_request request = {.seeds = seeds,
+                                    .seed_count = seed_count,
+                                    .has_since = session->options->has_since,
+                                    .since = session->options->since};
+    struct trace_result *result = NULL;
+    enum tracer_status status = session_case(session);
+    if (!status)
+        status = session_case_input(session, command, &request.input);
+    if (status)
+        return session_fail(session, status);
+    progress_begin(session, "replay");
+    request.input.watch = watch;
+    request.input.watch_context = session;
+    status = trace_run(&request, &result, &session->err);
+    progress_end(session);
+    if (!status)
+        status = write_trace(session, format, result);
+    int code = status ? session_fail(session, status) : result->touches_gap ? EXIT_CANNOT_TELL : EXIT_DONE;
+    trace_result_free(result);
+    return code;
+}
+
+int command_trace(const struct options *options)
+{
+    struct session session;
+    enum tracer_status status = session_open(&session, options);
+    if (!status && (options->rpc_count || options->replay)) {
+        status = session_ingest(&session);
+        graph_close(session.graph); /* it was open for writing */
+        session.graph = NULL;
+    }
+    if (!status)
+        status = session_store(&session, GRAPH_READ);
+    int code = status ? session_fail(&session, status)
+                      : trace_and_write(&session, "trace", options->arguments, options->argument_count);
+    session_close(&session);
+    return code;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+    (void)info;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static enum tracer_status make_demo_store(const struct options *options)
+{
+    struct session session;
+    struct load_stats stats = {0};
+    enum tracer_status status = session_open(&session, options);
+    if (!status)
+        status = session_store(&session, GRAPH_CREATE);
+    if (!status)
+        status = load_demo(session.graph, &stats, &session.err);
+    if (status)
+        session_fail(&session, status);
+    session_close(&session);
+    return status;
+}
+
+int command_demo(const struct options *options)
+{
+    static const char *const seeds[] = {"ronin-2022"};
+    char temporary[4096] = "";
+    struct options mine = *options;
+    if (!mine.store) {
+        const char *parent = getenv("TMPDIR");
+        if (snprintf(temporary, sizeof(temporary), "%s/tracer-demo-XXXXXX", parent && *parent ? parent : "/tmp") >=
+                (int)sizeof(temporary) ||
+            !mkdtemp(temporary)) {
+            fprintf(stderr, "tracer: no temporary directory could be made; name one with --store DIR\n");
+            return EXIT_STORE;
+        }
+        mine.store = temporary;
+    }
+    mine.chain = NULL;
+    int code = EXIT_INTERNAL;
+    enum tracer_status status = make_demo_store(&mine);
+    if (status) {
+        code = exit_for(status);
+    } else {
+        struct session session;
+        status = session_open(&session, &mine);
+        if (!status)
+            status = session_store(&session, GRAPH_READ);
+        code = status ? session_fail(&session, status) : trace_and_write(&session, "demo", seeds, 1);
+        session_close(&session);
+    }
+    if (temporary[0])
+        nftw(temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    return code;
+}

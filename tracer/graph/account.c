@@ -1,0 +1,422 @@
+/* account.c - the rows of one account: hints of the sorted runs merged with the fresh blocks, each one checked. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "segment.h"
+#include "walk.h"
+
+#define BATCH 1024u
+
+/* --- address to id ----------------------------------------------------------------------------------- */
+
+static enum tracer_status get_address(struct graph *graph, MDB_txn *txn, struct chain *chain, uint32_t id,
+                                      struct address *ret_address, struct error *err)
+{
+    enum tracer_status status = ids_need_account(graph, txn, chain, id, err);
+    if (!status)
+        *ret_address = ids_account(chain, id);
+    return status;
+}
+
+static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, struct chain *chain, uint32_t run,
+                                      struct address address, uint32_t *ret_id, struct error *err)
+{
+    struct run_reader reader;
+    const struct segment_entry from = {.key = segment_address_key(address)};
+    enum tracer_status status = run_reader_seek(&reader, graph, txn, chain->id, run, &from, err);
+    while (!status && !reader.end && reader.entry.key == from.key) {
+        struct address candidate;
+        if (reader.entry.block > UINT32_MAX)
+            return store_error(graph, err, TRACER_E_DAMAGED, "an address has no id. Run: store rebuild");
+        status = get_address(graph, txn, chain, (uint32_t)reader.entry.block, &candidate, err);
+        if (!status && address_equal(candidate, address)) {
+            *ret_id = (uint32_t)reader.entry.block;
+            return TRACER_OK;
+        }
+        if (!status)
+            status = run_reader_next(&reader, graph, txn, err);
+    }
+    return status ? status : TRACER_E_NOT_FOUND;
+}
+
+enum tracer_status find_account(struct graph *graph, MDB_txn *txn, struct chain *chain, struct address address,
+                                uint32_t *ret_id, struct error *err)
+{
+    struct chain_state state;
+    struct run_list list;
+    enum tracer_status status = store_get_state(graph, txn, chain->id, &state, err);
+    if (!status)
+        status = store_get_runs(graph, txn, chain->id, &list, err);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (list.runs[i].kind != RUN_ADDRESSES || list.runs[i].phase != RUN_LIVE)
+            continue;
+        status = find_in_run(graph, txn, chain, list.runs[i].id, address, ret_id, err);
+        if (status != TRACER_E_NOT_FOUND)
+            return status;
+    }
+    for (uint32_t id = list.addressed; id < state.accounts; id++) {
+        struct address candidate;
+        status = get_address(graph, txn, chain, id, &candidate, err);
+        if (status)
+            return status;
+        if (address_equal(candidate, address)) {
+            *ret_id = id;
+            return TRACER_OK;
+        }
+    }
+    return TRACER_E_NOT_FOUND;
+}
+
+/* --- hints ------------------------------------------------------------------------------------------- */
+
+struct place {
+    uint64_t block;
+    uint32_t ordinal;
+};
+struct account_walk {
+    struct graph *graph;
+    struct chain *chain;
+    uint32_t id;
+    uint64_t generation, last; /* pinned when the walk begins */
+    struct place next;         /* hints before it are done */
+    struct place *fresh;       /* rows in blocks that no run knew when the walk began, in order */
+    size_t fresh_count, fresh_capacity, fresh_at;
+    struct run_reader *readers;
+    size_t reader_count;
+    struct place places[BATCH];
+    struct cursor_row rows[BATCH];
+    uint32_t logs[BATCH];
+};
+
+static int place_compare(const struct place *a, const struct place *b)
+{
+    if (a->block != b->block)
+        return a->block < b->block ? -1 : 1;
+    return a->ordinal == b->ordinal ? 0 : a->ordinal < b->ordinal ? -1 : 1;
+}
+
+static bool add_fresh(struct account_walk *walk, uint64_t block, uint32_t ordinal)
+{
+    if (walk->fresh_count == walk->fresh_capacity) {
+        size_t capacity = walk->fresh_capacity * 2 + 64;
+        struct place *grown = realloc(walk->fresh, capacity * sizeof(*grown));
+        if (!grown)
+            return false;
+        walk->fresh = grown;
+        walk->fresh_capacity = capacity;
+    }
+    walk->fresh[walk->fresh_count++] = (struct place){block, ordinal};
+    return true;
+}
+
+static bool scan_chunk(struct account_walk *walk, const struct chunk *chunk, struct block_range range)
+{
+    uint64_t from = range.first > walk->next.block ? range.first : walk->next.block;
+    for (uint32_t block = chunk_find(chunk, from);
+         block < chunk->block_count && chunk_number(chunk, block) <= range.last; block++) {
+        uint32_t first = chunk_row_start(chunk, block), end = chunk_row_start(chunk, block + 1);
+        for (uint32_t i = first; i < end; i++)
+            if ((chunk_column(chunk->from, chunk->widths[WIDTH_FROM], i) == walk->id ||
+                 chunk_column(chunk->to, chunk->widths[WIDTH_TO], i) == walk->id) &&
+                !add_fresh(walk, chunk_number(chunk, block), i - first))
+                return false;
+    }
+    return true;
+}
+
+static enum tracer_status scan_range(struct account_walk *walk, MDB_txn *txn, struct block_range range,
+                                     struct error *err)
+{
+    struct graph *graph = walk->graph;
+    struct store_cursor cursor;
+    struct record record;
+    struct chunk chunk;
+    uint64_t from = range.first > walk->next.block ? range.first : walk->next.block;
+    struct key key = key_of_block(walk->chain->id, from), prefix = key_of_chain(walk->chain->id);
+    if (from > range.last)
+        return TRACER_OK;
+    enum tracer_status status = store_cursor_open(graph, txn, TABLE_LOG, &cursor, err);
+    if (status)
+        return status;
+    status = store_cursor_floor(&cursor, &key, prefix.size, err);
+    if (status == TRACER_E_NOT_FOUND)
+        status = store_cursor_move(&cursor, MDB_SET_RANGE, &key, err);
+    while (!status && store_cursor_in(&cursor, &prefix) && get_u64_big(cursor.key + 8) <= range.last) {
+        status = store_cursor_record(&cursor, &record, err);
+        if (!status && !chunk_parse(record.data, record.size, &chunk))
+            status = store_damaged(graph, TABLE_LOG, cursor.key, cursor.key_size, err);
+        else if (!status && !scan_chunk(walk, &chunk, range))
+            status = store_error(graph, err, TRACER_E_NOMEM, "no memory");
+        if (!status)
+            status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
+    }
+    store_cursor_close(&cursor);
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
+/* Void is an end of so many rows that it has no hints: all blocks are read. */
+static enum tracer_status scan_fresh(struct account_walk *walk, MDB_txn *txn, const struct chain_state *state,
+                                     struct error *err)
+{
+    if (walk->id == 0)
+        return scan_range(walk, txn, (struct block_range){state->first, state->last}, err);
+    enum tracer_status status = TRACER_OK;
+    for (uint32_t i = 0; !status && i < state->fresh_count; i++)
+        status = scan_range(walk, txn, state->fresh[i], err);
+    return status;
+}
+
+static enum tracer_status open_readers(struct account_walk *walk, MDB_txn *txn, struct error *err)
+{
+    struct run_list list;
+    const struct segment_entry from = {walk->id, walk->next.block, walk->next.ordinal};
+    enum tracer_status status = store_get_runs(walk->graph, txn, walk->chain->id, &list, err);
+    walk->reader_count = 0;
+    for (uint32_t i = 0; !status && walk->id != 0 && i < list.count; i++) {
+        if (list.runs[i].kind != RUN_ROWS || list.runs[i].phase != RUN_LIVE)
+            continue;
+        struct run_reader *reader = &walk->readers[walk->reader_count];
+        status = run_reader_seek(reader, walk->graph, txn, walk->chain->id, list.runs[i].id, &from, err);
+        if (!status && !reader->end && reader->entry.key == walk->id)
+            walk->reader_count++;
+    }
+    return status;
+}
+
+/* The least hint of all runs and of the fresh rows; false: there is none. */
+static bool least(struct account_walk *walk, struct run_reader **ret_reader, struct place *ret_place)
+{
+    bool found = walk->fresh_at < walk->fresh_count;
+    *ret_reader = NULL;
+    if (found)
+        *ret_place = walk->fresh[walk->fresh_at];
+    for (size_t i = 0; i < walk->reader_count; i++) {
+        struct run_reader *reader = &walk->readers[i];
+        struct place place = {reader->entry.block, reader->entry.place};
+        if (reader->end || reader->entry.key != walk->id)
+            continue;
+        if (!found || place_compare(&place, ret_place) < 0) {
+            *ret_reader = reader;
+            *ret_place = place;
+            found = true;
+        }
+    }
+    return found;
+}
+
+static enum tracer_status gather(struct account_walk *walk, MDB_txn *txn, size_t *ret_count, struct error *err)
+{
+    size_t count = 0;
+    struct run_reader *reader;
+    struct place place;
+    enum tracer_status status = open_readers(walk, txn, err);
+    while (walk->fresh_at < walk->fresh_count && place_compare(&walk->fresh[walk->fresh_at], &walk->next) < 0)
+        walk->fresh_at++;
+    while (!status && count < BATCH && least(walk, &reader, &place) && place.block <= walk->last) {
+        if (count == 0 || place_compare(&walk->places[count - 1], &place) != 0)
+            walk->places[count++] = place;
+        if (reader)
+            status = run_reader_next(reader, walk->graph, txn, err);
+        else
+            walk->fresh_at++;
+    }
+    *ret_count = count;
+    return status;
+}
+
+/* --- from hints to rows ------------------------------------------------------------------------------ */
+
+struct resolver {
+    struct store_cursor cursor;
+    struct chunk chunk; /* in the map */
+    bool loaded;
+    bool scanning; /* scan stands at `at` */
+    struct chunk_scan scan;
+    struct place at;
+};
+
+/* Load the chunk that may have the block. NOT_FOUND: there is none. */
+static enum tracer_status load_chunk(struct account_walk *walk, struct resolver *resolver, uint64_t block,
+                                     struct error *err)
+{
+    struct record record;
+    struct key key = key_of_block(walk->chain->id, block);
+    if (resolver->loaded && chunk_number(&resolver->chunk, 0) <= block &&
+        chunk_number(&resolver->chunk, resolver->chunk.block_count - 1) >= block)
+        return TRACER_OK;
+    resolver->loaded = resolver->scanning = false;
+    enum tracer_status status = store_cursor_floor(&resolver->cursor, &key, 8, err);
+    if (!status)
+        status = store_cursor_record(&resolver->cursor, &record, err);
+    if (!status && !chunk_parse(record.data, record.size, &resolver->chunk))
+        status = store_damaged(walk->graph, TABLE_LOG, resolver->cursor.key, resolver->cursor.key_size, err);
+    resolver->loaded = !status;
+    return status;
+}
+
+/* A block that a hint names is either stored, and then in its chunk, or gone. */
+static enum tracer_status check_gone(struct account_walk *walk, MDB_txn *txn, uint64_t block, struct error *err)
+{
+    struct block_record record;
+    enum tracer_status status = store_get_block_record(walk->graph, txn, walk->chain->id, block, &record, err);
+    if (!status)
+        return store_error(walk->graph, err, TRACER_E_DAMAGED,
+                           "record missing (log, chain %" PRIu64 ", block %" PRIu64
+                           "). Nothing was answered. Run: store verify, then restore",
+                           walk->chain->id, block);
+    return status;
+}
+
+/* The row of a hint, if it is one of the account. */
+static enum tracer_status resolve(struct account_walk *walk, MDB_txn *txn, struct resolver *resolver,
+                                  const struct place *place, struct cursor_row *ret_row, uint32_t *ret_log,
+                                  struct error *err)
+{
+    const struct chunk *chunk = &resolver->chunk;
+    enum tracer_status status = load_chunk(walk, resolver, place->block, err);
+    if (status && status != TRACER_E_NOT_FOUND)
+        return status;
+    uint32_t block = status ? 0 : chunk_find(chunk, place->block);
+    if (status || block == chunk->block_count || chunk_number(chunk, block) != place->block)
+        return check_gone(walk, txn, place->block, err);
+    uint32_t row = chunk_row_start(chunk, block) + place->ordinal;
+    if (place->ordinal >= chunk_row_start(chunk, block + 1) - chunk_row_start(chunk, block) ||
+        (chunk_column(chunk->from, chunk->widths[WIDTH_FROM], row) != walk->id &&
+         chunk_column(chunk->to, chunk->widths[WIDTH_TO], row) != walk->id))
+        return TRACER_E_NOT_FOUND;
+    if (!resolver->scanning || resolver->at.block != place->block)
+        chunk_scan_at(&resolver->scan, chunk, block);
+    resolver->scanning = true;
+    resolver->at = *place;
+    if (row > resolver->scan.row)
+        chunk_scan_skip(&resolver->scan, row - resolver->scan.row);
+    chunk_scan_rows(&resolver->scan, ret_row, ret_log, 1);
+    status = ids_need_account(walk->graph, txn, walk->chain, ret_row->from, err);
+    if (!status)
+        status = ids_need_account(walk->graph, txn, walk->chain, ret_row->to, err);
+    return status ? status : ids_need_asset(walk->graph, txn, walk->chain, ret_row->asset, err);
+}
+
+static enum tracer_status resolve_all(struct account_walk *walk, MDB_txn *txn, size_t count, size_t *ret_rows,
+                                      struct error *err)
+{
+    struct resolver resolver = {0};
+    size_t rows = 0;
+    enum tracer_status status = store_cursor_open(walk->graph, txn, TABLE_LOG, &resolver.cursor, err);
+    for (size_t i = 0; !status && i < count; i++) {
+        status = resolve(walk, txn, &resolver, &walk->places[i], &walk->rows[rows], &walk->logs[rows], err);
+        rows += !status;
+        if (status == TRACER_E_NOT_FOUND)
+            status = TRACER_OK;
+    }
+    store_cursor_close(&resolver.cursor);
+    *ret_rows = rows;
+    return status;
+}
+
+/* --- the walk ---------------------------------------------------------------------------------------- */
+
+static enum tracer_status begin(struct account_walk *walk, struct address account, struct error *err)
+{
+    MDB_txn *txn;
+    struct chain_state state;
+    enum tracer_status status = store_read_begin(walk->graph, &txn, err);
+    if (status)
+        return status;
+    status = store_get_state(walk->graph, txn, walk->chain->id, &state, err);
+    walk->generation = status ? 0 : state.generation;
+    walk->last = status ? 0 : state.last;
+    if (!status && state.count == 0)
+        status = TRACER_E_NOT_FOUND;
+    if (!status && !address_is_void(account))
+        status = find_account(walk->graph, txn, walk->chain, account, &walk->id, err);
+    if (!status)
+        status = scan_fresh(walk, txn, &state, err);
+    store_read_end(walk->graph);
+    return status;
+}
+
+static enum tracer_status next_batch(struct account_walk *walk, size_t *ret_places, size_t *ret_rows, struct error *err)
+{
+    MDB_txn *txn;
+    *ret_rows = 0;
+    enum tracer_status status = store_read_begin(walk->graph, &txn, err);
+    if (status)
+        return status;
+    status = walk_check(walk->graph, txn, walk->chain->id, walk->generation, err);
+    if (!status)
+        status = gather(walk, txn, ret_places, err);
+    if (!status && *ret_places > 0)
+        status = resolve_all(walk, txn, *ret_places, ret_rows, err);
+    store_read_end(walk->graph);
+    return status;
+}
+
+static enum tracer_status visit_batch(struct account_walk *walk, size_t count, struct position since,
+                                      graph_visit_fn *visit, void *context, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct transfer transfer;
+        if (position_compare(walk->rows[i].position, since) < 0)
+            continue;
+        walk_transfer(walk->chain, &walk->rows[i], walk->logs[i], &transfer);
+        enum tracer_status status = visit(context, &transfer, err);
+        if (status)
+            return status;
+    }
+    return TRACER_OK;
+}
+
+static enum tracer_status run(struct account_walk *walk, struct address account, struct position since,
+                              graph_visit_fn *visit, void *context, struct error *err)
+{
+    walk->next.block = since.block_number;
+    enum tracer_status status = begin(walk, account, err);
+    if (status)
+        return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+    for (;;) {
+        size_t places = 0, rows;
+        status = next_batch(walk, &places, &rows, err);
+        if (status || places == 0)
+            return status;
+        walk->next = walk->places[places - 1];
+        walk->next.ordinal++;
+        status = visit_batch(walk, rows, since, visit, context, err);
+        if (status)
+            return status;
+        if (walk->graph->cursors == 1 && walk->graph->page_bytes > ID_PAGES_BYTES_MAX)
+            ids_drop_pages(walk->graph);
+    }
+}
+
+enum tracer_status graph_each_of_account(struct graph *graph, uint64_t chain_id, struct address account,
+                                         struct position since, graph_visit_fn *visit, void *context,
+                                         struct error *err)
+{
+    enum tracer_status status = store_check(graph, err);
+    if (status)
+        return status;
+    struct account_walk *walk = malloc(sizeof(*walk));
+    struct run_reader *readers = malloc(RUNS_MAX * sizeof(*readers));
+    struct chain *chain = store_chain(graph, chain_id);
+    if (!walk || !readers || !chain) {
+        status = store_error(graph, err, TRACER_E_NOMEM, "no memory");
+    } else {
+        walk->graph = graph;
+        walk->chain = chain;
+        walk->id = 0;
+        walk->next = (struct place){0, 0};
+        walk->fresh = NULL;
+        walk->fresh_count = walk->fresh_capacity = walk->fresh_at = 0;
+        walk->readers = readers;
+        graph->cursors++; /* pages that rows need are not dropped by what the visitor calls */
+        status = run(walk, account, since, visit, context, err);
+        graph->cursors--;
+        free(walk->fresh);
+    }
+    free(readers);
+    free(walk);
+    return status;
+}

@@ -1,0 +1,76 @@
+/* segment.h - derived sorted runs: where an account's rows, a transaction hash or an address may be found.
+ *
+ * A run is a sorted list of entries (key, block, place), cut into pages of one LMDB page each:
+ *
+ *   kind           key                                block          place
+ *   RUN_ROWS       account id                         block number   ordinal of the row in its block
+ *   RUN_HASHES     first 48 bits of the hash          block number   transaction_index + 1
+ *   RUN_ADDRESSES  48 bits of XXH3 of the address     account id     0
+ *
+ * Page: base block u64, then groups of one key: varint key - key before (the first: - key of the page), u16 size of what
+ * follows; varint block - base, varint place; then for each further entry varint block - block before, varint place (less
+ * the place before when the block is the same). The record key holds the first entry, so a look-up reads one page a run.
+ *
+ * Entries are hints (record.h): who reads one looks at the place and checks.
+ */
+#ifndef TRACER_GRAPH_SEGMENT_H
+#define TRACER_GRAPH_SEGMENT_H
+
+#include "store.h"
+
+struct segment_entry {
+    uint64_t key, block;
+    uint32_t place;
+};
+int segment_compare(const struct segment_entry *a, const struct segment_entry *b);
+uint64_t segment_hash_key(struct hash hash);
+uint64_t segment_address_key(struct address address);
+
+/* --- writing a run ----------------------------------------------------------------------------------- */
+
+struct run_writer {
+    struct graph *graph;
+    uint64_t chain_id;
+    struct run_list *list; /* the directory, as it will be committed */
+    struct run run;
+    uint64_t base;
+    struct segment_entry first, last; /* of the page, and the last one added */
+    uint8_t *group_size;              /* of the open group */
+    uint8_t *at;
+    uint8_t page[PAGE_SIZE_ASSUMED];
+};
+/** A write transaction is open; the writer commits it and begins others when a run is long. `base` is not above any
+ * block that is added. */
+void run_writer_begin(struct run_writer *writer, struct graph *graph, uint64_t chain_id, struct run_list *list,
+                      enum run_kind kind, uint64_t base);
+/** In order; repeated entries are dropped. */
+enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entry, struct error *err);
+/** The last page, and the run into the directory (which the caller puts and commits). */
+enum tracer_status run_writer_end(struct run_writer *writer, struct error *err);
+
+/* --- reading a run ----------------------------------------------------------------------------------- */
+
+struct run_reader {
+    uint64_t chain_id;
+    uint32_t run;
+    bool end;
+    struct segment_entry entry; /* the current one, unless at the end */
+    uint64_t base;
+    struct segment_entry first; /* of the page */
+    const uint8_t *at, *group_end, *page_end;
+    uint8_t page[PAGE_SIZE_ASSUMED];
+};
+/** To the first entry >= `from`. */
+enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                   uint32_t run, const struct segment_entry *from, struct error *err);
+enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn, struct error *err);
+
+/* --- upkeep (build.c) -------------------------------------------------------------------------------- */
+
+/** Give every block and address of the chain its hints, then merge runs. No write transaction is open. */
+enum tracer_status segment_flush(struct graph *graph, uint64_t chain_id, struct error *err);
+enum tracer_status segment_flush_all(struct graph *graph, struct error *err);
+/** Throw all runs of a chain away and build them anew. */
+enum tracer_status segment_rebuild(struct graph *graph, uint64_t chain_id, struct error *err);
+
+#endif

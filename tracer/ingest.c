@@ -1,0 +1,362 @@
+/* ingest.c - blocks from a chain into the store; reorgs are followed (threat-model 11). */
+#include "tracer/ingest.h"
+
+#include "tracer/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define COMMIT_ROWS 100000u  /* a durable commit costs nothing at this size (performance 2.4) */
+#define COMMIT_BLOCKS 5000u  /* and no later than this, so that a kill loses little */
+#define REORG_RESTARTS_MAX 16u
+#define FINALITY_DEPTH_DEFAULT 64u
+#define OPENING_PAIRS_MAX 1000000u
+
+struct ingesting {
+    const struct ingest_request *request;
+    struct ingest_stats *stats;
+    struct graph_write *write;
+    uint64_t first, last;       /* asked now */
+    uint64_t done;              /* blocks delivered of it */
+    uint64_t rows, blocks;      /* not yet committed */
+    uint64_t committed;         /* highest committed block + 1, 0: none */
+    bool saw_without_internals; /* a block came without call traces */
+    bool saw_split;
+};
+
+static bool stopped(const struct ingest_request *request)
+{
+    return request->stop && *request->stop;
+}
+
+/* What the run has covered so far, as a record of the ledger; grows with every commit. */
+static enum tracer_status put_coverage(struct ingesting *ingesting, uint64_t last, struct error *err)
+{
+    const struct ingest_request *request = ingesting->request;
+    struct graph_coverage coverage = {.first = ingesting->first,
+                                      .last = last,
+                                      .what = "all",
+                                      .strategy = "blocks",
+                                      .cross_check = "parent hashes and repeated fields compared",
+                                      .rows = ingesting->stats->transfers,
+                                      .grade = GRADE_ASSERTED};
+    snprintf(coverage.method, sizeof(coverage.method), "whole blocks and receipts; call traces: %s",
+             chain_traces_name(ingesting->stats->traces));
+    if (ingesting->saw_without_internals)
+        snprintf(coverage.gap, sizeof(coverage.gap),
+                 "internal transfers are missing: %s",
+                 request->no_traces ? "call traces were not asked for (--no-traces)"
+                                    : "no endpoint offers call traces for these blocks");
+    return graph_put_coverage(request->graph, request->network->chain_id, &coverage, err);
+}
+
+static enum tracer_status commit(struct ingesting *ingesting, uint64_t last, struct error *err)
+{
+    uint64_t start = clock_monotonic_ns();
+    struct graph_write *write = ingesting->write;
+    ingesting->write = NULL;
+    enum tracer_status status = graph_commit(write, err);
+    if (!status)
+        status = put_coverage(ingesting, last, err);
+    ingesting->stats->store_ns += clock_monotonic_ns() - start;
+    if (status)
+        return status;
+    ingesting->committed = last + 1;
+    ingesting->rows = ingesting->blocks = 0;
+    return TRACER_OK;
+}
+
+static enum tracer_status deliver(void *context, const struct block *block, struct error *err)
+{
+    struct ingesting *ingesting = context;
+    const struct ingest_request *request = ingesting->request;
+    struct ingest_stats *stats = ingesting->stats;
+    uint64_t start = clock_monotonic_ns();
+    enum tracer_status status = TRACER_OK;
+    if (!ingesting->write)
+        status = graph_begin(request->graph, &ingesting->write, err);
+    if (!status)
+        status = graph_put_block(ingesting->write, block, err);
+    stats->store_ns += clock_monotonic_ns() - start;
+    if (status)
+        return status;
+    ingesting->saw_without_internals = ingesting->saw_without_internals || block->internals != INTERNALS_ALL;
+    ingesting->rows += block->transfer_count;
+    ingesting->blocks++;
+    ingesting->done++;
+    stats->blocks++;
+    stats->transactions += block->transaction_count;
+    stats->transfers += block->transfer_count;
+    if (ingesting->rows >= COMMIT_ROWS || ingesting->blocks >= COMMIT_BLOCKS || block->number == ingesting->last)
+        status = commit(ingesting, block->number, err);
+    if (!status && request->progress)
+        request->progress(request->progress_context, ingesting->first, ingesting->done, ingesting->last, &stats->fetch);
+    if (!status && stopped(request)) {
+        if (ingesting->write)
+            status = commit(ingesting, block->number, err);
+        if (!status)
+            status = error_set(err, TRACER_E_STOPPED, "stopped; blocks up to %" PRIu64 " are safe", block->number);
+    }
+    return status;
+}
+
+/* Find the highest stored block that is still the chain's, at most `depth` below the highest stored, and
+ * remove what is above it. */
+static enum tracer_status rewind_to_chain(const struct ingest_request *request, struct ingest_stats *stats,
+                                          struct error *err)
+{
+    struct graph_range range;
+    uint64_t chain_id = request->network->chain_id;
+    enum tracer_status status = graph_range(request->graph, chain_id, &range, err);
+    if (status == TRACER_E_NOT_FOUND)
+        return TRACER_OK;
+    if (status)
+        return status;
+    uint64_t depth = request->finality == FINALITY_DEPTH && request->finality_depth > FINALITY_DEPTH_DEFAULT
+                         ? request->finality_depth
+                         : FINALITY_DEPTH_DEFAULT;
+    uint64_t number = range.last;
+    for (;; number--) {
+        struct block stored;
+        struct hash hash = {{0}};
+        status = graph_get_block(request->graph, chain_id, number, &stored, err);
+        if (status == TRACER_OK) {
+            status = chain_block_hash(request->client, number, &hash, err);
+            if (status && status != TRACER_E_NOT_FOUND)
+                return status;
+            if (status == TRACER_OK && hash_equal(hash, stored.hash))
+                break;
+        } else if (status != TRACER_E_NOT_FOUND) {
+            return status;
+        }
+        if (range.last - number >= depth)
+            return error_set(err, TRACER_E_CONFLICT,
+                             "the chain differs from the store for more than %" PRIu64 " blocks below %" PRIu64
+                             ": deeper than finality allows. Nothing was changed; check the endpoint, or use another store",
+                             depth, range.last);
+        if (number == range.first)
+            return error_set(err, TRACER_E_CONFLICT,
+                             "the chain differs from the store in every block from %" PRIu64 " on. Nothing was changed",
+                             range.first);
+    }
+    if (number == range.last)
+        return TRACER_OK;
+    uint64_t removed = 0;
+    status = graph_rewind(request->graph, chain_id, number, &removed, err);
+    stats->rewound += removed;
+    return status;
+}
+
+static enum tracer_status fetch_range(struct ingesting *ingesting, struct error *err)
+{
+    const struct ingest_request *request = ingesting->request;
+    struct chain_fetch fetch = {.first = ingesting->first, .last = ingesting->last, .want_traces = !request->no_traces};
+    enum tracer_status status =
+        chain_fetch(request->client, &fetch, deliver, ingesting, &ingesting->stats->fetch, err);
+    graph_abort(ingesting->write);
+    ingesting->write = NULL;
+    return status;
+}
+
+/* Read first..last; a reorg under the run is rewound and the rest read again. */
+static enum tracer_status ingest_range(struct ingesting *ingesting, struct error *err)
+{
+    const struct ingest_request *request = ingesting->request;
+    enum tracer_status status = TRACER_OK;
+    uint64_t asked_first = ingesting->first;
+    for (unsigned restart = 0; restart < REORG_RESTARTS_MAX; restart++) {
+        status = fetch_range(ingesting, err);
+        if (status != TRACER_E_CONFLICT)
+            return status;
+        if ((status = rewind_to_chain(request, ingesting->stats, err)))
+            return status;
+        struct graph_range range;
+        status = graph_range(request->graph, request->network->chain_id, &range, err);
+        if (status && status != TRACER_E_NOT_FOUND)
+            return status;
+        /* Go on behind what is left of this run; blocks that are stored already are compared again. */
+        ingesting->first = asked_first;
+        if (!status && range.last + 1 > asked_first && range.last < ingesting->last)
+            ingesting->done = range.last + 1 - asked_first;
+        else
+            ingesting->done = 0;
+        ingesting->rows = ingesting->blocks = 0;
+    }
+    return error_set(err, TRACER_E_CONFLICT, "the chain changed %u times under the run", REORG_RESTARTS_MAX);
+}
+
+/* ---- opening balances ---- */
+
+struct pair {
+    struct address account;
+    struct asset asset;
+};
+
+static int order_pairs(const void *a, const void *b)
+{
+    const struct pair *x = a, *y = b;
+    int order = address_compare(x->account, y->account);
+    return order ? order : asset_compare(&x->asset, &y->asset);
+}
+
+struct pairs {
+    struct pair *items;
+    size_t count, capacity;
+};
+
+static size_t unique_pairs(struct pairs *pairs)
+{
+    size_t kept = 0;
+    if (pairs->count)
+        qsort(pairs->items, pairs->count, sizeof(*pairs->items), order_pairs);
+    for (size_t i = 0; i < pairs->count; i++)
+        if (kept == 0 || order_pairs(&pairs->items[kept - 1], &pairs->items[i]) != 0)
+            pairs->items[kept++] = pairs->items[i];
+    pairs->count = kept;
+    return kept;
+}
+
+static enum tracer_status add_pair(struct pairs *pairs, struct address account, struct asset asset, struct error *err)
+{
+    if (address_is_void(account) || asset.kind == ASSET_ITEM)
+        return TRACER_OK;
+    if (pairs->count == pairs->capacity && pairs->capacity && unique_pairs(pairs) > pairs->capacity / 2 &&
+        pairs->count > OPENING_PAIRS_MAX)
+        return error_set(err, TRACER_E_LIMIT, "more than %u accounts and assets want an opening balance", OPENING_PAIRS_MAX);
+    if (pairs->count + 1 >= pairs->capacity) {
+        size_t larger = pairs->capacity ? pairs->capacity * 2 : 4096;
+        struct pair *items = realloc(pairs->items, larger * sizeof(*items));
+        if (!items)
+            return error_set(err, TRACER_E_NOMEM, "no memory");
+        pairs->items = items;
+        pairs->capacity = larger;
+    }
+    pairs->items[pairs->count++] = (struct pair){account, asset};
+    return TRACER_OK;
+}
+
+static enum tracer_status pair_of_row(void *context, const struct transfer *transfer, struct error *err)
+{
+    enum tracer_status status = add_pair(context, transfer->from, transfer->asset, err);
+    return status ? status : add_pair(context, transfer->to, transfer->asset, err);
+}
+
+/* Balances before the first stored block, for every account and asset of the range: without them a queue
+ * policy spends known units too early (taint-spec 14). */
+static enum tracer_status fetch_openings(const struct ingest_request *request, struct ingest_stats *stats,
+                                         uint64_t first, uint64_t last, struct error *err)
+{
+    if (first == 0)
+        return error_set(err, TRACER_E_USAGE, "--opening needs --from 1 or later: there is no balance before block 0");
+    struct pairs pairs = {0};
+    uint64_t chain_id = request->network->chain_id;
+    enum tracer_status status = graph_each(request->graph, chain_id, first, last, pair_of_row, &pairs, err);
+    struct graph_opening *openings = NULL;
+    size_t count = 0;
+    if (!status && unique_pairs(&pairs) && !(openings = calloc(pairs.count, sizeof(*openings))))
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < pairs.count && !status; i++) {
+        struct graph_opening *opening = &openings[count];
+        *opening = (struct graph_opening){.account = pairs.items[i].account,
+                                          .asset = pairs.items[i].asset,
+                                          .block_number = first,
+                                          .grade = GRADE_ASSERTED};
+        status = chain_balance(request->client, opening->account, &opening->asset, first, &opening->amount, err);
+        if (status == TRACER_E_REPLY && opening->asset.kind == ASSET_TOKEN)
+            status = TRACER_OK; /* a contract that answers no balanceOf: its opening stays unknown */
+        else if (!status && !u256_is_zero(opening->amount))
+            count++;
+        if (!status && stopped(request))
+            status = error_set(err, TRACER_E_STOPPED, "stopped; no opening balance was stored");
+    }
+    if (!status && count)
+        status = graph_put_opening(request->graph, chain_id, openings, count, err);
+    if (!status)
+        stats->openings = count;
+    free(openings);
+    free(pairs.items);
+    return status;
+}
+
+/* ---- the run ---- */
+
+/* `again`: a later round of --follow. Stored blocks are not read again unless asked (--refetch): the tip was
+ * just compared with the chain, and what is below it hangs on its parent hashes. */
+static enum tracer_status choose_range(struct ingesting *ingesting, bool again, struct error *err)
+{
+    const struct ingest_request *request = ingesting->request;
+    struct ingest_stats *stats = ingesting->stats;
+    enum tracer_status status =
+        chain_head(request->client, request->finality, request->finality_depth, &stats->head, err);
+    if (status)
+        return status;
+    struct graph_range range;
+    status = graph_range(request->graph, request->network->chain_id, &range, err);
+    if (status && status != TRACER_E_NOT_FOUND)
+        return status;
+    bool stored = status == TRACER_OK;
+    ingesting->first = request->has_from ? request->from : stored ? range.last + 1 : request->network->anchor_number;
+    bool covered = stored && ingesting->first >= range.first && ingesting->first <= range.last &&
+                   (range.first_gap == 0 || again);
+    if (covered && (again || !request->refetch))
+        ingesting->first = range.last + 1;
+    ingesting->last = request->has_to && request->to < stats->head ? request->to : stats->head;
+    if (request->has_to && request->to > stats->head && !request->follow)
+        return error_set(err, TRACER_E_USAGE,
+                         "block %" PRIu64 " is above the chain's head under the finality asked for (%" PRIu64
+                         "); use --finality latest, or a lower --to",
+                         request->to, stats->head);
+    return TRACER_OK;
+}
+
+static enum tracer_status register_network(const struct ingest_request *request, struct error *err)
+{
+    struct graph_network network = {.chain_id = request->network->chain_id,
+                                    .anchor_number = request->network->anchor_number,
+                                    .anchor_hash = request->network->anchor_hash};
+    memcpy(network.name, request->network->name, sizeof(network.name));
+    return graph_put_network(request->graph, &network, err);
+}
+
+static enum tracer_status wait_for_head(const struct ingest_request *request)
+{
+    uint64_t until = clock_monotonic_ms() + (request->follow_interval_ms ? request->follow_interval_ms : 4000);
+    while (clock_monotonic_ms() < until && !stopped(request))
+        clock_sleep_ms(50);
+    return stopped(request) ? TRACER_E_STOPPED : TRACER_OK;
+}
+
+enum tracer_status ingest_run(const struct ingest_request *request, struct ingest_stats *ret_stats, struct error *err)
+{
+    *ret_stats = (struct ingest_stats){.traces = request->no_traces ? TRACES_NONE : chain_client_traces(request->client)};
+    struct ingesting ingesting = {.request = request, .stats = ret_stats};
+    enum tracer_status status = register_network(request, err);
+    bool begun = false;
+    while (!status) {
+        if ((status = rewind_to_chain(request, ret_stats, err)) || (status = choose_range(&ingesting, begun, err)))
+            break;
+        if (!begun) {
+            ret_stats->first = ingesting.first;
+            begun = true;
+        }
+        if (ingesting.first <= ingesting.last) {
+            ingesting.done = 0;
+            status = ingest_range(&ingesting, err);
+            if (ingesting.committed)
+                ret_stats->last = ingesting.committed - 1;
+        }
+        if (status || !request->follow || (request->has_to && ret_stats->last >= request->to))
+            break;
+        if (wait_for_head(request) == TRACER_E_STOPPED)
+            return TRACER_OK; /* --follow ends when it is told to */
+    }
+    if (!status && request->opening) {
+        struct graph_range range;
+        status = graph_range(request->graph, request->network->chain_id, &range, err);
+        if (!status)
+            status = fetch_openings(request, ret_stats, range.first, range.last, err);
+    }
+    return status;
+}

@@ -1,0 +1,33 @@
+/* set.h - what the readers of label files share with the set. */
+#ifndef TRACER_LABEL_SET_H
+#define TRACER_LABEL_SET_H
+
+#include "tracer/csv.h"
+#include "tracer/label.h"
+
+/* Texts repeat from row to row (category, origin, ...): one copy for neighbours that are the same. */
+#define LABEL_TEXTS_KEPT 8u
+struct label_texts {
+    struct arena *arena;
+    const char *last[LABEL_TEXTS_KEPT];
+};
+/** A copy in the arena, or `last` of the slot if it is the same; NULL: no memory. */
+const char *label_text(struct label_texts *texts, size_t slot, const char *text, size_t length);
+
+/* One list being added: its claims count only once it is complete. */
+struct label_adding {
+    struct label_set *set;
+    struct label_texts texts;
+    uint32_t list;
+    size_t first; /* claims before it */
+};
+TRACER_MUST_USE enum tracer_status label_add_begin(struct label_set *set, struct label_adding *ret_adding,
+                                                   struct error *err);
+/** `claim` is copied; its texts live in the set already. */
+TRACER_MUST_USE enum tracer_status label_add_claim(struct label_adding *adding, const struct label *claim,
+                                                   struct error *err);
+/** With `status` TRACER_OK the list is added, else its claims are dropped; returns what it is then. */
+TRACER_MUST_USE enum tracer_status label_add_end(struct label_adding *adding, enum tracer_status status,
+                                                 const char *name, struct digest digest, struct error *err);
+
+#endif

@@ -1,0 +1,146 @@
+/* load.c - files into a store. */
+#include "tracer/load.h"
+
+#include "tracer/file.h"
+#include "tracer/label.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LOAD_COMMIT_ROWS 100000u
+
+struct loading {
+    struct graph *graph;
+    struct graph_write *write;
+    uint64_t pending, total;
+    graph_progress_fn *progress;
+    void *progress_context;
+    struct load_stats *stats;
+};
+
+static enum tracer_status flush(struct loading *loading, struct error *err)
+{
+    struct graph_write *write = loading->write;
+    loading->write = NULL;
+    loading->pending = 0;
+    return write ? graph_commit(write, err) : TRACER_OK;
+}
+
+static enum tracer_status put(void *context, const struct block *block, struct error *err)
+{
+    struct loading *loading = context;
+    enum tracer_status status = TRACER_OK;
+    if (!loading->write)
+        status = graph_begin(loading->graph, &loading->write, err);
+    if (!status)
+        status = graph_put_block(loading->write, block, err);
+    if (status)
+        return status;
+    loading->stats->blocks++;
+    loading->stats->transfers += block->transfer_count;
+    loading->pending += block->transfer_count;
+    if (loading->progress)
+        loading->progress(loading->progress_context, loading->stats->transfers, loading->total);
+    return loading->pending >= LOAD_COMMIT_ROWS ? flush(loading, err) : TRACER_OK;
+}
+
+enum tracer_status load_transfers(struct graph *graph, struct import *import, uint64_t chain_id,
+                                  const char *network_name, graph_progress_fn *progress, void *context,
+                                  struct load_stats *stats, struct error *err)
+{
+    struct graph_network network = {.chain_id = chain_id, .imported = true, .time_keys = import_has_time_keys(import)};
+    snprintf(network.name, sizeof(network.name), "%s", network_name);
+    enum tracer_status status = graph_put_network(graph, &network, err);
+    if (status)
+        return status;
+    struct loading loading = {.graph = graph,
+                              .total = import_row_count(import),
+                              .progress = progress,
+                              .progress_context = context,
+                              .stats = stats};
+    status = import_each_block(import, chain_id, put, &loading, err);
+    if (!status)
+        status = flush(&loading, err);
+    graph_abort(loading.write);
+    if (status == TRACER_E_CONFLICT)
+        error_context(err, "the store holds other rows there; import into a new store");
+    return status;
+}
+
+enum tracer_status load_coverage(struct graph *graph, struct import_source source, uint64_t chain_id,
+                                 struct load_stats *stats, struct error *err)
+{
+    struct arena *arena = arena_new(TRACER_MIB(256));
+    if (!arena)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    struct import_coverage *rows;
+    size_t count = 0;
+    enum tracer_status status = import_coverage(source, arena, &rows, &count, err);
+    for (size_t i = 0; i < count && !status; i++) {
+        struct graph_coverage coverage = {.account = rows[i].account,
+                                          .first = rows[i].first,
+                                          .last = rows[i].last,
+                                          .strategy = "import",
+                                          .grade = GRADE_ASSERTED};
+        snprintf(coverage.what, sizeof(coverage.what), "%s", rows[i].what);
+        snprintf(coverage.method, sizeof(coverage.method), "%s", rows[i].method);
+        snprintf(coverage.cross_check, sizeof(coverage.cross_check), "%s", rows[i].cross_check);
+        snprintf(coverage.gap, sizeof(coverage.gap), "%s", rows[i].gap);
+        status = graph_put_coverage(graph, chain_id, &coverage, err);
+        stats->coverage++;
+    }
+    arena_free(arena);
+    return status;
+}
+
+enum tracer_status load_labels(struct graph *graph, struct import_source source, struct load_stats *stats,
+                               struct error *err)
+{
+    const char *slash = strrchr(source.path, '/'), *name = slash ? slash + 1 : source.path;
+    struct buffer text;
+    buffer_init(&text, TRACER_FILE_RESULT_MAX);
+    struct label_set *set = NULL;
+    enum tracer_status status = TRACER_OK;
+    if (source.data)
+        status = buffer_add(&text, source.data, source.size) ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+    else
+        status = file_read(source.path, TRACER_FILE_RESULT_MAX, &text, err);
+    if (!status)
+        status = label_set_new(&set, err);
+    if (!status) /* checked before it is kept */
+        status = label_add_memory(set, source.path, text.data, text.size, LABEL_USER, err);
+    if (!status)
+        status = graph_put_item(graph, GRAPH_ITEM_LIST, name, text.data, text.size, err);
+    if (!status)
+        stats->labels += label_list(set, label_list_count(set) - 1)->rows;
+    label_set_free(set);
+    buffer_release(&text);
+    return status;
+}
+
+static struct import_source case_file(const char *name)
+{
+    struct import_source source = {.path = name};
+    source.data = registry_case_file(name, &source.size);
+    return source;
+}
+
+enum tracer_status load_demo(struct graph *graph, struct load_stats *stats, struct error *err)
+{
+    struct import_source transfers = case_file("transfers.csv"), labels = case_file("labels.csv"),
+                         coverage = case_file("coverage.csv");
+    if (!transfers.data || !labels.data || !coverage.data)
+        return error_set(err, TRACER_E_INTERNAL, "the embedded case is not complete");
+    labels.path = "ronin-2022-labels.csv";
+    struct import *import = NULL;
+    enum tracer_status status = import_open_memory("ronin-2022/transfers.csv", transfers.data, transfers.size, &import, err);
+    if (!status)
+        status = load_transfers(graph, import, 1, "ethereum", NULL, NULL, stats, err);
+    import_close(import);
+    if (!status)
+        status = load_coverage(graph, coverage, 1, stats, err);
+    if (!status)
+        status = load_labels(graph, labels, stats, err);
+    return status;
+}

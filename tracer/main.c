@@ -1,0 +1,51 @@
+/* main.c - the program: a command's name, its options, its exit code. */
+#include "cmd/session.h"
+
+#include <jansson.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+static int version(void)
+{
+    printf("tracer %s (%s), taint/1\nlmdb %s, jansson %s, libcurl %s (loaded when a command fetches)\n", TRACER_VERSION,
+           TRACER_COMMIT, graph_library(), jansson_version_str(), rpc_library());
+    return EXIT_DONE;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct error err = {0};
+    session_catch_signals();
+    if (argc < 2) {
+        fprintf(stderr, "usage: tracer COMMAND [options] [arguments]; see: tracer help\n");
+        return EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0)
+        return version();
+    bool help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+    const struct command *command = command_find(help ? "help" : argv[1]);
+    if (!command) {
+        char shown[TRACER_QUOTED_MAX];
+        fprintf(stderr, "tracer: there is no command \"%s\"; see: tracer help\n",
+                safe_text(shown, sizeof(shown), argv[1], strlen(argv[1])));
+        return EXIT_USAGE;
+    }
+    for (int i = 2; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0) {
+            options_print_usage(stdout, command);
+            return EXIT_DONE;
+        }
+    if (options_parse(command, argc - 1, argv + 1, &options, &err)) {
+        fprintf(stderr, "tracer: %s\n", err.text);
+        return EXIT_USAGE;
+    }
+    int code = command->run(&options);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fprintf(stderr, "tracer: standard output could not be written\n");
+        if (code == EXIT_DONE || code >= EXIT_EXPOSED)
+            code = EXIT_STORE;
+    }
+    return code;
+}

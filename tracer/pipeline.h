@@ -1,0 +1,113 @@
+/* pipeline.h - what trace.c and check.c share; internal to the files of tracer/.
+ *
+ * A *case* is a store, labels and options made ready for one replay: seeds resolved, the engine's input
+ * filled, the result's tables of accounts and assets kept.
+ */
+#ifndef TRACER_PIPELINE_H
+#define TRACER_PIPELINE_H
+
+#include "tracer/trace.h"
+
+struct case_state {
+    const struct case_input *input;
+    struct arena *arena; /* the result's */
+    struct graph_network network;
+    struct graph_range range;
+    uint64_t first, last; /* blocks replayed */
+
+    struct taint_seed *seeds;
+    size_t seed_count, seed_capacity;
+    struct result_seed *shown_seeds; /* parallel to seeds; source index filled in after taint_new() */
+
+    struct address *explored; /* accounts with coverage of their own; has_explored when there are any */
+    size_t explored_count, explored_capacity;
+    bool has_explored;
+
+    struct result_note *notes;
+    size_t note_count, note_capacity;
+    bool touches_gap;
+
+    struct taint_label *labels;
+    size_t label_count;
+    struct taint_asset *assets;
+
+    struct taint_options options; /* as the engine was given them */
+    struct cursor cursor;
+    struct taint *taint;
+
+    /* tables of the result; see tables.c */
+    struct address *named;   /* every address that the result names */
+    size_t named_count, named_capacity;
+    struct result_account *accounts;
+    size_t account_count;
+    struct asset *listed; /* every asset that the result names */
+    size_t listed_count, listed_capacity;
+    struct result_asset *assets_shown;
+    size_t asset_shown_count;
+};
+
+/* case.c */
+enum tracer_status case_open(struct case_state *state, const struct case_input *input, struct arena *arena,
+                             struct error *err);
+void case_close(struct case_state *state); /* frees the engine and cursor, not the arena */
+/** A doubling array in the arena: room for one more; NULL without memory. */
+void *case_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size);
+enum tracer_status case_note(struct case_state *state, enum note_kind kind, struct error *err, const char *format, ...)
+    TRACER_PRINTF(4, 5);
+/** Make the engine from the seeds, labels and options gathered so far. */
+enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err);
+enum tracer_status case_replay(struct case_state *state, struct error *err);
+/** The notes that every result has: grades, coverage, options, limits of the method. */
+enum tracer_status case_common_notes(struct case_state *state, struct error *err);
+enum tracer_status case_head(struct case_state *state, struct result_head *ret_head, struct error *err);
+
+/* seed.c */
+#define CASE_ROWS_MAX TRACER_BLOCK_TRANSFERS_MAX
+/** Rows of one transaction, copied into the arena. */
+enum tracer_status case_transaction_rows(struct case_state *state, struct position position,
+                                         struct transfer **ret_rows, size_t *ret_count, struct error *err);
+/* What "[chain:]hash", "hash:N", "hash:value" or "block:txi:idx" names. */
+struct row_spec {
+    enum { ROW_NOTHING, ROW_ADDRESS, ROW_TRANSACTION, ROW_LOG, ROW_VALUE, ROW_KEY } what;
+    struct address address;
+    struct hash hash;
+    uint32_t log_index;
+    struct position position;
+};
+/** False: it is none of these (perhaps a heist id). TRACER_E_USAGE: another chain's prefix. */
+enum tracer_status case_parse_row(const struct case_state *state, const char *text, struct row_spec *ret_spec,
+                                  struct error *err);
+/** The rows a spec names (not for ROW_ADDRESS): a whole transaction's, or the one row. */
+enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
+                                  struct transfer **ret_rows, size_t *ret_count, struct error *err);
+enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
+                                 struct error *err);
+/** The registry's heists and sanctioned addresses that the store knows (architecture 11). */
+enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err);
+/** True: some stored row has the account at an end. */
+enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
+                                      struct error *err);
+/** First stored block with time >= `time_s`. */
+enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block, struct error *err);
+
+/* tables.c */
+enum tracer_status case_name_address(struct case_state *state, struct address address, struct error *err);
+enum tracer_status case_list_asset(struct case_state *state, struct asset asset, struct error *err);
+/** Sort both and make the result's tables. After this the two look-ups work. */
+enum tracer_status case_seal_tables(struct case_state *state, struct error *err);
+uint32_t case_account(const struct case_state *state, struct address address);
+uint32_t case_asset(const struct case_state *state, const struct asset *asset);
+
+/* What a report shows of a stored row. */
+struct row_facts {
+    struct hash transaction_hash;
+    uint64_t block_number, time;
+    uint32_t log_index;
+    enum transfer_kind kind;
+    enum grade grade;
+};
+/** Facts of rows at `positions` (strictly increasing). */
+enum tracer_status case_row_facts(struct case_state *state, const struct position *positions, size_t count,
+                                  struct row_facts *ret_facts, struct error *err);
+
+#endif

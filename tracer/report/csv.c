@@ -1,0 +1,276 @@
+/* csv.c - one line a flagged hop; for a check one a line and source. Foreign texts are quoted and neutralised
+ * (X2). */
+#include "view.h"
+
+#include "tracer/clock.h"
+#include "tracer/csv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES TRACER_MIB(64) /* a path of TRACER_PATH_MAX keys */
+
+#define FOREIGN_TEXT_SIZE 512
+
+/* A line being put together. */
+struct line {
+    struct buffer bytes;
+    bool is_started;
+};
+
+static void add(struct line *line, const char *text, bool foreign)
+{
+    csv_add(&line->bytes, !line->is_started, text, strlen(text), foreign);
+    line->is_started = true;
+}
+
+static void add_text(struct line *line, const char *text)
+{
+    add(line, text, false);
+}
+
+/* Escaped as in the text report, since people look at these files in terminals too; JSON has the exact
+ * characters. */
+static void add_foreign(struct line *line, const char *text)
+{
+    char shown[FOREIGN_TEXT_SIZE];
+    add(line, shown_text(shown, sizeof(shown), text, strlen(text)), true);
+}
+
+static void add_u64(struct line *line, uint64_t value)
+{
+    char text[24];
+    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+    add_text(line, text);
+}
+
+static void add_amount(struct line *line, struct u320 amount)
+{
+    char text[U320_DECIMAL_MAX];
+    u320_format_decimal(amount, text);
+    add_text(line, text);
+}
+
+static void add_hash(struct line *line, struct hash hash)
+{
+    char text[HASH_TEXT_SIZE];
+    hash_format(hash, text);
+    add_text(line, hash_is_zero(hash) ? "" : text);
+}
+
+static void add_key(struct line *line, struct position position)
+{
+    char text[POSITION_TEXT_SIZE];
+    position_format(position, text);
+    add_text(line, text);
+}
+
+static void add_time(struct line *line, uint64_t time)
+{
+    char text[32];
+    clock_format_utc(time, text);
+    if (time)
+        add_u64(line, time);
+    else
+        add_text(line, "");
+    add_text(line, time ? text : "");
+}
+
+static void add_log_index(struct line *line, uint32_t log_index)
+{
+    if (log_index == LOG_INDEX_NONE)
+        add_text(line, "");
+    else
+        add_u64(line, log_index);
+}
+
+static void add_account(struct line *line, const struct view *view, uint32_t account)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    const struct result_account *found = view_account(view, account);
+    if (found)
+        address_format(found->address, text);
+    add_text(line, found ? text : "");
+    add_foreign(line, found ? found->name : "");
+}
+
+static void add_asset(struct line *line, const struct view *view, uint32_t asset)
+{
+    char text[ASSET_TEXT_SIZE];
+    const struct result_asset *found = view_asset(view, asset);
+    asset_format(found->asset, text);
+    add_text(line, text);
+    add_foreign(line, found->symbol);
+    add_u64(line, found->decimals);
+    add_text(line, found->recognised ? "1" : "0");
+}
+
+/* Writes the line and empties it. */
+static enum tracer_status put(struct line *line, FILE *stream, struct error *err)
+{
+    buffer_char(&line->bytes, '\n');
+    if (!buffer_ok(&line->bytes))
+        return error_set(err, TRACER_E_LIMIT, "a line of the CSV report is too long, or no memory");
+    if (fwrite(line->bytes.data, 1, line->bytes.size, stream) != line->bytes.size)
+        return error_set(err, TRACER_E_IO, "writing the report failed (%s)", strerror(errno));
+    buffer_clear(&line->bytes);
+    line->is_started = false;
+    return TRACER_OK;
+}
+
+static void add_hop(struct line *line, const struct trace_result *result, const struct view *view,
+                    const struct result_hop *hop)
+{
+    add_key(line, hop->position);
+    if (hop->block_number)
+        add_u64(line, hop->block_number);
+    else
+        add_text(line, "");
+    add_hash(line, hop->transaction_hash);
+    add_log_index(line, hop->log_index);
+    add_time(line, hop->time);
+    add_text(line, transfer_kind_name(hop->kind));
+    add_account(line, view, hop->from);
+    add_account(line, view, hop->to);
+    add_asset(line, view, hop->asset);
+    add_amount(line, u320_from_u256(hop->amount));
+    add_text(line, result->sources[hop->source]);
+    add_amount(line, u320_from_u256(hop->tainted));
+    add_u64(line, hop->hop);
+    if (hop->parent == RESULT_NONE)
+        add_text(line, "");
+    else
+        add_key(line, result->hops[hop->parent].position);
+    add_text(line, grade_name(hop->grade));
+    add_text(line, grade_name(hop->path_grade));
+    add_text(line, "tracer/trace-csv/1");
+}
+
+enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
+                             const struct report_options *options, struct error *err)
+{
+    struct line line = {0};
+    struct view view = view_of_trace(result);
+    enum tracer_status status = TRACER_OK;
+    (void)options;
+    buffer_init(&line.bytes, LINE_MAX_BYTES);
+    fputs("key,block_number,transaction_hash,log_index,time,time_utc,kind,from,from_name,to,to_name,asset,"
+          "symbol,"
+          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,schema\n",
+          stream);
+    for (size_t i = 0; i < result->hop_count && !status; i++) {
+        add_hop(&line, result, &view, &result->hops[i]);
+        status = put(&line, stream, err);
+    }
+    buffer_release(&line.bytes);
+    return status ? status : stream_done(stream, err);
+}
+
+#define CHECK_LINE_COLUMNS 21  /* from `what` to `ppm_max` */
+#define CHECK_SOURCE_COLUMNS 6 /* from `source` to `path` */
+
+static void add_answer(struct line *line, const struct check_answer *answer)
+{
+    add_foreign(line, answer->target);
+    add_text(line, verdict_name(answer->verdict));
+    add_foreign(line, answer->reason_count ? answer->reasons[0] : "");
+}
+
+static void add_check_line(struct line *line, const struct view *view, const struct check_line *checked)
+{
+    add_text(line, check_what_name(checked->what));
+    add_text(line, checked->status);
+    if (checked->has_position)
+        add_key(line, checked->position);
+    else
+        add_text(line, "");
+    add_hash(line, checked->transaction_hash);
+    add_log_index(line, checked->has_position ? checked->log_index : LOG_INDEX_NONE);
+    add_time(line, checked->time);
+    add_account(line, view, checked->from);
+    add_account(line, view, checked->to);
+    add_asset(line, view, checked->asset);
+    add_amount(line, checked->amount);
+    add_amount(line, checked->tainted);
+    add_amount(line, checked->unknown);
+    add_amount(line, checked->clean);
+    add_u64(line, checked->ppm_min);
+    add_u64(line, checked->ppm_max);
+}
+
+static void add_exposure(struct line *line, const struct check_result *result,
+                         const struct check_exposure *exposure)
+{
+    struct buffer path;
+    buffer_init(&path, LINE_MAX_BYTES);
+    for (size_t i = 0; i < exposure->path_count; i++) {
+        char key[POSITION_TEXT_SIZE];
+        position_format(result->steps[exposure->path[i]].position, key);
+        if (i > 0)
+            buffer_char(&path, ' ');
+        buffer_text(&path, key);
+    }
+    add_text(line, exposure->source);
+    add_amount(line, exposure->amount);
+    add_u64(line, exposure->ppm);
+    add_u64(line, exposure->hop);
+    add_text(line, exposure->direct ? "1" : "0");
+    if (!buffer_ok(&path)) /* the line fails with it */
+        line->bytes.failed = true;
+    add_text(line, path.size ? path.data : "");
+    buffer_release(&path);
+}
+
+static void add_nothing(struct line *line, int count)
+{
+    for (int i = 0; i < count; i++)
+        add_text(line, "");
+}
+
+static enum tracer_status put_line_rows(struct line *line, FILE *stream, const struct check_result *result,
+                                        const struct view *view, const struct check_answer *answer,
+                                        const struct check_line *checked, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    size_t rows = checked->exposure_count ? checked->exposure_count : 1;
+    for (size_t i = 0; i < rows && !status; i++) {
+        add_answer(line, answer);
+        add_check_line(line, view, checked);
+        if (checked->exposure_count)
+            add_exposure(line, result, &checked->exposures[i]);
+        else
+            add_nothing(line, CHECK_SOURCE_COLUMNS);
+        add_text(line, "tracer/check-csv/1");
+        status = put(line, stream, err);
+    }
+    return status;
+}
+
+enum tracer_status csv_check(FILE *stream, const struct check_result *result,
+                             const struct report_options *options, struct error *err)
+{
+    struct line line = {0};
+    struct view view = view_of_check(result);
+    enum tracer_status status = TRACER_OK;
+    (void)options;
+    buffer_init(&line.bytes, LINE_MAX_BYTES);
+    fputs(
+        "target,verdict,reason,what,status,key,transaction_hash,log_index,time,time_utc,from,from_name,to,to_"
+        "name,"
+        "asset,symbol,decimals,recognised,amount,tainted,unknown,clean,ppm_min,ppm_max,source,source_amount,"
+        "source_ppm,hop,direct,path,schema\n",
+        stream);
+    for (size_t i = 0; i < result->answer_count && !status; i++) {
+        const struct check_answer *answer = &result->answers[i];
+        for (size_t l = 0; l < answer->line_count && !status; l++)
+            status = put_line_rows(&line, stream, result, &view, answer, &answer->lines[l], err);
+        if (answer->line_count)
+            continue;
+        add_answer(&line, answer);
+        add_nothing(&line, CHECK_LINE_COLUMNS + CHECK_SOURCE_COLUMNS);
+        add_text(&line, "tracer/check-csv/1");
+        status = put(&line, stream, err);
+    }
+    buffer_release(&line.bytes);
+    return status ? status : stream_done(stream, err);
+}

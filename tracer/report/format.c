@@ -1,0 +1,25 @@
+/* format.c - the table of formats. */
+#include "view.h"
+
+#include <string.h>
+
+static const struct report_format formats[] = {
+    {"text", "a report to read: where it went, flagged hops, limits, how to repeat it", text_trace,
+     text_check},
+    {"json", "everything, as docs/trace-1.schema.json and docs/check-1.schema.json say", json_trace,
+     json_check},
+    {"csv", "one line a flagged hop, or a line and source of a check", csv_trace, csv_check},
+};
+
+const struct report_format *report_at(size_t index)
+{
+    return index < sizeof(formats) / sizeof(formats[0]) ? &formats[index] : NULL;
+}
+
+const struct report_format *report_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
+    return NULL;
+}

@@ -1,0 +1,593 @@
+/* seed.c - what the user names, as seeds of the engine (architecture 7 and 11). */
+#include "pipeline.h"
+
+#include "tracer/clock.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct collect {
+    struct case_state *state;
+    int32_t transaction_index;
+    struct transfer *rows;
+    size_t count, capacity;
+};
+
+static enum tracer_status collect_row(void *context, const struct transfer *transfer, struct error *err)
+{
+    struct collect *collect = context;
+    if (transfer->position.transaction_index != collect->transaction_index)
+        return TRACER_OK;
+    if (collect->count == CASE_ROWS_MAX)
+        return error_set(err, TRACER_E_LIMIT, "a transaction with more than %u transfers", CASE_ROWS_MAX);
+    struct transfer *rows =
+        case_grow(collect->state->arena, collect->rows, collect->count, &collect->capacity, sizeof(*rows));
+    if (!rows)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    collect->rows = rows;
+    rows[collect->count++] = *transfer;
+    return TRACER_OK;
+}
+
+enum tracer_status case_transaction_rows(struct case_state *state, struct position position,
+                                         struct transfer **ret_rows, size_t *ret_count, struct error *err)
+{
+    struct collect collect = {.state = state, .transaction_index = position.transaction_index};
+    enum tracer_status status = graph_each(state->input->graph, state->network.chain_id, position.block_number,
+                                           position.block_number, collect_row, &collect, err);
+    if (status)
+        return status;
+    *ret_rows = collect.rows;
+    *ret_count = collect.count;
+    return TRACER_OK;
+}
+
+/* The text behind "chain:" when there is such a prefix; an unknown or other chain is an error. */
+static enum tracer_status strip_chain(const struct case_state *state, const char **text, struct error *err)
+{
+    const char *hash = strstr(*text, ":0x");
+    if (!hash)
+        return TRACER_OK;
+    char id[24];
+    snprintf(id, sizeof(id), "%" PRIu64, state->network.chain_id);
+    size_t length = (size_t)(hash - *text);
+    if ((strlen(id) == length && memcmp(*text, id, length) == 0) ||
+        (strlen(state->network.name) == length && memcmp(*text, state->network.name, length) == 0)) {
+        *text = hash + 1;
+        return TRACER_OK;
+    }
+    char shown[TRACER_QUOTED_MAX];
+    return error_set(err, TRACER_E_USAGE, "\"%s\" is on another chain than %s", safe_text(shown, sizeof(shown), *text, strlen(*text)),
+                     state->network.name);
+}
+
+/* Digits to a number of at most 32 bits (LOG_INDEX_NONE excluded). */
+static bool parse_log_index(const char *text, uint32_t *ret_index)
+{
+    uint64_t value = 0;
+    size_t length = strlen(text);
+    if (length == 0 || length > 9)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+        value = value * 10 + (uint64_t)(text[i] - '0');
+    }
+    *ret_index = (uint32_t)value;
+    return true;
+}
+
+enum tracer_status case_parse_row(const struct case_state *state, const char *text, struct row_spec *ret_spec,
+                                  struct error *err)
+{
+    *ret_spec = (struct row_spec){.what = ROW_NOTHING};
+    if (address_parse(text, strlen(text), &ret_spec->address)) {
+        ret_spec->what = ROW_ADDRESS;
+        return TRACER_OK;
+    }
+    enum tracer_status status = strip_chain(state, &text, err);
+    if (status)
+        return status;
+    size_t length = strlen(text);
+    if (address_parse(text, length, &ret_spec->address))
+        ret_spec->what = ROW_ADDRESS;
+    else if (hash_parse(text, length, &ret_spec->hash))
+        ret_spec->what = ROW_TRANSACTION;
+    else if (position_parse(text, length, &ret_spec->position))
+        ret_spec->what = ROW_KEY;
+    else if (length > 67 && text[66] == ':' && hash_parse(text, 66, &ret_spec->hash)) {
+        if (strcmp(text + 67, "value") == 0)
+            ret_spec->what = ROW_VALUE;
+        else if (parse_log_index(text + 67, &ret_spec->log_index))
+            ret_spec->what = ROW_LOG;
+    }
+    return TRACER_OK;
+}
+
+static bool row_matches(const struct row_spec *spec, const struct transfer *row)
+{
+    switch (spec->what) {
+    case ROW_TRANSACTION:
+        return true;
+    case ROW_LOG:
+        return row->log_index == spec->log_index;
+    case ROW_VALUE:
+        return row->kind == TRANSFER_VALUE;
+    case ROW_KEY:
+        return position_compare(row->position, spec->position) == 0;
+    case ROW_NOTHING:
+    case ROW_ADDRESS:
+        break;
+    }
+    return false;
+}
+
+enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
+                                  struct transfer **ret_rows, size_t *ret_count, struct error *err)
+{
+    struct position position = spec->position;
+    enum tracer_status status = TRACER_OK;
+    if (spec->what != ROW_KEY)
+        status = graph_find_transaction(state->input->graph, state->network.chain_id, spec->hash, &position, err);
+    struct transfer *rows = NULL;
+    size_t count = 0, kept = 0;
+    if (!status)
+        status = case_transaction_rows(state, position, &rows, &count, err);
+    if (status == TRACER_E_NOT_FOUND)
+        return error_set(err, TRACER_E_NOT_FOUND, "%s is not in the store (blocks %" PRIu64 " to %" PRIu64 " of %s)", text,
+                         state->range.first, state->range.last, state->network.name);
+    if (status)
+        return status;
+    for (size_t i = 0; i < count; i++)
+        if (row_matches(spec, &rows[i]))
+            rows[kept++] = rows[i];
+    if (kept == 0)
+        return error_set(err, TRACER_E_NOT_FOUND, "%s: the transaction is stored, but has no such transfer", text);
+    *ret_rows = rows;
+    *ret_count = kept;
+    return TRACER_OK;
+}
+
+static enum tracer_status push_seed(struct case_state *state, const struct taint_seed *seed,
+                                    const struct transfer *row, struct error *err)
+{
+    /* One capacity for both arrays: they grow together. */
+    size_t capacity = state->seed_capacity;
+    struct taint_seed *seeds = case_grow(state->arena, state->seeds, state->seed_count, &capacity, sizeof(*seeds));
+    capacity = state->seed_capacity;
+    struct result_seed *shown =
+        case_grow(state->arena, state->shown_seeds, state->seed_count, &capacity, sizeof(*shown));
+    if (!seeds || !shown)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    if (state->seed_count == TRACER_SEEDS_MAX)
+        return error_set(err, TRACER_E_LIMIT, "more than %u seeds", TRACER_SEEDS_MAX);
+    state->seed_capacity = capacity;
+    state->seeds = seeds;
+    state->shown_seeds = shown;
+    for (size_t i = 0; i < state->seed_count; i++) {
+        bool same_place = seed->is_address == seeds[i].is_address &&
+                          (seed->is_address ? address_equal(seed->address, seeds[i].address)
+                                            : position_compare(seed->position, seeds[i].position) == 0);
+        if (same_place && strcmp(seed->source, seeds[i].source) == 0)
+            return TRACER_OK; /* named twice: one seed */
+    }
+    seeds[state->seed_count] = *seed;
+    shown[state->seed_count] = (struct result_seed){.is_address = seed->is_address,
+                                                    .address = seed->address,
+                                                    .block_number = seed->block_number,
+                                                    .position = seed->position};
+    enum tracer_status status = TRACER_OK;
+    if (row) {
+        shown[state->seed_count].amount = seed->has_amount ? u256_min(seed->amount, row->amount) : row->amount;
+        status = case_list_asset(state, row->asset, err);
+        struct transaction transaction;
+        struct block block;
+        if (!status && row->position.transaction_index >= 0 &&
+            graph_get_transaction(state->input->graph, state->network.chain_id, row->position.block_number,
+                                  row->position.transaction_index, &transaction, NULL) == TRACER_OK)
+            shown[state->seed_count].transaction_hash = transaction.hash;
+        if (!status && graph_get_block(state->input->graph, state->network.chain_id, row->position.block_number,
+                                       &block, NULL) == TRACER_OK)
+            shown[state->seed_count].time = block.time;
+    } else {
+        status = case_name_address(state, seed->address, err);
+    }
+    state->seed_count++;
+    return status;
+}
+
+static enum tracer_status seed_row(struct case_state *state, const char *source, const struct transfer *row,
+                                   const struct u256 *cap, struct error *err)
+{
+    struct taint_seed seed = {.position = row->position, .has_amount = cap != NULL};
+    snprintf(seed.source, sizeof(seed.source), "%s", source);
+    if (cap)
+        seed.amount = *cap;
+    return push_seed(state, &seed, row, err);
+}
+
+static bool moves_value(const struct transfer *row)
+{
+    return row->kind != TRANSFER_FEE && !u256_is_zero(row->amount) && !address_equal(row->from, row->to);
+}
+
+static bool has_class(const struct case_state *state, struct address address)
+{
+    const struct label *label = label_find(state->input->labels, state->network.chain_id, address);
+    return label && label->class_ != CLASS_NONE;
+}
+
+/* What `account` gained of `asset` in the transaction, fees apart; zero for a loss. */
+static struct u256 net_gain(const struct transfer *rows, size_t count, struct address account,
+                            const struct asset *asset)
+{
+    struct u320 in = {{0}}, out = {{0}};
+    for (size_t i = 0; i < count; i++) {
+        if (!moves_value(&rows[i]) || !asset_equal(&rows[i].asset, asset))
+            continue;
+        if (address_equal(rows[i].to, account))
+            u320_add(&in, rows[i].amount);
+        if (address_equal(rows[i].from, account))
+            u320_add(&out, rows[i].amount);
+    }
+    if (u320_compare(in, out) <= 0)
+        return (struct u256){{0}};
+    struct u320 gain = in;
+    struct u256 low = {{out.limb[0], out.limb[1], out.limb[2], out.limb[3]}};
+    u320_sub(&gain, low);
+    if (gain.limb[4]) /* a hostile token: the whole of each row */
+        return (struct u256){{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
+    return (struct u256){{gain.limb[0], gain.limb[1], gain.limb[2], gain.limb[3]}};
+}
+
+/* A whole transaction as a theft: the rows into each unlabelled account that ends it with a net gain of
+ * the asset, newest first, up to the gain. */
+static enum tracer_status seed_transaction(struct case_state *state, const char *source, const char *text,
+                                           const struct transfer *rows, size_t count, struct error *err)
+{
+    size_t before = state->seed_count;
+    for (size_t i = 0; i < count; i++) {
+        const struct transfer *row = &rows[i];
+        if (!moves_value(row) || address_is_void(row->to))
+            continue;
+        if (has_class(state, row->to))
+            continue;
+        struct u256 left = net_gain(rows, count, row->to, &row->asset);
+        for (size_t later = count; later-- > i + 1;) { /* newer rows into the account take the gain first */
+            if (!moves_value(&rows[later]) || !address_equal(rows[later].to, row->to) ||
+                !asset_equal(&rows[later].asset, &row->asset))
+                continue;
+            if (!u256_sub(left, u256_min(left, rows[later].amount), &left))
+                return error_set(err, TRACER_E_INTERNAL, "net gain underflow");
+        }
+        if (u256_is_zero(left))
+            continue;
+        bool whole = u256_compare(left, row->amount) >= 0;
+        enum tracer_status status = seed_row(state, source, row, whole ? NULL : &left, err);
+        if (status)
+            return status;
+    }
+    if (state->seed_count == before)
+        return error_set(err, TRACER_E_USAGE,
+                         "%s: nobody without a label gains anything in this transaction; name a row (hash:N, hash:value)",
+                         text);
+    return TRACER_OK;
+}
+
+enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block, struct error *err)
+{
+    if (state->network.time_keys) { /* keys are times */
+        *ret_block = time_s;
+        return TRACER_OK;
+    }
+    uint64_t low = state->range.first, high = state->range.last + 1; /* answer in low..high */
+    while (low < high) {
+        uint64_t middle = low + (high - low) / 2;
+        struct block block;
+        enum tracer_status status = TRACER_E_NOT_FOUND;
+        uint64_t probe = middle;
+        for (; probe < high; probe++) { /* step over unstored blocks */
+            status = graph_get_block(state->input->graph, state->network.chain_id, probe, &block, err);
+            if (status != TRACER_E_NOT_FOUND)
+                break;
+        }
+        if (status && status != TRACER_E_NOT_FOUND)
+            return status;
+        if (status == TRACER_OK && block.time < time_s)
+            low = probe + 1;
+        else
+            high = middle;
+    }
+    *ret_block = low;
+    return TRACER_OK;
+}
+
+static enum tracer_status seed_address(struct case_state *state, const char *source, struct address address,
+                                       uint64_t block_number, const char *text, struct error *err)
+{
+    const struct label *label = label_find(state->input->labels, state->network.chain_id, address);
+    if (address_is_void(address) || (label && label->class_ != CLASS_NONE))
+        return error_set(err, TRACER_E_USAGE,
+                         "%s is labelled %s (%s); an address seed on it would flag its customers. Name the theft's "
+                         "transaction instead",
+                         text, label ? label_class_name(label->class_) : "void", label ? label->name : "void");
+    struct taint_seed seed = {.is_address = true, .address = address, .block_number = block_number};
+    snprintf(seed.source, sizeof(seed.source), "%s", source);
+    return push_seed(state, &seed, NULL, err);
+}
+
+static bool heist_on_chain(const struct heist *heist, uint64_t chain_id)
+{
+    for (size_t i = 0; i < heist->chain_count; i++)
+        if (heist->chain_ids[i] == chain_id)
+            return true;
+    return false;
+}
+
+static bool is_heist_seed(const struct heist *heist, struct address address)
+{
+    for (size_t i = 0; i < heist->seed_count; i++)
+        if (address_equal(heist->seeds[i], address))
+            return true;
+    return false;
+}
+
+/* Transfer seeds from the theft transactions that are stored. *ret_missing counts those that are not. */
+static enum tracer_status seed_theft_transactions(struct case_state *state, const char *source,
+                                                  const struct heist *heist, size_t *ret_missing, struct error *err)
+{
+    *ret_missing = 0;
+    for (size_t i = 0; i < heist->theft_tx_count; i++) {
+        struct position position;
+        enum tracer_status status =
+            graph_find_transaction(state->input->graph, state->network.chain_id, heist->theft_txs[i], &position, err);
+        if (status == TRACER_E_NOT_FOUND) {
+            (*ret_missing)++;
+            continue;
+        }
+        struct transfer *rows;
+        size_t count;
+        if (status || (status = case_transaction_rows(state, position, &rows, &count, err)))
+            return status;
+        for (size_t r = 0; r < count; r++) {
+            if (!moves_value(&rows[r]) || !is_heist_seed(heist, rows[r].to))
+                continue;
+            if ((status = seed_row(state, source, &rows[r], NULL, err)))
+                return status;
+        }
+    }
+    return TRACER_OK;
+}
+
+static enum tracer_status seed_heist(struct case_state *state, const char *source, const struct heist *heist,
+                                     struct error *err)
+{
+    if (!heist_on_chain(heist, state->network.chain_id))
+        return error_set(err, TRACER_E_USAGE, "heist %s did not happen on chain %" PRIu64, heist->id,
+                         state->network.chain_id);
+    size_t missing = 0, before = state->seed_count;
+    enum tracer_status status = seed_theft_transactions(state, source, heist, &missing, err);
+    if (status)
+        return status;
+    if (heist->theft_tx_count > 0) {
+        if (state->seed_count == before)
+            return error_set(err, TRACER_E_NOT_FOUND,
+                             "heist %s: none of its theft transactions is in the store (blocks %" PRIu64 " to %" PRIu64
+                             " of %s)",
+                             heist->id, state->range.first, state->range.last, state->network.name);
+        if (missing > 0) {
+            state->touches_gap = true;
+            return case_note(state, NOTE_GAP, err, "heist %s: %zu of %zu theft transactions are not in the store",
+                             heist->id, missing, heist->theft_tx_count);
+        }
+        return TRACER_OK;
+    }
+    uint64_t time_s = 0, block_number = state->range.first;
+    if (clock_parse_utc(heist->date, strlen(heist->date), &time_s) &&
+        (status = case_block_at(state, time_s, &block_number, err)))
+        return status;
+    for (size_t i = 0; i < heist->seed_count && !status; i++)
+        if (!has_class(state, heist->seeds[i]))
+            status = seed_address(state, source, heist->seeds[i], block_number, heist->id, err);
+    if (!status)
+        status = case_note(state, NOTE_ASSUMPTION, err,
+                           "heist %s has no confirmed theft transaction: everything its addresses touch from %s on "
+                           "counts, which overstates",
+                           heist->id, heist->date);
+    return status;
+}
+
+/* "[NAME=]SPEC": cut off the name. False: the name is not one. */
+static bool split_name(const char *text, char name[static TRACER_SOURCE_NAME_MAX + 1], const char **ret_spec)
+{
+    const char *equals = strchr(text, '=');
+    *ret_spec = text;
+    name[0] = 0;
+    if (!equals)
+        return true;
+    size_t length = (size_t)(equals - text);
+    if (length == 0 || length > TRACER_SOURCE_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!letter && c != '_' && c != '.' && c != '-')
+            return false;
+    }
+    memcpy(name, text, length);
+    name[length] = 0;
+    *ret_spec = equals + 1;
+    return true;
+}
+
+/* A source name for what has none: the spec itself, of a hash without "0x"; a long one keeps its tail. */
+static void default_name(const char *spec, char name[static TRACER_SOURCE_NAME_MAX + 1])
+{
+    const char *text = strstr(spec, ":0x") ? strstr(spec, ":0x") + 1 : spec;
+    if (strlen(text) > TRACER_SOURCE_NAME_MAX)
+        text += 2;
+    const char *tail = strchr(text, ':');
+    if (!tail || strlen(text) <= TRACER_SOURCE_NAME_MAX)
+        tail = text + strlen(text);
+    size_t head = (size_t)(tail - text), room = TRACER_SOURCE_NAME_MAX - strlen(tail);
+    snprintf(name, TRACER_SOURCE_NAME_MAX + 1, "%.*s%s", (int)(head < room ? head : room), text, tail);
+    for (char *c = name; *c; c++)
+        if (*c == ':')
+            *c = '.';
+}
+
+enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
+                                 struct error *err)
+{
+    char source[TRACER_SOURCE_NAME_MAX + 1];
+    const char *spec_text;
+    if (!split_name(text, source, &spec_text))
+        return error_set(err, TRACER_E_USAGE,
+                         "a source name has 1 to 64 of the characters A-Z a-z 0-9 _ . - : before '='");
+    struct row_spec spec;
+    enum tracer_status status = case_parse_row(state, spec_text, &spec, err);
+    if (status)
+        return status;
+    if (spec.what == ROW_NOTHING) {
+        const struct heist *heists;
+        size_t count;
+        if ((status = registry_heists(&heists, &count, err)))
+            return status;
+        for (size_t i = 0; i < count; i++)
+            if (strcmp(heists[i].id, spec_text) == 0)
+                return seed_heist(state, source[0] ? source : heists[i].id, &heists[i], err);
+        char shown[TRACER_QUOTED_MAX];
+        return error_set(err, TRACER_E_USAGE,
+                         "\"%s\" is no address, transaction hash, key (block:txi:idx) or heist of the registry",
+                         safe_text(shown, sizeof(shown), spec_text, strlen(spec_text)));
+    }
+    if (!source[0])
+        default_name(spec_text, source);
+    if (spec.what == ROW_ADDRESS) {
+        bool known = false;
+        if ((status = case_knows_account(state, spec.address, &known, err)))
+            return status;
+        if (!known)
+            return error_set(err, TRACER_E_NOT_FOUND, "%s is in no stored transfer (blocks %" PRIu64 " to %" PRIu64 " of %s)",
+                             spec_text, state->range.first, state->range.last, state->network.name);
+        return seed_address(state, source, spec.address, has_since ? since : state->first, spec_text, err);
+    }
+    struct transfer *rows;
+    size_t count;
+    if ((status = case_find_rows(state, &spec, spec_text, &rows, &count, err)))
+        return status;
+    if (spec.what == ROW_TRANSACTION)
+        return seed_transaction(state, source, spec_text, rows, count, err);
+    return seed_row(state, source, &rows[0], NULL, err);
+}
+
+static enum tracer_status first_row(void *context, const struct transfer *transfer, struct error *err)
+{
+    (void)transfer;
+    (void)err;
+    *(bool *)context = true;
+    return TRACER_E_STOPPED; /* one is enough */
+}
+
+enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
+                                      struct error *err)
+{
+    bool known = false;
+    struct position start = {state->range.first, TRANSACTION_BEFORE, 0};
+    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, account, start,
+                                                      first_row, &known, err);
+    if (status && !(known && status == TRACER_E_STOPPED) && status != TRACER_E_NOT_FOUND)
+        return status;
+    *ret_known = known;
+    return TRACER_OK;
+}
+
+/* Sanctioned addresses without a class become address seeds "ofac.<entity>" from their listing; those with
+ * one get it as `emit` (they keep the label: taint-spec 2.4 forbids the seed). */
+static enum tracer_status seed_sanctioned(struct case_state *state, struct error *err)
+{
+    const struct sanctioned *rows;
+    size_t count;
+    enum tracer_status status = registry_sanctioned(&rows, &count, err);
+    for (size_t i = 0; i < count && !status; i++) {
+        bool known = false;
+        uint64_t block_number = 0;
+        if ((status = case_knows_account(state, rows[i].address, &known, err)))
+            return status;
+        if (!known || rows[i].delisted_s)
+            continue;
+        char source[TRACER_SOURCE_NAME_MAX + 1];
+        snprintf(source, sizeof(source), "ofac.%.58s", rows[i].entity);
+        if ((status = case_block_at(state, rows[i].listed_s, &block_number, err)))
+            return status;
+        const struct label *label = label_find(state->input->labels, state->network.chain_id, rows[i].address);
+        if (!label || label->class_ == CLASS_NONE) {
+            status = seed_address(state, source, rows[i].address, block_number, rows[i].entity, err);
+            continue;
+        }
+        for (size_t l = 0; l < state->label_count; l++)
+            if (address_equal(state->labels[l].address, rows[i].address) && label->class_ != CLASS_VENUE)
+                memcpy(state->labels[l].emit, source, sizeof(source));
+    }
+    return status;
+}
+
+/* Mixers that are no sanctioned ones emit "mixer.<entity>". Only those that the store knows: an emit that
+ * cannot happen would only forbid opening=clean. */
+static enum tracer_status seed_mixers(struct case_state *state, struct error *err)
+{
+    for (size_t l = 0; l < state->label_count; l++) {
+        if (state->labels[l].class_ != CLASS_MIXER || state->labels[l].emit[0])
+            continue;
+        bool known = false;
+        enum tracer_status status = case_knows_account(state, state->labels[l].address, &known, err);
+        if (status)
+            return status;
+        if (!known)
+            continue;
+        const struct label *label = label_find(state->input->labels, state->network.chain_id, state->labels[l].address);
+        const char *entity = label && label->entity[0] ? label->entity : "unnamed";
+        char *emit = state->labels[l].emit;
+        int length = snprintf(emit, TRACER_SOURCE_NAME_MAX + 1, "mixer.%.58s", entity);
+        for (int c = 0; c < length; c++) {
+            bool letter = (emit[c] >= 'a' && emit[c] <= 'z') || (emit[c] >= 'A' && emit[c] <= 'Z') ||
+                          (emit[c] >= '0' && emit[c] <= '9');
+            if (!letter && emit[c] != '_' && emit[c] != '.' && emit[c] != '-')
+                emit[c] = '-';
+        }
+    }
+    return TRACER_OK;
+}
+
+enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err)
+{
+    const struct heist *heists;
+    size_t count, used = 0, asked = 0;
+    enum tracer_status status = registry_heists(&heists, &count, err);
+    for (size_t i = 0; i < count && !status; i++) {
+        size_t missing, before = state->seed_count;
+        if (heists[i].returned || !heist_on_chain(&heists[i], state->network.chain_id))
+            continue;
+        asked++;
+        if (heists[i].theft_tx_count > 0) {
+            status = seed_theft_transactions(state, heists[i].id, &heists[i], &missing, err);
+        } else {
+            bool any = false, known;
+            for (size_t s = 0; s < heists[i].seed_count && !status; s++) {
+                status = case_knows_account(state, heists[i].seeds[s], &known, err);
+                any = any || (known && !has_class(state, heists[i].seeds[s]));
+            }
+            if (!status && any)
+                status = seed_heist(state, heists[i].id, &heists[i], err);
+        }
+        used += state->seed_count > before;
+    }
+    if (status || (status = seed_sanctioned(state, err)) || (status = seed_mixers(state, err)))
+        return status;
+    return case_note(state, NOTE_ASSUMPTION, err,
+                     "sources: %zu of the registry's %zu incidents on this chain have their theft in the store; the "
+                     "others, and thefts that the registry does not know, are not looked for",
+                     used, asked);
+}

@@ -1,0 +1,195 @@
+/* check.c - what single rows carried, and what single accounts received (taint-spec 10, architecture 5). */
+#include "engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum tracer_status taint_ask(struct taint *taint, struct position position, struct error *err)
+{
+    assert(!taint->replayed);
+    struct taint_check *checks = grow(taint->checks, taint->check_count, &taint->check_capacity, sizeof(*checks));
+    if (!checks)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    taint->checks = checks;
+    checks[taint->check_count++] = (struct taint_check){.position = position, .status = CHECK_NOT_IN_GRAPH};
+    return TRACER_OK;
+}
+
+enum tracer_status taint_ask_account(struct taint *taint, struct address account, struct error *err)
+{
+    assert(!taint->replayed);
+    struct address *asked =
+        grow(taint->asked_accounts, taint->asked_account_count, &taint->asked_account_capacity, sizeof(*asked));
+    if (!asked)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    taint->asked_accounts = asked;
+    asked[taint->asked_account_count++] = account;
+    return TRACER_OK;
+}
+
+static int order_checks(const void *a, const void *b, void *context)
+{
+    const struct taint *taint = context;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int order = position_compare(taint->checks[x].position, taint->checks[y].position);
+    return order ? order : x < y ? -1 : x > y;
+}
+
+static bool sort_asked(struct taint *taint)
+{
+    taint->check_order = arena_calloc(taint->arena, taint->check_count + 1, sizeof(*taint->check_order));
+    if (!taint->check_order)
+        return false;
+    for (size_t i = 0; i < taint->check_count; i++)
+        taint->check_order[i] = i;
+    qsort_r(taint->check_order, taint->check_count, sizeof(*taint->check_order), order_checks, taint);
+    taint->asked_sorted = true;
+    return true;
+}
+
+/* floor(part * 10^6 / whole) */
+static uint32_t ppm(struct u256 part, struct u256 whole)
+{
+    struct u256 result;
+    bool fits = u256_mul_div(part, u256_from_u64(1000000), whole, &result);
+    assert(fits && u256_fits_u64(result));
+    return (uint32_t)result.limb[0];
+}
+
+/* Sums by tag of a parcel: sources in taint->sums[0..source_count), unknown behind them. */
+static void sum_tags(struct taint *taint, const struct queue *queue)
+{
+    memset(taint->sums, 0, ((size_t)taint->source_count + 2) * sizeof(*taint->sums));
+    for (size_t i = queue->start; i < queue->start + queue->count; i++)
+        u320_add(&taint->sums[queue->lots[i].tag], queue->lots[i].amount);
+}
+
+static struct u256 narrow(struct u320 value)
+{
+    assert(value.limb[4] == 0);
+    return (struct u256){{value.limb[0], value.limb[1], value.limb[2], value.limb[3]}};
+}
+
+static bool answer(struct taint *taint, struct taint_check *check, const struct cursor_row *row, struct parcel *parcel, bool fee)
+{
+    bool poison = taint->options.policy == POLICY_POISON, fits = true;
+    struct u256 v = row->amount, direct = {{0}}, tainted = {{0}};
+    size_t count = 0;
+    sum_tags(taint, &parcel->queue);
+    struct taint_check_source *sources = arena_calloc(taint->arena, (size_t)taint->source_count + 1, sizeof(*sources));
+    if (!sources)
+        return false;
+    for (uint32_t s = 0; s < taint->source_count; s++) {
+        if (u320_is_zero(taint->sums[s]))
+            continue;
+        const struct info *info = info_find(parcel, s);
+        assert(info);
+        struct taint_check_source *source = &sources[count++];
+        *source = (struct taint_check_source){.source = s,
+                                              .amount = narrow(taint->sums[s]),
+                                              .ppm = ppm(narrow(taint->sums[s]), v),
+                                              .hop = fee ? -1 : (int32_t)info->hop,
+                                              .direct = !fee && info->hop <= 1,
+                                              .hop_index = SIZE_MAX};
+        if (poison)
+            tainted = v;
+        else
+            fits = fits && u256_add(tainted, source->amount, &tainted);
+        if (source->direct && poison)
+            direct = v;
+        else if (source->direct)
+            fits = fits && u256_add(direct, source->amount, &direct);
+    }
+    check->unknown = poison ? (struct u256){{0}} : narrow(taint->sums[taint->unknown]);
+    struct u256 upper;
+    fits = fits && u256_add(tainted, check->unknown, &upper) && u256_sub(v, upper, &check->clean) &&
+           u256_sub(tainted, direct, &check->indirect);
+    assert(fits);
+    check->tainted = tainted;
+    check->direct = direct;
+    check->ppm_min = ppm(tainted, v);
+    check->ppm_max = ppm(upper, v);
+    check->sources = sources;
+    check->source_count = count;
+    return true;
+}
+
+static struct taint_received *received_get(struct taint *taint, uint32_t account, uint32_t asset)
+{
+    for (size_t i = 0; i < taint->received_count; i++)
+        if (taint->received[i].account == account && taint->received[i].asset == asset)
+            return &taint->received[i];
+    struct taint_received *received =
+        grow(taint->received, taint->received_count, &taint->received_capacity, sizeof(*received));
+    struct u320 *sources = arena_calloc(taint->arena, (size_t)taint->source_count + 1, sizeof(*sources));
+    if (!received || !sources)
+        return NULL;
+    taint->received = received;
+    received[taint->received_count] = (struct taint_received){.account = account, .asset = asset, .sources = sources};
+    return &received[taint->received_count++];
+}
+
+static bool receive(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel)
+{
+    struct taint_received *received = received_get(taint, row->to, row->asset);
+    if (!received)
+        return false;
+    received->rows++;
+    u320_add(&received->amount, row->amount);
+    struct u320 *sources = received->sources;
+    for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
+        const struct lot *lot = &parcel->queue.lots[i];
+        if (tag_is_source(taint, lot->tag))
+            u320_add(&sources[lot->tag], lot->amount);
+        else if (lot->tag == taint->unknown)
+            u320_add(&received->unknown, lot->amount);
+    }
+    return true;
+}
+
+/* Called for every row with what it carries, after the seeds and before it arrives. */
+void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status, struct parcel *parcel, bool fee,
+               bool *ok)
+{
+    if (taint->accounts[row->to].asked && status == CHECK_OK && !fee)
+        *ok = *ok && receive(taint, row, parcel);
+    if (!taint->check_count)
+        return;
+    if (!taint->asked_sorted && !sort_asked(taint)) {
+        *ok = false;
+        return;
+    }
+    size_t low = 0, high = taint->check_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (position_compare(taint->checks[taint->check_order[middle]].position, row->position) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    for (; low < taint->check_count; low++) {
+        struct taint_check *check = &taint->checks[taint->check_order[low]];
+        if (position_compare(check->position, row->position) != 0)
+            break;
+        check->status = status;
+        check->asset = row->asset;
+        check->from = row->from;
+        check->to = row->to;
+        check->amount = row->amount;
+        if (status == CHECK_OK)
+            *ok = *ok && answer(taint, check, row, parcel, fee);
+    }
+}
+
+size_t taint_checks(const struct taint *taint, const struct taint_check **ret_checks)
+{
+    *ret_checks = taint->checks;
+    return taint->check_count;
+}
+
+size_t taint_received(const struct taint *taint, const struct taint_received **ret_received)
+{
+    *ret_received = taint->received;
+    return taint->received_count;
+}

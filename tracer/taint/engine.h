@@ -1,0 +1,275 @@
+/* engine.h - the state of a replay (taint-spec 3); internal to tracer/taint.
+ *
+ * Tags inside are numbers in tag order (3.2): sources 0..source_count-1, then unknown, then clean. One
+ * source file a noun: replay.c decides, queue.c / haircut.c / poison.c move units, holding.c finds state,
+ * group.c exchanges (8), seed.c seeds (6), result.c what is read afterwards.
+ */
+#ifndef TRACER_TAINT_ENGINE_H
+#define TRACER_TAINT_ENGINE_H
+
+#include "tracer/arena.h"
+#include "tracer/taint.h"
+
+struct lot {
+    struct u256 amount;
+    uint32_t tag;
+};
+
+/* A run of lots, oldest first; also the parcel of 3.4. The live part is lots[start, start + count). */
+struct queue {
+    struct lot *lots;
+    size_t start, count, capacity;
+};
+
+/* What a holding knows of one tag other than clean: units (poison: unused), hop and via (3.3). */
+struct tagged {
+    struct u256 amount;
+    struct position via;
+    uint32_t tag, hop;
+    bool has_via;
+};
+
+/* Units of one account in one asset. While `queue` is empty all of the balance has the tag `uniform`: that is
+ * the common case and costs no queue. */
+struct holding {
+    uint32_t account, asset;
+    struct u256 balance;
+    struct queue queue;
+    struct tagged *tags; /* sorted by tag; clean is not in it */
+    uint32_t tag_count, tag_capacity;
+    uint32_t uniform;
+    struct holding *sibling; /* next holding of an account that has an address seed */
+};
+
+/* hop and parent of a source in the units of one transfer (4.2: info). Sorted by source. */
+struct info {
+    struct position parent;
+    uint32_t source, hop;
+    bool has_parent;
+};
+
+/* The units of one transfer on their way. */
+struct parcel {
+    struct queue queue; /* poison: one entry (v, source) a source; amounts overlap */
+    struct info *infos;
+    size_t info_count, info_capacity;
+};
+
+enum account_class { ACCOUNT_UNSEEN, ACCOUNT_PLAIN, ACCOUNT_VOID, ACCOUNT_FRONTIER, ACCOUNT_SERVICE, ACCOUNT_MIXER,
+                     ACCOUNT_BRIDGE, ACCOUNT_VENUE };
+
+struct account_state {
+    uint8_t class_; /* enum account_class */
+    bool asked;     /* taint_ask_account */
+    uint32_t emit;  /* source + 1, 0: none (labelled accounts) */
+    uint32_t slot;  /* address seeds of the account: index + 1 into slots, 0: none */
+};
+
+/* An account with address seeds. */
+struct seed_slot {
+    struct address address;
+    uint32_t *active; /* sources, ascending */
+    uint32_t active_count;
+    struct holding *holdings;
+};
+
+struct address_seed { /* sorted by block, source, address */
+    uint64_t block_number;
+    uint32_t source, slot;
+};
+struct transfer_seed { /* sorted by position, source */
+    struct position position;
+    uint32_t source;
+    bool has_amount, done;
+    struct u256 amount;
+};
+
+struct asset_state {
+    bool ready, recognised, contract_is_venue;
+    uint32_t decimals;
+    uint64_t weight;
+    struct u256 dust;
+};
+
+struct total {
+    uint64_t key; /* asset << 32 | tag, plus 1; 0: empty */
+    struct taint_total sums;
+};
+struct absorbed {
+    uint64_t key; /* account << 32 | asset */
+    uint32_t tag;
+    bool used;
+    uint8_t place;
+    struct u320 amount;
+};
+
+struct policy {
+    const char *name;
+    bool queues; /* the units have an order */
+    /** Take v <= balance units out of the holding into the (empty) parcel's queue, in leaving order, and lower the
+     * balance and the tags' amounts. */
+    bool (*take)(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel);
+    /** Append a parcel. The balance and the tags' amounts grow. */
+    bool (*add)(struct taint *taint, struct holding *holding, const struct queue *parcel);
+    /** Make u units of `tag` as the oldest (4.4). */
+    bool (*create)(struct taint *taint, struct holding *holding, struct u256 u, uint32_t tag);
+    /** All clean and unknown units become `tag` (6.1). */
+    bool (*retag)(struct taint *taint, struct holding *holding, uint32_t tag);
+};
+extern const struct policy policy_table[POLICY_COUNT];
+
+/* Power-of-two table of indices or pointers. */
+struct table {
+    uint64_t *keys; /* plus 1; 0: empty */
+    uint32_t *values;
+    size_t capacity, count;
+};
+
+struct taint {
+    const struct taint_input *input;
+    struct cursor *cursor;
+    struct arena *arena; /* names, sorted inputs, results */
+    const struct policy *policy;
+    struct taint_options options;
+
+    char (*source_names)[TRACER_SOURCE_NAME_MAX + 1];
+    uint32_t source_count;
+    uint32_t unknown, clean; /* tags */
+
+    struct account_state *accounts;
+    size_t account_capacity;
+    struct asset_state *assets;
+    size_t asset_capacity;
+    uint32_t *label_table, *explored_table, *slot_table; /* open addressing over addresses, index + 1 */
+    size_t label_mask, explored_mask, slot_mask;
+    struct address *explored; /* with what 12 adds */
+    size_t explored_count;
+    struct seed_slot *slots;
+    size_t slot_count;
+    struct address_seed *address_seeds;
+    size_t address_seed_count, next_address_seed;
+    struct transfer_seed *transfer_seeds;
+    size_t transfer_seed_count;
+    struct address *asked_accounts;
+    size_t asked_account_count, asked_account_capacity;
+    bool seed_least_known;
+    uint64_t seed_least; /* least block of all seeds */
+
+    struct table holding_table;
+    struct holding **holding_blocks;
+    size_t holding_count, holding_block_count;
+
+    struct cursor_row *rows; /* of the transaction at hand */
+    size_t row_count, row_capacity;
+
+    struct parcel parcel; /* scratch */
+    struct u320 *sums;    /* scratch [source_count + 2] */
+    struct group *groups; /* of the transaction at hand, in `scratch` */
+    size_t group_count;
+    struct leg *legs; /* parallel to rows when there are groups */
+    struct arena *scratch;
+
+    struct taint_hop *hops;
+    size_t hop_count, hop_capacity;
+    struct total *totals;
+    size_t total_count, total_capacity;
+    struct absorbed *absorbed;
+    size_t absorbed_count, absorbed_capacity;
+    struct taint_diag diag;
+
+    struct taint_check *checks;
+    size_t check_count, check_capacity;
+    size_t *check_order; /* by position */
+    struct taint_received *received;
+    size_t received_count, received_capacity;
+
+    struct taint_holding *holdings_shown;
+    size_t holdings_shown_count;
+    struct taint_absorbed *absorbed_shown;
+    size_t absorbed_shown_count;
+    struct taint_total *totals_shown;
+    size_t totals_shown_count;
+    bool replayed, asked_sorted;
+    struct taint_input *owned_input; /* of taint_expand() */
+    struct address *owned_explored;
+};
+
+static inline bool tag_is_source(const struct taint *taint, uint32_t tag)
+{
+    return tag < taint->source_count;
+}
+static inline bool class_is_boundary(enum account_class class_)
+{
+    return class_ >= ACCOUNT_SERVICE;
+}
+
+/* holding.c */
+struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset); /* makes it; NULL: no memory */
+struct holding *holding_find(const struct taint *taint, uint32_t account, uint32_t asset);
+struct holding *holding_at(const struct taint *taint, size_t index);
+struct tagged *holding_tag(struct holding *holding, uint32_t tag); /* NULL: none */
+struct tagged *holding_tag_add(struct holding *holding, uint32_t tag); /* finds or makes; NULL: no memory */
+void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount); /* drops it at zero */
+void holdings_release(struct taint *taint);
+/** accounts[id] and assets[id], classified on first sight; NULL: no memory. */
+const struct account_state *account_get(struct taint *taint, uint32_t id);
+const struct asset_state *asset_get(struct taint *taint, uint32_t id);
+bool tables_make(struct taint *taint);
+
+/* queue.c */
+bool queue_push(struct queue *queue, struct u256 amount, uint32_t tag); /* at the newest end; merges; skips zero */
+bool queue_push_front(struct queue *queue, struct u256 amount, uint32_t tag);
+void queue_clear(struct queue *queue);
+void queue_release(struct queue *queue);
+/** Give the holding's queue real lots. */
+bool queue_make_real(struct holding *holding);
+
+/* haircut.c */
+/** scale(T, W, x) of 5.1: the share of the next tag in tag order (clean left out), which has `amount`; W > 0. The two
+ * running values begin at zero. */
+struct u256 scale_next(struct u320 *cumulative, struct u256 amount, struct u256 x, struct u256 w, struct u256 *previous);
+
+/* seed.c */
+enum tracer_status seeds_make(struct taint *taint, struct error *err);
+/** Activate address seeds with block <= block_number (6.1). */
+bool seeds_activate(struct taint *taint, uint64_t block_number);
+/** Re-tag a parcel by the transfer seeds of `position` (6.2). */
+bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v, struct parcel *parcel);
+bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source);
+void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, const struct position *parent, bool *ok);
+struct info *info_find(struct parcel *parcel, uint32_t source);
+
+/* replay.c */
+bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
+bool replay_arrive(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
+bool replay_record(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
+bool replay_end_queue(struct taint *taint, uint32_t account, uint32_t asset, const struct queue *queue);
+/** Absorb at a labelled account, or burn at void. */
+bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag, struct u320 amount);
+bool replay_overflows(struct taint *taint, const struct cursor_row *row);
+void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status, struct parcel *parcel, bool fee,
+               bool *ok);
+struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag); /* NULL: no memory */
+
+/* group.c */
+struct group;
+bool groups_find(struct taint *taint);
+/** The group that row `index` is a leg of, NULL for ordinary rows. */
+struct group *group_of(struct taint *taint, size_t index);
+/** Is the out leg to wait for the last in leg of its group? */
+bool group_defers(const struct taint *taint, size_t index);
+bool group_is_out(const struct taint *taint, size_t index);
+/** True: some leg has an end in the explored set. */
+bool group_concerns(const struct taint *taint, size_t index);
+bool group_in_leg(struct taint *taint, size_t index, bool *ret_last);
+bool group_out_leg(struct taint *taint, size_t index);
+/** Rows deferred to row `index`, the last in leg of a group: call for each in key order. */
+bool group_deferred_to(const struct taint *taint, size_t out_index, size_t last_in_index);
+
+/* result.c */
+enum tracer_status results_make(struct taint *taint, struct error *err);
+
+/** Grow an array by doubling; NULL without memory (the old one stays). */
+void *grow(void *items, size_t count, size_t *capacity, size_t size);
+
+#endif

@@ -1,0 +1,312 @@
+/* holding.c - finding state by dense ids: holdings, accounts, assets. */
+#include "engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK_SIZE ((size_t)1024)
+
+static uint64_t mix(uint64_t key)
+{
+    key ^= key >> 32;
+    key *= 0x9e3779b97f4a7c15u;
+    key ^= key >> 29;
+    return key;
+}
+
+static bool table_grow(struct table *table)
+{
+    size_t capacity = table->capacity ? table->capacity * 2 : 1024;
+    uint64_t *keys = calloc(capacity, sizeof(*keys));
+    uint32_t *values = malloc(capacity * sizeof(*values));
+    if (!keys || !values) {
+        free(keys);
+        free(values);
+        return false;
+    }
+    for (size_t i = 0; i < table->capacity; i++) {
+        if (!table->keys[i])
+            continue;
+        size_t at = mix(table->keys[i]) & (capacity - 1);
+        while (keys[at])
+            at = (at + 1) & (capacity - 1);
+        keys[at] = table->keys[i];
+        values[at] = table->values[i];
+    }
+    free(table->keys);
+    free(table->values);
+    table->keys = keys;
+    table->values = values;
+    table->capacity = capacity;
+    return true;
+}
+
+static uint64_t holding_key(uint32_t account, uint32_t asset)
+{
+    return ((uint64_t)account << 32 | asset) + 1;
+}
+
+struct holding *holding_at(const struct taint *taint, size_t index)
+{
+    return &taint->holding_blocks[index / BLOCK_SIZE][index % BLOCK_SIZE];
+}
+
+struct holding *holding_find(const struct taint *taint, uint32_t account, uint32_t asset)
+{
+    const struct table *table = &taint->holding_table;
+    uint64_t key = holding_key(account, asset);
+    if (!table->capacity)
+        return NULL;
+    for (size_t at = mix(key) & (table->capacity - 1); table->keys[at]; at = (at + 1) & (table->capacity - 1))
+        if (table->keys[at] == key)
+            return holding_at(taint, table->values[at]);
+    return NULL;
+}
+
+static bool add_block(struct taint *taint)
+{
+    struct holding **blocks = realloc(taint->holding_blocks, (taint->holding_block_count + 1) * sizeof(struct holding *));
+    if (!blocks)
+        return false;
+    taint->holding_blocks = blocks;
+    blocks[taint->holding_block_count] = calloc(BLOCK_SIZE, sizeof(struct holding));
+    if (!blocks[taint->holding_block_count])
+        return false;
+    taint->holding_block_count++;
+    return true;
+}
+
+struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)
+{
+    struct holding *holding = holding_find(taint, account, asset);
+    struct table *table = &taint->holding_table;
+    if (holding)
+        return holding;
+    if (table->count * 3 >= table->capacity * 2 && !table_grow(table))
+        return NULL;
+    if (taint->holding_count == taint->holding_block_count * BLOCK_SIZE && !add_block(taint))
+        return NULL;
+    if (taint->holding_count >= UINT32_MAX)
+        return NULL;
+    uint64_t key = holding_key(account, asset);
+    size_t at = mix(key) & (table->capacity - 1);
+    while (table->keys[at])
+        at = (at + 1) & (table->capacity - 1);
+    table->keys[at] = key;
+    table->values[at] = (uint32_t)taint->holding_count;
+    table->count++;
+    holding = holding_at(taint, taint->holding_count++);
+    holding->account = account;
+    holding->asset = asset;
+    holding->uniform = taint->clean;
+    uint32_t slot = taint->accounts[account].slot;
+    if (slot) {
+        holding->sibling = taint->slots[slot - 1].holdings;
+        taint->slots[slot - 1].holdings = holding;
+    }
+    return holding;
+}
+
+void holdings_release(struct taint *taint)
+{
+    for (size_t i = 0; i < taint->holding_count; i++) {
+        queue_release(&holding_at(taint, i)->queue);
+        free(holding_at(taint, i)->tags);
+    }
+    for (size_t i = 0; i < taint->holding_block_count; i++)
+        free(taint->holding_blocks[i]);
+    free(taint->holding_blocks);
+    free(taint->holding_table.keys);
+    free(taint->holding_table.values);
+}
+
+/* First entry with a tag not below `tag`. */
+static uint32_t tag_place(const struct holding *holding, uint32_t tag)
+{
+    uint32_t low = 0, high = holding->tag_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (holding->tags[middle].tag < tag)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+struct tagged *holding_tag(struct holding *holding, uint32_t tag)
+{
+    uint32_t at = tag_place(holding, tag);
+    return at < holding->tag_count && holding->tags[at].tag == tag ? &holding->tags[at] : NULL;
+}
+
+struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
+{
+    uint32_t at = tag_place(holding, tag);
+    if (at < holding->tag_count && holding->tags[at].tag == tag)
+        return &holding->tags[at];
+    if (holding->tag_count == holding->tag_capacity) {
+        uint32_t capacity = holding->tag_capacity ? holding->tag_capacity * 2 : 1;
+        struct tagged *tags = realloc(holding->tags, capacity * sizeof(*tags));
+        if (!tags)
+            return NULL;
+        holding->tags = tags;
+        holding->tag_capacity = capacity;
+    }
+    memmove(holding->tags + at + 1, holding->tags + at, (holding->tag_count - at) * sizeof(*holding->tags));
+    holding->tag_count++;
+    holding->tags[at] = (struct tagged){.tag = tag};
+    return &holding->tags[at];
+}
+
+void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount)
+{
+    struct tagged *tagged = holding_tag(holding, tag);
+    assert(tagged);
+    bool fits = u256_sub(tagged->amount, amount, &tagged->amount);
+    assert(fits);
+    if (!u256_is_zero(tagged->amount))
+        return;
+    size_t at = (size_t)(tagged - holding->tags);
+    holding->tag_count--;
+    memmove(tagged, tagged + 1, (holding->tag_count - at) * sizeof(*tagged));
+}
+
+/* ---- accounts and assets by id ---- */
+
+static uint64_t address_hash(struct address address)
+{
+    uint64_t a, b;
+    memcpy(&a, address.bytes, 8);
+    memcpy(&b, address.bytes + 12, 8);
+    return mix(a * 31 + b);
+}
+
+/* An open-addressing table of index + 1 over `count` addresses that stand `stride` bytes apart. */
+static uint32_t *make_table(const void *first, size_t count, size_t stride, size_t *ret_mask)
+{
+    size_t capacity = 16;
+    while (capacity < count * 2)
+        capacity *= 2;
+    uint32_t *table = calloc(capacity, sizeof(*table));
+    *ret_mask = capacity - 1;
+    for (size_t i = 0; table && i < count; i++) {
+        struct address address;
+        memcpy(&address, (const char *)first + i * stride, sizeof(address));
+        size_t at = address_hash(address) & (capacity - 1);
+        while (table[at])
+            at = (at + 1) & (capacity - 1);
+        table[at] = (uint32_t)i + 1;
+    }
+    return table;
+}
+
+/* Index + 1 of an address, 0: it is not there. */
+static uint32_t look_up(const uint32_t *table, size_t mask, const void *first, size_t stride, struct address address)
+{
+    for (size_t at = address_hash(address) & mask; table[at]; at = (at + 1) & mask)
+        if (memcmp((const char *)first + (table[at] - 1) * stride, address.bytes, sizeof(address)) == 0)
+            return table[at];
+    return 0;
+}
+
+bool tables_make(struct taint *taint)
+{
+    taint->label_table = make_table(taint->input->labels, taint->input->label_count, sizeof(struct taint_label), &taint->label_mask);
+    taint->explored_table = make_table(taint->explored, taint->explored_count, sizeof(struct address), &taint->explored_mask);
+    taint->slot_table = make_table(taint->slots, taint->slot_count, sizeof(struct seed_slot), &taint->slot_mask);
+    return taint->label_table && taint->explored_table && taint->slot_table;
+}
+
+static uint32_t source_of(const struct taint *taint, const char *name)
+{
+    for (uint32_t s = 0; s < taint->source_count; s++)
+        if (strcmp(taint->source_names[s], name) == 0)
+            return s + 1;
+    return 0;
+}
+
+static void classify(struct taint *taint, uint32_t id, struct account_state *account)
+{
+    static const uint8_t classes[CLASS_COUNT] = {[CLASS_SERVICE] = ACCOUNT_SERVICE, [CLASS_MIXER] = ACCOUNT_MIXER,
+                                                 [CLASS_BRIDGE] = ACCOUNT_BRIDGE, [CLASS_VENUE] = ACCOUNT_VENUE};
+    struct address address = taint->cursor->account(taint->cursor->self, id);
+    for (size_t i = 0; i < taint->asked_account_count; i++)
+        account->asked = account->asked || address_equal(taint->asked_accounts[i], address);
+    if (address_is_void(address)) {
+        account->class_ = ACCOUNT_VOID;
+        return;
+    }
+    const struct taint_label *labels = taint->input->labels;
+    uint32_t label = look_up(taint->label_table, taint->label_mask, labels, sizeof(*labels), address);
+    if (label) {
+        account->class_ = classes[labels[label - 1].class_];
+        account->emit = labels[label - 1].emit[0] ? source_of(taint, labels[label - 1].emit) : 0;
+        return;
+    }
+    account->slot = look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address);
+    bool inside = !taint->input->has_explored ||
+                  look_up(taint->explored_table, taint->explored_mask, taint->explored, sizeof(struct address), address);
+    account->class_ = inside ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
+}
+
+/* Room for index `id`, zeroed. */
+static void *reach(void *items, size_t id, size_t *capacity, size_t size)
+{
+    if (id < *capacity)
+        return items;
+    size_t larger = *capacity ? *capacity : 1024;
+    while (larger <= id)
+        larger *= 2;
+    char *grown = realloc(items, larger * size);
+    if (!grown)
+        return NULL;
+    memset(grown + *capacity * size, 0, (larger - *capacity) * size);
+    *capacity = larger;
+    return grown;
+}
+
+const struct account_state *account_get(struct taint *taint, uint32_t id)
+{
+    if (id >= taint->account_capacity) {
+        struct account_state *accounts = reach(taint->accounts, id, &taint->account_capacity, sizeof(*accounts));
+        if (!accounts)
+            return NULL;
+        taint->accounts = accounts;
+    }
+    struct account_state *account = &taint->accounts[id];
+    if (account->class_ == ACCOUNT_UNSEEN)
+        classify(taint, id, account);
+    return account;
+}
+
+const struct asset_state *asset_get(struct taint *taint, uint32_t id)
+{
+    if (id >= taint->asset_capacity) {
+        struct asset_state *assets = reach(taint->assets, id, &taint->asset_capacity, sizeof(*assets));
+        if (!assets)
+            return NULL;
+        taint->assets = assets;
+    }
+    struct asset_state *state = &taint->assets[id];
+    if (state->ready)
+        return state;
+    state->ready = true;
+    struct asset asset = taint->cursor->asset(taint->cursor->self, id);
+    for (size_t i = 0; i < taint->input->asset_count; i++) {
+        const struct taint_asset *listed = &taint->input->assets[i];
+        if (!asset_equal(&listed->asset, &asset))
+            continue;
+        state->recognised = true;
+        state->decimals = listed->decimals;
+        state->weight = listed->weight;
+        state->dust = listed->dust;
+    }
+    const struct taint_label *labels = taint->input->labels;
+    uint32_t label = asset.kind == ASSET_NATIVE
+                         ? 0
+                         : look_up(taint->label_table, taint->label_mask, labels, sizeof(*labels), asset.contract);
+    state->contract_is_venue = label && labels[label - 1].class_ == CLASS_VENUE;
+    return state;
+}

@@ -1,0 +1,611 @@
+/* replay.c - the rows of a transaction, in order: depart, seeds, arrive, record (taint-spec 4). */
+#include "engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WATCH_ROWS 65536u
+
+extern const struct policy policy_fifo, policy_lifo, policy_cleanfirst, policy_taintfirst, policy_haircut, policy_poison;
+
+static const struct policy *const policies[POLICY_COUNT] = {
+    [POLICY_FIFO] = &policy_fifo,     [POLICY_LIFO] = &policy_lifo,
+    [POLICY_HAIRCUT] = &policy_haircut, [POLICY_POISON] = &policy_poison,
+    [POLICY_CLEANFIRST] = &policy_cleanfirst, [POLICY_TAINTFIRST] = &policy_taintfirst,
+};
+
+static bool is_poison(const struct taint *taint)
+{
+    return taint->options.policy == POLICY_POISON;
+}
+
+/* ---- totals ---- */
+
+static uint64_t mix(uint64_t key)
+{
+    key *= 0x9e3779b97f4a7c15u;
+    return key ^ key >> 31;
+}
+
+struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag)
+{
+    uint64_t key = ((uint64_t)asset << 32 | tag) + 1;
+    if (taint->total_count * 2 >= taint->total_capacity) {
+        size_t capacity = taint->total_capacity ? taint->total_capacity * 2 : 64;
+        struct total *totals = calloc(capacity, sizeof(*totals));
+        if (!totals)
+            return NULL;
+        for (size_t i = 0; i < taint->total_capacity; i++) {
+            if (!taint->totals[i].key)
+                continue;
+            size_t at = mix(taint->totals[i].key) & (capacity - 1);
+            while (totals[at].key)
+                at = (at + 1) & (capacity - 1);
+            totals[at] = taint->totals[i];
+        }
+        free(taint->totals);
+        taint->totals = totals;
+        taint->total_capacity = capacity;
+    }
+    size_t at = mix(key) & (taint->total_capacity - 1);
+    while (taint->totals[at].key && taint->totals[at].key != key)
+        at = (at + 1) & (taint->total_capacity - 1);
+    if (!taint->totals[at].key) {
+        taint->totals[at].key = key;
+        taint->totals[at].sums = (struct taint_total){.asset = asset, .tag = tag};
+        taint->total_count++;
+    }
+    return &taint->totals[at].sums;
+}
+
+/* Add every entry but clean to one column of the totals. */
+static bool count_queue(struct taint *taint, uint32_t asset, const struct queue *queue, size_t column)
+{
+    if (is_poison(taint))
+        return true;
+    for (size_t i = queue->start; i < queue->start + queue->count; i++) {
+        if (queue->lots[i].tag == taint->clean)
+            continue;
+        struct taint_total *total = total_get(taint, asset, queue->lots[i].tag);
+        if (!total)
+            return false;
+        u320_add((struct u320 *)(void *)((char *)total + column), queue->lots[i].amount);
+    }
+    return true;
+}
+
+static bool count_one(struct taint *taint, uint32_t asset, uint32_t tag, struct u256 amount, size_t column)
+{
+    struct lot lot = {amount, tag};
+    struct queue queue = {&lot, 0, 1, 1};
+    return count_queue(taint, asset, &queue, column);
+}
+
+static struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag)
+{
+    if (taint->absorbed_count * 2 >= taint->absorbed_capacity) {
+        size_t capacity = taint->absorbed_capacity ? taint->absorbed_capacity * 2 : 64;
+        struct absorbed *entries = calloc(capacity, sizeof(*entries));
+        if (!entries)
+            return NULL;
+        for (size_t i = 0; i < taint->absorbed_capacity; i++) {
+            const struct absorbed *old = &taint->absorbed[i];
+            if (!old->used)
+                continue;
+            size_t at = mix(old->key ^ (uint64_t)old->tag << 17) & (capacity - 1);
+            while (entries[at].used)
+                at = (at + 1) & (capacity - 1);
+            entries[at] = *old;
+        }
+        free(taint->absorbed);
+        taint->absorbed = entries;
+        taint->absorbed_capacity = capacity;
+    }
+    uint64_t key = (uint64_t)account << 32 | asset;
+    size_t at = mix(key ^ (uint64_t)tag << 17) & (taint->absorbed_capacity - 1);
+    while (taint->absorbed[at].used && (taint->absorbed[at].key != key || taint->absorbed[at].tag != tag))
+        at = (at + 1) & (taint->absorbed_capacity - 1);
+    if (!taint->absorbed[at].used) {
+        taint->absorbed[at] = (struct absorbed){.key = key, .tag = tag, .used = true};
+        taint->absorbed_count++;
+    }
+    return &taint->absorbed[at];
+}
+
+static const uint8_t places[] = {[ACCOUNT_FRONTIER] = PLACE_FRONTIER, [ACCOUNT_SERVICE] = PLACE_SERVICE,
+                                 [ACCOUNT_MIXER] = PLACE_MIXER, [ACCOUNT_BRIDGE] = PLACE_BRIDGE,
+                                 [ACCOUNT_VENUE] = PLACE_VENUE};
+
+bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag, struct u320 amount)
+{
+    struct taint_total *total = NULL;
+    bool burned = taint->accounts[account].class_ == ACCOUNT_VOID;
+    if (!is_poison(taint) && !(total = total_get(taint, asset, tag)))
+        return false;
+    if (total)
+        u320_add_u320(burned ? &total->burned : &total->absorbed, amount);
+    if (burned || (is_poison(taint) && tag == taint->unknown))
+        return true;
+    struct absorbed *absorbed = absorbed_get(taint, account, asset, tag);
+    if (!absorbed)
+        return false;
+    absorbed->place = places[taint->accounts[account].class_];
+    u320_add_u320(&absorbed->amount, amount);
+    return true;
+}
+
+bool replay_end_queue(struct taint *taint, uint32_t account, uint32_t asset, const struct queue *queue)
+{
+    for (size_t i = queue->start; i < queue->start + queue->count; i++)
+        if (queue->lots[i].tag != taint->clean &&
+            !replay_end(taint, account, asset, queue->lots[i].tag, u320_from_u256(queue->lots[i].amount)))
+            return false;
+    return true;
+}
+
+/* ---- one row ---- */
+
+/* The tag of units whose history is not known. */
+static uint32_t unknown_tag(const struct taint *taint)
+{
+    return taint->options.unknown == UNKNOWN_CLEAN ? taint->clean : taint->unknown;
+}
+
+bool replay_overflows(struct taint *taint, const struct cursor_row *row)
+{
+    struct u256 sum;
+    if (taint->accounts[row->to].class_ != ACCOUNT_PLAIN)
+        return false;
+    const struct holding *holding = holding_find(taint, row->to, row->asset);
+    return holding && !u256_add(holding->balance, row->amount, &sum);
+}
+
+/* 4.4: what the account must have held and we did not see. */
+static bool overspend(struct taint *taint, struct holding *holding, struct u256 v)
+{
+    struct u256 u;
+    bool fits = u256_sub(v, holding->balance, &u);
+    assert(fits);
+    taint->diag.overspend++;
+    uint32_t slot = taint->accounts[holding->account].slot;
+    const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
+    if (!seeds || !seeds->active_count) {
+        uint32_t tag = unknown_tag(taint);
+        return taint->policy->create(taint, holding, u, tag) &&
+               count_one(taint, holding->asset, tag, u, offsetof(struct taint_total, created));
+    }
+    if (!taint->policy->create(taint, holding, u, seeds->active[0]))
+        return false;
+    for (uint32_t i = 0; i < (is_poison(taint) ? seeds->active_count : 1u); i++) {
+        struct tagged *tagged = holding_tag_add(holding, seeds->active[i]);
+        if (!tagged)
+            return false;
+        tagged->hop = 0;
+        tagged->has_via = false;
+    }
+    return count_one(taint, holding->asset, seeds->active[0], u, offsetof(struct taint_total, seeded));
+}
+
+static bool depart_plain(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    struct holding *holding = holding_get(taint, row->from, row->asset);
+    bool ok = true;
+    if (!holding)
+        return false;
+    if (u256_compare(row->amount, holding->balance) > 0 && !overspend(taint, holding, row->amount))
+        return false;
+    for (uint32_t i = 0; i < holding->tag_count && tag_is_source(taint, holding->tags[i].tag); i++)
+        info_set(parcel, holding->tags[i].tag, holding->tags[i].hop + 1,
+                 holding->tags[i].has_via ? &holding->tags[i].via : NULL, &ok);
+    return ok && taint->policy->take(taint, holding, row->amount, &parcel->queue);
+}
+
+/* 4.3. The parcel must be empty. */
+bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    const struct account_state *from = &taint->accounts[row->from];
+    queue_clear(&parcel->queue);
+    parcel->info_count = 0;
+    uint32_t tag = taint->clean;
+    bool ok = true;
+    size_t column = offsetof(struct taint_total, emitted);
+    switch ((enum account_class)from->class_) {
+    case ACCOUNT_PLAIN:
+        return depart_plain(taint, row, parcel);
+    case ACCOUNT_VOID:
+        column = offsetof(struct taint_total, created);
+        if (row->kind == TRANSFER_ADJUST ||
+            (row->kind == TRANSFER_OPENING && taint->options.opening == OPENING_UNKNOWN))
+            tag = unknown_tag(taint);
+        break;
+    case ACCOUNT_SERVICE:
+    case ACCOUNT_MIXER:
+    case ACCOUNT_BRIDGE:
+    case ACCOUNT_VENUE:
+        if (from->emit) {
+            tag = from->emit - 1;
+            info_set(parcel, tag, 1, NULL, &ok);
+        } else if (from->class_ != ACCOUNT_SERVICE) {
+            tag = unknown_tag(taint);
+        }
+        break;
+    case ACCOUNT_FRONTIER:
+        tag = unknown_tag(taint);
+        break;
+    case ACCOUNT_UNSEEN:
+        assert(!"classified before");
+        break;
+    }
+    if (is_poison(taint) && !tag_is_source(taint, tag))
+        return ok; /* poison parcels hold sources only */
+    return ok && queue_push(&parcel->queue, row->amount, tag) && count_one(taint, row->asset, tag, row->amount, column);
+}
+
+/* hop and via of the sources that arrive (4.5), before the units do. */
+static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struct holding *holding, struct parcel *parcel)
+{
+    uint32_t slot = taint->accounts[row->to].slot;
+    const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
+    for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
+        uint32_t source = parcel->queue.lots[i].tag;
+        if (!tag_is_source(taint, source))
+            continue;
+        const struct info *info = info_find(parcel, source);
+        assert(info);
+        struct tagged *tagged = holding_tag(holding, source);
+        bool held = tagged != NULL, origin = false;
+        if (!tagged && !(tagged = holding_tag_add(holding, source)))
+            return false;
+        for (uint32_t s = 0; seeds && s < seeds->active_count; s++)
+            origin = origin || seeds->active[s] == source;
+        if (origin) {
+            tagged->hop = 0;
+            tagged->has_via = false;
+        } else if (!held || info->hop < tagged->hop) {
+            tagged->hop = info->hop;
+            tagged->via = row->position;
+            tagged->has_via = true;
+        }
+    }
+    return true;
+}
+
+static bool arrive_plain(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    struct holding *holding = holding_get(taint, row->to, row->asset);
+    if (!holding || !arrive_hops(taint, row, holding, parcel) || !taint->policy->add(taint, holding, &parcel->queue))
+        return false;
+    if (is_poison(taint)) {
+        bool fits = u256_add(holding->balance, row->amount, &holding->balance);
+        assert(fits);
+    }
+    uint32_t slot = taint->accounts[row->to].slot;
+    const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
+    for (uint32_t i = 0; seeds && i < (is_poison(taint) ? seeds->active_count : seeds->active_count > 0); i++)
+        if (!seeds_retag(taint, holding, seeds->active[i]))
+            return false;
+    return true;
+}
+
+bool replay_arrive(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    if (taint->accounts[row->to].class_ == ACCOUNT_PLAIN)
+        return arrive_plain(taint, row, parcel);
+    return replay_end_queue(taint, row->to, row->asset, &parcel->queue);
+}
+
+static int order_records(const void *a, const void *b)
+{
+    const struct taint_hop *x = a, *y = b;
+    return x->source < y->source ? -1 : x->source > y->source;
+}
+
+/* Step 6: one record a source, in source order. */
+bool replay_record(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    size_t first = taint->hop_count;
+    for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
+        const struct lot *lot = &parcel->queue.lots[i];
+        if (!tag_is_source(taint, lot->tag))
+            continue;
+        struct taint_hop *record = NULL;
+        for (size_t h = first; h < taint->hop_count; h++)
+            if (taint->hops[h].source == lot->tag)
+                record = &taint->hops[h];
+        if (record) {
+            bool fits = u256_add(record->tainted, lot->amount, &record->tainted);
+            assert(fits);
+            continue;
+        }
+        struct taint_hop *hops = grow(taint->hops, taint->hop_count, &taint->hop_capacity, sizeof(*hops));
+        if (!hops)
+            return false;
+        taint->hops = hops;
+        const struct info *info = info_find(parcel, lot->tag);
+        assert(info);
+        hops[taint->hop_count++] = (struct taint_hop){.position = row->position,
+                                                      .parent = info->parent,
+                                                      .amount = row->amount,
+                                                      .tainted = lot->amount,
+                                                      .asset = row->asset,
+                                                      .from = row->from,
+                                                      .to = row->to,
+                                                      .source = lot->tag,
+                                                      .hop = info->hop,
+                                                      .has_parent = info->has_parent};
+    }
+    if (taint->hop_count - first > 1)
+        qsort(taint->hops + first, taint->hop_count - first, sizeof(*taint->hops), order_records);
+    return true;
+}
+
+/* 4.6 under fees=sink. */
+static bool sink_fee(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    bool ok = true;
+    check_row(taint, row, CHECK_OK, parcel, true, &ok);
+    if (!ok || !count_queue(taint, row->asset, &parcel->queue, offsetof(struct taint_total, fees)))
+        return false;
+    if (taint->accounts[row->to].class_ != ACCOUNT_PLAIN)
+        return true;
+    queue_clear(&parcel->queue);
+    parcel->info_count = 0;
+    return (is_poison(taint) || queue_push(&parcel->queue, row->amount, taint->clean)) && arrive_plain(taint, row, parcel);
+}
+
+static bool run_ordinary(struct taint *taint, const struct cursor_row *row)
+{
+    struct parcel *parcel = &taint->parcel;
+    bool ok = true;
+    enum taint_status status = CHECK_OK;
+    if (u256_is_zero(row->amount)) {
+        taint->diag.zero++;
+        status = CHECK_ZERO;
+    } else if (row->from == row->to) {
+        taint->diag.self++;
+        status = CHECK_SELF;
+    } else if (replay_overflows(taint, row)) {
+        taint->diag.overflow++;
+        status = CHECK_OVERFLOW;
+    }
+    if (status != CHECK_OK) {
+        queue_clear(&parcel->queue);
+        check_row(taint, row, status, parcel, false, &ok);
+        return ok;
+    }
+    if (!replay_depart(taint, row, parcel))
+        return false;
+    if (row->kind == TRANSFER_FEE && taint->options.fees == FEES_SINK)
+        return sink_fee(taint, row, parcel);
+    if (row->kind != TRANSFER_FEE && taint->transfer_seed_count &&
+        !seeds_apply(taint, row->position, row->asset, row->amount, parcel))
+        return false;
+    check_row(taint, row, CHECK_OK, parcel, false, &ok);
+    return ok && replay_arrive(taint, row, parcel) && replay_record(taint, row, parcel);
+}
+
+/* ---- one transaction ---- */
+
+static bool concerns(const struct taint *taint, size_t index)
+{
+    const struct cursor_row *row = &taint->rows[index];
+    return !taint->input->has_explored || taint->accounts[row->from].class_ == ACCOUNT_PLAIN ||
+           taint->accounts[row->to].class_ == ACCOUNT_PLAIN || group_concerns(taint, index);
+}
+
+static bool run_group_row(struct taint *taint, size_t index)
+{
+    bool last = false;
+    if (group_is_out(taint, index))
+        return group_defers(taint, index) || group_out_leg(taint, index);
+    if (!group_in_leg(taint, index, &last))
+        return false;
+    for (size_t i = 0; last && i < index; i++)
+        if (group_deferred_to(taint, i, index) && !group_out_leg(taint, i))
+            return false;
+    return true;
+}
+
+#ifdef TRACER_VERIFY
+/* 9.2: the tags of a holding sum to its balance, the queue too. */
+static void verify_holding(const struct taint *taint, const struct holding *holding)
+{
+    if (!holding || is_poison(taint))
+        return;
+    struct u320 tags = {{0}}, queue = {{0}}, balance = u320_from_u256(holding->balance);
+    for (uint32_t i = 0; i < holding->tag_count; i++) {
+        assert(!u256_is_zero(holding->tags[i].amount));
+        u320_add(&tags, holding->tags[i].amount);
+    }
+    assert(u320_compare(tags, balance) <= 0);
+    for (size_t i = holding->queue.start; i < holding->queue.start + holding->queue.count; i++)
+        u320_add(&queue, holding->queue.lots[i].amount);
+    assert(!holding->queue.count || u320_compare(queue, balance) == 0);
+}
+#endif
+
+static bool run_transaction(struct taint *taint)
+{
+    bool linked = taint->options.links == LINKS_AUTO;
+    if (!seeds_activate(taint, taint->rows[0].position.block_number))
+        return false;
+    for (size_t i = 0; i < taint->row_count; i++) {
+        const struct cursor_row *row = &taint->rows[i];
+        if (!account_get(taint, row->from) || !account_get(taint, row->to))
+            return false;
+        linked = linked || (row->link && taint->options.links == LINKS_GIVEN);
+    }
+    taint->group_count = 0;
+    if (linked) {
+        arena_reset(taint->scratch, (struct arena_mark){0});
+        if (!groups_find(taint))
+            return false;
+    }
+    for (size_t i = 0; i < taint->row_count; i++) {
+        if (!concerns(taint, i))
+            continue;
+        taint->diag.rows++;
+        bool ok = taint->group_count && group_of(taint, i) ? run_group_row(taint, i) : run_ordinary(taint, &taint->rows[i]);
+        if (!ok)
+            return false;
+#ifdef TRACER_VERIFY
+        verify_holding(taint, holding_find(taint, taint->rows[i].from, taint->rows[i].asset));
+        verify_holding(taint, holding_find(taint, taint->rows[i].to, taint->rows[i].asset));
+#endif
+    }
+    return true;
+}
+
+/* ---- the whole ---- */
+
+static enum tracer_status add_row(struct taint *taint, const struct cursor_row *row, struct error *err)
+{
+    if (row->kind == TRANSFER_OPENING && taint->options.opening == OPENING_CLEAN && taint->seed_least_known &&
+        row->position.block_number > taint->seed_least)
+        return error_set(err, TRACER_E_USAGE,
+                         "opening=clean: an opening row of block %llu is later than the least block of all seeds (%llu)",
+                         (unsigned long long)row->position.block_number, (unsigned long long)taint->seed_least);
+    struct cursor_row *rows = grow(taint->rows, taint->row_count, &taint->row_capacity, sizeof(*rows));
+    if (!rows)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    taint->rows = rows;
+    rows[taint->row_count++] = *row;
+    return TRACER_OK;
+}
+
+static enum tracer_status flush(struct taint *taint, struct error *err)
+{
+    bool ok = taint->row_count == 0 || run_transaction(taint);
+    taint->row_count = 0;
+    return ok ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the state of the replay");
+}
+
+/* 12: the recipients of transfer-seed rows join the explored set. */
+static enum tracer_status explore_seeds(struct taint *taint, struct error *err)
+{
+    const struct cursor_row *rows;
+    size_t count, next = 0;
+    enum tracer_status status = TRACER_OK;
+    if (!taint->input->has_explored || !taint->transfer_seed_count)
+        return TRACER_OK;
+    status = taint->cursor->rewind(taint->cursor->self, err);
+    while (!status && next < taint->transfer_seed_count) {
+        if ((status = taint->cursor->next(taint->cursor->self, &rows, &count, err)) || count == 0)
+            break;
+        for (size_t i = 0; i < count && next < taint->transfer_seed_count; i++) {
+            while (next < taint->transfer_seed_count &&
+                   position_compare(taint->transfer_seeds[next].position, rows[i].position) < 0)
+                next++;
+            if (next == taint->transfer_seed_count ||
+                position_compare(taint->transfer_seeds[next].position, rows[i].position) != 0)
+                continue;
+            struct address address = taint->cursor->account(taint->cursor->self, rows[i].to);
+            taint->explored[taint->explored_count++] = address;
+            while (next < taint->transfer_seed_count &&
+                   position_compare(taint->transfer_seeds[next].position, rows[i].position) == 0)
+                next++;
+        }
+    }
+    return status;
+}
+
+static enum tracer_status make_explored(struct taint *taint, struct error *err)
+{
+    const struct taint_input *input = taint->input;
+    size_t most = input->explored_count + taint->slot_count + taint->transfer_seed_count;
+    taint->explored = arena_calloc(taint->arena, most + 1, sizeof(*taint->explored));
+    if (!taint->explored)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < input->explored_count; i++)
+        taint->explored[taint->explored_count++] = input->explored[i];
+    for (size_t i = 0; i < taint->slot_count; i++)
+        taint->explored[taint->explored_count++] = taint->slots[i].address;
+    enum tracer_status status = explore_seeds(taint, err);
+    if (!status && !tables_make(taint))
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
+    return status;
+}
+
+enum tracer_status taint_new(const struct taint_input *input, struct cursor *cursor, struct taint **ret_taint,
+                             struct error *err)
+{
+    struct taint *taint = calloc(1, sizeof(*taint));
+    if (!taint || !(taint->arena = arena_new(TRACER_MEMORY_MAX)) || !(taint->scratch = arena_new(TRACER_MEMORY_MAX))) {
+        arena_free(taint ? taint->arena : NULL);
+        free(taint);
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    }
+    taint->input = input;
+    taint->cursor = cursor;
+    taint->options = input->options;
+    taint->policy = policies[input->options.policy];
+    enum tracer_status status = seeds_make(taint, err);
+    for (size_t i = 0; i < input->asset_count && !status; i++)
+        if (input->assets[i].decimals > 77)
+            status = error_set(err, TRACER_E_USAGE, "assets: more than 77 decimals");
+    if (!status && !(taint->sums = arena_calloc(taint->arena, (size_t)taint->source_count + 2, sizeof(*taint->sums))))
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
+    if (status) {
+        taint_free(taint);
+        return status;
+    }
+    *ret_taint = taint;
+    return TRACER_OK;
+}
+
+void taint_free(struct taint *taint)
+{
+    if (!taint)
+        return;
+    holdings_release(taint);
+    arena_free(taint->scratch);
+    free(taint->owned_input);
+    free(taint->owned_explored);
+    free(taint->label_table);
+    free(taint->explored_table);
+    free(taint->slot_table);
+    free(taint->accounts);
+    free(taint->assets);
+    free(taint->rows);
+    queue_release(&taint->parcel.queue);
+    free(taint->parcel.infos);
+    free(taint->hops);
+    free(taint->totals);
+    free(taint->absorbed);
+    free(taint->checks);
+    free(taint->asked_accounts);
+    free(taint->received);
+    arena_free(taint->arena);
+    free(taint);
+}
+
+enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void *context, struct error *err)
+{
+    const struct cursor_row *rows;
+    size_t count;
+    uint64_t seen = 0, watched = 0;
+    assert(!taint->replayed);
+    enum tracer_status status = make_explored(taint, err);
+    if (!status)
+        status = taint->cursor->rewind(taint->cursor->self, err);
+    while (!status && !(status = taint->cursor->next(taint->cursor->self, &rows, &count, err)) && count) {
+        for (size_t i = 0; i < count && !status; i++) {
+            if (taint->row_count && !position_same_transaction(taint->rows[0].position, rows[i].position))
+                status = flush(taint, err);
+            if (!status)
+                status = add_row(taint, &rows[i], err);
+        }
+        seen += count;
+        if (!status && watch && seen - watched >= WATCH_ROWS) {
+            watched = seen;
+            status = watch(context, seen);
+        }
+    }
+    if (!status)
+        status = flush(taint, err);
+    for (size_t i = 0; i < taint->transfer_seed_count && !status; i++)
+        taint->diag.seeds_noop += !taint->transfer_seeds[i].done;
+    taint->replayed = true;
+    return status ? status : results_make(taint, err);
+}

@@ -1,0 +1,326 @@
+/* result.c - what is read after a replay, sorted as taint-spec 11 says. */
+#include "engine.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int order_accounts(const struct taint *taint, uint32_t a, uint32_t b)
+{
+    return a == b ? 0 : address_compare(taint->cursor->account(taint->cursor->self, a), taint->cursor->account(taint->cursor->self, b));
+}
+
+static int order_assets(const struct taint *taint, uint32_t a, uint32_t b)
+{
+    if (a == b)
+        return 0;
+    struct asset left = taint->cursor->asset(taint->cursor->self, a), right = taint->cursor->asset(taint->cursor->self, b);
+    return asset_compare(&left, &right);
+}
+
+/* Public tags sort like the inner ones: sources by number, unknown behind them. */
+static int order_tags(uint32_t a, uint32_t b)
+{
+    return a < b ? -1 : a > b;
+}
+
+static int order_hops(const void *a, const void *b)
+{
+    const struct taint_hop *x = a, *y = b;
+    int order = position_compare(x->position, y->position);
+    return order ? order : order_tags(x->source, y->source);
+}
+
+static int order_holdings(const void *a, const void *b, void *context)
+{
+    const struct taint_holding *x = a, *y = b;
+    int order = order_accounts(context, x->account, y->account);
+    if (!order)
+        order = order_assets(context, x->asset, y->asset);
+    return order ? order : order_tags(x->tag, y->tag);
+}
+
+static int order_absorbed(const void *a, const void *b, void *context)
+{
+    const struct taint_absorbed *x = a, *y = b;
+    int order = order_accounts(context, x->account, y->account);
+    if (!order)
+        order = order_assets(context, x->asset, y->asset);
+    return order ? order : order_tags(x->tag, y->tag);
+}
+
+static int order_totals(const void *a, const void *b, void *context)
+{
+    const struct taint_total *x = a, *y = b;
+    int order = order_assets(context, x->asset, y->asset);
+    return order ? order : order_tags(x->tag, y->tag);
+}
+
+static int order_received(const void *a, const void *b, void *context)
+{
+    const struct taint_received *x = a, *y = b;
+    int order = order_accounts(context, x->account, y->account);
+    return order ? order : order_assets(context, x->asset, y->asset);
+}
+
+static uint32_t public_tag(const struct taint *taint, uint32_t tag)
+{
+    return tag == taint->unknown ? TAINT_UNKNOWN : tag;
+}
+
+static bool sort_hops(struct taint *taint)
+{
+    bool sorted = true;
+    for (size_t i = 0; i < taint->hop_count; i++) {
+        struct taint_hop *hop = &taint->hops[i];
+        const struct asset_state *asset = asset_get(taint, hop->asset);
+        if (!asset)
+            return false;
+        hop->shown = u256_compare(hop->tainted, asset->dust) >= 0;
+        sorted = sorted && (i == 0 || order_hops(hop - 1, hop) < 0);
+    }
+    if (!sorted) /* only exchanges run rows out of key order */
+        qsort(taint->hops, taint->hop_count, sizeof(*taint->hops), order_hops);
+    return true;
+}
+
+static bool make_holdings(struct taint *taint)
+{
+    size_t count = 0, at = 0;
+    bool poison = taint->options.policy == POLICY_POISON;
+    for (size_t i = 0; i < taint->holding_count; i++)
+        count += holding_at(taint, i)->tag_count;
+    struct taint_holding *shown = arena_calloc(taint->arena, count + 1, sizeof(*shown));
+    if (!shown)
+        return false;
+    for (size_t i = 0; i < taint->holding_count; i++) {
+        const struct holding *holding = holding_at(taint, i);
+        for (uint32_t t = 0; t < holding->tag_count; t++) {
+            const struct tagged *tagged = &holding->tags[t];
+            bool source = tag_is_source(taint, tagged->tag);
+            if (poison && !source)
+                continue;
+            shown[at++] = (struct taint_holding){.account = holding->account,
+                                                 .asset = holding->asset,
+                                                 .tag = public_tag(taint, tagged->tag),
+                                                 .balance = holding->balance,
+                                                 .amount = poison ? holding->balance : tagged->amount,
+                                                 .hop = tagged->hop,
+                                                 .via = tagged->via,
+                                                 .has_via = source && tagged->has_via};
+            if (poison)
+                continue;
+            struct taint_total *total = total_get(taint, holding->asset, tagged->tag);
+            if (!total)
+                return false;
+            u320_add(&total->held, tagged->amount);
+        }
+    }
+    qsort_r(shown, at, sizeof(*shown), order_holdings, taint);
+    taint->holdings_shown = shown;
+    taint->holdings_shown_count = at;
+    return true;
+}
+
+static bool make_absorbed(struct taint *taint)
+{
+    struct taint_absorbed *shown = arena_calloc(taint->arena, taint->absorbed_count + 1, sizeof(*shown));
+    size_t at = 0;
+    if (!shown)
+        return false;
+    for (size_t i = 0; i < taint->absorbed_capacity; i++) {
+        const struct absorbed *absorbed = &taint->absorbed[i];
+        if (!absorbed->used || u320_is_zero(absorbed->amount))
+            continue;
+        shown[at++] = (struct taint_absorbed){.account = (uint32_t)(absorbed->key >> 32),
+                                              .asset = (uint32_t)absorbed->key,
+                                              .place = (enum taint_place_class)absorbed->place,
+                                              .tag = public_tag(taint, absorbed->tag),
+                                              .amount = absorbed->amount};
+    }
+    qsort_r(shown, at, sizeof(*shown), order_absorbed, taint);
+    taint->absorbed_shown = shown;
+    taint->absorbed_shown_count = at;
+    return true;
+}
+
+static bool total_is_zero(const struct taint_total *total)
+{
+    return u320_is_zero(total->seeded) && u320_is_zero(total->emitted) && u320_is_zero(total->created) &&
+           u320_is_zero(total->converted_in) && u320_is_zero(total->held) && u320_is_zero(total->absorbed) &&
+           u320_is_zero(total->burned) && u320_is_zero(total->fees) && u320_is_zero(total->converted_out) &&
+           u320_is_zero(total->retagged);
+}
+
+/* 9.1; our own mistake if not. */
+static void check_books(const struct taint_total *total)
+{
+    struct u320 in = total->seeded, out = total->held;
+    u320_add_u320(&in, total->emitted);
+    u320_add_u320(&in, total->created);
+    u320_add_u320(&in, total->converted_in);
+    u320_add_u320(&out, total->absorbed);
+    u320_add_u320(&out, total->burned);
+    u320_add_u320(&out, total->fees);
+    u320_add_u320(&out, total->converted_out);
+    u320_add_u320(&out, total->retagged);
+    assert(u320_compare(in, out) == 0);
+}
+
+static bool make_totals(struct taint *taint)
+{
+    if (taint->options.policy == POLICY_POISON)
+        return true;
+    struct taint_total *shown = arena_calloc(taint->arena, taint->total_count + 1, sizeof(*shown));
+    size_t at = 0;
+    if (!shown)
+        return false;
+    for (size_t i = 0; i < taint->total_capacity; i++) {
+        const struct total *total = &taint->totals[i];
+        if (!total->key || total->sums.tag == taint->clean || total_is_zero(&total->sums))
+            continue;
+        check_books(&total->sums);
+        shown[at] = total->sums;
+        shown[at].tag = public_tag(taint, shown[at].tag);
+        at++;
+    }
+    qsort_r(shown, at, sizeof(*shown), order_totals, taint);
+    taint->totals_shown = shown;
+    taint->totals_shown_count = at;
+    return true;
+}
+
+/* Index of the record (position, source), SIZE_MAX: none. */
+static size_t find_record(const struct taint *taint, struct position position, uint32_t source)
+{
+    struct taint_hop wanted = {.position = position, .source = source};
+    const struct taint_hop *found =
+        taint->hop_count ? bsearch(&wanted, taint->hops, taint->hop_count, sizeof(wanted), order_hops) : NULL;
+    return found ? (size_t)(found - taint->hops) : SIZE_MAX;
+}
+
+static void link_answers(struct taint *taint)
+{
+    for (size_t i = 0; i < taint->check_count; i++)
+        for (size_t s = 0; s < taint->checks[i].source_count; s++) {
+            struct taint_check_source *source = &taint->checks[i].sources[s];
+            if (source->hop >= 0)
+                source->hop_index = find_record(taint, taint->checks[i].position, source->source);
+        }
+    for (size_t i = 0; i < taint->received_count; i++)
+        taint->received[i].best_hop_index = SIZE_MAX;
+    for (size_t h = 0; taint->received_count && h < taint->hop_count; h++)
+        for (size_t i = 0; i < taint->received_count; i++) {
+            struct taint_received *received = &taint->received[i];
+            if (taint->hops[h].to != received->account || taint->hops[h].asset != received->asset)
+                continue;
+            if (received->best_hop_index == SIZE_MAX || taint->hops[h].hop < taint->hops[received->best_hop_index].hop)
+                received->best_hop_index = h;
+        }
+}
+
+enum tracer_status results_make(struct taint *taint, struct error *err)
+{
+    if (!sort_hops(taint) || !make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
+        return error_set(err, TRACER_E_NOMEM, "no memory for the results");
+    if (taint->received_count)
+        qsort_r(taint->received, taint->received_count, sizeof(*taint->received), order_received, taint);
+    link_answers(taint);
+    return TRACER_OK;
+}
+
+size_t taint_hops(const struct taint *taint, const struct taint_hop **ret_hops)
+{
+    *ret_hops = taint->hops;
+    return taint->hop_count;
+}
+
+size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings)
+{
+    *ret_holdings = taint->holdings_shown;
+    return taint->holdings_shown_count;
+}
+
+size_t taint_absorbed(const struct taint *taint, const struct taint_absorbed **ret_absorbed)
+{
+    *ret_absorbed = taint->absorbed_shown;
+    return taint->absorbed_shown_count;
+}
+
+size_t taint_totals(const struct taint *taint, const struct taint_total **ret_totals)
+{
+    *ret_totals = taint->totals_shown;
+    return taint->totals_shown_count;
+}
+
+struct taint_diag taint_diag(const struct taint *taint)
+{
+    return taint->diag;
+}
+
+size_t taint_source_count(const struct taint *taint)
+{
+    return taint->source_count;
+}
+
+const char *taint_source_name(const struct taint *taint, uint32_t source)
+{
+    return taint->source_names[source];
+}
+
+const char *taint_tag_name(const struct taint *taint, uint32_t tag)
+{
+    return tag == TAINT_UNKNOWN ? "unknown" : tag == TAINT_CLEAN ? "clean" : taint->source_names[tag];
+}
+
+size_t taint_path(const struct taint *taint, size_t hop_index, size_t *ret_indices, size_t capacity)
+{
+    size_t length = 0;
+    for (size_t at = hop_index; at != SIZE_MAX && length <= taint->hop_count; length++)
+        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source) : SIZE_MAX;
+    size_t place = length;
+    for (size_t at = hop_index; at != SIZE_MAX && place > 0;) {
+        if (--place < capacity)
+            ret_indices[place] = at;
+        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source) : SIZE_MAX;
+    }
+    return length;
+}
+
+static bool has_other_tag(const struct holding *holding)
+{
+    return holding->tag_count > 0;
+}
+
+static int order_lots(const void *a, const void *b, void *context)
+{
+    const struct holding *x = *(const struct holding *const *)a, *y = *(const struct holding *const *)b;
+    int order = order_accounts(context, x->account, y->account);
+    return order ? order : order_assets(context, x->asset, y->asset);
+}
+
+enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit, void *context, struct error *err)
+{
+    if (!taint->policy->queues)
+        return TRACER_OK;
+    size_t count = 0;
+    struct holding **sorted = malloc((taint->holding_count + 1) * sizeof(*sorted));
+    if (!sorted)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < taint->holding_count; i++)
+        if (has_other_tag(holding_at(taint, i)))
+            sorted[count++] = holding_at(taint, i);
+    qsort_r(sorted, count, sizeof(*sorted), order_lots, (void *)(uintptr_t)taint);
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < count && !status; i++) {
+        struct lot one = {sorted[i]->balance, sorted[i]->uniform};
+        const struct queue uniform = {&one, 0, 1, 1}, *queue = sorted[i]->queue.count ? &sorted[i]->queue : &uniform;
+        for (size_t pos = 0; pos < queue->count && !status; pos++) {
+            const struct lot *lot = &queue->lots[queue->start + pos];
+            uint32_t tag = lot->tag == taint->clean ? TAINT_CLEAN : public_tag(taint, lot->tag);
+            status = visit(context, sorted[i]->account, sorted[i]->asset, pos, lot->amount, tag, err);
+        }
+    }
+    free(sorted);
+    return status;
+}
