@@ -261,6 +261,10 @@ enum tracer_status case_head(struct case_state *state, struct result_head *ret_h
     } else if (status != TRACER_E_NOT_FOUND) { /* the ends of a --from/--to may lie between stored blocks */
         return status;
     }
+    if (state->network.time_keys) {
+        head.first_time = state->first;
+        head.last_time = state->last;
+    }
     size_t lists = label_list_count(input->labels);
     struct result_input *inputs = arena_calloc(state->arena, input->input_count + lists + 1, sizeof(*inputs));
     if (!inputs || !head.network)

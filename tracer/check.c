@@ -24,12 +24,12 @@ struct checking {
     const struct check_request *request;
     struct target *targets;
     struct check_result *result;
+    struct check_answer *answers;    /* result->answers while they change */
+    struct check_step *built_steps;  /* likewise */
 
-    struct check_step *steps; /* grown with the paths */
     size_t step_count, step_capacity;
     uint32_t *step_of_hop; /* record of the engine -> step, RESULT_NONE */
-    struct position *step_positions;
-    size_t *step_hops; /* step -> record */
+    size_t *step_hops;     /* step -> record */
 };
 
 static bool moves_value(const struct transfer *row)
@@ -189,7 +189,7 @@ static enum tracer_status build_steps(struct checking *checking, struct error *e
                 for (size_t p = 0; p < exposure->path_count; p++)
                     exposure->path[p] = renumbered[exposure->path[p]];
             }
-    checking->result->steps = steps;
+    checking->result->steps = checking->built_steps = steps;
     checking->result->step_count = count;
     return status;
 }
@@ -280,15 +280,18 @@ static enum tracer_status judge_line(struct checking *checking, struct check_ans
     return TRACER_OK;
 }
 
-static struct u320 line_clean(const struct check_line *line)
+/* clean and the two shares, from amount, tainted and unknown. */
+static void finish_line(struct check_line *line)
 {
-    struct u320 taken = line->tainted, clean = line->amount;
-    u320_add_u320(&taken, line->unknown);
-    if (u320_compare(taken, clean) >= 0)
-        return (struct u320){{0}};
-    u320_sub(&clean, (struct u256){{taken.limb[0], taken.limb[1], taken.limb[2], taken.limb[3]}});
-    clean.limb[4] -= taken.limb[4];
-    return clean;
+    struct u320 upper = line->tainted;
+    u320_add_u320(&upper, line->unknown);
+    line->ppm_min = ppm_of(line->tainted, line->amount);
+    line->ppm_max = ppm_of(upper, line->amount);
+    line->clean = line->amount;
+    if (u320_compare(upper, line->amount) >= 0)
+        line->clean = (struct u320){{0}}; /* poison: sources overlap */
+    else
+        u320_sub_u320(&line->clean, upper);
 }
 
 static enum tracer_status carried_line(struct checking *checking, const struct taint_check *check,
@@ -431,33 +434,32 @@ static enum tracer_status received_line(struct checking *checking, const struct 
     }
     line->exposures = exposures;
     line->exposure_count = count;
-    line->clean = line_clean(line);
-    struct u320 upper = line->tainted;
-    u320_add_u320(&upper, line->unknown);
-    line->ppm_min = ppm_of(line->tainted, line->amount);
-    line->ppm_max = ppm_of(upper, line->amount);
+    finish_line(line);
     return TRACER_OK;
 }
 
-/* Holdings [first, end) are those of one account and asset. */
-static enum tracer_status holds_line(struct checking *checking, const struct taint_holding *holdings, size_t first,
-                                     size_t end, struct check_line *line, struct error *err)
+/* What the account holds of one asset now; tags other than clean stand in taint_holdings(). */
+static enum tracer_status holds_line(struct checking *checking, const struct taint_received *received,
+                                     struct check_line *line, struct error *err)
 {
     struct case_state *state = &checking->state;
-    struct asset asset = state->cursor.asset(state->cursor.self, holdings[first].asset);
+    const struct taint_holding *holdings;
+    size_t holding_count = taint_holdings(state->taint, &holdings), count = 0;
+    struct asset asset = state->cursor.asset(state->cursor.self, received->asset);
     *line = (struct check_line){.what = CHECK_HOLDS,
                                 .log_index = LOG_INDEX_NONE,
                                 .status = "ok",
                                 .asset = case_asset(state, &asset),
                                 .from = RESULT_NONE,
                                 .to = RESULT_NONE,
-                                .amount = u320_from_u256(holdings[first].balance)};
-    struct check_exposure *exposures = arena_calloc(state->arena, end - first + 1, sizeof(*exposures));
+                                .amount = u320_from_u256(received->balance)};
+    struct check_exposure *exposures = arena_calloc(state->arena, taint_source_count(state->taint) + 1, sizeof(*exposures));
     if (!exposures)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     bool poison = state->options.policy == POLICY_POISON;
-    size_t count = 0;
-    for (size_t i = first; i < end; i++) {
+    for (size_t i = 0; i < holding_count; i++) {
+        if (holdings[i].account != received->account || holdings[i].asset != received->asset)
+            continue;
         struct u320 amount = u320_from_u256(holdings[i].amount);
         if (holdings[i].tag == TAINT_UNKNOWN) {
             line->unknown = amount;
@@ -475,11 +477,7 @@ static enum tracer_status holds_line(struct checking *checking, const struct tai
     }
     line->exposures = exposures;
     line->exposure_count = count;
-    line->clean = line_clean(line);
-    struct u320 upper = line->tainted;
-    u320_add_u320(&upper, line->unknown);
-    line->ppm_min = ppm_of(line->tainted, line->amount);
-    line->ppm_max = ppm_of(upper, line->amount);
+    finish_line(line);
     return TRACER_OK;
 }
 
@@ -552,29 +550,22 @@ static enum tracer_status answer_address(struct checking *checking, const struct
 {
     struct case_state *state = &checking->state;
     const struct taint_received *received;
-    const struct taint_holding *holdings;
     size_t received_count = taint_received(state->taint, &received);
-    size_t holding_count = taint_holdings(state->taint, &holdings);
     answer->is_address = true;
     answer->account = case_account(state, target->spec.address);
-    struct check_line *lines = arena_calloc(state->arena, received_count + holding_count + 1, sizeof(*lines));
+    struct check_line *lines = arena_calloc(state->arena, 2 * received_count + 1, sizeof(*lines));
     if (!lines)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     answer->lines = lines;
     enum tracer_status status = judge_address(checking, target, answer, reasons, err);
-    for (size_t i = 0; i < received_count && !status; i++) {
-        if (!address_equal(state->cursor.account(state->cursor.self, received[i].account), target->spec.address))
-            continue;
-        status = received_line(checking, &received[i], &lines[answer->line_count++], err);
-    }
-    for (size_t i = 0, end; i < holding_count && !status; i = end) {
-        for (end = i; end < holding_count && holdings[end].account == holdings[i].account &&
-                      holdings[end].asset == holdings[i].asset;
-             end++)
-            ;
-        if (address_equal(state->cursor.account(state->cursor.self, holdings[i].account), target->spec.address))
-            status = holds_line(checking, holdings, i, end, &lines[answer->line_count++], err);
-    }
+    for (int holds = 0; holds < 2; holds++)
+        for (size_t i = 0; i < received_count && !status; i++) {
+            bool wanted = holds ? !u256_is_zero(received[i].balance) : received[i].rows > 0;
+            if (!wanted || !address_equal(state->cursor.account(state->cursor.self, received[i].account), target->spec.address))
+                continue;
+            struct check_line *line = &lines[answer->line_count++];
+            status = holds ? holds_line(checking, &received[i], line, err) : received_line(checking, &received[i], line, err);
+        }
     for (size_t i = 0; i < answer->line_count && !status; i++)
         status = judge_line(checking, answer, reasons, &lines[i], err);
     if (!status && answer->line_count == 0 && answer->verdict == VERDICT_CLEAN && is_explored(state, target->spec.address))
@@ -644,6 +635,48 @@ static enum tracer_status gather_names(struct checking *checking, struct error *
     return status;
 }
 
+static void rename_account(uint32_t *account, uint32_t *renumbered, int pass)
+{
+    if (*account == RESULT_NONE)
+        return;
+    if (pass == 0)
+        renumbered[*account] = 1;
+    else
+        *account = renumbered[*account];
+}
+
+/* Steps of paths are known only now: keep the accounts that are named somewhere, and renumber. */
+static void keep_named_accounts(struct checking *checking, uint32_t *renumbered)
+{
+    struct case_state *state = &checking->state;
+    struct check_result *result = checking->result;
+    struct check_answer *answers = checking->answers;
+    memset(renumbered, 0, (state->account_count + 1) * sizeof(*renumbered));
+    for (int pass = 0; pass < 2; pass++) { /* mark, then renumber */
+        for (size_t a = 0; a < result->answer_count; a++) {
+            rename_account(&answers[a].account, renumbered, pass);
+            for (size_t l = 0; l < answers[a].line_count; l++) {
+                struct check_line *line = &answers[a].lines[l];
+                rename_account(&line->from, renumbered, pass);
+                rename_account(&line->to, renumbered, pass);
+            }
+        }
+        for (size_t s = 0; s < result->step_count; s++) {
+            rename_account(&checking->built_steps[s].from, renumbered, pass);
+            rename_account(&checking->built_steps[s].to, renumbered, pass);
+        }
+        uint32_t kept = 0;
+        for (size_t i = 0; i < state->account_count && pass == 0; i++) {
+            if (!renumbered[i])
+                continue;
+            state->accounts[kept++] = state->accounts[i];
+            renumbered[i] = kept - 1;
+        }
+        if (pass == 0)
+            state->account_count = kept;
+    }
+}
+
 static enum tracer_status build(struct checking *checking, struct error *err)
 {
     struct case_state *state = &checking->state;
@@ -665,9 +698,15 @@ static enum tracer_status build(struct checking *checking, struct error *err)
         if (answers[t].verdict > result->worst)
             result->worst = answers[t].verdict;
     }
-    result->answers = answers;
+    result->answers = checking->answers = answers;
     result->answer_count = count;
-    if ((status = build_steps(checking, err)) || (status = case_common_notes(state, err)) ||
+    uint32_t *renumbered = arena_alloc(state->arena, (state->account_count + 1) * sizeof(*renumbered));
+    if (!renumbered)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    if ((status = build_steps(checking, err)))
+        return status;
+    keep_named_accounts(checking, renumbered);
+    if ((status = case_common_notes(state, err)) ||
         (status = case_head(state, &result->head, err)))
         return status;
     result->accounts = state->accounts;

@@ -162,7 +162,7 @@ struct check_answer {
     enum verdict verdict;
     const char *const *reasons; /* sentences; at least one unless clean */
     size_t reason_count;
-    const struct check_line *lines;
+    struct check_line *lines;
     size_t line_count;
 };
 struct check_step { /* a transfer on some path */

@@ -122,14 +122,16 @@ struct taint_check {
 TRACER_MUST_USE enum tracer_status taint_ask(struct taint *taint, struct position position, struct error *err);
 size_t taint_checks(const struct taint *taint, const struct taint_check **ret_checks);
 
-/** Everything that rows into `account` carried (rows not zero, self or overflow; fees under sink apart), by asset: received
- * sums for "what did it ever receive" (architecture 5). Ask before the replay. */
+/** What an account received and holds, by asset: sums over the rows into it (zero, self, overflow and fees under sink
+ * apart), for "what did it ever receive" (architecture 5); and its balance at the end, of which taint_holdings() tells the
+ * tags. Only plain accounts have a balance. Ask before the replay. */
 struct taint_received {
     uint32_t account, asset;
-    uint64_t rows;
+    uint64_t rows; /* 0: it only holds the asset */
     struct u320 amount, unknown;
-    struct u320 *sources; /* [source_count of the replay] */
-    size_t best_hop_index;      /* record with the least hop, then first; SIZE_MAX: none */
+    struct u320 *sources;  /* [source_count of the replay] */
+    size_t best_hop_index; /* record with the least hop, then first; SIZE_MAX: none */
+    struct u256 balance;
 };
 TRACER_MUST_USE enum tracer_status taint_ask_account(struct taint *taint, struct address account, struct error *err);
 size_t taint_received(const struct taint *taint, const struct taint_received **ret_received); /* by account, asset */

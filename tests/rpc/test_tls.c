@@ -71,7 +71,8 @@ static void make_certificate(const char *name, int days)
     char command[1024];
     cr_assert_not_null(mkdtemp(directory));
     snprintf(command, sizeof command,
-             "cd %s && openssl req -new -newkey rsa:2048 -nodes -keyout key.pem -out request.pem -subj "
+             "cd %s && openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem "
+             "-out request.pem -subj "
              "/CN=test 2>/dev/null && "
              "echo subjectAltName=%s > names && "
              "openssl x509 -req -in request.pem -signkey key.pem -days %d -extfile names -out cert.pem "

@@ -115,7 +115,7 @@ static bool answer(struct taint *taint, struct taint_check *check, const struct 
     return true;
 }
 
-static struct taint_received *received_get(struct taint *taint, uint32_t account, uint32_t asset)
+struct taint_received *received_get(struct taint *taint, uint32_t account, uint32_t asset)
 {
     for (size_t i = 0; i < taint->received_count; i++)
         if (taint->received[i].account == account && taint->received[i].asset == asset)

@@ -249,6 +249,7 @@ bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t 
 bool replay_overflows(struct taint *taint, const struct cursor_row *row);
 void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status, struct parcel *parcel, bool fee,
                bool *ok);
+struct taint_received *received_get(struct taint *taint, uint32_t account, uint32_t asset); /* NULL: no memory */
 struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag); /* NULL: no memory */
 
 /* group.c */

@@ -219,9 +219,24 @@ static void link_answers(struct taint *taint)
         }
 }
 
+/* Balances of the accounts that were asked for, clean ones too. */
+static bool add_balances(struct taint *taint)
+{
+    for (size_t i = 0; i < taint->holding_count; i++) {
+        const struct holding *holding = holding_at(taint, i);
+        if (!taint->accounts[holding->account].asked || u256_is_zero(holding->balance))
+            continue;
+        struct taint_received *received = received_get(taint, holding->account, holding->asset);
+        if (!received)
+            return false;
+        received->balance = holding->balance;
+    }
+    return true;
+}
+
 enum tracer_status results_make(struct taint *taint, struct error *err)
 {
-    if (!sort_hops(taint) || !make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
+    if (!sort_hops(taint) || !add_balances(taint) || !make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
         return error_set(err, TRACER_E_NOMEM, "no memory for the results");
     if (taint->received_count)
         qsort_r(taint->received, taint->received_count, sizeof(*taint->received), order_received, taint);
