@@ -44,6 +44,8 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
     enum tracer_status status = TRACER_OK;
     bool concerns = coverage->last >= state->first && coverage->first <= state->last;
     if (address_is_void(coverage->account)) {
+        if (concerns && coverage->first <= state->covered_to && coverage->last >= state->covered_to)
+            state->covered_to = coverage->last + 1;
         if (concerns && coverage->gap[0]) {
             state->touches_gap = true;
             status = case_note(state, NOTE_GAP, err, "blocks %" PRIu64 " to %" PRIu64 ": %s", coverage->first,
@@ -104,9 +106,21 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
         return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64, input->chain_id);
     if (status || (status = set_range(state, err)))
         return status;
+    state->covered_to = state->first;
     status = graph_each_coverage(input->graph, input->chain_id, NULL, read_coverage, state, err);
     if (status && status != TRACER_E_NOT_FOUND)
         return status;
+    if (!state->has_explored && state->covered_to <= state->last) {
+        state->touches_gap = true;
+        status = state->network.imported
+                     ? case_note(state, NOTE_GAP, err,
+                                 "the imported rows do not say whose history they are whole for: import a coverage.csv beside "
+                                 "them (an empty account means every account)")
+                     : case_note(state, NOTE_GAP, err, "no record says that blocks %" PRIu64 " to %" PRIu64 " were read whole",
+                                 state->covered_to, state->last);
+        if (status)
+            return status;
+    }
     return label_classes(input->labels, input->chain_id, arena, &state->labels, &state->label_count, err);
 }
 

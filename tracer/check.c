@@ -531,6 +531,13 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
         worsen(answer, VERDICT_EXPOSED);
         status = add_reason(checking, reasons, err, "is listed by OFAC (%s)", rows[i].entity);
     }
+    if (!status && state->older_incidents && answer->verdict != VERDICT_EXPOSED) {
+        worsen(answer, VERDICT_CANNOT_TELL);
+        status = add_reason(checking, reasons, err,
+                            "what it received before the store begins is not known here, and %zu incidents of the registry "
+                            "are older (name the sources that you ask about with --source)",
+                            state->older_incidents);
+    }
     if (status || is_explored(state, target->spec.address))
         return status;
     if (all_taint_accounted(state)) {

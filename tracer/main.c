@@ -43,7 +43,8 @@ int main(int argc, char **argv)
     }
     int code = command->run(&options);
     if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "tracer: standard output could not be written\n");
+        if (!session_pipe_closed)
+            fprintf(stderr, "tracer: standard output could not be written\n");
         if (code == EXIT_DONE || code >= EXIT_EXPOSED)
             code = EXIT_STORE;
     }

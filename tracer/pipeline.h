@@ -22,6 +22,9 @@ struct case_state {
     struct address *explored; /* accounts with coverage of their own; has_explored when there are any */
     size_t explored_count, explored_capacity;
     bool has_explored;
+    uint64_t covered_to; /* the ledger covers first..covered_to - 1 for every account */
+
+    size_t older_incidents; /* of the default sources: before the first stored block, so not looked for */
 
     struct result_note *notes;
     size_t note_count, note_capacity;

@@ -583,11 +583,17 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
                 status = seed_heist(state, heists[i].id, &heists[i], err);
         }
         used += state->seed_count > before;
+        uint64_t happened_s = 0;
+        struct block first;
+        if (!status && state->seed_count == before &&
+            graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) == TRACER_OK &&
+            (!clock_parse_utc(heists[i].date, strlen(heists[i].date), &happened_s) || happened_s <= first.time))
+            state->older_incidents++;
     }
     if (status || (status = seed_sanctioned(state, err)) || (status = seed_mixers(state, err)))
         return status;
     return case_note(state, NOTE_ASSUMPTION, err,
-                     "sources: %zu of the registry's %zu incidents on this chain have their theft in the store; the "
-                     "others, and thefts that the registry does not know, are not looked for",
-                     used, asked);
+                     "sources: %zu of the registry's %zu incidents on this chain have their theft in the store (%zu are older "
+                     "than its first block); the others, and thefts that the registry does not know, are not looked for",
+                     used, asked, state->older_incidents);
 }

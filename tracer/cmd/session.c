@@ -13,11 +13,19 @@
 #include <unistd.h>
 
 volatile int session_stop;
+volatile int session_pipe_closed;
 
 static void on_signal(int number)
 {
     (void)number;
     session_stop = 1;
+}
+
+/* The reader of our output went away (`| head`): not worth a message; the exit code still tells. */
+static void on_pipe(int number)
+{
+    (void)number;
+    session_pipe_closed = 1;
 }
 
 void session_catch_signals(void)
@@ -26,7 +34,7 @@ void session_catch_signals(void)
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    action.sa_handler = SIG_IGN;
+    action.sa_handler = on_pipe;
     action.sa_flags = 0;
     sigaction(SIGPIPE, &action, NULL);
 }
@@ -89,6 +97,8 @@ int session_fail(struct session *session, enum tracer_status status)
 {
     progress_end(session);
     fflush(stdout);
+    if (session_pipe_closed && status == TRACER_E_IO)
+        return exit_for(status);
     if (session->err.endpoint[0] && !strstr(session->err.text, session->err.endpoint))
         fprintf(stderr, "tracer: endpoint \"%s\": %s\n", session->err.endpoint, session->err.text);
     else

@@ -68,6 +68,8 @@ struct report_options session_report_options(const struct session *session);
 
 /** Set by SIGINT and SIGTERM. */
 extern volatile int session_stop;
+/** Set by SIGPIPE. */
+extern volatile int session_pipe_closed;
 void session_catch_signals(void);
 
 /* the commands */
