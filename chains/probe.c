@@ -101,16 +101,10 @@ enum tracer_status ask_anchor(struct rpc *rpc, size_t endpoint, const struct cha
 /* Whether the failure says that the method works, only not here and now. */
 static bool method_is_there(enum tracer_status status, const struct error *err)
 {
-    switch (err->rpc_code) {
-    case -32601:
-    case -32004:
-    case -32602:
-    case 0:
-        return status == TRACER_OK;
-    default:
-        return status == TRACER_OK || (status == TRACER_E_REPLY && !err->http_status) ||
-               (status == TRACER_E_REPLY && err->http_status == 200);
-    }
+    if (status == TRACER_OK)
+        return true; /* `err` is not filled */
+    bool missing = err->rpc_code == 0 || err->rpc_code == -32601 || err->rpc_code == -32602 || err->rpc_code == -32004;
+    return !missing && status == TRACER_E_REPLY && (err->http_status == 0 || err->http_status == 200);
 }
 
 enum chain_traces ask_traces(struct rpc *rpc, size_t endpoint, struct error *ret_why)

@@ -1,0 +1,156 @@
+// The program under test: how it is called and where its answers stand. Nothing else here knows its names.
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const EXIT = { done: 0, exposed: 10, cannotTell: 11, usage: 2, endpoints: 3, store: 4 };
+export const VERDICT = { exposed: EXIT.exposed, cannot_tell: EXIT.cannotTell, clean: EXIT.done };
+
+function run(program, args, timeout) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (data) => { stdout += data; });
+    child.stderr.on('data', (data) => { stderr += data; });
+    const timer = setTimeout(() => child.kill('SIGKILL'), timeout);
+    child.once('error', reject);
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      resolve({ code: signal ? signal : code, stdout, stderr, args });
+    });
+  });
+}
+
+export function failure(result) {
+  const line = result.args.join(' ');
+  return `exit ${result.code} of: tracer ${line.length > 500 ? `${line.slice(0, 500)} ...` : line}\n${result.stderr.trim().split('\n').slice(-8).join('\n')}`;
+}
+
+// RFC 4180 is not needed: no field of these files has a comma or a quote.
+export function readCsv(text) {
+  const [header, ...lines] = text.trimEnd().split('\n');
+  const names = header.split(',');
+  return lines.map((line) => Object.fromEntries(line.split(',').map((field, index) => [names[index], field])));
+}
+
+export class Tracer {
+  constructor(program, directory, { chainId, genesis, name = 'devnet', wrapper = [] }) {
+    this.command = [...wrapper, program];
+    this.directory = directory;
+    this.name = name;
+    this.timeout = wrapper.length ? 300000 : 60000;
+    this.config = this.writeConfig('config.json', chainId, genesis);
+  }
+
+  path(name) {
+    return join(this.directory, name);
+  }
+
+  writeConfig(file, chainId, genesis) {
+    const networks = [{ name: this.name, chain_id: chainId, anchor: `0:${genesis}`, rules: 'latest' }];
+    writeFileSync(this.path(file), `${JSON.stringify({ networks }, null, 1)}\n`);
+    return this.path(file);
+  }
+
+  writeLabels(labels) {
+    const columns = ['address', 'class', 'emit', 'name', 'category', 'entity'];
+    const lines = [columns, ...labels.map((label) => columns.map((column) => label[column] ?? ''))];
+    this.labels = this.path('labels.csv');
+    writeFileSync(this.labels, lines.map((line) => `${line.join(',')}\n`).join(''));
+  }
+
+  writeAssets(assets) {
+    const lines = ['asset,decimals,weight,dust', ...assets.map(({ asset, decimals, weight }) => `${asset},${decimals},${weight},0`)];
+    this.assets = this.path('assets.csv');
+    writeFileSync(this.assets, lines.map((line) => `${line}\n`).join(''));
+  }
+
+  run(...args) {
+    const [program, ...rest] = this.command;
+    return run(program, [...rest, ...args], this.timeout);
+  }
+
+  probe(url) {
+    return this.run('endpoint', 'probe', url, '--config', this.config, '--chain', this.name, '--allow-local');
+  }
+
+  // from: {rpc: URL} or {replay: DIRECTORY}
+  ingest(store, { rpc, replay, record, first, last, opening = true, finality = 'latest', config = this.config, chain = this.name, more = [] }) {
+    const args = ['ingest', '--store', this.path(store), '--config', config, '--chain', chain];
+    if (rpc) args.push('--rpc', rpc, '--allow-local');
+    if (replay) args.push('--replay', this.path(replay));
+    if (record) args.push('--record', this.path(record));
+    if (first !== undefined) args.push('--from', String(first));
+    if (last !== undefined) args.push('--to', String(last));
+    if (finality) args.push('--finality', finality);
+    if (opening) args.push('--opening');
+    return this.run(...args, ...more);
+  }
+
+  hasStore(store) {
+    return existsSync(this.path(store));
+  }
+
+  // -> {code, text}
+  async export(store) {
+    const file = this.path(`${store}.csv`);
+    const result = await this.run('export', 'transfers', '--store', this.path(store), '--output', file);
+    return { ...result, text: result.code === EXIT.done ? readFileSync(file, 'utf8') : '' };
+  }
+
+  case(store, policy) {
+    return ['--store', this.path(store), '--config', this.config, '--chain', this.name, '--labels', this.labels,
+      '--assets', this.assets, '--policy', policy, '--format', 'json'];
+  }
+
+  // -> {code, json}
+  async trace(store, policy, seeds, more = []) {
+    const file = this.path(`${store}-${policy}.json`);
+    const result = await this.run('trace', ...this.case(store, policy), '--output', file, ...more, ...seeds);
+    const answered = result.code === EXIT.done || result.code === EXIT.cannotTell;
+    return { ...result, json: answered && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined };
+  }
+
+  async check(store, policy, sources, targets, more = []) {
+    const named = sources.flatMap((source) => ['--source', source]);
+    const result = await this.run('check', ...this.case(store, policy), ...named, ...more, ...targets);
+    return { ...result, json: Object.values(VERDICT).includes(result.code) ? JSON.parse(result.stdout) : undefined };
+  }
+}
+
+// ---- where the answers stand ----
+
+export function exportedRows(text) {
+  return readCsv(text).map((row) => ({
+    key: `${row.block}:${row.txi}:${row.idx}`,
+    kind: row.kind, asset: row.asset, from: row.from, to: row.to, amount: row.amount,
+    time: row.time, hash: row.transaction_hash, logIndex: row.log_index,
+  }));
+}
+
+export function tracedHops(json) {
+  return json.hops.map((hop) => ({
+    key: hop.key, hash: hop.transaction_hash, kind: hop.kind, from: hop.from, to: hop.to, asset: hop.asset, amount: hop.amount,
+    source: hop.source, tainted: hop.tainted, hop: hop.hop, parent: hop.parent ?? null, logIndex: hop.log_index,
+  }));
+}
+
+// One entry per source and asset: what came in and where it is.
+export function tracedTotals(json) {
+  return json.totals.map((total) => ({
+    source: total.source, asset: total.asset, seeded: BigInt(total.seeded), emitted: BigInt(total.emitted), convertedIn: BigInt(total.converted_in),
+    places: Object.fromEntries(Object.entries(total.places).map(([place, units]) => [place, BigInt(units)])), balanced: total.balanced,
+  }));
+}
+
+export function checkedAnswers(json) {
+  return json.answers.map((answer) => ({
+    target: answer.target, verdict: answer.verdict, reasons: answer.reasons,
+    lines: answer.lines.map((line) => ({
+      what: line.what, key: line.key, status: line.status, asset: line.asset, amount: BigInt(line.amount), tainted: BigInt(line.tainted),
+      unknown: BigInt(line.unknown), clean: BigInt(line.clean), low: line.ppm_min, high: line.ppm_max,
+      sources: line.sources.map(({ source, amount, hop, path }) => ({ source, amount, hop, path })),
+    })),
+  }));
+}
