@@ -6,6 +6,8 @@
 
 #include "tracer/hex.h"
 
+#define ARRAY_BYTES_FIRST 2048u /* most arrays are of one transaction, and short */
+
 void decoder_init(struct decoder *decoder, struct json_span text, bool traces, struct arena *arena, struct error *err)
 {
     json_reader_init(&decoder->reader, text.text, text.length,
@@ -34,7 +36,7 @@ void *array_grow(struct arena *arena, void *items, size_t count, size_t *capacit
 {
     if (count < *capacity)
         return items;
-    size_t wanted = *capacity ? *capacity * 2 : 64;
+    size_t wanted = *capacity ? *capacity * 2 : item_size < ARRAY_BYTES_FIRST / 4 ? ARRAY_BYTES_FIRST / item_size : 4;
     if (wanted > SIZE_MAX / item_size)
         return NULL;
     void *grown = arena_alloc(arena, wanted * item_size);

@@ -73,8 +73,20 @@ Test(file, I6_only_regular_files_are_read_and_replaced)
     cr_assert_eq(file_read(directory, 1000, &bytes, &err), TRACER_E_USAGE);
     cr_assert_eq(output_open(fifo, &output, &err), TRACER_E_USAGE);
     cr_assert_eq(output_open("/dev/null", &output, &err), TRACER_E_USAGE);
+    char *victim = in_tmp(directory, "victim"), *link = in_tmp(directory, "link");
+    FILE *stream = fopen(victim, "w");
+    fputs("kept", stream);
+    fclose(stream);
+    cr_assert_eq(symlink(victim, link), 0);
+    cr_assert_eq(output_open(link, &output, &err), TRACER_E_USAGE);
+    cr_assert_eq(file_read(victim, 1000, &bytes, &err), TRACER_OK);
+    cr_assert_str_eq(bytes.data, "kept");
+    buffer_release(&bytes);
+    remove(victim);
+    cr_assert_eq(output_open(link, &output, &err), TRACER_E_USAGE, "a link to nothing is a link");
+    remove(link);
     remove(fifo);
-    rmdir(directory);
+    cr_assert_eq(rmdir(directory), 0, "nothing else was left");
 }
 
 Test(file, I6_output_appears_whole_or_not_at_all)

@@ -122,6 +122,25 @@ Test(csv, lines_that_cross_the_read_buffer_are_whole)
     remove(path);
 }
 
+Test(csv, I7_numbers_over_their_range_are_refused)
+{
+    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "01", "0x1", "1e3", "1.0", "18446744073709551616",
+                                      "99999999999999999999", "184467440737095516150"};
+    uint64_t value;
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+        cr_assert(!csv_parse_u64((struct csv_field){bad[i], strlen(bad[i])}, UINT64_MAX, &value), "%s", bad[i]);
+    for (uint64_t max = 0; max < 130; max++)
+        for (uint64_t number = 0; number < 1300; number++) {
+            char text[8];
+            int length = snprintf(text, sizeof(text), "%u", (unsigned)number);
+            bool taken = csv_parse_u64((struct csv_field){text, (size_t)length}, max, &value);
+            cr_assert_eq(taken, number <= max, "%s of at most %u", text, (unsigned)max);
+            cr_assert(!taken || value == number);
+        }
+    cr_assert(csv_parse_u64((struct csv_field){"18446744073709551615", 20}, UINT64_MAX, &value) && value == UINT64_MAX);
+    cr_assert(!csv_parse_u64((struct csv_field){"9223372036854775808", 19}, INT64_MAX, &value));
+}
+
 Test(csv, X2_foreign_text_cannot_become_a_formula)
 {
     struct buffer line;
@@ -173,6 +192,9 @@ Test(error, context_goes_before_and_is_cut)
         error_context(&err, "a rather long piece of context %d", i);
     cr_assert(strlen(err.text) < TRACER_ERROR_TEXT_MAX);
     cr_assert_eq(strncmp(err.text, "a rather long piece of context 99: a rather", 40), 0);
+    error_set(&err, TRACER_E_USAGE, "what");
+    error_context(&err, "%s again", err.text);
+    cr_assert_str_eq(err.text, "what again: what");
     cr_assert_eq(error_set(NULL, TRACER_E_IO, "nobody listens"), TRACER_E_IO);
 }
 
@@ -181,4 +203,8 @@ Test(error, R17_foreign_text_is_made_safe_and_cut)
     char shown[9];
     cr_assert_str_eq(safe_text(shown, sizeof(shown), "a\x1b[31m\n\xff", 8), "a?[31m??");
     cr_assert_str_eq(safe_text(shown, 4, "abcdefgh", 8), "abc");
+    struct error err;
+    error_set(&err, TRACER_E_USAGE, "%s: no such file", "/tmp/\x1b]0;x\x07\n\xc2\x9b");
+    error_context(&err, "%s", "a\rb");
+    cr_assert_str_eq(err.text, "a?b: /tmp/?]0;x????: no such file");
 }

@@ -79,27 +79,33 @@ int main(int argc, char **argv)
         return 1;
     }
     char *version[] = {argv[1], "--version", NULL};
+    char *stat[] = {argv[1], "store", "stat", "--store", store, NULL};
     char *check[] = {argv[1], "check", "--store", store, "--output", output, "--source", "ronin-2022",
                      "0x098b716b8aaf21512996dc57eb0615e2383e2f96", NULL};
     char *bound[] = {self, "bare", plain, NULL};
     if (!freopen("/dev/null", "w", stdout))
         return 1;
     uint64_t *bounds = calloc((size_t)runs, sizeof(*bounds)), *starts = calloc((size_t)runs, sizeof(*starts)),
-             *checks = calloc((size_t)runs, sizeof(*checks));
-    if (!bounds || !starts || !checks)
+             *checks = calloc((size_t)runs, sizeof(*checks)), *stats = calloc((size_t)runs, sizeof(*stats));
+    if (!bounds || !starts || !checks || !stats)
         return 1;
     for (int i = 0; i < runs; i++) {
         bounds[i] = run(bound, &code);
         starts[i] = run(version, &code);
+        stats[i] = run(stat, &code);
         checks[i] = run(check, &code);
     }
     qsort(bounds, (size_t)runs, sizeof(*bounds), order);
     qsort(starts, (size_t)runs, sizeof(*starts), order);
+    qsort(stats, (size_t)runs, sizeof(*stats), order);
     qsort(checks, (size_t)runs, sizeof(*checks), order);
     uint64_t middle = bounds[runs / 2];
     fprintf(stderr, "bare LMDB program   median %llu us\n", (unsigned long long)(middle / 1000));
     fprintf(stderr, "tracer --version    median %llu us, %llu.%02llu times the bound\n", (unsigned long long)(starts[runs / 2] / 1000),
             (unsigned long long)(starts[runs / 2] / middle), (unsigned long long)(starts[runs / 2] * 100 / middle % 100));
+    fprintf(stderr, "tracer store stat   median %llu us, %llu.%02llu times the bound (opens the store)\n",
+            (unsigned long long)(stats[runs / 2] / 1000), (unsigned long long)(stats[runs / 2] / middle),
+            (unsigned long long)(stats[runs / 2] * 100 / middle % 100));
     fprintf(stderr, "tracer check        median %llu us, %llu.%02llu times the bound (opens the store, replays the case)\n",
             (unsigned long long)(checks[runs / 2] / 1000), (unsigned long long)(checks[runs / 2] / middle),
             (unsigned long long)(checks[runs / 2] * 100 / middle % 100));

@@ -121,7 +121,8 @@ static inline struct u256 random_amount(void)
 }
 
 /* Everything about a block follows from number, salt, rows and internals: made twice, it is the same. */
-static inline struct owned_block make_block(uint64_t number, uint64_t salt, size_t rows, enum internals internals)
+static inline struct owned_block make_block(uint64_t number, uint64_t salt, size_t rows,
+                                            enum internals internals)
 {
     struct owned_block made = {.transfers = calloc(rows + 1, sizeof(*made.transfers)),
                                .transactions = calloc(rows + 1, sizeof(*made.transactions))};
@@ -154,7 +155,8 @@ static inline struct owned_block make_block(uint64_t number, uint64_t salt, size
             (transactions == 0 || made.transactions[transactions - 1].transaction_index != txi))
             made.transactions[transactions++] = (struct transaction){
                 .transaction_index = txi,
-                .hash = random_below(10) ? test_hash(7, number * 100000 + (uint64_t)txi, salt) : (struct hash){{0}},
+                .hash = random_below(10) ? test_hash(7, number * 100000 + (uint64_t)txi, salt)
+                                         : (struct hash){{0}},
                 .sender = test_address(random_below(MODEL_ACCOUNTS * 2)),
                 .nonce = random_next() >> random_below(64),
                 .status = (enum transaction_status)random_below(3),
@@ -225,9 +227,10 @@ static inline void model_free(struct model *model)
 
 static inline bool same_transfer(const struct transfer *a, const struct transfer *b)
 {
-    return position_compare(a->position, b->position) == 0 && a->kind == b->kind && asset_equal(&a->asset, &b->asset) &&
-           address_equal(a->from, b->from) && address_equal(a->to, b->to) && u256_equal(a->amount, b->amount) &&
-           a->link == b->link && a->leg == b->leg && a->log_index == b->log_index;
+    return position_compare(a->position, b->position) == 0 && a->kind == b->kind &&
+           asset_equal(&a->asset, &b->asset) && address_equal(a->from, b->from) &&
+           address_equal(a->to, b->to) && u256_equal(a->amount, b->amount) && a->link == b->link &&
+           a->leg == b->leg && a->log_index == b->log_index;
 }
 
 /* The rows of the model that an account takes part in (or all), visited against those of the store. */
@@ -240,7 +243,8 @@ struct expectation {
 };
 static inline const struct transfer *expect_next(struct expectation *expected)
 {
-    for (; expected->number <= expected->last && expected->number < MODEL_BLOCKS; expected->number++, expected->row = 0) {
+    for (; expected->number <= expected->last && expected->number < MODEL_BLOCKS;
+         expected->number++, expected->row = 0) {
         if (!expected->model->has[expected->number])
             continue;
         const struct block *block = &expected->model->blocks[expected->number].block;
@@ -255,7 +259,8 @@ static inline const struct transfer *expect_next(struct expectation *expected)
     }
     return NULL;
 }
-static inline enum tracer_status expect_visit(void *context, const struct transfer *transfer, struct error *err)
+static inline enum tracer_status expect_visit(void *context, const struct transfer *transfer,
+                                              struct error *err)
 {
     struct expectation *expected = context;
     const struct transfer *wanted = expect_next(expected);
@@ -311,14 +316,16 @@ static inline void compare_transactions(struct graph *graph, const struct block 
         const struct transaction *wanted = &block->transactions[i];
         struct transaction found;
         struct position position;
-        cr_assert_eq(graph_get_transaction(graph, CHAIN, block->number, wanted->transaction_index, &found, &err),
-                     TRACER_OK, "%s", err.text);
+        cr_assert_eq(
+            graph_get_transaction(graph, CHAIN, block->number, wanted->transaction_index, &found, &err),
+            TRACER_OK, "%s", err.text);
         cr_assert(hash_equal(found.hash, wanted->hash) && address_equal(found.sender, wanted->sender) &&
-                  found.nonce == wanted->nonce && found.status == wanted->status && found.grade == wanted->grade &&
-                  found.true_block_number == wanted->true_block_number);
+                  found.nonce == wanted->nonce && found.status == wanted->status &&
+                  found.grade == wanted->grade && found.true_block_number == wanted->true_block_number);
         if (hash_is_zero(wanted->hash))
             continue;
-        cr_assert_eq(graph_find_transaction(graph, CHAIN, wanted->hash, &position, &err), TRACER_OK, "%s", err.text);
+        cr_assert_eq(graph_find_transaction(graph, CHAIN, wanted->hash, &position, &err), TRACER_OK, "%s",
+                     err.text);
         cr_assert_eq(position.block_number, block->number);
         cr_assert_eq(position.transaction_index, wanted->transaction_index);
     }
@@ -331,13 +338,15 @@ static inline void compare_blocks(struct graph *graph, const struct model *model
     for (uint64_t n = 0; n < MODEL_BLOCKS; n++) {
         struct block block;
         enum tracer_status status = graph_get_block(graph, CHAIN, n, &block, &err);
-        cr_assert_eq(status, model->has[n] ? TRACER_OK : TRACER_E_NOT_FOUND, "block %" PRIu64 ": %s", n, err.text);
+        cr_assert_eq(status, model->has[n] ? TRACER_OK : TRACER_E_NOT_FOUND, "block %" PRIu64 ": %s", n,
+                     err.text);
         if (!model->has[n])
             continue;
         const struct block *mine = &model->blocks[n].block;
         cr_assert(hash_equal(block.hash, mine->hash) && hash_equal(block.state_root, mine->state_root) &&
-                  block.time == mine->time && block.internals == mine->internals && block.grade == mine->grade &&
-                  block.undecoded_count == mine->undecoded_count && block.transfer_count == mine->transfer_count &&
+                  block.time == mine->time && block.internals == mine->internals &&
+                  block.grade == mine->grade && block.undecoded_count == mine->undecoded_count &&
+                  block.transfer_count == mine->transfer_count &&
                   block.transaction_count == mine->transaction_count);
         if (n % 3 == 0)
             compare_transactions(graph, mine);
@@ -352,10 +361,10 @@ static inline void compare_blocks(struct graph *graph, const struct model *model
     if (wanted.count)
         cr_assert(range.first == wanted.first && range.last == wanted.last && range.count == wanted.count &&
                       range.first_gap == wanted.first_gap,
-                  "range %" PRIu64 "..%" PRIu64 " count %" PRIu64 " gap %" PRIu64 ", wanted %" PRIu64 "..%" PRIu64
-                  " count %" PRIu64 " gap %" PRIu64,
-                  range.first, range.last, range.count, range.first_gap, wanted.first, wanted.last, wanted.count,
-                  wanted.first_gap);
+                  "range %" PRIu64 "..%" PRIu64 " count %" PRIu64 " gap %" PRIu64 ", wanted %" PRIu64
+                  "..%" PRIu64 " count %" PRIu64 " gap %" PRIu64,
+                  range.first, range.last, range.count, range.first_gap, wanted.first, wanted.last,
+                  wanted.count, wanted.first_gap);
 }
 
 /* Everything the store answers is what the array says. */
@@ -371,9 +380,10 @@ static inline void compare_all(struct graph *graph, const struct model *model)
         struct address account = test_address(n);
         struct position since = {random_below(2) * random_below(MODEL_BLOCKS), (int32_t)random_below(4) - 1,
                                  (uint32_t)random_below(3)};
-        struct expectation expected = {.model = model, .last = UINT64_MAX, .account = &account, .since = since};
-        cr_assert_eq(graph_each_of_account(graph, CHAIN, account, since, expect_visit, &expected, &err), TRACER_OK,
-                     "account %" PRIu64 ": %s", n, err.text);
+        struct expectation expected = {
+            .model = model, .last = UINT64_MAX, .account = &account, .since = since};
+        cr_assert_eq(graph_each_of_account(graph, CHAIN, account, since, expect_visit, &expected, &err),
+                     TRACER_OK, "account %" PRIu64 ": %s", n, err.text);
         cr_assert_null(expect_next(&expected), "account %" PRIu64 ": rows are missing", n);
     }
     cr_assert_eq(graph_verify(graph, NULL, NULL, &err), TRACER_OK, "%s", err.text);

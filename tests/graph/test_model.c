@@ -4,7 +4,8 @@
 static struct owned_block random_version(const struct model *model, uint64_t number, enum internals internals)
 {
     uint64_t salt = model->salts[number];
-    size_t rows = (size_t)(number * 7 + salt) % 5 == 0 ? 0 : 1 + (number * 31 + salt) % (number % 16 == 0 ? 900 : 25);
+    size_t rows =
+        (size_t)(number * 7 + salt) % 5 == 0 ? 0 : 1 + (number * 31 + salt) % (number % 16 == 0 ? 900 : 25);
     return make_block(number, salt, rows + (internals == INTERNALS_ALL ? 3 : 0), internals);
 }
 
@@ -69,8 +70,8 @@ static void run(uint64_t seed, int steps)
             graph = store_open(path, random_below(2) ? GRAPH_WRITE : GRAPH_CREATE);
             break;
         case 2:
-            cr_assert_eq(random_below(2) ? graph_compact(graph, &err) : graph_rebuild(graph, &err), TRACER_OK, "%s",
-                         err.text);
+            cr_assert_eq(random_below(2) ? graph_compact(graph, &err) : graph_rebuild(graph, &err), TRACER_OK,
+                         "%s", err.text);
             break;
         case 3:
             abandoned_batch(graph);
@@ -126,7 +127,8 @@ Test(graph, long_loads_are_cut_and_indexed)
     store_remove(path);
 }
 
-/* Thousands of blocks, none beside another: each commit stays a valid store, ranges overflow into runs, runs merge. */
+/* Thousands of blocks, none beside another: each commit stays a valid store, ranges overflow into runs, runs
+ * merge. */
 Test(graph, scattered_blocks_find_their_place)
 {
     char path[256];
@@ -225,15 +227,27 @@ Test(graph, malformed_blocks_are_refused_and_change_nothing)
     for (int fault = 0; fault < 6; fault++) {
         struct owned_block block = make_block(5, 0, 6, INTERNALS_NONE);
         switch (fault) {
-        case 0: block.transfers[1].position = block.transfers[0].position; break;
-        case 1: block.transfers[2].position.block_number = 6; break;
-        case 2: block.transfers[2].link = 1u << 31; break;
-        case 3: block.transfers[2].kind = TRANSFER_KIND_COUNT; break;
-        case 4: block.block.number = UINT64_MAX; break;
-        default: block.block.chain_id = 77; break;
+        case 0:
+            block.transfers[1].position = block.transfers[0].position;
+            break;
+        case 1:
+            block.transfers[2].position.block_number = 6;
+            break;
+        case 2:
+            block.transfers[2].link = 1u << 31;
+            break;
+        case 3:
+            block.transfers[2].kind = TRANSFER_KIND_COUNT;
+            break;
+        case 4:
+            block.block.number = UINT64_MAX;
+            break;
+        default:
+            block.block.chain_id = 77;
+            break;
         }
-        cr_assert_eq(put_alone(graph, &block.block, &err), fault == 5 ? TRACER_E_CHAIN : TRACER_E_USAGE, "%d: %s",
-                     fault, err.text);
+        cr_assert_eq(put_alone(graph, &block.block, &err), fault == 5 ? TRACER_E_CHAIN : TRACER_E_USAGE,
+                     "%d: %s", fault, err.text);
         free_block(&block);
     }
     struct graph_range range;
@@ -250,7 +264,8 @@ Test(graph, R3_one_network_a_chain_id)
     struct error err = {0};
     store_path(path);
     struct graph *graph = store_open(path, GRAPH_CREATE);
-    struct graph_network network = {.chain_id = 2020, .name = "ronin", .anchor_hash = test_hash(1, 0, 0)}, stored;
+    struct graph_network network = {.chain_id = 2020, .name = "ronin", .anchor_hash = test_hash(1, 0, 0)},
+                         stored;
     cr_assert_eq(graph_get_network(graph, 2020, &stored, &err), TRACER_E_NOT_FOUND);
     cr_assert_eq(graph_put_network(graph, &network, &err), TRACER_OK, "%s", err.text);
     cr_assert_eq(graph_put_network(graph, &network, &err), TRACER_OK, "%s", err.text);
@@ -287,9 +302,10 @@ Test(graph, openings_stand_before_the_first_transaction)
     }
     block.block.transaction_count = 0;
     cr_assert_eq(put_alone(graph, &block.block, &err), TRACER_OK, "%s", err.text);
-    struct graph_opening openings[3] = {{.account = test_address(900), .block_number = 7, .amount = u256_from_u64(5)},
-                                        {.account = test_address(800), .block_number = 7, .amount = u256_from_u64(6)},
-                                        {.account = test_address(800), .block_number = 8, .amount = u256_from_u64(7)}};
+    struct graph_opening openings[3] = {
+        {.account = test_address(900), .block_number = 7, .amount = u256_from_u64(5)},
+        {.account = test_address(800), .block_number = 7, .amount = u256_from_u64(6)},
+        {.account = test_address(800), .block_number = 8, .amount = u256_from_u64(7)}};
     cr_assert_eq(graph_put_opening(graph, CHAIN, openings, 3, &err), TRACER_OK, "%s", err.text);
     struct cursor cursor;
     const struct cursor_row *rows;
@@ -315,7 +331,8 @@ Test(graph, openings_stand_before_the_first_transaction)
     store_remove(path);
 }
 
-static enum tracer_status count_coverage(void *context, const struct graph_coverage *coverage, struct error *err)
+static enum tracer_status count_coverage(void *context, const struct graph_coverage *coverage,
+                                         struct error *err)
 {
     (void)err;
     *(uint64_t *)context = *(uint64_t *)context * 100 + coverage->last;
@@ -335,7 +352,8 @@ Test(graph, coverage_and_items_are_kept)
     struct error err = {0};
     store_path(path);
     struct graph *graph = store_open(path, GRAPH_CREATE);
-    struct graph_coverage coverage = {.first = 1, .last = 9, .what = "all", .strategy = "blocks", .gap = "none known"};
+    struct graph_coverage coverage = {
+        .first = 1, .last = 9, .what = "all", .strategy = "blocks", .gap = "none known"};
     cr_assert_eq(graph_put_coverage(graph, CHAIN, &coverage, &err), TRACER_OK, "%s", err.text);
     coverage.last = 12; /* goes on: replaces */
     cr_assert_eq(graph_put_coverage(graph, CHAIN, &coverage, &err), TRACER_OK);

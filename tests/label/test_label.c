@@ -294,3 +294,26 @@ Test(registry, case_files_are_built_in)
     size_t size = 7;
     cr_expect_null(registry_case_file("../secret", &size));
 }
+
+Test(label, digests_of_the_built_in_tables_are_those_of_their_bytes)
+{
+    static const char *const files[] = {"services.tsv", "sanctioned.tsv", "heist_addresses.tsv", "case_addresses.tsv"};
+    struct label_set *set;
+    cr_assert_eq(label_set_new(&set, NULL), TRACER_OK);
+    cr_assert_eq(label_add_builtin(set, NULL), TRACER_OK);
+    for (size_t i = 0; i < label_list_count(set); i++) {
+        char path[4096], shown[65], wanted[65];
+        struct digest digest;
+        bool known = false;
+        for (size_t f = 0; f < 4; f++)
+            known = known || strstr(label_list(set, i)->name, files[f]);
+        cr_assert(known, "%s", label_list(set, i)->name);
+        const char *slash = strrchr(label_list(set, i)->name, '/');
+        snprintf(path, sizeof(path), SOURCE_DIR "/fixtures/registry/%s", slash ? slash + 1 : label_list(set, i)->name);
+        cr_assert_eq(digest_file(path, &digest, NULL), TRACER_OK);
+        digest_format(digest, wanted);
+        digest_format(label_list(set, i)->digest, shown);
+        cr_assert_str_eq(shown, wanted);
+    }
+    label_set_free(set);
+}

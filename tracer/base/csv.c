@@ -1,6 +1,7 @@
 /* csv.c - see tracer/csv.h. */
 #include "tracer/csv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -173,30 +174,25 @@ static enum tracer_status read_header(struct csv *csv, size_t required_count, st
     return TRACER_OK;
 }
 
-static enum tracer_status new_csv(const char *name, char separator, const char *const *columns, size_t column_count,
-                                  struct csv **ret_csv, struct error *err)
+/* NULL without memory. */
+static struct csv *new_csv(const char *name, char separator, const char *const *columns, size_t column_count)
 {
+    assert(column_count <= TRACER_CSV_COLUMNS_MAX);
     struct csv *csv = calloc(1, sizeof(*csv));
-    if (column_count > TRACER_CSV_COLUMNS_MAX) {
-        free(csv);
-        return error_set(err, TRACER_E_INTERNAL, "too many columns asked for");
-    }
-    if (csv) {
-        csv->name = strdup(name);
-        csv->line = malloc(TRACER_CSV_LINE_MAX + 1);
-        csv->column_names = calloc(column_count + 1, sizeof(*csv->column_names));
-    }
-    bool whole = csv && csv->name && csv->line && csv->column_names;
-    for (size_t c = 0; whole && c < column_count; c++)
-        whole = (csv->column_names[c] = strdup(columns[c])) != NULL;
-    if (!whole) {
-        csv_close(csv);
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    }
+    if (!csv)
+        return NULL;
     csv->separator = separator;
     csv->column_count = column_count;
-    *ret_csv = csv;
-    return TRACER_OK;
+    csv->name = strdup(name);
+    csv->line = malloc(TRACER_CSV_LINE_MAX + 1);
+    csv->column_names = calloc(column_count + 1, sizeof(*csv->column_names));
+    bool whole = csv->name && csv->line && csv->column_names;
+    for (size_t c = 0; whole && c < column_count; c++)
+        whole = (csv->column_names[c] = strdup(columns[c])) != NULL;
+    if (whole)
+        return csv;
+    csv_close(csv);
+    return NULL;
 }
 
 static enum tracer_status finish_open(struct csv *csv, size_t required_count, struct csv **ret_csv, struct error *err)
@@ -213,10 +209,10 @@ static enum tracer_status finish_open(struct csv *csv, size_t required_count, st
 enum tracer_status csv_open(const char *path, char separator, const char *const *columns, size_t column_count,
                             size_t required_count, struct csv **ret_csv, struct error *err)
 {
-    struct csv *csv;
-    enum tracer_status status = new_csv(path, separator, columns, column_count, &csv, err);
-    if (status)
-        return status;
+    struct csv *csv = new_csv(path, separator, columns, column_count);
+    if (!csv)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    enum tracer_status status = TRACER_OK;
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     if (file < 0)
@@ -240,10 +236,9 @@ enum tracer_status csv_open_memory(const char *name, const void *data, size_t si
                                    const char *const *columns, size_t column_count, size_t required_count,
                                    struct csv **ret_csv, struct error *err)
 {
-    struct csv *csv;
-    enum tracer_status status = new_csv(name, separator, columns, column_count, &csv, err);
-    if (status)
-        return status;
+    struct csv *csv = new_csv(name, separator, columns, column_count);
+    if (!csv)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
     csv->at = data;
     csv->end = csv->at + size;
     return finish_open(csv, required_count, ret_csv, err);
@@ -271,8 +266,8 @@ bool csv_has_column(const struct csv *csv, size_t column)
 
 enum tracer_status csv_next(struct csv *csv, struct csv_field *fields, struct error *err)
 {
-    const char *text;
-    size_t length, count;
+    const char *text = NULL;
+    size_t length = 0, count = 0;
     struct csv_field places[TRACER_CSV_COLUMNS_MAX];
     enum tracer_status status = next_line(csv, &text, &length, err);
     if (status)
@@ -323,7 +318,7 @@ bool csv_parse_u64(struct csv_field field, uint64_t max, uint64_t *ret_value)
         if (field.text[i] < '0' || field.text[i] > '9')
             return false;
         uint64_t digit = (uint64_t)(field.text[i] - '0');
-        if (value > max / 10 || value * 10 > max - digit)
+        if (digit > max || value > max / 10 || value * 10 > max - digit)
             return false;
         value = value * 10 + digit;
     }

@@ -5,6 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Paths and foreign words end up in messages: nothing that a terminal would obey leaves here. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if (*text < ' ' || *text > '~')
+            *text = '?';
+}
+
 enum tracer_status error_set(struct error *err, enum tracer_status status, const char *format, ...)
 {
     if (!err)
@@ -14,6 +22,7 @@ enum tracer_status error_set(struct error *err, enum tracer_status status, const
     va_start(arguments, format);
     vsnprintf(fresh.text, sizeof(fresh.text), format, arguments);
     va_end(arguments);
+    make_printable(fresh.text);
     *err = fresh;
     return status;
 }
@@ -22,21 +31,23 @@ void error_context(struct error *err, const char *format, ...)
 {
     if (!err)
         return;
-    char what[TRACER_ERROR_TEXT_MAX];
-    memcpy(what, err->text, sizeof(what));
+    char where[TRACER_ERROR_TEXT_MAX], whole[TRACER_ERROR_TEXT_MAX];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(err->text, sizeof(err->text), format, arguments);
+    vsnprintf(where, sizeof(where), format, arguments);
     va_end(arguments);
-    size_t used = length < 0 ? 0 : (size_t)length;
-    if (used + 2 >= sizeof(err->text))
-        return;
-    memcpy(err->text + used, ": ", 2);
-    size_t room = sizeof(err->text) - used - 3, left = strlen(what);
+    make_printable(where);
+    size_t used = strlen(where), left = strlen(err->text);
+    if (used > sizeof(whole) - 3)
+        used = sizeof(whole) - 3;
+    size_t room = sizeof(whole) - 3 - used;
     if (left > room)
         left = room;
-    memcpy(err->text + used + 2, what, left);
-    err->text[used + 2 + left] = 0;
+    memcpy(whole, where, used);
+    memcpy(whole + used, ": ", 2);
+    memcpy(whole + used + 2, err->text, left);
+    whole[used + 2 + left] = 0;
+    memcpy(err->text, whole, used + 3 + left);
 }
 
 const char *tracer_status_name(enum tracer_status status)

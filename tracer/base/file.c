@@ -44,8 +44,8 @@ enum tracer_status output_open(const char *path, struct output *ret_output, stru
         ret_output->stream = stdout;
         return TRACER_OK;
     }
-    struct stat info;
-    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode))
+    struct stat info; /* of a link itself: the rename would replace the link, not what it names */
+    if (lstat(path, &info) == 0 && !S_ISREG(info.st_mode))
         return error_set(err, TRACER_E_USAGE, "%s: exists and is not a regular file", path);
     size_t size = strlen(path) + 16;
     char *target = strdup(path), *temporary = malloc(size);
@@ -55,7 +55,7 @@ enum tracer_status output_open(const char *path, struct output *ret_output, stru
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
     snprintf(temporary, size, "%s.XXXXXX", path);
-    int file = mkstemp(temporary); /* O_EXCL, mode 0600 */
+    int file = mkostemp(temporary, O_CLOEXEC); /* O_EXCL, mode 0600 */
     FILE *stream = file < 0 ? NULL : fdopen(file, "w");
     if (!stream) {
         enum tracer_status status = error_set(err, TRACER_E_IO, "%s: %s", path, strerror(errno));

@@ -1,4 +1,5 @@
-/* account.c - the rows of one account: hints of the sorted runs merged with the fresh blocks, each one checked. */
+/* account.c - the rows of one account: hints of the sorted runs merged with the fresh blocks, each one
+ * checked. */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -39,8 +40,8 @@ static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, struct 
     return status ? status : TRACER_E_NOT_FOUND;
 }
 
-enum tracer_status find_account(struct graph *graph, MDB_txn *txn, struct chain *chain, struct address address,
-                                uint32_t *ret_id, struct error *err)
+enum tracer_status find_account(struct graph *graph, MDB_txn *txn, struct chain *chain,
+                                struct address address, uint32_t *ret_id, struct error *err)
 {
     struct chain_state state;
     struct run_list list;
@@ -206,7 +207,8 @@ static bool least(struct account_walk *walk, struct run_reader **ret_reader, str
     return found;
 }
 
-static enum tracer_status gather(struct account_walk *walk, MDB_txn *txn, size_t *ret_count, struct error *err)
+static enum tracer_status gather(struct account_walk *walk, MDB_txn *txn, size_t *ret_count,
+                                 struct error *err)
 {
     size_t count = 0;
     struct run_reader *reader;
@@ -257,10 +259,12 @@ static enum tracer_status load_chunk(struct account_walk *walk, struct resolver 
 }
 
 /* A block that a hint names is either stored, and then in its chunk, or gone. */
-static enum tracer_status check_gone(struct account_walk *walk, MDB_txn *txn, uint64_t block, struct error *err)
+static enum tracer_status check_gone(struct account_walk *walk, MDB_txn *txn, uint64_t block,
+                                     struct error *err)
 {
     struct block_record record;
-    enum tracer_status status = store_get_block_record(walk->graph, txn, walk->chain->id, block, &record, err);
+    enum tracer_status status =
+        store_get_block_record(walk->graph, txn, walk->chain->id, block, &record, err);
     if (!status)
         return store_error(walk->graph, err, TRACER_E_DAMAGED,
                            "record missing (log, chain %" PRIu64 ", block %" PRIu64
@@ -338,7 +342,8 @@ static enum tracer_status begin(struct account_walk *walk, struct address accoun
     return status;
 }
 
-static enum tracer_status next_batch(struct account_walk *walk, size_t *ret_places, size_t *ret_rows, struct error *err)
+static enum tracer_status next_batch(struct account_walk *walk, size_t *ret_places, size_t *ret_rows,
+                                     struct error *err)
 {
     MDB_txn *txn;
     *ret_rows = 0;

@@ -10,8 +10,8 @@ static bool row_fits(const struct block *block, size_t i)
 {
     const struct transfer *row = &block->transfers[i];
     if (row->position.block_number != block->number || row->position.transaction_index < TRANSACTION_BEFORE ||
-        row->position.index > INT32_MAX || (unsigned)row->kind >= TRANSFER_KIND_COUNT || row->link > INT32_MAX ||
-        (unsigned)row->leg > LEG_OUT || (unsigned)row->asset.kind > ASSET_ITEM)
+        row->position.index > INT32_MAX || (unsigned)row->kind >= TRANSFER_KIND_COUNT ||
+        row->link > INT32_MAX || (unsigned)row->leg > LEG_OUT || (unsigned)row->asset.kind > ASSET_ITEM)
         return false;
     return i == 0 || position_compare(block->transfers[i - 1].position, row->position) < 0;
 }
@@ -20,7 +20,8 @@ static bool transaction_fits(const struct block *block, size_t i)
 {
     const struct transaction *transaction = &block->transactions[i];
     if (transaction->transaction_index < TRANSACTION_BEFORE ||
-        (unsigned)transaction->status > TRANSACTION_STATUS_UNKNOWN || (unsigned)transaction->grade >= GRADE_COUNT)
+        (unsigned)transaction->status > TRANSACTION_STATUS_UNKNOWN ||
+        (unsigned)transaction->grade >= GRADE_COUNT)
         return false;
     return i == 0 || block->transactions[i - 1].transaction_index < transaction->transaction_index;
 }
@@ -28,12 +29,14 @@ static bool transaction_fits(const struct block *block, size_t i)
 enum tracer_status block_check(const struct graph *graph, const struct block *block, struct error *err)
 {
     if (block->number > INT64_MAX)
-        return store_error(graph, err, TRACER_E_USAGE, "block number %" PRIu64 " is too large", block->number);
-    if (block->transfer_count > TRACER_BLOCK_TRANSFERS_MAX || block->transaction_count > TRACER_BLOCK_TRANSACTIONS_MAX)
+        return store_error(graph, err, TRACER_E_USAGE, "block number %" PRIu64 " is too large",
+                           block->number);
+    if (block->transfer_count > TRACER_BLOCK_TRANSFERS_MAX ||
+        block->transaction_count > TRACER_BLOCK_TRANSACTIONS_MAX)
         return store_error(graph, err, TRACER_E_LIMIT,
-                           "block %" PRIu64 " has %zu transfers and %zu transactions (at most %u and %u)", block->number,
-                           block->transfer_count, block->transaction_count, TRACER_BLOCK_TRANSFERS_MAX,
-                           TRACER_BLOCK_TRANSACTIONS_MAX);
+                           "block %" PRIu64 " has %zu transfers and %zu transactions (at most %u and %u)",
+                           block->number, block->transfer_count, block->transaction_count,
+                           TRACER_BLOCK_TRANSFERS_MAX, TRACER_BLOCK_TRANSACTIONS_MAX);
     if ((unsigned)block->grade >= GRADE_COUNT || (unsigned)block->internals > INTERNALS_ALL ||
         (unsigned)block->order > ORDER_EXACT)
         return store_error(graph, err, TRACER_E_USAGE, "block %" PRIu64 ": unknown grade, internals or order",
@@ -46,7 +49,8 @@ enum tracer_status block_check(const struct graph *graph, const struct block *bl
     for (size_t i = 0; i < block->transaction_count; i++)
         if (!transaction_fits(block, i))
             return store_error(graph, err, TRACER_E_USAGE,
-                               "block %" PRIu64 ", transaction %zu: out of order or out of range", block->number, i);
+                               "block %" PRIu64 ", transaction %zu: out of order or out of range",
+                               block->number, i);
     return TRACER_OK;
 }
 
@@ -208,7 +212,8 @@ struct tile { /* hashes of the ends of some rows, whose slots are being fetched 
     uint64_t from[TILE], to[TILE];
 };
 
-static void prepare_tile(const struct intern *accounts, const struct block *block, size_t first, struct tile *tile)
+static void prepare_tile(const struct intern *accounts, const struct block *block, size_t first,
+                         struct tile *tile)
 {
     for (size_t i = first; i < block->transfer_count && i < first + TILE; i++) {
         uint64_t from = intern_hash(accounts, block->transfers[i].from.bytes);
@@ -220,8 +225,8 @@ static void prepare_tile(const struct intern *accounts, const struct block *bloc
     }
 }
 
-static bool append_tile(struct graph_write *write, const struct block *block, size_t first, const struct tile *tile,
-                        struct chunk_builder *builder)
+static bool append_tile(struct graph_write *write, const struct block *block, size_t first,
+                        const struct tile *tile, struct chunk_builder *builder)
 {
     struct intern *accounts = &write->chain->accounts;
     for (size_t i = first; i < block->transfer_count && i < first + TILE; i++) {
@@ -235,7 +240,8 @@ static bool append_tile(struct graph_write *write, const struct block *block, si
             !intern_add(accounts, transfer->to.bytes, tile->to[i - first], &row.to) ||
             !intern_asset(write, &transfer->asset, &row.asset))
             return false;
-        bool new_run = i == 0 || block->transfers[i - 1].position.transaction_index != row.position.transaction_index;
+        bool new_run =
+            i == 0 || block->transfers[i - 1].position.transaction_index != row.position.transaction_index;
         chunk_builder_row(builder, new_run, &row, transfer->log_index);
     }
     return true;
@@ -255,8 +261,8 @@ static bool append_rows(struct graph_write *write, const struct block *block, st
     return true;
 }
 
-static bool append_transactions(struct graph_write *write, const struct block *block, size_t first, size_t end,
-                                struct chunk_builder *builder)
+static bool append_transactions(struct graph_write *write, const struct block *block, size_t first,
+                                size_t end, struct chunk_builder *builder)
 {
     struct intern *accounts = &write->chain->accounts;
     uint64_t hashes[TILE];
@@ -279,8 +285,8 @@ static bool append_transactions(struct graph_write *write, const struct block *b
     return true;
 }
 
-enum tracer_status block_append(struct graph_write *write, const struct block *block, struct chunk_builder *builder,
-                                struct error *err)
+enum tracer_status block_append(struct graph_write *write, const struct block *block,
+                                struct chunk_builder *builder, struct error *err)
 {
     struct graph *graph = write->graph;
     if (!chunk_builder_reserve(builder, block->transfer_count, block->transaction_count))

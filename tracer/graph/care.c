@@ -18,7 +18,8 @@ static uint64_t page_count(const MDB_stat *stat)
     return stat->ms_branch_pages + stat->ms_leaf_pages + stat->ms_overflow_pages;
 }
 
-static enum tracer_status stat_tables(struct graph *graph, MDB_txn *txn, struct graph_stat *ret_stat, struct error *err)
+static enum tracer_status stat_tables(struct graph *graph, MDB_txn *txn, struct graph_stat *ret_stat,
+                                      struct error *err)
 {
     for (int i = 0; i < TABLE_COUNT; i++) {
         MDB_stat stat;
@@ -62,7 +63,8 @@ static enum tracer_status stat_tables(struct graph *graph, MDB_txn *txn, struct 
     return TRACER_OK;
 }
 
-static enum tracer_status stat_chains(struct graph *graph, MDB_txn *txn, struct graph_stat *ret_stat, struct error *err)
+static enum tracer_status stat_chains(struct graph *graph, MDB_txn *txn, struct graph_stat *ret_stat,
+                                      struct error *err)
 {
     uint64_t *ids = NULL;
     size_t count = 0;
@@ -157,7 +159,8 @@ enum tracer_status graph_backup(struct graph *graph, const char *path, struct er
                            strerror(errno));
     int directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (directory < 0)
-        return store_error(graph, err, TRACER_E_IO, "the directory %s cannot be opened (%s)", path, strerror(errno));
+        return store_error(graph, err, TRACER_E_IO, "the directory %s cannot be opened (%s)", path,
+                           strerror(errno));
     status = copy_to(graph, directory, path, err);
     if (!status)
         status = verify_copy(path, err);
@@ -204,8 +207,8 @@ static enum tracer_status write_gathered(struct graph *graph, uint64_t chain_id,
 }
 
 /* The first chunk at or behind `number`, and the size of the larger of its two records. */
-static enum tracer_status load_next(struct graph *graph, uint64_t chain_id, uint64_t number, struct edit *ret_edit,
-                                    size_t *ret_size, struct error *err)
+static enum tracer_status load_next(struct graph *graph, uint64_t chain_id, uint64_t number,
+                                    struct edit *ret_edit, size_t *ret_size, struct error *err)
 {
     struct store_cursor cursor;
     struct key key = key_of_block(chain_id, number), prefix = key_of_chain(chain_id);
@@ -228,7 +231,8 @@ static enum tracer_status load_next(struct graph *graph, uint64_t chain_id, uint
     return TRACER_OK;
 }
 
-/* Merge small neighbours from *next on, until a transaction is full. *ret_done: the end of the log was reached. */
+/* Merge small neighbours from *next on, until a transaction is full. *ret_done: the end of the log was
+ * reached. */
 static enum tracer_status merge_part(struct graph *graph, uint64_t chain_id, uint64_t *next, bool *ret_done,
                                      struct error *err)
 {

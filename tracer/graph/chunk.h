@@ -1,19 +1,15 @@
 /* chunk.h - chunks of whole blocks: rows as columns (table log), transactions as columns (table transaction).
  *
- * Log chunk      header     u32 blocks, rows, runs, transactions, amount bytes; u8 widths of txi, run, from, to, asset,
- *                           log, index, link
- *                blocks     number u64, then how many rows, runs, amount bytes end with it (u32 each)
- *                txi        one a run; a run is the rows of one transaction. All ones: TRANSACTION_AFTER, else + 1
- *                run        rows of each run
- *                kind       u8: kind, leg << 3
- *                width      u8: bytes of the amount, 0..32
- *                from, to, asset, log (log_index + 1, 0: none), index (width 0: counts from 0 in each run), link:
- *                           a column of fixed width 0..4 each, the width that the largest value needs
- *                amounts    their bytes, one behind the other
+ * Log chunk      header     u32 blocks, rows, runs, transactions, amount bytes; u8 widths of txi, run, from,
+ * to, asset, log, index, link blocks     number u64, then how many rows, runs, amount bytes end with it (u32
+ * each) txi        one a run; a run is the rows of one transaction. All ones: TRANSACTION_AFTER, else + 1 run
+ * rows of each run kind       u8: kind, leg << 3 width      u8: bytes of the amount, 0..32 from, to, asset,
+ * log (log_index + 1, 0: none), index (width 0: counts from 0 in each run), link: a column of fixed width
+ * 0..4 each, the width that the largest value needs amounts    their bytes, one behind the other
  *
- * Transaction    header     u32 blocks, transactions; u8 widths of txi, sender, nonce, true block; u8 has hashes, 3 unused
- * chunk          blocks     number u64, how many transactions end with it (u32)
- *                txi, hash (32 bytes), sender, nonce, true block, and u8 status | grade << 4: columns
+ * Transaction    header     u32 blocks, transactions; u8 widths of txi, sender, nonce, true block; u8 has
+ * hashes, 3 unused chunk          blocks     number u64, how many transactions end with it (u32) txi, hash
+ * (32 bytes), sender, nonce, true block, and u8 status | grade << 4: columns
  *
  * A reader of columns may look up to 8 bytes behind their end: the checksum of the record stands there.
  */
@@ -21,6 +17,12 @@
 #define TRACER_GRAPH_CHUNK_H
 
 #include "record.h"
+
+/* sizes of the parts above */
+#define CHUNK_HEADER_SIZE 28u
+#define CHUNK_BLOCK_SIZE 20u
+#define TRANSACTION_HEADER_SIZE 16u
+#define TRANSACTION_BLOCK_SIZE 12u
 
 #define CHUNK_BYTES (16u * PAGE_SIZE_ASSUMED - 16u - CHECKSUM_SIZE) /* aimed at: whole pages of LMDB */
 #define CHUNK_BLOCKS_MAX 2048u
@@ -56,7 +58,8 @@ void chunk_builder_clear(struct chunk_builder *builder);
 /** Room for a block of that many rows and transactions. False: no memory. */
 bool chunk_builder_reserve(struct chunk_builder *builder, size_t rows, size_t transactions);
 /* Into the block that is being added; room was reserved. */
-void chunk_builder_row(struct chunk_builder *builder, bool new_run, const struct cursor_row *row, uint32_t log_index);
+void chunk_builder_row(struct chunk_builder *builder, bool new_run, const struct cursor_row *row,
+                       uint32_t log_index);
 void chunk_builder_transaction(struct chunk_builder *builder, const struct chunk_transaction *transaction);
 /** The rows and transactions since the last call were block `number`. */
 void chunk_builder_end_block(struct chunk_builder *builder, uint64_t number);
@@ -68,8 +71,8 @@ size_t chunk_builder_transaction_size(const struct chunk_builder *builder);
 /** Take the first `count` blocks away. */
 void chunk_builder_shift(struct chunk_builder *builder, size_t count);
 
-/* A plan says how blocks [first, first + count) are packed; then they are written into exactly that many bytes
- * (without checksum, but 8 bytes behind them must be writable). */
+/* A plan says how blocks [first, first + count) are packed; then they are written into exactly that many
+ * bytes (without checksum, but 8 bytes behind them must be writable). */
 struct chunk_plan {
     size_t first, count;
     size_t log_size, transaction_size; /* transaction_size 0: no transactions, no record */
@@ -78,7 +81,8 @@ struct chunk_plan {
 };
 struct chunk_plan chunk_plan(const struct chunk_builder *builder, size_t first, size_t count);
 void chunk_encode_log(const struct chunk_builder *builder, const struct chunk_plan *plan, uint8_t *to);
-void chunk_encode_transactions(const struct chunk_builder *builder, const struct chunk_plan *plan, uint8_t *to);
+void chunk_encode_transactions(const struct chunk_builder *builder, const struct chunk_plan *plan,
+                               uint8_t *to);
 
 /* --- reading ----------------------------------------------------------------------------------------- */
 
@@ -105,11 +109,22 @@ struct chunk_scan {
 void chunk_scan_at(struct chunk_scan *scan, const struct chunk *chunk, uint32_t block);
 /** Pass over `count` rows (within the chunk). */
 void chunk_scan_skip(struct chunk_scan *scan, uint32_t count);
-/** Decode up to `capacity` rows and move on; log indexes too if `ret_logs`. Returns how many; 0: end of chunk. */
-size_t chunk_scan_rows(struct chunk_scan *scan, struct cursor_row *ret_rows, uint32_t *ret_logs, size_t capacity);
+/** Decode up to `capacity` rows and move on; log indexes too if `ret_logs`. Returns how many; 0: end of
+ * chunk. */
+size_t chunk_scan_rows(struct chunk_scan *scan, struct cursor_row *ret_rows, uint32_t *ret_logs,
+                       size_t capacity);
 /** Ids in a column of `width` bytes. */
 uint32_t chunk_column(const uint8_t *column, unsigned width, size_t index);
-enum chunk_width { WIDTH_TXI, WIDTH_RUN, WIDTH_FROM, WIDTH_TO, WIDTH_ASSET, WIDTH_LOG, WIDTH_INDEX, WIDTH_LINK };
+enum chunk_width {
+    WIDTH_TXI,
+    WIDTH_RUN,
+    WIDTH_FROM,
+    WIDTH_TO,
+    WIDTH_ASSET,
+    WIDTH_LOG,
+    WIDTH_INDEX,
+    WIDTH_LINK
+};
 
 struct transaction_chunk {
     uint32_t block_count, transaction_count;
@@ -124,8 +139,8 @@ void transaction_chunk_range(const struct transaction_chunk *chunk, uint32_t blo
                              uint32_t *ret_end);
 struct chunk_transaction transaction_chunk_get(const struct transaction_chunk *chunk, uint32_t index);
 
-/** Copy block `block` of a chunk (and its transactions; `transactions` may be NULL) behind the builder's last.
- * False: no memory, or the two chunks do not fit together. */
+/** Copy block `block` of a chunk (and its transactions; `transactions` may be NULL) behind the builder's
+ * last. False: no memory, or the two chunks do not fit together. */
 bool chunk_builder_copy(struct chunk_builder *builder, const struct chunk *chunk,
                         const struct transaction_chunk *transactions, uint32_t block);
 

@@ -12,15 +12,15 @@
 
 #define OPENING_MAX (32u + 1u + 2u + TRACER_ENDPOINT_NAME_MAX)
 
-static enum tracer_status put_opening(struct graph *graph, struct chain *chain, const struct graph_opening *opening,
-                                      struct error *err)
+static enum tracer_status put_opening(struct graph *graph, struct chain *chain,
+                                      const struct graph_opening *opening, struct error *err)
 {
     uint8_t bytes[OPENING_MAX], amount[32], asset_bytes[ASSET_SIZE];
     struct writer writer = {bytes, bytes + sizeof(bytes), false};
     uint32_t account, asset;
     if (opening->block_number > INT64_MAX || (unsigned)opening->grade >= GRADE_COUNT ||
-        (unsigned)opening->asset.kind > ASSET_ITEM || !memchr(opening->endpoint, '\0', sizeof(opening->endpoint)) ||
-        address_is_void(opening->account))
+        (unsigned)opening->asset.kind > ASSET_ITEM ||
+        !memchr(opening->endpoint, '\0', sizeof(opening->endpoint)) || address_is_void(opening->account))
         return store_error(graph, err, TRACER_E_USAGE, "an opening balance is out of range");
     asset_encode(&opening->asset, asset_bytes);
     if (!intern_add(&chain->accounts, opening->account.bytes,
@@ -38,8 +38,9 @@ static enum tracer_status put_opening(struct graph *graph, struct chain *chain, 
     return store_put(graph, TABLE_OPENING, &key, bytes, (size_t)(writer.at - bytes), err);
 }
 
-static enum tracer_status put_openings(struct graph *graph, uint64_t chain_id, const struct graph_opening *openings,
-                                       size_t count, bool own, struct error *err)
+static enum tracer_status put_openings(struct graph *graph, uint64_t chain_id,
+                                       const struct graph_opening *openings, size_t count, bool own,
+                                       struct error *err)
 {
     struct chain *chain;
     enum tracer_status status = store_load_chain(graph, chain_id, &chain, err);
@@ -61,8 +62,8 @@ static enum tracer_status put_openings(struct graph *graph, uint64_t chain_id, c
     return status;
 }
 
-enum tracer_status graph_put_opening(struct graph *graph, uint64_t chain_id, const struct graph_opening *openings,
-                                     size_t count, struct error *err)
+enum tracer_status graph_put_opening(struct graph *graph, uint64_t chain_id,
+                                     const struct graph_opening *openings, size_t count, struct error *err)
 {
     bool own;
     enum tracer_status status = store_join(graph, &own, err);
@@ -76,8 +77,8 @@ enum tracer_status graph_put_opening(struct graph *graph, uint64_t chain_id, con
 
 #define COVERAGE_MAX 1024u
 
-/* Two statements about the same account and first block are the same if what, strategy and endpoint are: the newer
- * one replaces the older. */
+/* Two statements about the same account and first block are the same if what, strategy and endpoint are: the
+ * newer one replaces the older. */
 static uint64_t identity(const struct graph_coverage *coverage)
 {
     char text[sizeof(coverage->what) + sizeof(coverage->strategy) + sizeof(coverage->endpoint)];
@@ -101,8 +102,8 @@ static bool texts_end(const struct graph_coverage *coverage)
            memchr(coverage->gap, '\0', sizeof(coverage->gap));
 }
 
-enum tracer_status graph_put_coverage(struct graph *graph, uint64_t chain_id, const struct graph_coverage *coverage,
-                                      struct error *err)
+enum tracer_status graph_put_coverage(struct graph *graph, uint64_t chain_id,
+                                      const struct graph_coverage *coverage, struct error *err)
 {
     uint8_t bytes[COVERAGE_MAX];
     struct writer writer = {bytes, bytes + sizeof(bytes), false};
@@ -153,7 +154,8 @@ static bool decode_coverage(const uint8_t *key, size_t key_size, const struct re
 
 /* Copy all records with the prefix out, so that no snapshot is held while the visitor runs. */
 static enum tracer_status read_coverage(struct graph *graph, const struct key *prefix,
-                                        struct graph_coverage **ret_records, size_t *ret_count, struct error *err)
+                                        struct graph_coverage **ret_records, size_t *ret_count,
+                                        struct error *err)
 {
     MDB_txn *txn;
     struct store_cursor cursor = {0};
@@ -212,7 +214,8 @@ static enum table item_table(enum graph_item item)
     return item == GRAPH_ITEM_ENDPOINT ? TABLE_ENDPOINT : TABLE_LIST;
 }
 
-static enum tracer_status item_key(const struct graph *graph, const char *name, struct key *ret_key, struct error *err)
+static enum tracer_status item_key(const struct graph *graph, const char *name, struct key *ret_key,
+                                   struct error *err)
 {
     size_t length = strlen(name);
     if (length == 0 || length > KEY_SIZE_MAX)
@@ -222,15 +225,15 @@ static enum tracer_status item_key(const struct graph *graph, const char *name, 
     return TRACER_OK;
 }
 
-enum tracer_status graph_put_item(struct graph *graph, enum graph_item item, const char *name, const void *data,
-                                  size_t size, struct error *err)
+enum tracer_status graph_put_item(struct graph *graph, enum graph_item item, const char *name,
+                                  const void *data, size_t size, struct error *err)
 {
     struct key key;
     bool own;
     enum tracer_status status = item_key(graph, name, &key, err);
     if (!status && size > WRITE_BYTES_MAX - TRACER_MIB(1))
-        status = store_error(graph, err, TRACER_E_LIMIT, "item \"%.80s\" has %zu bytes (at most %zu)", name, size,
-                             WRITE_BYTES_MAX - TRACER_MIB(1));
+        status = store_error(graph, err, TRACER_E_LIMIT, "item \"%.80s\" has %zu bytes (at most %zu)", name,
+                             size, WRITE_BYTES_MAX - TRACER_MIB(1));
     if (!status)
         status = store_join(graph, &own, err);
     if (status)
@@ -239,8 +242,8 @@ enum tracer_status graph_put_item(struct graph *graph, enum graph_item item, con
     return store_leave(graph, own, status, err);
 }
 
-enum tracer_status graph_get_item(struct graph *graph, enum graph_item item, const char *name, struct buffer *ret_data,
-                                  struct error *err)
+enum tracer_status graph_get_item(struct graph *graph, enum graph_item item, const char *name,
+                                  struct buffer *ret_data, struct error *err)
 {
     MDB_txn *txn;
     struct key key;
@@ -254,12 +257,12 @@ enum tracer_status graph_get_item(struct graph *graph, enum graph_item item, con
         return status;
     status = store_get(graph, txn, item_table(item), &key, &record, err);
     if (!status && !buffer_add(ret_data, record.data, record.size))
-        status = store_error(graph, err, TRACER_E_LIMIT, "item \"%.80s\" has %zu bytes: more than asked for", name,
-                             record.size);
+        status = store_error(graph, err, TRACER_E_LIMIT, "item \"%.80s\" has %zu bytes: more than asked for",
+                             name, record.size);
     store_read_end(graph);
     if (status == TRACER_E_NOT_FOUND)
-        return store_error(graph, err, TRACER_E_NOT_FOUND, "%s \"%.80s\" is not stored", table_name(item_table(item)),
-                           name);
+        return store_error(graph, err, TRACER_E_NOT_FOUND, "%s \"%.80s\" is not stored",
+                           table_name(item_table(item)), name);
     return status;
 }
 
@@ -277,7 +280,8 @@ static enum tracer_status next_item(struct graph *graph, enum table table, struc
     if (!status)
         status = key->size ? store_cursor_move(&cursor, MDB_SET_RANGE, key, err)
                            : store_cursor_move(&cursor, MDB_FIRST, NULL, err);
-    if (!status && key->size && cursor.key_size == key->size && memcmp(cursor.key, key->bytes, key->size) == 0)
+    if (!status && key->size && cursor.key_size == key->size &&
+        memcmp(cursor.key, key->bytes, key->size) == 0)
         status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
     if (!status)
         status = store_cursor_record(&cursor, &record, err);
@@ -291,8 +295,8 @@ static enum tracer_status next_item(struct graph *graph, enum table table, struc
     return status;
 }
 
-enum tracer_status graph_each_item(struct graph *graph, enum graph_item item, graph_item_fn *visit, void *context,
-                                   struct error *err)
+enum tracer_status graph_each_item(struct graph *graph, enum graph_item item, graph_item_fn *visit,
+                                   void *context, struct error *err)
 {
     struct key key = {.size = 0};
     size_t size = 0;

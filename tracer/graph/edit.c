@@ -2,12 +2,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "tracer/clock.h"
 #include "write.h"
 
 /* --- writing ----------------------------------------------------------------------------------------- */
 
-static enum tracer_status write_chunk(struct graph *graph, uint64_t chain_id, const struct chunk_builder *builder,
-                                      const struct chunk_plan *plan, struct error *err)
+static enum tracer_status write_chunk(struct graph *graph, uint64_t chain_id,
+                                      const struct chunk_builder *builder, const struct chunk_plan *plan,
+                                      struct error *err)
 {
     uint8_t *to;
     struct key key = key_of_block(chain_id, builder->blocks[plan->first].number);
@@ -27,11 +29,13 @@ static enum tracer_status write_chunk(struct graph *graph, uint64_t chain_id, co
 }
 
 /* Blocks [first, first + count): halved until they fit. */
-static enum tracer_status write_range(struct graph *graph, uint64_t chain_id, const struct chunk_builder *builder,
-                                      size_t first, size_t count, struct error *err)
+static enum tracer_status write_range(struct graph *graph, uint64_t chain_id,
+                                      const struct chunk_builder *builder, size_t first, size_t count,
+                                      struct error *err)
 {
     struct chunk_plan plan = chunk_plan(builder, first, count);
-    if (count == 1 || (count <= CHUNK_BLOCKS_MAX && plan.log_size <= CHUNK_BYTES && plan.transaction_size <= CHUNK_BYTES))
+    if (count == 1 ||
+        (count <= CHUNK_BLOCKS_MAX && plan.log_size <= CHUNK_BYTES && plan.transaction_size <= CHUNK_BYTES))
         return write_chunk(graph, chain_id, builder, &plan, err);
     enum tracer_status status = write_range(graph, chain_id, builder, first, count / 2, err);
     return status ? status : write_range(graph, chain_id, builder, first + count / 2, count - count / 2, err);
@@ -42,7 +46,9 @@ enum tracer_status edit_write_first(struct graph *graph, uint64_t chain_id, stru
 {
     if (count == 0)
         return TRACER_OK;
+    uint64_t start = clock_monotonic_ns();
     enum tracer_status status = write_range(graph, chain_id, builder, 0, count, err);
+    graph->timing.log_ns += clock_monotonic_ns() - start;
     if (!status)
         chunk_builder_shift(builder, count);
     return status;
@@ -74,8 +80,8 @@ void edit_release(struct edit *edit)
     *edit = (struct edit){0};
 }
 
-static enum tracer_status load_transactions(struct graph *graph, MDB_txn *txn, uint64_t chain_id, struct edit *edit,
-                                            struct error *err)
+static enum tracer_status load_transactions(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                            struct edit *edit, struct error *err)
 {
     struct record record;
     struct key key = key_of_block(chain_id, edit->key);
@@ -97,8 +103,8 @@ static enum tracer_status load_transactions(struct graph *graph, MDB_txn *txn, u
     return TRACER_OK;
 }
 
-enum tracer_status edit_load(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t number, struct edit *ret_edit,
-                             struct error *err)
+enum tracer_status edit_load(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t number,
+                             struct edit *ret_edit, struct error *err)
 {
     struct store_cursor cursor;
     struct record record;
@@ -145,12 +151,13 @@ enum tracer_status edit_copy(struct graph *graph, const struct edit *edit, uint6
     for (uint32_t block = chunk_find(&edit->chunk, from);
          block < edit->chunk.block_count && chunk_number(&edit->chunk, block) <= to; block++)
         if (!chunk_builder_copy(builder, &edit->chunk, transactions, block))
-            return store_error(graph, err, TRACER_E_NOMEM, "no memory, or the chunk of block %" PRIu64 " is damaged",
-                               edit->key);
+            return store_error(graph, err, TRACER_E_NOMEM,
+                               "no memory, or the chunk of block %" PRIu64 " is damaged", edit->key);
     return TRACER_OK;
 }
 
-enum tracer_status edit_delete(struct graph *graph, uint64_t chain_id, const struct edit *edit, struct error *err)
+enum tracer_status edit_delete(struct graph *graph, uint64_t chain_id, const struct edit *edit,
+                               struct error *err)
 {
     struct key key = key_of_block(chain_id, edit->key);
     enum tracer_status status = store_delete(graph, TABLE_LOG, &key, err);
@@ -169,15 +176,16 @@ static struct key orphan_key(uint64_t chain_id, uint64_t number, const struct bl
     return key;
 }
 
-enum tracer_status edit_orphan(struct graph *graph, uint64_t chain_id, const struct edit *edit, uint64_t number,
-                               const struct block_record *record, struct error *err)
+enum tracer_status edit_orphan(struct graph *graph, uint64_t chain_id, const struct edit *edit,
+                               uint64_t number, const struct block_record *record, struct error *err)
 {
     uint8_t header[BLOCK_RECORD_MAX], *to;
     struct chunk_builder builder = {0};
     enum tracer_status status = edit_copy(graph, edit, number, number, &builder, err);
     if (!status && builder.block_count != 1)
-        status = store_error(graph, err, TRACER_E_DAMAGED,
-                             "record missing (log, block %" PRIu64 "). Run: store verify, then restore", number);
+        status =
+            store_error(graph, err, TRACER_E_DAMAGED,
+                        "record missing (log, block %" PRIu64 "). Run: store verify, then restore", number);
     if (!status) {
         struct chunk_plan plan = chunk_plan(&builder, 0, 1);
         struct key key = orphan_key(chain_id, number, record);

@@ -34,7 +34,8 @@ uint64_t intern_hash(const struct intern *intern, const uint8_t *value)
     uint64_t hash = intern->seed[1];
     size_t at = 0;
     for (; at + 16 <= intern->value_size; at += 16)
-        hash = fold(get_u64(value + at) ^ intern->seed[0] ^ UINT64_C(0x9e3779b97f4a7c15), get_u64(value + at + 8) ^ hash);
+        hash = fold(get_u64(value + at) ^ intern->seed[0] ^ UINT64_C(0x9e3779b97f4a7c15),
+                    get_u64(value + at + 8) ^ hash);
     /* what is left is 4 bytes (address) or 5 (asset) */
     uint64_t rest = get_u32(value + at) | (uint64_t)value[intern->value_size - 1] << 32;
     return fold(hash ^ rest ^ UINT64_C(0xd1b54a32d192ed03), intern->seed[1] | 1);
@@ -164,23 +165,25 @@ static struct key id_key(uint64_t chain_id, uint32_t first)
 }
 
 /* The record that begins with id `first`, with `count` values at least. */
-static enum tracer_status get_ids(struct graph *graph, MDB_txn *txn, const struct id_table *table, uint64_t chain_id,
-                                  uint32_t first, uint32_t count, struct record *ret_record, struct error *err)
+static enum tracer_status get_ids(struct graph *graph, MDB_txn *txn, const struct id_table *table,
+                                  uint64_t chain_id, uint32_t first, uint32_t count,
+                                  struct record *ret_record, struct error *err)
 {
     struct key key = id_key(chain_id, first);
     enum tracer_status status = store_get(graph, txn, table->table, &key, ret_record, err);
     if (status == TRACER_E_NOT_FOUND)
-        return store_error(graph, err, TRACER_E_DAMAGED,
-                           "record missing (%s, id %u). Nothing was answered. Run: store verify, then restore",
-                           table_name(table->table), first);
+        return store_error(
+            graph, err, TRACER_E_DAMAGED,
+            "record missing (%s, id %u). Nothing was answered. Run: store verify, then restore",
+            table_name(table->table), first);
     if (!status && (ret_record->size % table->size || ret_record->size / table->size < count ||
                     ret_record->size / table->size > table->per_record))
         return store_damaged(graph, table->table, key.bytes, key.size, err);
     return status;
 }
 
-static enum tracer_status load(struct graph *graph, const struct id_table *table, uint64_t chain_id, uint32_t count,
-                               struct intern *intern, struct error *err)
+static enum tracer_status load(struct graph *graph, const struct id_table *table, uint64_t chain_id,
+                               uint32_t count, struct intern *intern, struct error *err)
 {
     intern_init(intern, table->size);
     size_t slot_count = 1024;
@@ -202,7 +205,8 @@ static enum tracer_status load(struct graph *graph, const struct id_table *table
             if (!intern_add(intern, value, intern_hash(intern, value), &id))
                 return store_error(graph, err, TRACER_E_NOMEM, "no memory for %u ids", count);
             if (id != first + i)
-                return store_error(graph, err, TRACER_E_DAMAGED, "%s %u is there twice. Run: store verify, then restore",
+                return store_error(graph, err, TRACER_E_DAMAGED,
+                                   "%s %u is there twice. Run: store verify, then restore",
                                    table_name(table->table), id);
         }
     }
@@ -225,9 +229,11 @@ enum tracer_status ids_load(struct graph *graph, struct chain *chain, struct err
         status = load(graph, &asset_table, chain->id, chain->state.assets, &chain->assets, err);
     if (status)
         return status;
-    if (!intern_add(&chain->accounts, void_address, intern_hash(&chain->accounts, void_address), &id) || id != 0 ||
+    if (!intern_add(&chain->accounts, void_address, intern_hash(&chain->accounts, void_address), &id) ||
+        id != 0 ||
         !intern_add(&chain->assets, native_asset, intern_hash(&chain->assets, native_asset), &id) || id != 0)
-        return store_error(graph, err, TRACER_E_DAMAGED, "id 0 is not void or native. Run: store verify, then restore");
+        return store_error(graph, err, TRACER_E_DAMAGED,
+                           "id 0 is not void or native. Run: store verify, then restore");
     return TRACER_OK;
 }
 
@@ -238,8 +244,9 @@ static enum tracer_status store_ids(struct graph *graph, const struct id_table *
     for (; intern->stored < intern->count; first += table->per_record) {
         size_t end = first + table->per_record < intern->count ? first + table->per_record : intern->count;
         struct key key = id_key(chain_id, (uint32_t)first);
-        enum tracer_status status = store_put(graph, table->table, &key, intern->tail + (first - intern->tail_first) * table->size,
-                                              (end - first) * table->size, err);
+        enum tracer_status status =
+            store_put(graph, table->table, &key, intern->tail + (first - intern->tail_first) * table->size,
+                      (end - first) * table->size, err);
         if (status)
             return status;
         intern->stored = end;
@@ -303,8 +310,8 @@ static bool grow_pages(struct id_pages *pages, size_t wanted)
     return true;
 }
 
-static enum tracer_status need(struct graph *graph, MDB_txn *txn, const struct id_table *table, uint64_t chain_id,
-                               struct id_pages *pages, uint32_t id, struct error *err)
+static enum tracer_status need(struct graph *graph, MDB_txn *txn, const struct id_table *table,
+                               uint64_t chain_id, struct id_pages *pages, uint32_t id, struct error *err)
 {
     struct record record;
     uint32_t number = id / table->per_record, first = number * table->per_record;
@@ -332,7 +339,8 @@ enum tracer_status ids_need_account(struct graph *graph, void *txn, struct chain
     return need(graph, txn, &account_table, chain->id, &chain->account_pages, id, err);
 }
 
-enum tracer_status ids_need_asset(struct graph *graph, void *txn, struct chain *chain, uint32_t id, struct error *err)
+enum tracer_status ids_need_asset(struct graph *graph, void *txn, struct chain *chain, uint32_t id,
+                                  struct error *err)
 {
     enum tracer_status status = need(graph, txn, &asset_table, chain->id, &chain->asset_pages, id, err);
     struct asset asset;
@@ -341,7 +349,8 @@ enum tracer_status ids_need_asset(struct graph *graph, void *txn, struct chain *
         return status;
     page = chain->asset_pages.pages[id / ASSETS_PER_RECORD];
     if (!asset_decode(page->bytes + (size_t)(id % ASSETS_PER_RECORD) * ASSET_SIZE, &asset))
-        return store_error(graph, err, TRACER_E_DAMAGED, "asset %u is none. Run: store verify, then restore", id);
+        return store_error(graph, err, TRACER_E_DAMAGED, "asset %u is none. Run: store verify, then restore",
+                           id);
     return TRACER_OK;
 }
 

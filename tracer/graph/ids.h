@@ -10,15 +10,15 @@
 struct graph;
 struct chain;
 
-/* value -> id: open addressing; a slot holds the value itself and its id + 1 (0: empty), so that a look-up costs
- * one cache miss. Values that are not stored yet are kept in order of id beside it. */
+/* value -> id: open addressing; a slot holds the value itself and its id + 1 (0: empty), so that a look-up
+ * costs one cache miss. Values that are not stored yet are kept in order of id beside it. */
 struct intern {
     bool loaded;
     size_t value_size, slot_size;
     uint8_t *slots;
     size_t slot_count, count;
-    size_t stored;         /* ids below are in the table as the open transaction sees it */
-    uint8_t *tail;         /* values of ids from `tail_first` on: of the last record of the table, and all new ones */
+    size_t stored; /* ids below are in the table as the open transaction sees it */
+    uint8_t *tail; /* values of ids from `tail_first` on: of the last record of the table, and all new ones */
     size_t tail_first, tail_capacity; /* in values */
     uint64_t seed[2];
 };
@@ -48,10 +48,12 @@ enum tracer_status ids_store(struct graph *graph, struct chain *chain, struct er
 void ids_release(struct chain *chain);
 void ids_drop_pages(struct graph *graph);
 
-/** Make the values of ids resolvable; `ids_account()` and `ids_asset()` then cannot fail. `txn` is an MDB_txn. */
+/** Make the values of ids resolvable; `ids_account()` and `ids_asset()` then cannot fail. `txn` is an
+ * MDB_txn. */
 enum tracer_status ids_need_account(struct graph *graph, void *txn, struct chain *chain, uint32_t id,
                                     struct error *err);
-enum tracer_status ids_need_asset(struct graph *graph, void *txn, struct chain *chain, uint32_t id, struct error *err);
+enum tracer_status ids_need_asset(struct graph *graph, void *txn, struct chain *chain, uint32_t id,
+                                  struct error *err);
 struct address ids_account(const struct chain *chain, uint32_t id);
 struct asset ids_asset(const struct chain *chain, uint32_t id);
 static inline bool ids_have(const struct id_pages *pages, uint32_t id, uint32_t per_page)

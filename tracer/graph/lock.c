@@ -54,7 +54,8 @@ enum tracer_status lock_directory(const char *path, struct lock_state *lock, str
     if (lock->directory < 0) {
         if (errno == ENOENT || errno == ENOTDIR)
             return error_set(err, TRACER_E_NOT_FOUND, "store %s: there is no store here", path);
-        return error_set(err, TRACER_E_STORE, "store %s: the directory cannot be opened (%s)", path, strerror(errno));
+        return error_set(err, TRACER_E_STORE, "store %s: the directory cannot be opened (%s)", path,
+                         strerror(errno));
     }
     if (fstat(lock->directory, &directory) || fstatfs(lock->directory, &system))
         return error_set(err, TRACER_E_STORE, "store %s: the directory cannot be examined (%s)", path,
@@ -83,13 +84,14 @@ static enum tracer_status tell_holder(const char *path, int directory, struct er
     }
     if (sscanf(text, "%ld %llu", &pid, &seconds) != 2 || pid <= 0)
         return error_set(err, TRACER_E_BUSY,
-                         "store %s: in use by another process. Readers may run; a second writer may not", path);
+                         "store %s: in use by another process. Readers may run; a second writer may not",
+                         path);
     clock_format_utc(seconds, since);
     /* "2022-03-23 13:29:09": the day only when it is not today */
     const char *when = seconds / 86400 == clock_unix_s() / 86400 && strlen(since) > 11 ? since + 11 : since;
     return error_set(err, TRACER_E_BUSY,
-                     "store %s: in use by process %ld since %s UTC. Readers may run; a second writer may not", path,
-                     pid, when);
+                     "store %s: in use by process %ld since %s UTC. Readers may run; a second writer may not",
+                     path, pid, when);
 }
 
 static enum tracer_status write_holder(const char *path, struct lock_state *lock, struct error *err)
@@ -105,8 +107,8 @@ static enum tracer_status write_holder(const char *path, struct lock_state *lock
     int length = snprintf(text, sizeof(text), "%ld %" PRIu64 "\n", (long)getpid(), clock_unix_s());
     if (ftruncate(lock->file, 0) || pwrite(lock->file, text, (size_t)length, 0) != length) {
         if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
-            return error_set(err, TRACER_E_FULL, "store %s: disk full. Nothing was changed. Free space, run again",
-                             path);
+            return error_set(err, TRACER_E_FULL,
+                             "store %s: disk full. Nothing was changed. Free space, run again", path);
         return error_set(err, TRACER_E_STORE, "store %s: %s cannot be written (%s)", path, WRITER_FILE,
                          strerror(errno));
     }
@@ -147,7 +149,8 @@ void lock_remember(struct lock_state *lock)
 static bool same_file(int directory, const char *name, dev_t device, ino_t inode)
 {
     struct stat file;
-    return !fstatat(directory, name, &file, AT_SYMLINK_NOFOLLOW) && file.st_dev == device && file.st_ino == inode;
+    return !fstatat(directory, name, &file, AT_SYMLINK_NOFOLLOW) && file.st_dev == device &&
+           file.st_ino == inode;
 }
 
 bool lock_stands(const struct lock_state *lock, const char **ret_name)

@@ -1,7 +1,7 @@
 /* migrate.c - the schema is a list of steps; each brings a store from one version to the next.
  *
- * All steps run in one transaction: the store is as before, or new. Whoever adds the first step also makes the
- * copy that threat-model 10.8 asks for (mdb_env_copy2, as graph_backup does) before it begins.
+ * All steps run in one transaction: the store is as before, or new. Whoever adds the first step also makes
+ * the copy that threat-model 10.8 asks for (mdb_env_copy2, as graph_backup does) before it begins.
  */
 #include "store.h"
 

@@ -4,8 +4,8 @@
 
 #include "store.h"
 
-static enum tracer_status get(struct graph *graph, MDB_txn *txn, uint64_t chain_id, struct graph_network *ret_network,
-                              struct error *err)
+static enum tracer_status get(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                              struct graph_network *ret_network, struct error *err)
 {
     struct record record;
     struct key key = key_of_meta_chain("network", chain_id);
@@ -23,7 +23,8 @@ static enum tracer_status compare(const struct graph *graph, const struct graph_
         what = "name";
     else if (stored->imported != given->imported || stored->time_keys != given->time_keys)
         what = "origin of rows (import and ingest never share a chain in one store)";
-    else if (stored->anchor_number != given->anchor_number || !hash_equal(stored->anchor_hash, given->anchor_hash))
+    else if (stored->anchor_number != given->anchor_number ||
+             !hash_equal(stored->anchor_hash, given->anchor_hash))
         what = "anchor";
     if (!what)
         return TRACER_OK;
@@ -39,7 +40,8 @@ static enum tracer_status put(struct graph *graph, const struct graph_network *n
     return store_put(graph, TABLE_META, &key, bytes, network_encode(network, bytes), err);
 }
 
-enum tracer_status graph_put_network(struct graph *graph, const struct graph_network *network, struct error *err)
+enum tracer_status graph_put_network(struct graph *graph, const struct graph_network *network,
+                                     struct error *err)
 {
     struct graph_network stored;
     bool own;
@@ -61,8 +63,8 @@ enum tracer_status graph_put_network(struct graph *graph, const struct graph_net
     return store_leave(graph, own, status, err);
 }
 
-enum tracer_status graph_get_network(struct graph *graph, uint64_t chain_id, struct graph_network *ret_network,
-                                     struct error *err)
+enum tracer_status graph_get_network(struct graph *graph, uint64_t chain_id,
+                                     struct graph_network *ret_network, struct error *err)
 {
     MDB_txn *txn;
     enum tracer_status status = store_check(graph, err);
@@ -73,7 +75,8 @@ enum tracer_status graph_get_network(struct graph *graph, uint64_t chain_id, str
     status = get(graph, txn, chain_id, ret_network, err);
     store_read_end(graph);
     if (status == TRACER_E_NOT_FOUND)
-        return store_error(graph, err, TRACER_E_NOT_FOUND, "chain %" PRIu64 " is not registered here", chain_id);
+        return store_error(graph, err, TRACER_E_NOT_FOUND, "chain %" PRIu64 " is not registered here",
+                           chain_id);
     return status;
 }
 

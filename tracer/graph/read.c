@@ -25,14 +25,15 @@ enum tracer_status graph_range(struct graph *graph, uint64_t chain_id, struct gr
     return TRACER_OK;
 }
 
-static enum tracer_status no_block(const struct graph *graph, uint64_t chain_id, uint64_t number, struct error *err)
+static enum tracer_status no_block(const struct graph *graph, uint64_t chain_id, uint64_t number,
+                                   struct error *err)
 {
-    return store_error(graph, err, TRACER_E_NOT_FOUND, "block %" PRIu64 " of chain %" PRIu64 " is not stored", number,
-                       chain_id);
+    return store_error(graph, err, TRACER_E_NOT_FOUND, "block %" PRIu64 " of chain %" PRIu64 " is not stored",
+                       number, chain_id);
 }
 
-enum tracer_status graph_get_block(struct graph *graph, uint64_t chain_id, uint64_t number, struct block *ret_block,
-                                   struct error *err)
+enum tracer_status graph_get_block(struct graph *graph, uint64_t chain_id, uint64_t number,
+                                   struct block *ret_block, struct error *err)
 {
     MDB_txn *txn;
     struct block_record record;
@@ -68,7 +69,8 @@ enum tracer_status graph_get_block(struct graph *graph, uint64_t chain_id, uint6
 
 /* The transaction chunk that has the block, parsed in the map; NOT_FOUND leaves err alone. */
 static enum tracer_status find_chunk(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t number,
-                                     struct transaction_chunk *ret_chunk, uint32_t *ret_block, struct error *err)
+                                     struct transaction_chunk *ret_chunk, uint32_t *ret_block,
+                                     struct error *err)
 {
     struct store_cursor cursor;
     struct record record;
@@ -199,7 +201,8 @@ static bool find_in_chunk(const struct transaction_chunk *chunk, struct block_ra
                           struct position *ret_position)
 {
     for (uint32_t block = transaction_chunk_find(chunk, range.first);
-         chunk->widths[4] && block < chunk->block_count && transaction_chunk_number(chunk, block) <= range.last;
+         chunk->widths[4] && block < chunk->block_count &&
+         transaction_chunk_number(chunk, block) <= range.last;
          block++) {
         uint32_t first, end;
         transaction_chunk_range(chunk, block, &first, &end);
@@ -214,8 +217,9 @@ static bool find_in_chunk(const struct transaction_chunk *chunk, struct block_ra
 }
 
 /* Blocks that no run knows yet. */
-static enum tracer_status find_in_range(struct graph *graph, MDB_txn *txn, uint64_t chain_id, struct block_range range,
-                                        struct hash hash, struct position *ret_position, struct error *err)
+static enum tracer_status find_in_range(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                        struct block_range range, struct hash hash,
+                                        struct position *ret_position, struct error *err)
 {
     struct store_cursor cursor;
     struct record record;

@@ -314,8 +314,9 @@ bool network_decode(uint64_t chain_id, const uint8_t *from, size_t size, struct 
 size_t chain_state_encode(const struct chain_state *state, uint8_t to[static CHAIN_STATE_MAX])
 {
     struct writer writer = {to, to + CHAIN_STATE_MAX, false};
-    const uint64_t fields[] = {state->first,     state->last,       state->count,    state->whole_to, state->transactions,
-                               state->transfers, state->generation, state->accounts, state->assets,   state->fresh_rows};
+    const uint64_t fields[] = {state->first,        state->last,      state->count,      state->whole_to,
+                               state->transactions, state->transfers, state->generation, state->accounts,
+                               state->assets,       state->fresh_rows};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
         write_u64(&writer, fields[i]);
     write_u32(&writer, state->fresh_count);

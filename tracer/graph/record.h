@@ -1,9 +1,9 @@
 /* record.h - how everything in the store is encoded, and the codec of keys and small records.
  *
  * General.   Keys are big-endian and begin with the chain id (u64), so byte order is chain order. Values are
- *            little-endian, written field by field, and end in a checksum of 8 bytes: XXH3-64 of what stands before it,
- *            seeded with the XXH3-64 of the key, itself seeded with the number of the table. A record that
- *            is moved, swapped or altered fails. The checksum is checked on every read (record_open).
+ *            little-endian, written field by field, and end in a checksum of 8 bytes: XXH3-64 of what stands
+ * before it, seeded with the XXH3-64 of the key, itself seeded with the number of the table. A record that is
+ * moved, swapped or altered fails. The checksum is checked on every read (record_open).
  *
  * table        key                                   value
  * meta         "store"                               magic, schema, created, clean stop, version of the tool
@@ -14,12 +14,10 @@
  * transaction  chain, first block                    the transactions of the same blocks (chunk.h); none when
  *                                                    the chunk has no transaction
  * block        chain, number                         struct block_record
- * orphan       chain, number, hash, digest (8)       a block record, a log chunk and a transaction chunk of that
- *                                                    block alone, each behind its size (u32)
- * opening      chain, block, account, asset          amount, grade, endpoint. By block: a replay that starts
- *                                                    there reads one range
- * account      chain, first id                       addresses of 20 bytes, ACCOUNTS_PER_RECORD of them (one
- *                                                    page of LMDB); the last record grows. Id 0 is void
+ * orphan       chain, number, hash, digest (8)       a block record, a log chunk and a transaction chunk of
+ * that block alone, each behind its size (u32) opening      chain, block, account, asset          amount,
+ * grade, endpoint. By block: a replay that starts there reads one range account      chain, first id
+ * addresses of 20 bytes, ACCOUNTS_PER_RECORD of them (one page of LMDB); the last record grows. Id 0 is void
  * asset        chain, first id                       kind, contract, id: 53 bytes each. Id 0 is native
  * segment      chain, run, sort key (12)             derived: a page of a sorted run (segment.h)
  * coverage     chain, account, first, identity (8)   struct graph_coverage, texts behind their size
@@ -27,10 +25,11 @@
  * list         digest or name                        bytes as given
  * endpoint     name                                  bytes as given
  *
- * Truth and derived. `log`, `transaction`, `block`, `account` and `asset` are the truth about transfers. `segment` holds
- * *hints*: each names a place where an account, a transaction hash or an address may be found, and what stands
- * there decides. So a replaced or rewound block leaves hints that point at nothing and do no harm. Blocks that
- * no run covers yet are listed as ranges in the state (`fresh`); they are read from the log itself.
+ * Truth and derived. `log`, `transaction`, `block`, `account` and `asset` are the truth about transfers.
+ * `segment` holds *hints*: each names a place where an account, a transaction hash or an address may be
+ * found, and what stands there decides. So a replaced or rewound block leaves hints that point at nothing and
+ * do no harm. Blocks that no run covers yet are listed as ranges in the state (`fresh`); they are read from
+ * the log itself.
  */
 #ifndef TRACER_GRAPH_RECORD_H
 #define TRACER_GRAPH_RECORD_H
@@ -44,19 +43,19 @@
 #define STORE_TOOL "tracer 0.1"
 
 /* Every table once: identifier and name. The order is part of the encoding (it seeds the checksums). */
-#define TABLE_LIST(X)                                                                                                 \
-    X(META, "meta")                                                                                                   \
-    X(LOG, "log")                                                                                                     \
-    X(BLOCK, "block")                                                                                                 \
-    X(TRANSACTION, "transaction")                                                                                     \
-    X(ORPHAN, "orphan")                                                                                               \
-    X(OPENING, "opening")                                                                                             \
-    X(ACCOUNT, "account")                                                                                             \
-    X(ASSET, "asset")                                                                                                 \
-    X(SEGMENT, "segment")                                                                                             \
-    X(COVERAGE, "coverage")                                                                                           \
-    X(RAW, "raw")                                                                                                     \
-    X(LIST, "list")                                                                                                   \
+#define TABLE_LIST(X)                                                                                        \
+    X(META, "meta")                                                                                          \
+    X(LOG, "log")                                                                                            \
+    X(BLOCK, "block")                                                                                        \
+    X(TRANSACTION, "transaction")                                                                            \
+    X(ORPHAN, "orphan")                                                                                      \
+    X(OPENING, "opening")                                                                                    \
+    X(ACCOUNT, "account")                                                                                    \
+    X(ASSET, "asset")                                                                                        \
+    X(SEGMENT, "segment")                                                                                    \
+    X(COVERAGE, "coverage")                                                                                  \
+    X(RAW, "raw")                                                                                            \
+    X(LIST, "list")                                                                                          \
     X(ENDPOINT, "endpoint")
 
 enum table {
@@ -251,8 +250,8 @@ struct run {
     enum run_phase phase;
     uint64_t entries, pages;
 };
-#define RUNS_MAX 64u      /* of all kinds and phases */
-#define RUNS_LIVE_MAX 8u  /* of one kind */
+#define RUNS_MAX 64u     /* of all kinds and phases */
+#define RUNS_LIVE_MAX 8u /* of one kind */
 struct run_list {
     uint32_t next_id;
     uint32_t addressed; /* ids below are in runs of RUN_ADDRESSES */
@@ -265,7 +264,7 @@ bool run_list_decode(const uint8_t *from, size_t size, struct run_list *ret_list
 
 /* Flat tables of ids. */
 #define PAGE_SIZE_ASSUMED 4096u
-#define ONE_PAGE (PAGE_SIZE_ASSUMED - 16u)                  /* what an overflow page of LMDB holds */
+#define ONE_PAGE (PAGE_SIZE_ASSUMED - 16u) /* what an overflow page of LMDB holds */
 #define ACCOUNT_SIZE 20u
 #define ACCOUNTS_PER_RECORD ((ONE_PAGE - CHECKSUM_SIZE) / ACCOUNT_SIZE)
 #define ASSET_SIZE 53u

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <xxhash.h>
 
-
 #define PAGE_PAYLOAD (ONE_PAGE - CHECKSUM_SIZE)
 #define GROUP_MAX (VARINT_MAX + 2 + VARINT_MAX + 5) /* key, size, one entry */
 
@@ -43,8 +42,8 @@ static struct key page_key(uint64_t chain_id, uint32_t run, const struct segment
 
 /* --- writing ----------------------------------------------------------------------------------------- */
 
-void run_writer_begin(struct run_writer *writer, struct graph *graph, uint64_t chain_id, struct run_list *list,
-                      enum run_kind kind, uint64_t base)
+void run_writer_begin(struct run_writer *writer, struct graph *graph, uint64_t chain_id,
+                      struct run_list *list, enum run_kind kind, uint64_t base)
 {
     writer->graph = graph;
     writer->chain_id = chain_id;
@@ -91,7 +90,8 @@ static enum tracer_status end_page(struct run_writer *writer, struct error *err)
     return status ? status : commit_part(writer, err);
 }
 
-enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entry, struct error *err)
+enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entry,
+                                  struct error *err)
 {
     bool empty = writer->at == writer->page;
     if (!empty && segment_compare(&writer->last, entry) == 0)
@@ -197,7 +197,8 @@ static enum tracer_status open_page(struct run_reader *reader, struct store_curs
 }
 
 /* The page behind the current one. */
-static enum tracer_status next_page(struct run_reader *reader, struct graph *graph, MDB_txn *txn, struct error *err)
+static enum tracer_status next_page(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                    struct error *err)
 {
     struct store_cursor cursor;
     struct key key = page_key(reader->chain_id, reader->run, &reader->first);
@@ -219,7 +220,8 @@ static enum tracer_status next_page(struct run_reader *reader, struct graph *gra
     return status;
 }
 
-enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn, struct error *err)
+enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                   struct error *err)
 {
     if (reader->at == reader->page_end)
         return next_page(reader, graph, txn, err);
@@ -227,7 +229,8 @@ enum tracer_status run_reader_next(struct run_reader *reader, struct graph *grap
 }
 
 /* Pass over whole groups of smaller keys without reading their entries. */
-static enum tracer_status skip_groups(struct run_reader *reader, struct graph *graph, uint64_t key, struct error *err)
+static enum tracer_status skip_groups(struct run_reader *reader, struct graph *graph, uint64_t key,
+                                      struct error *err)
 {
     while (reader->entry.key < key && reader->group_end < reader->page_end) {
         reader->at = reader->group_end;
@@ -237,8 +240,9 @@ static enum tracer_status skip_groups(struct run_reader *reader, struct graph *g
     return TRACER_OK;
 }
 
-enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn, uint64_t chain_id,
-                                   uint32_t run, const struct segment_entry *from, struct error *err)
+enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                   uint64_t chain_id, uint32_t run, const struct segment_entry *from,
+                                   struct error *err)
 {
     struct store_cursor cursor;
     struct key key = page_key(chain_id, run, from);

@@ -7,9 +7,10 @@
  *   RUN_HASHES     first 48 bits of the hash          block number   transaction_index + 1
  *   RUN_ADDRESSES  48 bits of XXH3 of the address     account id     0
  *
- * Page: base block u64, then groups of one key: varint key - key before (the first: - key of the page), u16 size of what
- * follows; varint block - base, varint place; then for each further entry varint block - block before, varint place (less
- * the place before when the block is the same). The record key holds the first entry, so a look-up reads one page a run.
+ * Page: base block u64, then groups of one key: varint key - key before (the first: - key of the page), u16
+ * size of what follows; varint block - base, varint place; then for each further entry varint block - block
+ * before, varint place (less the place before when the block is the same). The record key holds the first
+ * entry, so a look-up reads one page a run.
  *
  * Entries are hints (record.h): who reads one looks at the place and checks.
  */
@@ -39,12 +40,13 @@ struct run_writer {
     uint8_t *at;
     uint8_t page[PAGE_SIZE_ASSUMED];
 };
-/** A write transaction is open; the writer commits it and begins others when a run is long. `base` is not above any
- * block that is added. */
-void run_writer_begin(struct run_writer *writer, struct graph *graph, uint64_t chain_id, struct run_list *list,
-                      enum run_kind kind, uint64_t base);
+/** A write transaction is open; the writer commits it and begins others when a run is long. `base` is not
+ * above any block that is added. */
+void run_writer_begin(struct run_writer *writer, struct graph *graph, uint64_t chain_id,
+                      struct run_list *list, enum run_kind kind, uint64_t base);
 /** In order; repeated entries are dropped. */
-enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entry, struct error *err);
+enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entry,
+                                  struct error *err);
 /** The last page, and the run into the directory (which the caller puts and commits). */
 enum tracer_status run_writer_end(struct run_writer *writer, struct error *err);
 
@@ -61,11 +63,22 @@ struct run_reader {
     uint8_t page[PAGE_SIZE_ASSUMED];
 };
 /** To the first entry >= `from`. */
-enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn, uint64_t chain_id,
-                                   uint32_t run, const struct segment_entry *from, struct error *err);
-enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn, struct error *err);
+enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                   uint64_t chain_id, uint32_t run, const struct segment_entry *from,
+                                   struct error *err);
+enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                   struct error *err);
 
-/* --- upkeep (build.c) -------------------------------------------------------------------------------- */
+/* --- building (build.c) ------------------------------------------------------------------------------ */
+
+/** Runs for as many fresh blocks as a window of memory holds. */
+enum tracer_status segment_build_rows(struct graph *graph, uint64_t chain_id, const struct chain_state *state,
+                                      struct error *err);
+/** Runs for the addresses of ids [first, end). */
+enum tracer_status segment_build_addresses(struct graph *graph, uint64_t chain_id, uint32_t first,
+                                           uint32_t end, struct error *err);
+
+/* --- upkeep (upkeep.c) ------------------------------------------------------------------------------- */
 
 /** Give every block and address of the chain its hints, then merge runs. No write transaction is open. */
 enum tracer_status segment_flush(struct graph *graph, uint64_t chain_id, struct error *err);

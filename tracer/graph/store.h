@@ -1,7 +1,8 @@
 /* store.h - inside of tracer/graph: the open store, its transactions, and checked records.
  *
- * One write transaction at a time (`writer`), one read transaction that is kept and renewed (`reader`). Pointers
- * into the map live until the next write or the end of their transaction; nothing outside graph/ sees one.
+ * One write transaction at a time (`writer`), one read transaction that is kept and renewed (`reader`).
+ * Pointers into the map live until the next write or the end of their transaction; nothing outside graph/
+ * sees one.
  */
 #ifndef TRACER_GRAPH_STORE_H
 #define TRACER_GRAPH_STORE_H
@@ -22,6 +23,9 @@
 #define FRESH_ROWS_FLUSH 100000u
 #define FRESH_ROWS_MAX 2000000u
 
+#define DATA_FILE "data.mdb"
+#define READERS_MAX 126u
+
 struct lock_state { /* lock.c */
     int directory;  /* flock() is held on the directory itself: deleting files does not free it */
     int file;       /* tells who holds it; -1: reader */
@@ -32,15 +36,16 @@ struct lock_state { /* lock.c */
 struct chain { /* what a process knows of one chain */
     struct chain *next;
     uint64_t id;
-    bool loaded;              /* `state` is that of the last commit, or of the open write transaction */
-    bool changed;             /* `state` must be written by this transaction */
-    struct chain_state state; /* writers only */
-    struct intern accounts, assets;      /* writers only, loaded at the first put */
+    bool loaded;                    /* `state` is that of the last commit, or of the open write transaction */
+    bool changed;                   /* `state` must be written by this transaction */
+    struct chain_state state;       /* writers only */
+    struct intern accounts, assets; /* writers only, loaded at the first put */
     struct id_pages account_pages, asset_pages; /* id to value, read when asked for */
 };
 
-struct graph_timing { /* where a load spends its time; read by the benchmark */
-    uint64_t log_ns, index_ns;
+struct graph_timing {  /* where a load spends its time; read by the benchmark */
+    uint64_t log_ns;   /* packing, appending and committing log, transactions and blocks */
+    uint64_t index_ns; /* runs */
 };
 
 struct graph {
@@ -53,6 +58,7 @@ struct graph {
     bool sealed;   /* read without locks: nobody can write */
     bool panicked; /* a commit failed half way: reopen */
     bool is_new;
+    bool unmarked; /* the open write transaction took the mark of a clean stop away */
     struct lock_state lock;
     struct store_record record;
     MDB_txn *reader, *writer;
@@ -75,8 +81,8 @@ enum tracer_status store_error(const struct graph *graph, struct error *err, enu
                                const char *format, ...) TRACER_PRINTF(4, 5);
 /** Turn a result of LMDB into a status; `doing` says what was tried. */
 enum tracer_status store_fail(struct graph *graph, int result, const char *doing, struct error *err);
-enum tracer_status store_damaged(const struct graph *graph, enum table table, const void *key, size_t key_size,
-                                 struct error *err);
+enum tracer_status store_damaged(const struct graph *graph, enum table table, const void *key,
+                                 size_t key_size, struct error *err);
 /** Used after fork, or after a failed commit? Every public function asks first. */
 enum tracer_status store_check(const struct graph *graph, struct error *err);
 /** The same, and opened for writing and the locks still stand. */
@@ -84,6 +90,10 @@ enum tracer_status store_check_writable(const struct graph *graph, struct error 
 
 /* --- transactions ------------------------------------------------------------------------------------ */
 
+/** Begin or renew a transaction of LMDB; its result. Another process may have grown the map (S9). */
+int store_begin(struct graph *graph, MDB_txn **txn, unsigned flags, bool renew);
+/** Write the mark of a clean stop, or take it away. */
+enum tracer_status store_mark(struct graph *graph, bool clean, struct error *err);
 enum tracer_status store_read_begin(struct graph *graph, MDB_txn **ret_txn, struct error *err);
 void store_read_end(struct graph *graph);
 enum tracer_status store_write_begin(struct graph *graph, struct error *err);
@@ -110,7 +120,8 @@ enum tracer_status store_reserve(struct graph *graph, enum table table, const st
                                  uint8_t **ret_data, struct error *err);
 void store_seal(enum table table, const struct key *key, uint8_t *data, size_t size);
 /** Deleting what is not there is no failure. */
-enum tracer_status store_delete(struct graph *graph, enum table table, const struct key *key, struct error *err);
+enum tracer_status store_delete(struct graph *graph, enum table table, const struct key *key,
+                                struct error *err);
 
 /* A walk over a table. Keys are borrowed like values. */
 struct store_cursor {
@@ -122,27 +133,29 @@ struct store_cursor {
     const void *raw; /* the value with its checksum, not yet checked */
     size_t raw_size;
 };
-enum tracer_status store_cursor_open(struct graph *graph, MDB_txn *txn, enum table table, struct store_cursor *ret_cursor,
-                                     struct error *err);
+enum tracer_status store_cursor_open(struct graph *graph, MDB_txn *txn, enum table table,
+                                     struct store_cursor *ret_cursor, struct error *err);
 void store_cursor_close(struct store_cursor *cursor);
-/** MDB_FIRST, MDB_LAST, MDB_NEXT, MDB_PREV, or MDB_SET_RANGE with `key`. NOT_FOUND at the end. Checks no value. */
+/** MDB_FIRST, MDB_LAST, MDB_NEXT, MDB_PREV, or MDB_SET_RANGE with `key`. NOT_FOUND at the end. Checks no
+ * value. */
 enum tracer_status store_cursor_move(struct store_cursor *cursor, MDB_cursor_op op, const struct key *key,
                                      struct error *err);
 /** To the last key <= `key` that begins with the same `prefix` bytes. */
 enum tracer_status store_cursor_floor(struct store_cursor *cursor, const struct key *key, size_t prefix,
                                       struct error *err);
 /** The checked payload of the place. */
-enum tracer_status store_cursor_record(struct store_cursor *cursor, struct record *ret_record, struct error *err);
+enum tracer_status store_cursor_record(struct store_cursor *cursor, struct record *ret_record,
+                                       struct error *err);
 bool store_cursor_in(const struct store_cursor *cursor, const struct key *prefix);
 
 /* --- chains ------------------------------------------------------------------------------------------ */
 
 /** The process's entry for a chain; made when it is new. NULL: no memory. */
 struct chain *store_chain(struct graph *graph, uint64_t chain_id);
-enum tracer_status store_get_state(struct graph *graph, MDB_txn *txn, uint64_t chain_id, struct chain_state *ret_state,
-                                   struct error *err);
-enum tracer_status store_get_runs(struct graph *graph, MDB_txn *txn, uint64_t chain_id, struct run_list *ret_list,
-                                  struct error *err);
+enum tracer_status store_get_state(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                   struct chain_state *ret_state, struct error *err);
+enum tracer_status store_get_runs(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                  struct run_list *ret_list, struct error *err);
 enum tracer_status store_put_runs(struct graph *graph, uint64_t chain_id, const struct run_list *list,
                                   struct error *err);
 /** The chain with its state, for writing; TRACER_E_CHAIN if it is not registered. */
@@ -153,8 +166,9 @@ void store_forget(struct graph *graph);
 /** Chain ids of the store; the caller frees them. */
 enum tracer_status store_chain_ids(struct graph *graph, MDB_txn *txn, uint64_t **ret_ids, size_t *ret_count,
                                    struct error *err);
-enum tracer_status store_get_block_record(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t number,
-                                          struct block_record *ret_record, struct error *err);
+enum tracer_status store_get_block_record(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                          uint64_t number, struct block_record *ret_record,
+                                          struct error *err);
 
 /* --- lock.c ------------------------------------------------------------------------------------------ */
 

@@ -1,4 +1,5 @@
-/* verify.c - reading everything: checksums, shapes, digests, counts, and that the derived parts cover the log.
+/* verify.c - reading everything: checksums, shapes, digests, counts, and that the derived parts cover the
+ * log.
  *
  * One snapshot is held throughout. Damage in LMDB's own pages can raise signals: run it in a child process.
  */
@@ -25,12 +26,13 @@ static void advance(struct verify *verify)
         verify->progress(verify->context, verify->done, verify->total);
 }
 
-static enum tracer_status wrong(const struct verify *verify, struct error *err, const char *what, uint64_t chain_id,
-                                uint64_t number)
+static enum tracer_status wrong(const struct verify *verify, struct error *err, const char *what,
+                                uint64_t chain_id, uint64_t number)
 {
     return store_error(verify->graph, err, TRACER_E_DAMAGED,
-                       "verify: %s (chain %" PRIu64 ", block %" PRIu64 "). Restore a backup, or read the range anew", what,
-                       chain_id, number);
+                       "verify: %s (chain %" PRIu64 ", block %" PRIu64
+                       "). Restore a backup, or read the range anew",
+                       what, chain_id, number);
 }
 
 /* --- every record ------------------------------------------------------------------------------------ */
@@ -90,8 +92,8 @@ static enum tracer_status verify_table(struct verify *verify, enum table table, 
         return status;
     if (count != stat.ms_entries)
         return store_error(verify->graph, err, TRACER_E_DAMAGED,
-                           "verify: table %s has %" PRIu64 " of %zu records. Restore a backup", table_name(table),
-                           count, stat.ms_entries);
+                           "verify: table %s has %" PRIu64 " of %zu records. Restore a backup",
+                           table_name(table), count, stat.ms_entries);
     return TRACER_OK;
 }
 
@@ -203,10 +205,12 @@ static size_t window_find(const struct window *window, uint64_t number)
 static void see_row(struct window *window, const struct segment_entry *entry)
 {
     size_t block = window_find(window, entry->block);
-    if (block == window->block_count || entry->place >= window->block_row[block + 1] - window->block_row[block])
+    if (block == window->block_count ||
+        entry->place >= window->block_row[block + 1] - window->block_row[block])
         return;
     size_t row = window->block_row[block] + entry->place;
-    window->row_seen[row] |= (uint8_t)((window->from[row] == entry->key) | (window->to[row] == entry->key) << 1);
+    window->row_seen[row] |=
+        (uint8_t)((window->from[row] == entry->key) | (window->to[row] == entry->key) << 1);
 }
 
 static void see_hash(struct window *window, const struct segment_entry *entry)
@@ -237,8 +241,8 @@ static enum tracer_status see_run(struct verify *verify, uint64_t chain_id, cons
     }
     if (!status && entries != run->entries)
         return store_error(verify->graph, err, TRACER_E_DAMAGED,
-                           "verify: run %u has %" PRIu64 " of %" PRIu64 " entries. Run: store rebuild", run->id, entries,
-                           run->entries);
+                           "verify: run %u has %" PRIu64 " of %" PRIu64 " entries. Run: store rebuild",
+                           run->id, entries, run->entries);
     return status;
 }
 
@@ -254,7 +258,8 @@ static enum tracer_status check_window(struct verify *verify, uint64_t chain_id,
         while (window->block_row[block + 1] <= i)
             block++;
         if (window->row_seen[i] != 3)
-            status = wrong(verify, err, "the index lacks a row; run store rebuild", chain_id, window->blocks[block]);
+            status = wrong(verify, err, "the index lacks a row; run store rebuild", chain_id,
+                           window->blocks[block]);
     }
     block = 0;
     for (size_t i = 0; !status && i < window->transaction_count; i++) {
@@ -268,8 +273,8 @@ static enum tracer_status check_window(struct verify *verify, uint64_t chain_id,
     return status;
 }
 
-static enum tracer_status check_addresses(struct verify *verify, uint64_t chain_id, const struct run_list *list,
-                                          struct error *err)
+static enum tracer_status check_addresses(struct verify *verify, uint64_t chain_id,
+                                          const struct run_list *list, struct error *err)
 {
     static const struct segment_entry start;
     struct chain *chain = store_chain(verify->graph, chain_id);
@@ -283,7 +288,8 @@ static enum tracer_status check_addresses(struct verify *verify, uint64_t chain_
         struct run_reader reader;
         if (list->runs[i].phase != RUN_LIVE || list->runs[i].kind != RUN_ADDRESSES)
             continue;
-        status = run_reader_seek(&reader, verify->graph, verify->txn, chain_id, list->runs[i].id, &start, err);
+        status =
+            run_reader_seek(&reader, verify->graph, verify->txn, chain_id, list->runs[i].id, &start, err);
         while (!status && !reader.end) {
             uint32_t id = (uint32_t)reader.entry.block;
             if (reader.entry.block < list->addressed) {
@@ -336,8 +342,9 @@ static bool scratch_room(struct scratch *scratch, size_t rows, size_t transactio
     return true;
 }
 
-static enum tracer_status read_rows(struct verify *verify, struct chain *chain, const struct edit *edit, uint32_t index,
-                                    struct scratch *scratch, struct block *block, struct error *err)
+static enum tracer_status read_rows(struct verify *verify, struct chain *chain, const struct edit *edit,
+                                    uint32_t index, struct scratch *scratch, struct block *block,
+                                    struct error *err)
 {
     struct chunk_scan scan;
     enum tracer_status status = TRACER_OK;
@@ -360,8 +367,9 @@ static enum tracer_status read_rows(struct verify *verify, struct chain *chain, 
     return status;
 }
 
-static enum tracer_status read_transactions(struct verify *verify, struct chain *chain, const struct edit *edit,
-                                            struct scratch *scratch, struct block *block, struct error *err)
+static enum tracer_status read_transactions(struct verify *verify, struct chain *chain,
+                                            const struct edit *edit, struct scratch *scratch,
+                                            struct block *block, struct error *err)
 {
     uint32_t found, first, end;
     enum tracer_status status = TRACER_OK;
@@ -369,7 +377,8 @@ static enum tracer_status read_transactions(struct verify *verify, struct chain 
     if (!edit->has_transactions)
         return TRACER_OK;
     found = transaction_chunk_find(&edit->transactions, block->number);
-    if (found == edit->transactions.block_count || transaction_chunk_number(&edit->transactions, found) != block->number)
+    if (found == edit->transactions.block_count ||
+        transaction_chunk_number(&edit->transactions, found) != block->number)
         return wrong(verify, err, "transactions are missing", chain->id, block->number);
     transaction_chunk_range(&edit->transactions, found, &first, &end);
     if (!scratch_room(scratch, 0, end - first))
@@ -436,9 +445,10 @@ static enum tracer_status verify_block(struct verify *verify, struct chain *chai
     return TRACER_OK;
 }
 
-static enum tracer_status verify_chunk(struct verify *verify, struct chain *chain, const struct chain_state *state,
-                                       const struct edit *edit, struct scratch *scratch, struct totals *totals,
-                                       struct window *window, struct error *err)
+static enum tracer_status verify_chunk(struct verify *verify, struct chain *chain,
+                                       const struct chain_state *state, const struct edit *edit,
+                                       struct scratch *scratch, struct totals *totals, struct window *window,
+                                       struct error *err)
 {
     enum tracer_status status = TRACER_OK;
     if (!window_room(window, edit->chunk.row_count, edit->chunk.block_count, edit->chunk.transaction_count))
@@ -452,8 +462,9 @@ static enum tracer_status verify_chunk(struct verify *verify, struct chain *chai
     return status;
 }
 
-static enum tracer_status verify_log(struct verify *verify, struct chain *chain, const struct chain_state *state,
-                                     const struct run_list *list, struct totals *totals, struct error *err)
+static enum tracer_status verify_log(struct verify *verify, struct chain *chain,
+                                     const struct chain_state *state, const struct run_list *list,
+                                     struct totals *totals, struct error *err)
 {
     struct scratch scratch = {0};
     struct window window = {0};
@@ -482,8 +493,8 @@ static enum tracer_status verify_log(struct verify *verify, struct chain *chain,
     return status;
 }
 
-static enum tracer_status count_records(struct verify *verify, enum table table, uint64_t chain_id, uint64_t *ret_count,
-                                        struct error *err)
+static enum tracer_status count_records(struct verify *verify, enum table table, uint64_t chain_id,
+                                        uint64_t *ret_count, struct error *err)
 {
     struct store_cursor cursor;
     struct key prefix = key_of_chain(chain_id);
@@ -491,7 +502,8 @@ static enum tracer_status count_records(struct verify *verify, enum table table,
     enum tracer_status status = store_cursor_open(verify->graph, verify->txn, table, &cursor, err);
     if (status)
         return status;
-    for (status = store_cursor_move(&cursor, MDB_SET_RANGE, &prefix, err); !status && store_cursor_in(&cursor, &prefix);
+    for (status = store_cursor_move(&cursor, MDB_SET_RANGE, &prefix, err);
+         !status && store_cursor_in(&cursor, &prefix);
          status = store_cursor_move(&cursor, MDB_NEXT, NULL, err))
         ++*ret_count;
     store_cursor_close(&cursor);
@@ -518,8 +530,8 @@ static enum tracer_status verify_chain(struct verify *verify, uint64_t chain_id,
         status = count_records(verify, TABLE_BLOCK, chain_id, &block_records, err);
     if (status)
         return status;
-    if (totals.blocks != state.count || block_records != state.count || totals.transactions != state.transactions ||
-        totals.transfers != state.transfers)
+    if (totals.blocks != state.count || block_records != state.count ||
+        totals.transactions != state.transactions || totals.transfers != state.transfers)
         return wrong(verify, err, "the totals of the chain differ", chain_id, state.last);
     if (state.count > 0 && (totals.first != state.first || totals.last != state.last))
         return wrong(verify, err, "the range of the chain differs", chain_id, state.last);
@@ -542,7 +554,8 @@ static enum tracer_status count_total(struct verify *verify, struct error *err)
     return TRACER_OK;
 }
 
-enum tracer_status graph_verify(struct graph *graph, graph_progress_fn *progress, void *context, struct error *err)
+enum tracer_status graph_verify(struct graph *graph, graph_progress_fn *progress, void *context,
+                                struct error *err)
 {
     struct verify verify = {.graph = graph, .progress = progress, .context = context};
     uint64_t *ids = NULL;

@@ -1,4 +1,4 @@
-/* write.c - putting blocks, committing, rewinding (graph.h). */
+/* write.c - putting blocks and committing them (graph.h). */
 #include "write.h"
 
 #include <assert.h>
@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "segment.h"
+#include "tracer/clock.h"
 
 enum tracer_status graph_begin(struct graph *graph, struct graph_write **ret_write, struct error *err)
 {
@@ -85,9 +86,11 @@ static enum tracer_status use_chain(struct graph_write *write, uint64_t chain_id
     return status;
 }
 
-static enum tracer_status conflict(const struct graph *graph, uint64_t number, const char *what, struct error *err)
+static enum tracer_status conflict(const struct graph *graph, uint64_t number, const char *what,
+                                   struct error *err)
 {
-    return store_error(graph, err, TRACER_E_CONFLICT, "block %" PRIu64 ": %s. Nothing was changed", number, what);
+    return store_error(graph, err, TRACER_E_CONFLICT, "block %" PRIu64 ": %s. Nothing was changed", number,
+                       what);
 }
 
 static bool hashes_differ(struct hash a, struct hash b)
@@ -111,7 +114,8 @@ static enum tracer_status check_links(struct graph_write *write, const struct bl
     if (write->has_last && write->last_number + 1 == block->number)
         before = write->last_hash;
     else if (block->number > 0 && is_stored(state, block->number - 1)) {
-        status = store_get_block_record(graph, graph->writer, block->chain_id, block->number - 1, &record, err);
+        status =
+            store_get_block_record(graph, graph->writer, block->chain_id, block->number - 1, &record, err);
         if (!status)
             before = record.hash;
     }
@@ -123,7 +127,8 @@ static enum tracer_status check_links(struct graph_write *write, const struct bl
         return TRACER_OK;
     status = store_get_block_record(graph, graph->writer, block->chain_id, block->number + 1, &record, err);
     if (!status && hashes_differ(record.parent_hash, block->hash))
-        return conflict(graph, block->number, "it is not the parent of the stored block behind it (a reorg)", err);
+        return conflict(graph, block->number, "it is not the parent of the stored block behind it (a reorg)",
+                        err);
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
@@ -149,11 +154,16 @@ static enum tracer_status put_record(struct graph_write *write, const struct blo
 {
     uint8_t bytes[BLOCK_RECORD_MAX];
     struct key key = key_of_block(block->chain_id, block->number);
-    return store_put(write->graph, TABLE_BLOCK, &key, bytes, block_record_encode(record, bytes), err);
+    uint64_t start = clock_monotonic_ns();
+    enum tracer_status status =
+        store_put(write->graph, TABLE_BLOCK, &key, bytes, block_record_encode(record, bytes), err);
+    write->graph->timing.log_ns += clock_monotonic_ns() - start;
+    return status;
 }
 
 /* A block that no run knows yet. When the list of ranges is full, runs are written first. */
-static enum tracer_status note_fresh(struct graph_write *write, uint64_t number, uint64_t rows, struct error *err)
+static enum tracer_status note_fresh(struct graph_write *write, uint64_t number, uint64_t rows,
+                                     struct error *err)
 {
     struct chain_state *state = &write->chain->state;
     if (chain_state_add_fresh(state, number, rows))
@@ -180,7 +190,8 @@ static enum tracer_status extend_whole(struct graph_write *write, uint64_t numbe
     if (number == state->last)
         return TRACER_OK;
     struct key key = key_of_block(write->chain->id, number + 1), prefix = key_of_chain(write->chain->id);
-    enum tracer_status status = store_cursor_open(write->graph, write->graph->writer, TABLE_BLOCK, &cursor, err);
+    enum tracer_status status =
+        store_cursor_open(write->graph, write->graph->writer, TABLE_BLOCK, &cursor, err);
     if (status)
         return status;
     for (status = store_cursor_move(&cursor, MDB_SET_RANGE, &key, err);
@@ -213,8 +224,10 @@ static enum tracer_status count_block(struct graph_write *write, const struct bl
     return extend_whole(write, number, err);
 }
 
-/* Where may new pending blocks stand? `*ret_inside`: the block belongs between the blocks of a stored chunk. */
-static enum tracer_status place(struct graph_write *write, uint64_t number, bool *ret_inside, struct error *err)
+/* Where may new pending blocks stand? `*ret_inside`: the block belongs between the blocks of a stored chunk.
+ */
+static enum tracer_status place(struct graph_write *write, uint64_t number, bool *ret_inside,
+                                struct error *err)
 {
     struct graph *graph = write->graph;
     struct store_cursor cursor;
@@ -244,8 +257,8 @@ static enum tracer_status place(struct graph_write *write, uint64_t number, bool
 }
 
 /* Rewrite a stored chunk with the block in it; the stored version of the block, if any, is dropped. */
-static enum tracer_status rewrite_chunk(struct graph_write *write, const struct edit *edit, const struct block *block,
-                                        struct error *err)
+static enum tracer_status rewrite_chunk(struct graph_write *write, const struct edit *edit,
+                                        const struct block *block, struct error *err)
 {
     struct graph *graph = write->graph;
     struct chunk_builder *builder = &write->pending; /* empty: it was flushed */
@@ -294,8 +307,9 @@ static enum tracer_status add(struct graph_write *write, const struct block *blo
     if (inside)
         return insert(write, block, err);
     status = block_append(write, block, pending, err);
-    if (status || (pending->block_count <= CHUNK_BLOCKS_MAX && chunk_builder_log_size(pending) <= CHUNK_BYTES &&
-                   chunk_builder_transaction_size(pending) <= CHUNK_BYTES))
+    if (status ||
+        (pending->block_count <= CHUNK_BLOCKS_MAX && chunk_builder_log_size(pending) <= CHUNK_BYTES &&
+         chunk_builder_transaction_size(pending) <= CHUNK_BYTES))
         return status;
     return edit_write_first(write->graph, write->chain->id, pending,
                             pending->block_count > 1 ? pending->block_count - 1 : 1, err);
@@ -334,7 +348,8 @@ static enum tracer_status replace(struct graph_write *write, const struct block 
     status = edit_load(graph, graph->writer, write->chain->id, block->number, &edit, err);
     if (status == TRACER_E_NOT_FOUND || (!status && !edit_has(&edit, block->number)))
         status = store_error(graph, err, TRACER_E_DAMAGED,
-                             "record missing (log, block %" PRIu64 "). Run: store verify, then restore", block->number);
+                             "record missing (log, block %" PRIu64 "). Run: store verify, then restore",
+                             block->number);
     if (!status)
         status = edit_orphan(graph, write->chain->id, &edit, block->number, old, err);
     if (!status)
@@ -407,15 +422,17 @@ static enum tracer_status put(struct graph_write *write, const struct block *blo
     write->last_number = block->number;
     write->last_hash = block->hash;
     write->has_last = true;
-    size_t pending = chunk_builder_log_size(&write->pending) + chunk_builder_transaction_size(&write->pending);
+    size_t pending =
+        chunk_builder_log_size(&write->pending) + chunk_builder_transaction_size(&write->pending);
     bool many = write->chain->state.fresh_rows >= FRESH_ROWS_MAX;
-    if (many || graph->write_records >= WRITE_RECORDS_SOFT || graph->write_bytes + pending >= WRITE_BYTES_SOFT)
+    if (many || graph->write_records >= WRITE_RECORDS_SOFT ||
+        graph->write_bytes + pending >= WRITE_BYTES_SOFT)
         return commit_part(write, many, err);
     return TRACER_OK;
 }
 
-static enum tracer_status fail(struct graph_write *write, enum tracer_status status, const struct error *failure,
-                               struct error *err)
+static enum tracer_status fail(struct graph_write *write, enum tracer_status status,
+                               const struct error *failure, struct error *err)
 {
     write->failed = status;
     write->failure = *failure;
@@ -460,135 +477,4 @@ enum tracer_status graph_commit(struct graph_write *write, struct error *err)
         (chain->state.fresh_rows >= FRESH_ROWS_FLUSH || chain->state.fresh_count >= FRESH_RANGES_MAX / 2))
         return segment_flush(graph, chain->id, err);
     return TRACER_OK;
-}
-
-/* --- rewinding --------------------------------------------------------------------------------------- */
-
-struct rewind_sum {
-    uint64_t blocks, transactions, transfers;
-};
-
-static enum tracer_status remove_blocks(struct graph *graph, uint64_t chain_id, const struct edit *edit,
-                                        uint64_t last_kept, struct rewind_sum *sum, struct error *err)
-{
-    for (uint32_t i = chunk_find(&edit->chunk, last_kept + 1); i < edit->chunk.block_count; i++) {
-        struct block_record record;
-        uint64_t number = chunk_number(&edit->chunk, i);
-        enum tracer_status status = store_get_block_record(graph, graph->writer, chain_id, number, &record, err);
-        if (status == TRACER_E_NOT_FOUND)
-            return store_error(graph, err, TRACER_E_DAMAGED,
-                               "record missing (block %" PRIu64 "). Run: store verify, then restore", number);
-        struct key key = key_of_block(chain_id, number);
-        if (!status)
-            status = edit_orphan(graph, chain_id, edit, number, &record, err);
-        if (!status)
-            status = store_delete(graph, TABLE_BLOCK, &key, err);
-        if (status)
-            return status;
-        sum->blocks++;
-        sum->transactions += record.transaction_count;
-        sum->transfers += record.transfer_count;
-    }
-    return TRACER_OK;
-}
-
-/* Take the last chunk away, but for the blocks that stay. */
-static enum tracer_status rewind_chunk(struct graph *graph, uint64_t chain_id, const struct edit *edit,
-                                       uint64_t last_kept, struct rewind_sum *sum, struct error *err)
-{
-    struct chunk_builder kept = {0};
-    enum tracer_status status = remove_blocks(graph, chain_id, edit, last_kept, sum, err);
-    if (!status && edit->key <= last_kept)
-        status = edit_copy(graph, edit, 0, last_kept, &kept, err);
-    if (!status)
-        status = edit_delete(graph, chain_id, edit, err);
-    if (!status)
-        status = edit_write(graph, chain_id, &kept, err);
-    chunk_builder_release(&kept);
-    return status;
-}
-
-static enum tracer_status rewind_chunks(struct graph *graph, uint64_t chain_id, uint64_t last_kept,
-                                        struct rewind_sum *sum, struct error *err)
-{
-    for (;;) {
-        struct edit edit;
-        enum tracer_status status = edit_load(graph, graph->writer, chain_id, UINT64_MAX, &edit, err);
-        if (status)
-            return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
-        bool done = edit_last(&edit) <= last_kept;
-        if (!done)
-            status = rewind_chunk(graph, chain_id, &edit, last_kept, sum, err);
-        edit_release(&edit);
-        if (status || done)
-            return status;
-    }
-}
-
-static enum tracer_status lower_state(struct graph *graph, struct chain *chain, uint64_t last_kept,
-                                      const struct rewind_sum *sum, struct error *err)
-{
-    struct chain_state *state = &chain->state;
-    struct store_cursor cursor;
-    struct key key = key_of_block(chain->id, last_kept);
-    enum tracer_status status = store_cursor_open(graph, graph->writer, TABLE_BLOCK, &cursor, err);
-    if (status)
-        return status;
-    status = store_cursor_floor(&cursor, &key, 8, err);
-    uint64_t last = status ? 0 : get_u64_big(cursor.key + 8);
-    store_cursor_close(&cursor);
-    if (status && status != TRACER_E_NOT_FOUND)
-        return status;
-    state->count -= sum->blocks;
-    state->transactions -= sum->transactions;
-    state->transfers -= sum->transfers;
-    state->generation++;
-    state->last = last;
-    state->whole_to = state->whole_to < last ? state->whole_to : last;
-    if (state->count == 0)
-        state->first = state->last = state->whole_to = 0;
-    while (state->fresh_count > 0 && state->fresh[state->fresh_count - 1].first > last_kept)
-        state->fresh_count--;
-    if (state->fresh_count > 0 && state->fresh[state->fresh_count - 1].last > last_kept)
-        state->fresh[state->fresh_count - 1].last = last_kept;
-    if (state->fresh_count == 0)
-        state->fresh_rows = 0;
-    return TRACER_OK;
-}
-
-static enum tracer_status rewind_to(struct graph *graph, uint64_t chain_id, uint64_t last_kept, uint64_t *ret_removed,
-                                    struct error *err)
-{
-    struct rewind_sum sum = {0};
-    struct chain *chain;
-    enum tracer_status status = store_load_chain(graph, chain_id, &chain, err);
-    if (status)
-        return status;
-    if (chain->state.count > 0 && chain->state.last > last_kept) {
-        chain->changed = true;
-        status = rewind_chunks(graph, chain_id, last_kept, &sum, err);
-        if (!status)
-            status = lower_state(graph, chain, last_kept, &sum, err);
-    }
-    *ret_removed = sum.blocks;
-    return status;
-}
-
-enum tracer_status graph_rewind(struct graph *graph, uint64_t chain_id, uint64_t last_kept, uint64_t *ret_removed,
-                                struct error *err)
-{
-    uint64_t removed = 0;
-    enum tracer_status status = store_check_writable(graph, err);
-    if (status)
-        return status;
-    if (graph->writer)
-        return store_error(graph, err, TRACER_E_USAGE, "commit or abort the open batch before a rewind");
-    status = store_write_begin(graph, err);
-    if (status)
-        return status;
-    status = rewind_to(graph, chain_id, last_kept, &removed, err);
-    status = store_leave(graph, true, status, err);
-    if (!status)
-        *ret_removed = removed;
-    return status;
 }

@@ -41,18 +41,19 @@ struct edit {
     bool has_transactions;
 };
 /** The chunk with the highest first block <= `number`. TRACER_E_NOT_FOUND: none. */
-enum tracer_status edit_load(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t number, struct edit *ret_edit,
-                             struct error *err);
+enum tracer_status edit_load(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t number,
+                             struct edit *ret_edit, struct error *err);
 void edit_release(struct edit *edit);
 bool edit_has(const struct edit *edit, uint64_t number);
 uint64_t edit_last(const struct edit *edit);
 /** Copy blocks from..to (numbers) behind the builder's last. */
 enum tracer_status edit_copy(struct graph *graph, const struct edit *edit, uint64_t from, uint64_t to,
                              struct chunk_builder *builder, struct error *err);
-enum tracer_status edit_delete(struct graph *graph, uint64_t chain_id, const struct edit *edit, struct error *err);
+enum tracer_status edit_delete(struct graph *graph, uint64_t chain_id, const struct edit *edit,
+                               struct error *err);
 /** Keep a block of the chunk aside, before it is removed or replaced. */
-enum tracer_status edit_orphan(struct graph *graph, uint64_t chain_id, const struct edit *edit, uint64_t number,
-                               const struct block_record *record, struct error *err);
+enum tracer_status edit_orphan(struct graph *graph, uint64_t chain_id, const struct edit *edit,
+                               uint64_t number, const struct block_record *record, struct error *err);
 
 /** Digest of what a block says: addresses and values, no ids. */
 struct digest128 block_digest(const struct block *block);
@@ -60,7 +61,7 @@ struct digest128 block_digest(const struct block *block);
 /** Is the block well formed? TRACER_E_USAGE names what is wrong. */
 enum tracer_status block_check(const struct graph *graph, const struct block *block, struct error *err);
 /** Add the rows and transactions of a block to the builder, interning addresses and assets. */
-enum tracer_status block_append(struct graph_write *write, const struct block *block, struct chunk_builder *builder,
-                                struct error *err);
+enum tracer_status block_append(struct graph_write *write, const struct block *block,
+                                struct chunk_builder *builder, struct error *err);
 
 #endif

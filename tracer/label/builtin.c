@@ -203,7 +203,7 @@ static enum tracer_status add_table(struct label_set *set, enum embedded which, 
     if (status)
         return status;
     status = table_read(which, '\t', columns, column_count, read, &adding, err);
-    return label_add_end(&adding, status, file.name, digest_bytes(file.data, file.size), err);
+    return label_add_end(&adding, status, file.name, file.digest, err);
 }
 
 enum tracer_status label_add_builtin(struct label_set *set, struct error *err)

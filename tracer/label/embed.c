@@ -1,8 +1,11 @@
 /* embed.c - files of the source tree as bytes of the program, put in by the assembler. */
 #include "embed.h"
+#include "embed_digests.h"
 
+#include "tracer/hex.h"
 #include "tracer/label.h"
 
+#include <assert.h>
 #include <string.h>
 
 #ifndef TRACER_FIXTURES_DIR
@@ -33,26 +36,26 @@ EMBED(tracer_embed_case_explored, "ronin-2022/explored.txt");
 EMBED(tracer_embed_case_coverage, "ronin-2022/coverage.csv");
 
 struct range {
-    const char *name, *start, *end;
+    const char *name, *start, *end, *digest;
 };
 
 static const struct range registry_files[EMBEDDED_COUNT] = {
-    [EMBEDDED_HEISTS] = {"registry/heists.tsv", tracer_embed_heists_start, tracer_embed_heists_end},
+    [EMBEDDED_HEISTS] = {"registry/heists.tsv", tracer_embed_heists_start, tracer_embed_heists_end, DIGEST_HEISTS},
     [EMBEDDED_HEIST_ADDRESSES] = {"registry/heist_addresses.tsv", tracer_embed_heist_addresses_start,
-                                  tracer_embed_heist_addresses_end},
+                                  tracer_embed_heist_addresses_end, DIGEST_HEIST_ADDRESSES},
     [EMBEDDED_CASE_ADDRESSES] = {"registry/case_addresses.tsv", tracer_embed_case_addresses_start,
-                                 tracer_embed_case_addresses_end},
+                                 tracer_embed_case_addresses_end, DIGEST_CASE_ADDRESSES},
     [EMBEDDED_SANCTIONED] = {"registry/sanctioned.tsv", tracer_embed_sanctioned_start,
-                             tracer_embed_sanctioned_end},
-    [EMBEDDED_SERVICES] = {"registry/services.tsv", tracer_embed_services_start, tracer_embed_services_end},
-    [EMBEDDED_ASSETS] = {"registry/assets.csv", tracer_embed_assets_start, tracer_embed_assets_end},
+                             tracer_embed_sanctioned_end, DIGEST_SANCTIONED},
+    [EMBEDDED_SERVICES] = {"registry/services.tsv", tracer_embed_services_start, tracer_embed_services_end, DIGEST_SERVICES},
+    [EMBEDDED_ASSETS] = {"registry/assets.csv", tracer_embed_assets_start, tracer_embed_assets_end, DIGEST_ASSETS},
 };
 
 static const struct range case_files[] = {
-    {"transfers.csv", tracer_embed_case_transfers_start, tracer_embed_case_transfers_end},
-    {"labels.csv", tracer_embed_case_labels_start, tracer_embed_case_labels_end},
-    {"explored.txt", tracer_embed_case_explored_start, tracer_embed_case_explored_end},
-    {"coverage.csv", tracer_embed_case_coverage_start, tracer_embed_case_coverage_end},
+    {"transfers.csv", tracer_embed_case_transfers_start, tracer_embed_case_transfers_end, NULL},
+    {"labels.csv", tracer_embed_case_labels_start, tracer_embed_case_labels_end, NULL},
+    {"explored.txt", tracer_embed_case_explored_start, tracer_embed_case_explored_end, NULL},
+    {"coverage.csv", tracer_embed_case_coverage_start, tracer_embed_case_coverage_end, NULL},
 };
 
 static size_t range_size(const struct range *range)
@@ -63,7 +66,10 @@ static size_t range_size(const struct range *range)
 struct embedded_file embedded_file(enum embedded which)
 {
     const struct range *range = &registry_files[which];
-    return (struct embedded_file){range->name, range->start, range_size(range)};
+    struct embedded_file file = {.name = range->name, .data = range->start, .size = range_size(range)};
+    bool whole = hex_decode(range->digest, strlen(range->digest), file.digest.bytes, sizeof(file.digest.bytes));
+    assert(whole); /* written by the build */
+    return file;
 }
 
 const void *registry_case_file(const char *name, size_t *ret_size)

@@ -2,7 +2,7 @@
 #ifndef TRACER_LABEL_EMBED_H
 #define TRACER_LABEL_EMBED_H
 
-#include <stddef.h>
+#include "tracer/digest.h"
 
 enum embedded {
     EMBEDDED_HEISTS,
@@ -17,6 +17,7 @@ struct embedded_file {
     const char *name; /* "registry/heists.tsv" */
     const void *data;
     size_t size;
+    struct digest digest; /* computed when the program was built */
 };
 struct embedded_file embedded_file(enum embedded which);
 

@@ -63,12 +63,25 @@ static bool order_allows(const struct taint *taint, int32_t number, size_t last_
     return true;
 }
 
+/* Has the leg an end in the explored set (12)? What has none is not in the graph that is replayed. */
+static bool leg_concerns(const struct taint *taint, size_t index)
+{
+    const struct cursor_row *row = &taint->rows[index];
+    return !taint->input->has_explored || class_of(taint, row->from) == ACCOUNT_PLAIN ||
+           class_of(taint, row->to) == ACCOUNT_PLAIN;
+}
+
+/* The legs of group `number`, of any group if -1, become ordinary rows. */
 static void drop(struct taint *taint, int32_t number)
 {
-    taint->diag.groups_bad++;
-    for (size_t i = 0; i < taint->row_count; i++)
-        if (taint->legs[i].group == number)
-            taint->legs[i].group = -1;
+    bool concerns = false;
+    for (size_t i = 0; i < taint->row_count; i++) {
+        if (taint->legs[i].group < 0 || (number >= 0 && taint->legs[i].group != number))
+            continue;
+        concerns = concerns || leg_concerns(taint, i);
+        taint->legs[i].group = -1;
+    }
+    taint->diag.groups_bad += concerns;
 }
 
 static struct group *add_group(struct taint *taint, uint32_t link)
@@ -108,8 +121,6 @@ static bool find_given(struct taint *taint)
         }
         if (!sides || !group->has_in || !group->has_out || !order_allows(taint, (int32_t)g, group->last_in))
             drop(taint, (int32_t)g);
-        else
-            taint->diag.groups_ok++;
     }
     return true;
 }
@@ -151,7 +162,6 @@ static bool find_auto(struct taint *taint)
     struct group *group = add_group(taint, 0);
     if (order_allows(taint, 0, last_in)) {
         group->last_in = last_in;
-        taint->diag.groups_ok++;
         return true;
     }
     /* Cut before each in that follows an out; every piece must have both. */
@@ -171,13 +181,8 @@ static bool find_auto(struct taint *taint)
     bool whole = true;
     for (size_t g = 0; g < taint->group_count; g++)
         whole = whole && taint->groups[g].has_in && taint->groups[g].has_out;
-    if (whole) {
-        taint->diag.groups_ok += taint->group_count;
-        return true;
-    }
-    for (size_t i = 0; i < taint->row_count; i++)
-        taint->legs[i].group = -1;
-    taint->diag.groups_bad++;
+    if (!whole)
+        drop(taint, -1);
     return true;
 }
 
@@ -227,9 +232,9 @@ static bool prepare(struct taint *taint, size_t number)
             u320_add(&side->received, row->amount);
             taint->legs[i].deferred = i < group->last_in;
         }
-        group->concerns = group->concerns || class_of(taint, row->from) == ACCOUNT_PLAIN ||
-                          class_of(taint, row->to) == ACCOUNT_PLAIN;
+        group->concerns = group->concerns || leg_concerns(taint, i);
     }
+    taint->diag.groups_ok += group->concerns;
     qsort_r(group->sides, group->side_count, sizeof(*group->sides), order_sides, taint);
     for (size_t i = 0; i < group->side_count; i++)
         group->sides[i].undrawn = group->sides[i].received;

@@ -428,8 +428,6 @@ static void verify_holding(const struct taint *taint, const struct holding *hold
 static bool run_transaction(struct taint *taint)
 {
     bool linked = taint->options.links == LINKS_AUTO;
-    if (!seeds_activate(taint, taint->rows[0].position.block_number))
-        return false;
     for (size_t i = 0; i < taint->row_count; i++) {
         const struct cursor_row *row = &taint->rows[i];
         if (!account_get(taint, row->from) || !account_get(taint, row->to))
@@ -442,9 +440,14 @@ static bool run_transaction(struct taint *taint)
         if (!groups_find(taint))
             return false;
     }
+    /* A transaction without a row in the explored subgraph is not in it, and so activates nothing (12). */
+    bool active = false;
     for (size_t i = 0; i < taint->row_count; i++) {
         if (!concerns(taint, i))
             continue;
+        if (!active && !seeds_activate(taint, taint->rows[i].position.block_number))
+            return false;
+        active = true;
         taint->diag.rows++;
         bool ok = taint->group_count && group_of(taint, i) ? run_group_row(taint, i) : run_ordinary(taint, &taint->rows[i]);
         if (!ok)

@@ -1,0 +1,322 @@
+/* fake_chain.h - a chain behind a fault server: blocks that follow each other, with transactions, logs and traces, and
+ * endpoints that lack things or lie. */
+#ifndef TRACER_TESTS_CHAINS_FAKE_CHAIN_H
+#define TRACER_TESTS_CHAINS_FAKE_CHAIN_H
+
+#include <criterion/criterion.h>
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "support/faultserver.h"
+#include "tracer/chain.h"
+#include "tracer/clock.h"
+
+struct fake_chain {
+    uint64_t chain_id; /* 0: 777 */
+    uint64_t head;
+    uint64_t fork;     /* blocks from here on have other hashes; 0: none */
+    uint64_t oldest;   /* blocks below are not served (null) */
+    bool no_block_receipts, no_traces, flat_traces, no_finalized, prunes_traces, without_logs;
+    /* Lies: the calls in which the block is wrong, from the first on. */
+    uint64_t lie_number;
+    enum fake_lie { LIE_NONE, LIE_RECEIPT_MISSING, LIE_RECEIPT_FROM, LIE_NUMBER, LIE_OTHER_FORK, LIE_NULL_RECEIPTS } lie;
+    atomic_int lies_left;
+    atomic_uint receipts_asked, blocks_asked, traces_asked;
+    const struct fake_chain *after; /* after switch_at block calls the chain is this one */
+    unsigned switch_at;
+};
+
+#define FAKE_A "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+#define FAKE_B "0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+#define FAKE_C "0xcccccccccccccccccccccccccccccccccccccccc"
+#define FAKE_TOKEN "0x7777777777777777777777777777777777777777"
+#define FAKE_PAD "000000000000000000000000"
+#define FAKE_TRANSFER "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+#define FAKE_EMPTY_ROOT "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"
+
+static inline unsigned fake_transactions(uint64_t number)
+{
+    return number ? (unsigned)(number % 4) : 0;
+}
+
+/* Of a block: its number, and which fork it is of. */
+static inline const char *fake_hash(const struct fake_chain *chain, uint64_t number, char to[static 67])
+{
+    bool forked = chain->fork && number >= chain->fork;
+    snprintf(to, 67, "0x%s%060" PRIx64 "00", forked ? "f0" : "b0", number);
+    return to;
+}
+
+static inline void fake_place(const struct fake_chain *chain, uint64_t number, FILE *out)
+{
+    char hash[67];
+    fprintf(out, "\"blockHash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"", fake_hash(chain, number, hash), number);
+}
+
+static inline void fake_block(const struct fake_chain *chain, uint64_t number, bool full, FILE *out)
+{
+    char hash[67], parent[67];
+    unsigned count = fake_transactions(number);
+    const char *root = count ? "0x1111111111111111111111111111111111111111111111111111111111111111" : FAKE_EMPTY_ROOT;
+    fprintf(out,
+            "{\"number\":\"0x%" PRIx64 "\",\"hash\":\"%s\",\"parentHash\":\"%s\",\"logsBloom\":\"0x%0512d\","
+            "\"transactionsRoot\":\"%s\",\"stateRoot\":\"%s\",\"receiptsRoot\":\"%s\",\"miner\":\"" FAKE_C "\","
+            "\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x%" PRIx64 "\",\"baseFeePerGas\":\"0x7\","
+            "\"uncles\":[],\"transactions\":[",
+            number, fake_hash(chain, number, hash), number ? fake_hash(chain, number - 1, parent) : FAKE_EMPTY_ROOT,
+            count > 0, root, FAKE_EMPTY_ROOT, root, count * 50000, 1000 + number);
+    for (unsigned i = 0; i < count; i++) {
+        fprintf(out, "%s", i ? "," : "");
+        if (!full) {
+            fprintf(out, "\"0x%032" PRIx64 "%032x\"", number, i);
+            continue;
+        }
+        fprintf(out, "{");
+        fake_place(chain, number, out);
+        fprintf(out,
+                ",\"hash\":\"0x%032" PRIx64 "%032x\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B "\",\"gas\":\"0xffff\","
+                "\"gasPrice\":\"0x9\",\"input\":\"0x\",\"nonce\":\"0x%x\",\"transactionIndex\":\"0x%x\","
+                "\"value\":\"0x%x\",\"type\":\"0x0\"}",
+                number, i, i, i, i);
+    }
+    fprintf(out, "]}");
+}
+
+static inline void fake_receipt(const struct fake_chain *chain, uint64_t number, unsigned i, FILE *out)
+{
+    bool lies = chain->lie == LIE_RECEIPT_FROM && chain->lie_number == number && chain->lies_left > 0;
+    fprintf(out, "{");
+    fake_place(chain, number, out);
+    fprintf(out,
+            ",\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionIndex\":\"0x%x\",\"from\":\"%s\",\"to\":\"" FAKE_B
+            "\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0xc350\",\"effectiveGasPrice\":\"0x9\","
+            "\"status\":\"0x1\",\"type\":\"0x0\",\"logs\":[{\"address\":\"" FAKE_TOKEN "\",\"topics\":[\"" FAKE_TRANSFER
+            "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD "%s\"],\"data\":\"0x%064" PRIx64 "\",",
+            number, i, i, lies ? FAKE_C : FAKE_A, (i + 1) * 50000, FAKE_A + 2, FAKE_B + 2, number);
+    fake_place(chain, number, out);
+    fprintf(out,
+            ",\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionIndex\":\"0x%x\",\"logIndex\":\"0x%x\","
+            "\"removed\":false}]}",
+            number, i, i, i);
+}
+
+static inline void fake_traces(const struct fake_chain *chain, uint64_t number, FILE *out)
+{
+    char hash[67];
+    fprintf(out, "[");
+    for (unsigned i = 0; i < fake_transactions(number); i++) {
+        if (chain->flat_traces) {
+            fake_hash(chain, number, hash);
+            fprintf(out,
+                    "%s{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
+                    "\",\"value\":\"0x%x\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":1,"
+                    "\"traceAddress\":[],\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionPosition\":%u},"
+                    "{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_B "\",\"to\":\"" FAKE_C
+                    "\",\"value\":\"0x5\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":0,"
+                    "\"traceAddress\":[0],\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionPosition\":%u}",
+                    i ? "," : "", i, hash, number, number, i, i, hash, number, number, i, i);
+            continue;
+        }
+        fprintf(out,
+                "%s{\"txHash\":\"0x%032" PRIx64 "%032x\",\"result\":{\"type\":\"CALL\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
+                "\",\"value\":\"0x%x\",\"calls\":[{\"type\":\"CALL\",\"from\":\"" FAKE_B "\",\"to\":\"" FAKE_C
+                "\",\"value\":\"0x5\"}]",
+                i ? "," : "", number, i, i);
+        if (!chain->without_logs)
+            fprintf(out,
+                    ",\"logs\":[{\"address\":\"" FAKE_TOKEN "\",\"topics\":[\"" FAKE_TRANSFER "\",\"0x" FAKE_PAD
+                    "%s\",\"0x" FAKE_PAD "%s\"],\"data\":\"0x%064" PRIx64 "\",\"position\":\"0x0\"}]",
+                    FAKE_A + 2, FAKE_B + 2, number);
+        fprintf(out, "}}");
+    }
+    fprintf(out, "]");
+}
+
+static inline bool fake_error(FILE *out, int code, const char *message)
+{
+    fprintf(out, "{\"code\":%d,\"message\":\"%s\"}", code, message);
+    return false;
+}
+
+/* The first parameter, a QUANTITY or tag. False: a tag that is not offered. */
+static inline bool fake_number(const struct fake_chain *chain, struct json_span params, uint64_t *ret_number)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)params.length, params.text);
+    char *first = strchr(text, '"');
+    if (!first)
+        return false;
+    first++;
+    if (strncmp(first, "latest", 6) == 0)
+        *ret_number = chain->head;
+    else if (strncmp(first, "finalized", 9) == 0)
+        *ret_number = chain->head >= 10 ? chain->head - 10 : 0;
+    else
+        *ret_number = strtoull(first, NULL, 16);
+    return !(chain->no_finalized && strncmp(first, "finalized", 9) == 0);
+}
+
+static inline bool fake_receipts(struct fake_chain *chain, uint64_t number, FILE *out)
+{
+    unsigned count = fake_transactions(number);
+    bool lies = chain->lie_number == number && chain->lies_left > 0;
+    if (lies && chain->lie == LIE_NULL_RECEIPTS) {
+        chain->lies_left--;
+        fprintf(out, "null");
+        return true;
+    }
+    if (lies && chain->lie == LIE_RECEIPT_MISSING)
+        count--;
+    fprintf(out, "[");
+    for (unsigned i = 0; i < count; i++) {
+        fprintf(out, "%s", i ? "," : "");
+        fake_receipt(chain, number, i, out);
+    }
+    fprintf(out, "]");
+    if (lies && (chain->lie == LIE_RECEIPT_FROM || chain->lie == LIE_RECEIPT_MISSING))
+        chain->lies_left--;
+    return true;
+}
+
+static inline bool fake_answer(void *context, struct json_span method, struct json_span params, FILE *out)
+{
+    struct fake_chain *chain = context;
+    uint64_t number = 0;
+    if (json_span_is(method, "eth_chainId")) {
+        fprintf(out, "\"0x%" PRIx64 "\"", chain->chain_id ? chain->chain_id : 777);
+        return true;
+    }
+    if (json_span_is(method, "web3_clientVersion")) {
+        fprintf(out, "\"Fake/v1.0\\u001b[31m\"");
+        return true;
+    }
+    if (json_span_is(method, "eth_blockNumber")) {
+        fprintf(out, "\"0x%" PRIx64 "\"", chain->head);
+        return true;
+    }
+    if (json_span_is(method, "eth_getBalance")) {
+        fprintf(out, "\"0x2a\"");
+        return true;
+    }
+    if (json_span_is(method, "eth_call")) {
+        if (memmem(params.text, params.length, "00fdd58e", 8))
+            return fake_error(out, 3, "execution reverted");
+        if (memmem(params.text, params.length, "6352211e", 8))
+            fprintf(out, "\"0x" FAKE_PAD "%s\"", FAKE_A + 2);
+        else
+            fprintf(out, "\"0x%064x\"", 99);
+        return true;
+    }
+    if (json_span_is(method, "eth_getLogs")) {
+        fprintf(out, "[]");
+        return true;
+    }
+    if (json_span_is(method, "eth_getTransactionReceipt")) {
+        char text[80];
+        chain->receipts_asked++;
+        snprintf(text, sizeof text, "%.*s", (int)(params.length > 79 ? 79 : params.length), params.text);
+        char digits[33];
+        snprintf(digits, sizeof digits, "%.32s", strchr(text, 'x') + 1);
+        uint64_t of = strtoull(digits, NULL, 16);
+        unsigned index = (unsigned)strtoul(strchr(text, 'x') + 33, NULL, 16);
+        fake_receipt(chain, of, index, out);
+        return true;
+    }
+    if (!fake_number(chain, params, &number))
+        return fake_error(out, -39001, "Unknown tag");
+    if (json_span_is(method, "eth_getBlockByNumber")) {
+        unsigned asked = chain->blocks_asked++;
+        const struct fake_chain *now = chain->after && asked >= chain->switch_at ? chain->after : chain;
+        bool lies = chain->lie_number == number && chain->lies_left > 0;
+        if (number > now->head || number < now->oldest) {
+            fprintf(out, "null");
+        } else if (lies && chain->lie == LIE_NUMBER) {
+            chain->lies_left--;
+            fake_block(now, number + 4, true, out);
+        } else if (lies && chain->lie == LIE_OTHER_FORK) {
+            struct fake_chain other = {.fork = number, .head = chain->head};
+            chain->lies_left--;
+            fake_block(&other, number, true, out);
+        } else {
+            fake_block(now, number, memmem(params.text, params.length, "true", 4), out);
+        }
+        return true;
+    }
+    const struct fake_chain *now = chain->after && chain->blocks_asked > chain->switch_at ? chain->after : chain;
+    if (json_span_is(method, "eth_getBlockReceipts") && !chain->no_block_receipts) {
+        struct fake_chain *writable = chain;
+        if (now != chain) {
+            struct fake_chain copy = {.fork = now->fork, .head = now->head};
+            return fake_receipts(&copy, number, out);
+        }
+        return fake_receipts(writable, number, out);
+    }
+    if (json_span_is(method, chain->flat_traces ? "trace_block" : "debug_traceBlockByNumber") && !chain->no_traces) {
+        chain->traces_asked++;
+        if (chain->prunes_traces && number != chain->head)
+            return fake_error(out, -32000, "missing trie node");
+        fake_traces(now, number, out);
+        return true;
+    }
+    return fake_error(out, -32601, "the method does not exist/is not available");
+}
+
+/* ---- a pool over such chains ---- */
+
+struct fake_pool {
+    struct faultserver *servers[4];
+    size_t count;
+    struct rpc *rpc;
+    struct chain_network network;
+};
+
+static inline struct fake_pool fake_open(struct fake_chain **chains, size_t count, uint32_t delay_ms, const char *record,
+                                         const char *replay)
+{
+    static const char *const names[] = {"alpha", "beta", "gamma", "delta"};
+    struct fake_pool pool = {.count = count};
+    struct rpc_endpoint endpoints[4];
+    struct rpc_options options = {.endpoints = endpoints,
+                                  .endpoint_count = count,
+                                  .allow_local = true,
+                                  .attempts_max = 3,
+                                  .connect_timeout_ms = 1000,
+                                  .total_timeout_ms = 5000,
+                                  .backoff_first_ms = 5,
+                                  .retry_after_max_s = 1,
+                                  .jitter_seed = 42,
+                                  .record = record,
+                                  .replay = replay};
+    struct error err = {0};
+    memset(endpoints, 0, sizeof endpoints);
+    for (size_t i = 0; i < count; i++) {
+        strcpy(endpoints[i].name, names[i]);
+        endpoints[i].url = "http://127.0.0.1:1/";
+        if (chains[i]) {
+            pool.servers[i] = faultserver_start(
+                &(struct faultserver_options){.answer = fake_answer, .context = chains[i], .delay_ms = delay_ms});
+            endpoints[i].url = faultserver_url(pool.servers[i]);
+        }
+    }
+    cr_assert_eq(rpc_open(&options, &pool.rpc, &err), TRACER_OK, "%s", err.text);
+    struct fake_chain genesis = {0};
+    char hash[67];
+    strcpy(pool.network.name, "fake");
+    pool.network.chain_id = 777;
+    cr_assert(hash_parse(fake_hash(&genesis, 0, hash), 66, &pool.network.anchor_hash));
+    pool.network.rules = chain_rules_find("latest");
+    return pool;
+}
+
+static inline void fake_close(struct fake_pool *pool)
+{
+    rpc_close(pool->rpc);
+    for (size_t i = 0; i < pool->count; i++)
+        if (pool->servers[i])
+            faultserver_stop(pool->servers[i]);
+}
+
+#endif

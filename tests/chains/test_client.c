@@ -1,0 +1,205 @@
+/* test_client.c - opening and probing: which endpoints are the chain they should be (threat-model R3, R7). */
+#include "chains/fake_chain.h"
+
+static bool has_note(const struct chain_client *client, const char *part)
+{
+    for (size_t i = 0; chain_note(client, i); i++)
+        if (strstr(chain_note(client, i), part))
+            return true;
+    return false;
+}
+
+Test(client, opens_and_says_what_is_offered)
+{
+    struct fake_chain chain = {.head = 40};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    uint64_t head;
+    struct hash hash;
+    char text[67], got[HASH_TEXT_SIZE];
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert_null(chain_note(client, 0));
+    cr_assert_eq(chain_client_traces(client), TRACES_CALL_TRACER_LOGS);
+    cr_assert_eq(chain_head(client, FINALITY_FINALIZED, 0, &head, &err), TRACER_OK);
+    cr_assert_eq(head, 30);
+    cr_assert_eq(chain_head(client, FINALITY_LATEST, 5, &head, &err), TRACER_OK);
+    cr_assert_eq(head, 40);
+    cr_assert_eq(chain_head(client, FINALITY_DEPTH, 7, &head, &err), TRACER_OK);
+    cr_assert_eq(head, 33);
+    cr_assert_eq(chain_head(client, FINALITY_DEPTH, 70, &head, &err), TRACER_OK);
+    cr_assert_eq(head, 0);
+    cr_assert_eq(chain_block_hash(client, 12, &hash, &err), TRACER_OK);
+    hash_format(hash, got);
+    cr_assert_str_eq(got, fake_hash(&chain, 12, text));
+    cr_assert_eq(chain_block_hash(client, 41, &hash, &err), TRACER_E_NOT_FOUND);
+    chain_close(client);
+    fake_close(&pool);
+}
+
+Test(client, R3_a_wrong_chain_id_is_refused)
+{
+    struct fake_chain right = {.head = 40}, wrong = {.head = 40, .chain_id = 778};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&right, &wrong}, 2, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_E_CHAIN);
+    cr_assert_not_null(strstr(err.text, "endpoint \"beta\": its chain id is 778"), "%s", err.text);
+    fake_close(&pool);
+}
+
+Test(client, R3_the_right_id_with_other_blocks_is_refused)
+{
+    struct fake_chain chain = {.head = 40};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    pool.network.anchor_hash.bytes[0] ^= 1;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_E_CHAIN);
+    cr_assert_not_null(strstr(err.text, "its block 0 is 0xb0"), "%s", err.text);
+    fake_close(&pool);
+}
+
+/* A test node with chain id 1 is not Ethereum. */
+Test(client, R3_a_test_node_is_not_the_built_in_network)
+{
+    struct fake_chain chain = {.head = 40, .chain_id = 1};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 0, NULL, NULL);
+    struct chain_client *client;
+    struct chain_network ethereum;
+    struct error err;
+    cr_assert(chain_builtin("ethereum", &ethereum));
+    cr_assert_eq(chain_open(pool.rpc, &ethereum, &client, &err), TRACER_E_CHAIN);
+    fake_close(&pool);
+}
+
+Test(client, R7_an_anchor_that_is_not_served_is_refused_with_advice)
+{
+    struct fake_chain pruned = {.head = 40, .oldest = 20}, whole = {.head = 40};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&pruned}, 1, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_E_CHAIN);
+    cr_assert_not_null(strstr(err.text, "does not serve block 0"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "configure a network with an anchor that it serves"), "%s", err.text);
+    fake_close(&pool);
+    /* with another endpoint it is left out, and said */
+    pool = fake_open((struct fake_chain *[]){&pruned, &whole}, 2, 0, NULL, NULL);
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert(has_note(client, "\"alpha\" is left out"));
+    chain_close(client);
+    /* an anchor that it serves */
+    char hash[67];
+    pool.network.anchor_number = 25;
+    cr_assert(hash_parse(fake_hash(&whole, 25, hash), 66, &pool.network.anchor_hash));
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert_not(has_note(client, "left out"));
+    chain_close(client);
+    fake_close(&pool);
+}
+
+Test(client, an_unreachable_endpoint_is_left_out_with_a_note)
+{
+    struct fake_chain chain = {.head = 40};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){NULL, &chain}, 2, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    uint64_t head;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert(has_note(client, "\"alpha\" is left out"));
+    cr_assert_eq(chain_head(client, FINALITY_LATEST, 0, &head, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(head, 40);
+    chain_close(client);
+    fake_close(&pool);
+    pool = fake_open((struct fake_chain *[]){NULL}, 1, 0, NULL, NULL);
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_E_NETWORK);
+    cr_assert_eq(err.status, TRACER_E_NETWORK);
+    fake_close(&pool);
+}
+
+Test(client, the_head_is_what_all_endpoints_have)
+{
+    struct fake_chain ahead = {.head = 5000}, behind = {.head = 40};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&ahead, &behind}, 2, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    uint64_t head;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(chain_head(client, FINALITY_LATEST, 0, &head, &err), TRACER_OK);
+    cr_assert_eq(head, 40);
+    cr_assert(has_note(client, "between 40 and 5000"));
+    chain_close(client);
+    fake_close(&pool);
+}
+
+Test(client, without_the_finalized_tag_a_depth_counts)
+{
+    struct fake_chain chain = {.head = 100, .no_finalized = true};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    uint64_t head;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(chain_head(client, FINALITY_FINALIZED, 0, &head, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(head, 36);
+    cr_assert(has_note(client, "64 blocks below the head"));
+    chain_close(client);
+    fake_close(&pool);
+}
+
+Test(client, balances_of_coins_tokens_and_items)
+{
+    struct fake_chain chain = {.head = 40};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    struct address account, other;
+    struct asset token = {.kind = ASSET_TOKEN}, item = {.kind = ASSET_ITEM, .id = u256_from_u64(7)}, native = {0};
+    struct u256 amount;
+    cr_assert(address_parse(FAKE_A, 42, &account) && address_parse(FAKE_B, 42, &other));
+    cr_assert(address_parse(FAKE_TOKEN, 42, &token.contract));
+    item.contract = token.contract;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(chain_balance(client, account, &native, 10, &amount, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(amount.limb[0], 42);
+    cr_assert_eq(chain_balance(client, account, &native, 0, &amount, &err), TRACER_OK);
+    cr_assert(u256_is_zero(amount));
+    cr_assert_eq(chain_balance(client, account, &token, 10, &amount, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(amount.limb[0], 99);
+    /* ERC-721: no balance of an id, but an owner */
+    cr_assert_eq(chain_balance(client, account, &item, 10, &amount, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(amount.limb[0], 1);
+    cr_assert_eq(chain_balance(client, other, &item, 10, &amount, &err), TRACER_OK, "%s", err.text);
+    cr_assert(u256_is_zero(amount));
+    chain_close(client);
+    fake_close(&pool);
+}
+
+Test(client, a_probe_says_what_an_endpoint_can_do)
+{
+    struct fake_chain chain = {.head = 2000}, bare = {.head = 40, .no_block_receipts = true, .no_traces = true,
+                                                       .no_finalized = true, .chain_id = 777};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain, &bare}, 2, 0, NULL, NULL);
+    struct chain_probe probe;
+    struct error err;
+    cr_assert_eq(chain_probe(pool.rpc, 0, &pool.network, &probe, &err), TRACER_OK, "%s", err.text);
+    cr_assert_str_eq(probe.client_version, "Fake/v1.0\\u001b[31m"); /* escapes stay escaped */
+    cr_assert_eq(probe.chain_id, 777);
+    cr_assert_eq(probe.head, 2000);
+    cr_assert_eq(probe.finalized, 1990);
+    cr_assert(probe.has_finalized && probe.archive && probe.block_receipts && !probe.ots);
+    cr_assert_eq(probe.traces, TRACES_CALL_TRACER_LOGS);
+    cr_assert_eq(probe.batch_max, 50);
+    cr_assert_eq(probe.log_range, 1000);
+    cr_assert(probe.anchor_checked && probe.anchor_fits);
+    cr_assert_eq(chain_probe(pool.rpc, 1, &pool.network, &probe, &err), TRACER_OK, "%s", err.text);
+    cr_assert(!probe.has_finalized && !probe.block_receipts);
+    cr_assert_eq(probe.traces, TRACES_NONE);
+    pool.network.anchor_hash.bytes[3] ^= 1;
+    cr_assert_eq(chain_probe(pool.rpc, 0, &pool.network, &probe, &err), TRACER_OK);
+    cr_assert(probe.anchor_checked && !probe.anchor_fits && probe.anchor_note[0]);
+    pool.network.chain_id = 5;
+    cr_assert_eq(chain_probe(pool.rpc, 0, &pool.network, &probe, &err), TRACER_E_CHAIN);
+    cr_assert_eq(probe.chain_id, 777);
+    fake_close(&pool);
+}

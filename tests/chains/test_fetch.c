@@ -1,0 +1,370 @@
+/* test_fetch.c - blocks of a range in order, from endpoints that lack things or lie (threat-model R1, R2, R5, R7). */
+#include "chains/fake_chain.h"
+
+#include <dirent.h>
+#include <unistd.h>
+
+struct collected {
+    uint64_t next;
+    unsigned blocks, rows, internals, exact;
+    char *text; /* every row */
+    size_t size;
+    FILE *out;
+    uint64_t stop_at;
+};
+
+static enum tracer_status collect(void *context, const struct block *block, struct error *err)
+{
+    struct collected *collected = context;
+    cr_assert_eq(block->number, collected->next, "%" PRIu64 " instead of %" PRIu64, block->number, collected->next);
+    if (collected->stop_at && block->number == collected->stop_at)
+        return error_set(err, TRACER_E_FULL, "the store is full");
+    collected->next++;
+    collected->blocks++;
+    collected->internals += block->internals == INTERNALS_ALL;
+    collected->exact += block->order == ORDER_EXACT;
+    collected->rows += (unsigned)block->transfer_count;
+    for (size_t i = 0; i < block->transfer_count; i++) {
+        const struct transfer *row = &block->transfers[i];
+        char key[POSITION_TEXT_SIZE], amount[U256_DECIMAL_MAX], hash[HASH_TEXT_SIZE];
+        position_format(row->position, key);
+        u256_format_decimal(row->amount, amount);
+        hash_format(block->hash, hash);
+        fprintf(collected->out, "%s %s %s %s\n", key, transfer_kind_name(row->kind), amount, hash);
+    }
+    return TRACER_OK;
+}
+
+struct run {
+    struct collected collected;
+    struct chain_fetch_stats stats;
+    enum tracer_status status;
+    struct error err;
+    char notes[2048];
+    enum chain_traces traces;
+};
+
+static struct run fetch_from(struct fake_pool *pool, struct chain_fetch fetch)
+{
+    struct run run = {.collected = {.next = fetch.first}};
+    struct chain_client *client;
+    run.collected.out = open_memstream(&run.collected.text, &run.collected.size);
+    run.status = chain_open(pool->rpc, &pool->network, &client, &run.err);
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    run.status = chain_fetch(client, &fetch, collect, &run.collected, &run.stats, &run.err);
+    for (size_t i = 0; chain_note(client, i); i++)
+        snprintf(run.notes + strlen(run.notes), sizeof run.notes - strlen(run.notes), "%s\n", chain_note(client, i));
+    run.traces = chain_client_traces(client);
+    chain_close(client);
+    fclose(run.collected.out);
+    return run;
+}
+
+static struct run fetch_chains(struct fake_chain **chains, size_t count, struct chain_fetch fetch)
+{
+    struct fake_pool pool = fake_open(chains, count, 0, NULL, NULL);
+    struct run run = fetch_from(&pool, fetch);
+    fake_close(&pool);
+    return run;
+}
+
+static struct run fetch_chain(struct fake_chain *chain, uint64_t first, uint64_t last)
+{
+    return fetch_chains((struct fake_chain *[]){chain}, 1, (struct chain_fetch){.first = first, .last = last, .want_traces = true});
+}
+
+static void run_free(struct run *run)
+{
+    free(run->collected.text);
+}
+
+/* What an honest chain gives for the range. */
+static char *expected(uint64_t first, uint64_t last)
+{
+    struct fake_chain chain = {.head = last};
+    struct run run = fetch_chain(&chain, first, last);
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    return run.collected.text;
+}
+
+static void expect_same(struct run *run, uint64_t first, uint64_t last)
+{
+    cr_assert_eq(run->status, TRACER_OK, "%s", run->err.text);
+    cr_assert_eq(run->collected.blocks, last - first + 1);
+    char *want = expected(first, last);
+    cr_assert_str_eq(run->collected.text, want);
+    free(want);
+}
+
+Test(fetch, delivers_every_block_once_and_in_order)
+{
+    struct fake_chain chain = {.head = 250};
+    struct run run = fetch_chain(&chain, 0, 250);
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.blocks, 251);
+    cr_assert_eq(run.stats.blocks, 251);
+    cr_assert_eq(run.stats.transfers, run.collected.rows);
+    cr_assert_gt(run.stats.transactions, 300);
+    cr_assert_gt(run.stats.bytes, 100000);
+    cr_assert_eq(run.collected.internals, 251);
+    cr_assert_eq(run.collected.exact, 251);
+    cr_assert_eq(run.traces, TRACES_CALL_TRACER_LOGS);
+    cr_assert_str_eq(run.notes, "");
+    cr_assert_eq(atomic_load(&chain.receipts_asked), 0);
+    run_free(&run);
+}
+
+Test(fetch, single_blocks_and_the_ends_of_ranges)
+{
+    struct fake_chain chain = {.head = 250};
+    static const uint64_t ranges[][2] = {{0, 0}, {250, 250}, {3, 4}, {1, 9}, {242, 250}};
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        struct run run = fetch_chain(&chain, ranges[i][0], ranges[i][1]);
+        expect_same(&run, ranges[i][0], ranges[i][1]);
+        run_free(&run);
+    }
+}
+
+Test(fetch, a_small_ring_gives_the_same)
+{
+    struct fake_chain chain = {.head = 60};
+    struct run run = fetch_chains((struct fake_chain *[]){&chain}, 1,
+                                  (struct chain_fetch){.first = 0, .last = 60, .want_traces = true, .blocks_ahead = 1});
+    expect_same(&run, 0, 60);
+    run_free(&run);
+}
+
+Test(fetch, requests_overlap)
+{
+    struct fake_chain chain = {.head = 600};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 100, NULL, NULL);
+    struct run run = fetch_from(&pool, (struct chain_fetch){.first = 0, .last = 600, .want_traces = true});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_geq(faultserver_overlap(pool.servers[0]), 6);
+    run_free(&run);
+    fake_close(&pool);
+}
+
+Test(fetch, a_missing_receipts_method_falls_back_to_single_receipts)
+{
+    struct fake_chain chain = {.head = 40, .no_block_receipts = true};
+    struct run run = fetch_chain(&chain, 0, 40);
+    expect_same(&run, 0, 40);
+    cr_assert_gt(atomic_load(&chain.receipts_asked), 40);
+    cr_assert_not_null(strstr(run.notes, "receipts are asked for one by one"));
+    run_free(&run);
+}
+
+Test(fetch, trace_block_gives_the_moves_before_the_logs)
+{
+    struct fake_chain chain = {.head = 20, .flat_traces = true};
+    struct run run = fetch_chain(&chain, 0, 20);
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.traces, TRACES_TRACE_BLOCK);
+    cr_assert_eq(run.collected.internals, 21);
+    cr_assert_lt(run.collected.exact, 21);
+    run_free(&run);
+}
+
+Test(fetch, a_tracer_without_log_positions_is_found_out)
+{
+    struct fake_chain chain = {.head = 20, .without_logs = true};
+    struct run run = fetch_chain(&chain, 0, 20);
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.traces, TRACES_CALL_TRACER);
+    cr_assert_lt(run.collected.exact, 21);
+    run_free(&run);
+}
+
+Test(fetch, without_traces_internals_are_none_and_it_is_said)
+{
+    struct fake_chain chain = {.head = 20, .no_traces = true};
+    struct run run = fetch_chain(&chain, 0, 20);
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.internals, 0);
+    cr_assert_eq(run.traces, TRACES_NONE);
+    cr_assert_not_null(strstr(run.notes, "no endpoint has call traces"));
+    run_free(&run);
+}
+
+Test(fetch, R7_traces_that_are_pruned_leave_blocks_without_and_it_is_said)
+{
+    struct fake_chain chain = {.head = 20, .prunes_traces = true};
+    struct run run = fetch_chain(&chain, 0, 20);
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.internals, 1); /* the head */
+    cr_assert_not_null(strstr(run.notes, "some blocks have no traces, the first is: block "), "%s", run.notes);
+    run_free(&run);
+}
+
+Test(fetch, traces_are_not_asked_for_unwanted)
+{
+    struct fake_chain chain = {.head = 20};
+    struct run run = fetch_chains((struct fake_chain *[]){&chain}, 1, (struct chain_fetch){.first = 0, .last = 20});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.internals, 0);
+    cr_assert_eq(atomic_load(&chain.traces_asked), 1); /* chain_open() asked whether there are any */
+    run_free(&run);
+}
+
+/* ---- lies ---- */
+
+static void expect_healed(enum fake_lie lie)
+{
+    struct fake_chain chain = {.head = 40, .lie = lie, .lie_number = 23, .lies_left = 1};
+    struct run run = fetch_chain(&chain, 0, 40);
+    expect_same(&run, 0, 40);
+    cr_assert_eq(atomic_load(&chain.lies_left), 0);
+    run_free(&run);
+}
+
+Test(fetch, R1_a_receipt_that_is_missing_is_asked_for_again)
+{
+    expect_healed(LIE_RECEIPT_MISSING);
+}
+Test(fetch, R2_a_false_sender_is_asked_for_again)
+{
+    expect_healed(LIE_RECEIPT_FROM);
+}
+Test(fetch, R2_another_block_than_asked_is_asked_for_again)
+{
+    expect_healed(LIE_NUMBER);
+}
+Test(fetch, R5_a_block_of_another_fork_than_its_receipts_is_asked_for_again)
+{
+    expect_healed(LIE_OTHER_FORK);
+}
+Test(fetch, R7_null_receipts_are_asked_for_again)
+{
+    expect_healed(LIE_NULL_RECEIPTS);
+}
+
+Test(fetch, R1_an_endpoint_that_always_lies_is_an_error_that_names_block_and_cause)
+{
+    struct fake_chain chain = {.head = 40, .lie = LIE_RECEIPT_MISSING, .lie_number = 23, .lies_left = 1000};
+    struct run run = fetch_chain(&chain, 0, 40);
+    cr_assert_eq(run.status, TRACER_E_REPLY);
+    cr_assert_not_null(strstr(run.err.text, "block 23: receipts: 2 receipts for 3 transactions"), "%s", run.err.text);
+    cr_assert_leq(run.collected.blocks, 23);
+    run_free(&run);
+}
+
+Test(fetch, R1_another_endpoint_answers_for_one_that_lies)
+{
+    struct fake_chain liar = {.head = 40, .lie = LIE_RECEIPT_MISSING, .lie_number = 23, .lies_left = 1000},
+                      honest = {.head = 40};
+    struct run run = fetch_chains((struct fake_chain *[]){&liar, &honest}, 2,
+                                  (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
+    expect_same(&run, 0, 40);
+    run_free(&run);
+}
+
+Test(fetch, R7_what_one_endpoint_does_not_serve_another_does)
+{
+    struct fake_chain pruned = {.head = 40, .no_block_receipts = true, .no_traces = true}, whole = {.head = 40};
+    struct run run = fetch_chains((struct fake_chain *[]){&pruned, &whole}, 2,
+                                  (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
+    expect_same(&run, 0, 40);
+    cr_assert_eq(run.collected.internals, 41);
+    run_free(&run);
+}
+
+Test(fetch, R7_a_block_that_nobody_serves_is_unavailable)
+{
+    struct fake_chain chain = {.head = 20};
+    struct run run = fetch_chain(&chain, 10, 30);
+    cr_assert_eq(run.status, TRACER_E_UNAVAILABLE, "%s", run.err.text);
+    cr_assert_not_null(strstr(run.err.text, "null: not served"), "%s", run.err.text);
+    run_free(&run);
+}
+
+Test(fetch, an_endpoint_that_is_left_out_is_not_asked)
+{
+    struct fake_chain chain = {.head = 40};
+    struct run run = fetch_chains((struct fake_chain *[]){NULL, &chain, NULL}, 3,
+                                  (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
+    expect_same(&run, 0, 40);
+    run_free(&run);
+}
+
+/* ---- reorgs ---- */
+
+Test(fetch, R5_a_reorg_under_the_fetch_is_a_conflict)
+{
+    struct fake_chain after = {.head = 100, .fork = 30};
+    struct fake_chain chain = {.head = 100, .after = &after, .switch_at = 40};
+    struct run run = fetch_chains((struct fake_chain *[]){&chain}, 1,
+                                  (struct chain_fetch){.first = 0, .last = 100, .blocks_ahead = 1});
+    cr_assert_eq(run.status, TRACER_E_CONFLICT, "%s", run.err.text);
+    cr_assert_not_null(strstr(run.err.text, "(a reorg)"), "%s", run.err.text);
+    cr_assert_lt(run.collected.blocks, 60);
+    run_free(&run);
+}
+
+Test(fetch, a_reorg_above_what_was_delivered_is_followed)
+{
+    struct fake_chain after = {.head = 100, .fork = 60};
+    struct fake_chain chain = {.head = 100, .after = &after, .switch_at = 40};
+    struct run run = fetch_chains((struct fake_chain *[]){&chain}, 1,
+                                  (struct chain_fetch){.first = 0, .last = 100, .blocks_ahead = 1});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.blocks, 101);
+    run_free(&run);
+}
+
+/* ---- ends ---- */
+
+Test(fetch, a_status_of_the_receiver_ends_the_fetch_unchanged)
+{
+    struct fake_chain chain = {.head = 200};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 20, NULL, NULL);
+    struct collected collected = {.stop_at = 17};
+    struct chain_client *client;
+    struct chain_fetch_stats stats;
+    struct error err;
+    collected.out = open_memstream(&collected.text, &collected.size);
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK);
+    struct chain_fetch fetch = {.first = 0, .last = 200, .want_traces = true};
+    cr_assert_eq(chain_fetch(client, &fetch, collect, &collected, &stats, &err), TRACER_E_FULL);
+    cr_assert_str_eq(err.text, "the store is full");
+    cr_assert_eq(stats.blocks, 17);
+    /* requests that were under way are gone; the client works on */
+    collected.next = collected.blocks = 0;
+    collected.stop_at = 0;
+    cr_assert_eq(chain_fetch(client, &fetch, collect, &collected, &stats, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(stats.blocks, 201);
+    fetch.first = 201;
+    cr_assert_eq(chain_fetch(client, &fetch, collect, &collected, &stats, &err), TRACER_E_USAGE);
+    chain_close(client);
+    fclose(collected.out);
+    free(collected.text);
+    fake_close(&pool);
+}
+
+Test(fetch, a_recorded_run_is_replayed_to_the_same_rows)
+{
+    char directory[] = "/tmp/tracer-fetch-XXXXXX";
+    cr_assert_not_null(mkdtemp(directory));
+    struct fake_chain chain = {.head = 120};
+    struct fake_chain *chains[] = {&chain};
+    struct chain_fetch fetch = {.first = 0, .last = 120, .want_traces = true};
+    struct fake_pool pool = fake_open(chains, 1, 3, directory, NULL);
+    struct run recorded = fetch_from(&pool, fetch);
+    cr_assert_eq(recorded.status, TRACER_OK, "%s", recorded.err.text);
+    fake_close(&pool);
+    pool = fake_open((struct fake_chain *[]){NULL}, 1, 0, NULL, directory);
+    struct run replayed = fetch_from(&pool, fetch);
+    cr_assert_eq(replayed.status, TRACER_OK, "%s", replayed.err.text);
+    cr_assert_str_eq(recorded.collected.text, replayed.collected.text);
+    fake_close(&pool);
+    run_free(&recorded);
+    run_free(&replayed);
+    DIR *open = opendir(directory);
+    for (struct dirent *entry; (entry = readdir(open));) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", directory, entry->d_name);
+        unlink(path);
+    }
+    closedir(open);
+    rmdir(directory);
+}

@@ -1,0 +1,111 @@
+"""Bad files, damaged stores and broken outputs from outside: the right exit code, a message, nothing half written, and never
+an answer that looks clean."""
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+tracer = os.environ["TRACER"]
+EXPLOITER = "0x098b716b8aaf21512996dc57eb0615e2383e2f96"
+A, B = "0x" + "a1" * 20, "0x" + "b2" * 20
+HEADER = "block,txi,idx,kind,asset,from,to,amount\n"
+passed = 0
+
+
+def run(*arguments, code, says="", **options):
+    global passed
+    done = subprocess.run([tracer, *map(str, arguments)], stderr=subprocess.PIPE, stdout=options.pop("stdout", subprocess.PIPE),
+                          text=True, **options)
+    codes = code if isinstance(code, tuple) else (code,)
+    assert done.returncode in codes, f"{arguments}: exit {done.returncode}, wanted {code}\n{done.stderr}"
+    assert says in done.stderr, f"{arguments}: no {says!r} in {done.stderr!r}"
+    assert not done.returncode or done.returncode in (10, 11) or done.stderr.startswith("tracer: "), done.stderr
+    passed += 1
+    return done
+
+
+with tempfile.TemporaryDirectory() as folder:
+    here = pathlib.Path(folder)
+    good = f"1,0,0,token,{A},{A},{B},5\n"
+
+    # I1_bad_rows_are_refused_with_file_line_and_column
+    for name, row, says in (
+            ("amount", f"1,0,0,token,{A},{A},{B},-5\n", "amount"),
+            ("leading-zero", f"1,0,0,token,{A},{A},{B},05\n", "amount"),
+            ("too-large", f"1,0,0,token,{A},{A},{B},{2**256}\n", "amount"),
+            ("kind", f"1,0,0,gift,{A},{A},{B},5\n", "kind"),
+            ("address", f"1,0,0,token,{A},{A[:-1]},{B},5\n", "from"),
+            ("asset", f"1,0,0,token,USDC,{A},{B},5\n", "asset"),
+            ("key", good + good, ":3"),
+            ("columns", f"1,0,0,token,{A},{A},{B}\n", ":2"),
+            ("index", f"1,0,2147483648,token,{A},{A},{B},5\n", "idx"),
+            ("nul", f"1,0,0,to\0ken,{A},{A},{B},5\n", "NUL"),
+            ("quote", f'1,0,0,"token,{A},{A},{B},5\n', "quote"),
+    ):
+        path = here / f"{name}.csv"
+        path.write_text(HEADER + row)
+        done = run("import", "--store", here / "bad", path, code=2, says=says)
+        assert f"{name}.csv:" in done.stderr, done.stderr
+        run("replay", "--transfers", path, "--policy", "fifo", "--out", here / "out", code=2, says=says)
+        assert not (here / "out").exists(), "nothing half written"
+    if (here / "bad").exists():
+        run("export", "transfers", "--store", here / "bad", code=2)
+
+    # I6_only_regular_files
+    run("import", "--store", here / "bad2", "/dev/zero", code=2, says="regular")
+    os.mkfifo(here / "fifo")
+    run("replay", "--transfers", here / "fifo", "--policy", "fifo", "--out", here / "out", code=2, says="regular")
+    run("demo", "--output", here / "fifo", code=2, says="regular")
+    run("demo", "--output", here, code=2)
+    run("demo", "--output", here / "no" / "such" / "folder.txt", code=(2, 4))
+
+    # Import is idempotent, and export gives back what import took.
+    store = here / "demo"
+    run("demo", "--store", store, "--output", here / "one.txt", code=0)
+    run("demo", "--store", store, "--output", here / "two.txt", code=0)
+    assert (here / "one.txt").read_bytes() == (here / "two.txt").read_bytes()
+    run("export", "transfers", "--store", store, "--output", here / "t.csv", code=0)
+    run("import", "--store", here / "again", here / "t.csv", code=0)
+    run("export", "transfers", "--store", here / "again", "--output", here / "t2.csv", code=0)
+    assert (here / "t.csv").read_bytes() == (here / "t2.csv").read_bytes()
+    # Rows that do not say whose history they are whole for clear nobody.
+    run("check", "--store", here / "again", "--source", "ronin-2022", "0x" + "12" * 20, code=11)
+    run("trace", "--store", here / "again", "ronin-2022", code=11)
+
+    # S13_a_full_or_closed_output_is_told
+    with open("/dev/full", "w") as full:
+        run("demo", code=4, says="could not be written", stdout=full)
+    assert subprocess.run(["sh", "-c", f"'{tracer}' demo >&-"], stderr=subprocess.DEVNULL).returncode not in (0, 10, 11)
+    done = subprocess.run(["sh", "-c", f"'{tracer}' demo | head -n 1"], capture_output=True, text=True)
+    assert not done.stderr, done.stderr
+
+    # S5_a_damaged_store_never_answers_wrongly: flipped bits and cut files give the same answer or exit 4, never another one.
+    right = run("check", "--store", store, EXPLOITER, code=10).stdout
+    data = store / "data.mdb"
+    original = data.read_bytes()
+    choose = random.Random(1)
+    refused = 0
+    for attempt in range(40):
+        broken = bytearray(original)
+        for _ in range(choose.choice((1, 8, 64))):
+            broken[choose.randrange(len(broken))] ^= 1 << choose.randrange(8)
+        if attempt % 8 == 7:
+            broken = broken[:choose.randrange(len(broken))]
+        copy = here / "copy"
+        shutil.copytree(store, copy)
+        (copy / data.name).write_bytes(broken)
+        done = subprocess.run([tracer, "check", "--store", copy, EXPLOITER], capture_output=True, text=True)
+        if done.returncode == 10:
+            assert done.stdout.splitlines()[:6] == right.splitlines()[:6], "another answer from a damaged store"
+        else:
+            refused += 1
+            assert done.returncode == 4 or done.returncode < 0, f"exit {done.returncode}: {done.stderr}"
+        verified = subprocess.run([tracer, "store", "verify", "--store", copy], capture_output=True, text=True)
+        assert verified.returncode in (0, 4), verified
+        assert verified.returncode == 4 or done.returncode in (4, 10)
+        shutil.rmtree(copy)
+    assert refused, "no damage was noticed at all"
+print(f"bad input: {passed} runs, {refused} of 40 damaged stores refused")
