@@ -45,7 +45,22 @@ static enum tracer_status put(void *context, const struct block *block, struct e
     return loading->pending >= LOAD_COMMIT_ROWS ? flush(loading, err) : TRACER_OK;
 }
 
-enum tracer_status load_transfers(struct graph *graph, struct import *import, uint64_t chain_id,
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Imported files leave their name and SHA-256 in the store: every result on it prints them. */
+static enum tracer_status keep_digest(struct graph *graph, const struct import *import, const char *path, struct error *err)
+{
+    char name[256], digest[65];
+    digest_format(import_digest(import), digest);
+    snprintf(name, sizeof(name), LOAD_TRANSFERS_PREFIX "%s", base_name(path));
+    return graph_put_item(graph, GRAPH_ITEM_LIST, name, digest, strlen(digest), err);
+}
+
+enum tracer_status load_transfers(struct graph *graph, struct import *import, const char *path, uint64_t chain_id,
                                   const char *network_name, graph_progress_fn *progress, void *context,
                                   struct load_stats *stats, struct error *err)
 {
@@ -63,6 +78,8 @@ enum tracer_status load_transfers(struct graph *graph, struct import *import, ui
     if (!status)
         status = flush(&loading, err);
     graph_abort(loading.write);
+    if (!status)
+        status = keep_digest(graph, import, path, err);
     if (status == TRACER_E_CONFLICT)
         error_context(err, "the store holds other rows there; import into a new store");
     return status;
@@ -97,7 +114,8 @@ enum tracer_status load_coverage(struct graph *graph, struct import_source sourc
 enum tracer_status load_labels(struct graph *graph, struct import_source source, struct load_stats *stats,
                                struct error *err)
 {
-    const char *slash = strrchr(source.path, '/'), *name = slash ? slash + 1 : source.path;
+    char name[256];
+    snprintf(name, sizeof(name), LOAD_LABELS_PREFIX "%s", base_name(source.path));
     struct buffer text;
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
     struct label_set *set = NULL;
@@ -133,10 +151,11 @@ enum tracer_status load_demo(struct graph *graph, struct load_stats *stats, stru
     if (!transfers.data || !labels.data || !coverage.data)
         return error_set(err, TRACER_E_INTERNAL, "the embedded case is not complete");
     labels.path = "ronin-2022-labels.csv";
+    const char *path = "ronin-2022-transfers.csv";
     struct import *import = NULL;
-    enum tracer_status status = import_open_memory("ronin-2022/transfers.csv", transfers.data, transfers.size, &import, err);
+    enum tracer_status status = import_open_memory(path, transfers.data, transfers.size, &import, err);
     if (!status)
-        status = load_transfers(graph, import, 1, "ethereum", NULL, NULL, stats, err);
+        status = load_transfers(graph, import, path, 1, "ethereum", NULL, NULL, stats, err);
     import_close(import);
     if (!status)
         status = load_coverage(graph, coverage, 1, stats, err);

@@ -100,6 +100,8 @@ struct token {
 /** Built-in assets.csv of a chain: its native coin and recognised tokens. TRACER_OK with none for others. */
 TRACER_MUST_USE enum tracer_status registry_tokens(uint64_t chain_id, const struct token **ret_tokens,
                                                    size_t *ret_count, struct error *err);
+/** SHA-256 of the built-in assets.csv. */
+struct digest registry_tokens_digest(void);
 /** Wrapper contracts (category `wrapped` of services.tsv) of a chain. */
 TRACER_MUST_USE enum tracer_status registry_wrappers(uint64_t chain_id, const struct address **ret_addresses,
                                                      size_t *ret_count, struct error *err);

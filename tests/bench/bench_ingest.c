@@ -163,7 +163,11 @@ static struct block decode(const struct block_texts *texts, bool traces, struct 
 static void run(const struct block_texts *texts, bool traces, unsigned rounds)
 {
     struct arena *arena = arena_new(TRACER_GIB(1));
-    struct arena_mark empty = arena_mark(arena);
+    if (!arena || !arena_alloc(arena, TRACER_MIB(8)))
+        abort();
+    struct arena_mark empty = arena_mark(arena); /* memory that is kept, as chain_fetch() does it */
+    empty.used = empty.total = 0;
+    arena_reset(arena, empty);
     size_t bytes = texts->block_size + texts->receipts_size + (traces ? texts->traces_size : 0), used = 0;
     struct block block = {0};
     uint64_t decode_ns = UINT64_MAX, json_ns = UINT64_MAX; /* the best round of each, in turn */

@@ -76,7 +76,7 @@ static inline struct u256 case_max(void)
 
 /* What a generated case may contain. */
 struct case_limits {
-    bool no_groups, no_labels, no_address_seeds, no_huge;
+    bool no_groups, no_labels, no_address_seeds, no_huge, one_asset;
     uint32_t rows_max;
 };
 
@@ -326,6 +326,8 @@ static inline void case_generate(struct taint_case *c, uint64_t seed, const stru
     c->asset[5] = (struct asset){ASSET_ITEM, c->accounts[10], {{draw64(&random), 0, 0, draw64(&random)}}};
     g.accounts = 2 + draw(&random, 4);
     g.assets = chance(&random, 40) ? 1 : 1 + draw(&random, CASE_ASSETS);
+    if (limits->one_asset)
+        g.assets = 1;
     g.huge = chance(&random, 15);
     c->batch = chance(&random, 30) ? 1 : chance(&random, 50) ? 1 + draw(&random, 7) : 1000;
     c->input.options = (struct taint_options){.policy = (enum taint_policy)draw(&random, POLICY_COUNT),

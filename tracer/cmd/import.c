@@ -66,7 +66,7 @@ static enum tracer_status import_file(struct session *session, const char *path,
     if (!status) {
         const char *name = session->options->name ? session->options->name : session->network.name;
         progress_begin(session, "import");
-        status = load_transfers(session->graph, import, session->chain_id, name, show, session, stats, &session->err);
+        status = load_transfers(session->graph, import, path, session->chain_id, name, show, session, stats, &session->err);
         progress_end(session);
     }
     import_close(import);
@@ -137,6 +137,8 @@ static enum tracer_status export_labels(void *context, const char *name, size_t 
     struct buffer text;
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
     (void)size;
+    if (strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) != 0)
+        return TRACER_OK;
     enum tracer_status status = graph_get_item(exporting->session->graph, GRAPH_ITEM_LIST, name, &text, err);
     if (!status && text.size && fwrite(text.data, 1, text.size, exporting->stream) != text.size)
         status = error_set(err, TRACER_E_IO, "the output could not be written");

@@ -3,6 +3,7 @@
 
 #include "tracer/clock.h"
 #include "tracer/import.h"
+#include "tracer/load.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -162,6 +163,17 @@ enum tracer_status session_store(struct session *session, enum graph_mode mode)
     return status;
 }
 
+/* `sha256`: 64 digits. */
+static enum tracer_status new_input(struct session *session, const char *role, const char *name, const char *sha256)
+{
+    if (session->input_count == SESSION_INPUTS_MAX)
+        return error_set(&session->err, TRACER_E_LIMIT, "more than %u input files", SESSION_INPUTS_MAX);
+    struct result_input *input = &session->inputs[session->input_count++];
+    *input = (struct result_input){.role = role, .name = arena_text(session->arena, name, strlen(name))};
+    memcpy(input->sha256, sha256, 64);
+    return input->name ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
+}
+
 static enum tracer_status add_stored_list(void *context, const char *name, size_t size, struct error *err)
 {
     struct session *session = context;
@@ -169,8 +181,10 @@ static enum tracer_status add_stored_list(void *context, const char *name, size_
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
     (void)size;
     enum tracer_status status = graph_get_item(session->graph, GRAPH_ITEM_LIST, name, &text, err);
-    if (!status)
-        status = label_add_memory(session->labels, name, text.data, text.size, LABEL_USER, err);
+    if (!status && strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) == 0)
+        status = label_add_memory(session->labels, name + strlen(LOAD_LABELS_PREFIX), text.data, text.size, LABEL_USER, err);
+    else if (!status && strncmp(name, LOAD_TRANSFERS_PREFIX, strlen(LOAD_TRANSFERS_PREFIX)) == 0 && text.size == 64)
+        status = new_input(session, "transfers", name + strlen(LOAD_TRANSFERS_PREFIX), text.data);
     buffer_release(&text);
     return status;
 }
@@ -181,13 +195,9 @@ static enum tracer_status add_input(struct session *session, const char *role, c
     enum tracer_status status = digest_file(path, &digest, &session->err);
     if (status)
         return status;
-    if (session->input_count == SESSION_INPUTS_MAX)
-        return error_set(&session->err, TRACER_E_LIMIT, "too many inputs");
-    struct result_input *input = &session->inputs[session->input_count++];
-    input->role = role;
-    input->name = path;
-    digest_format(digest, input->sha256);
-    return TRACER_OK;
+    char sha256[65];
+    digest_format(digest, sha256);
+    return new_input(session, role, path, sha256);
 }
 
 static enum tracer_status load_tokens(struct session *session)
@@ -203,6 +213,10 @@ static enum tracer_status load_tokens(struct session *session)
         if (!session->tokens)
             return error_set(&session->err, TRACER_E_NOMEM, "no memory");
         memcpy(session->tokens, tokens, session->token_count * sizeof(*tokens));
+        char sha256[65];
+        digest_format(registry_tokens_digest(), sha256);
+        if ((status = new_input(session, "assets", "assets.csv", sha256)))
+            return status;
     } else {
         struct import_asset *rows;
         size_t count;

@@ -11,7 +11,7 @@
 #include "tracer/label.h"
 #include "tracer/trace.h"
 
-#define SESSION_INPUTS_MAX 16u
+#define SESSION_INPUTS_MAX 64u
 
 struct progress {
     enum progress_mode mode;

@@ -381,3 +381,8 @@ enum tracer_status registry_wrappers(uint64_t chain_id, const struct address **r
     *ret_count = count;
     return TRACER_OK;
 }
+
+struct digest registry_tokens_digest(void)
+{
+    return embedded_file(EMBEDDED_ASSETS).digest;
+}
