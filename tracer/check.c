@@ -642,46 +642,66 @@ static enum tracer_status gather_names(struct checking *checking, struct error *
     return status;
 }
 
-static void rename_account(uint32_t *account, uint32_t *renumbered, int pass)
+/* Steps of paths are known only at the end: keep the accounts and assets that are named somewhere, and renumber.
+ * Two passes over every index: mark, then rename. */
+struct renaming {
+    uint32_t *accounts, *assets; /* old index -> 1 if used, then the new index */
+    bool marking;
+};
+
+static void rename_index(uint32_t *index, uint32_t *map, bool marking)
 {
-    if (*account == RESULT_NONE)
+    if (*index == RESULT_NONE)
         return;
-    if (pass == 0)
-        renumbered[*account] = 1;
+    if (marking)
+        map[*index] = 1;
     else
-        *account = renumbered[*account];
+        *index = map[*index];
 }
 
-/* Steps of paths are known only now: keep the accounts that are named somewhere, and renumber. */
-static void keep_named_accounts(struct checking *checking, uint32_t *renumbered)
+static void rename_all(struct checking *checking, struct renaming *renaming)
+{
+    for (size_t a = 0; a < checking->result->answer_count; a++) {
+        struct check_answer *answer = &checking->answers[a];
+        rename_index(&answer->account, renaming->accounts, renaming->marking);
+        for (size_t l = 0; l < answer->line_count; l++) {
+            rename_index(&answer->lines[l].from, renaming->accounts, renaming->marking);
+            rename_index(&answer->lines[l].to, renaming->accounts, renaming->marking);
+            rename_index(&answer->lines[l].asset, renaming->assets, renaming->marking);
+        }
+    }
+    for (size_t s = 0; s < checking->result->step_count; s++) {
+        rename_index(&checking->built_steps[s].from, renaming->accounts, renaming->marking);
+        rename_index(&checking->built_steps[s].to, renaming->accounts, renaming->marking);
+        rename_index(&checking->built_steps[s].asset, renaming->assets, renaming->marking);
+    }
+}
+
+static enum tracer_status keep_named(struct checking *checking, struct error *err)
 {
     struct case_state *state = &checking->state;
-    struct check_result *result = checking->result;
-    struct check_answer *answers = checking->answers;
-    memset(renumbered, 0, (state->account_count + 1) * sizeof(*renumbered));
-    for (int pass = 0; pass < 2; pass++) { /* mark, then renumber */
-        for (size_t a = 0; a < result->answer_count; a++) {
-            rename_account(&answers[a].account, renumbered, pass);
-            for (size_t l = 0; l < answers[a].line_count; l++) {
-                struct check_line *line = &answers[a].lines[l];
-                rename_account(&line->from, renumbered, pass);
-                rename_account(&line->to, renumbered, pass);
-            }
+    struct renaming renaming = {arena_calloc(state->arena, state->account_count + 1, sizeof(uint32_t)),
+                                arena_calloc(state->arena, state->asset_shown_count + 1, sizeof(uint32_t)), true};
+    if (!renaming.accounts || !renaming.assets)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    rename_all(checking, &renaming);
+    uint32_t kept = 0;
+    for (size_t i = 0; i < state->account_count; i++)
+        if (renaming.accounts[i]) {
+            state->accounts[kept] = state->accounts[i];
+            renaming.accounts[i] = kept++;
         }
-        for (size_t s = 0; s < result->step_count; s++) {
-            rename_account(&checking->built_steps[s].from, renumbered, pass);
-            rename_account(&checking->built_steps[s].to, renumbered, pass);
+    state->account_count = kept;
+    kept = 0;
+    for (size_t i = 0; i < state->asset_shown_count; i++)
+        if (renaming.assets[i]) {
+            state->assets_shown[kept] = state->assets_shown[i];
+            renaming.assets[i] = kept++;
         }
-        uint32_t kept = 0;
-        for (size_t i = 0; i < state->account_count && pass == 0; i++) {
-            if (!renumbered[i])
-                continue;
-            state->accounts[kept++] = state->accounts[i];
-            renumbered[i] = kept - 1;
-        }
-        if (pass == 0)
-            state->account_count = kept;
-    }
+    state->asset_shown_count = kept;
+    renaming.marking = false;
+    rename_all(checking, &renaming);
+    return TRACER_OK;
 }
 
 static enum tracer_status build(struct checking *checking, struct error *err)
@@ -707,14 +727,8 @@ static enum tracer_status build(struct checking *checking, struct error *err)
     }
     result->answers = checking->answers = answers;
     result->answer_count = count;
-    uint32_t *renumbered = arena_alloc(state->arena, (state->account_count + 1) * sizeof(*renumbered));
-    if (!renumbered)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    if ((status = build_steps(checking, err)))
-        return status;
-    keep_named_accounts(checking, renumbered);
-    if ((status = case_common_notes(state, err)) ||
-        (status = case_head(state, &result->head, err)))
+    if ((status = build_steps(checking, err)) || (status = keep_named(checking, err)) ||
+        (status = case_common_notes(state, err)) || (status = case_head(state, &result->head, err)))
         return status;
     result->accounts = state->accounts;
     result->account_count = state->account_count;
