@@ -17,6 +17,6 @@ enum exit_code {
     EXIT_INTERNAL = 70,
 };
 
-enum exit_code exit_for(enum tracer_status status);
+int exit_for(enum tracer_status status);
 
 #endif

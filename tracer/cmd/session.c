@@ -40,7 +40,7 @@ void session_catch_signals(void)
     sigaction(SIGPIPE, &action, NULL);
 }
 
-enum exit_code exit_for(enum tracer_status status)
+int exit_for(enum tracer_status status)
 {
     switch (status) {
     case TRACER_OK:

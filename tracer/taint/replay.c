@@ -234,7 +234,7 @@ bool replay_depart(struct taint *taint, const struct cursor_row *row, struct par
         tag = unknown_tag(taint);
         break;
     case ACCOUNT_UNSEEN:
-        assert(!"classified before");
+        assert(from->class_ != ACCOUNT_UNSEEN); /* classified before */
         break;
     }
     if (is_poison(taint) && !tag_is_source(taint, tag))
