@@ -18,7 +18,8 @@ struct question {
     char id[65];
 };
 
-static enum tracer_status native_balance(const struct question *question, struct u256 *ret_amount, struct error *err)
+static enum tracer_status native_balance(const struct question *question, struct u256 *ret_amount,
+                                         struct error *err)
 {
     struct buffer result;
     char params[96];
@@ -34,15 +35,17 @@ static enum tracer_status native_balance(const struct question *question, struct
     return status;
 }
 
-/* eth_call of the asset's contract with `data`. No contract, or one without an answer, answers "0x": no balance. */
-static enum tracer_status call_contract(const struct question *question, const char *data, struct u256 *ret_word,
-                                        struct error *err)
+/* eth_call of the asset's contract with `data`. No contract, or one without an answer, answers "0x": no
+ * balance. */
+static enum tracer_status call_contract(const struct question *question, const char *data,
+                                        struct u256 *ret_word, struct error *err)
 {
     struct buffer result;
     char params[384], contract[ADDRESS_TEXT_SIZE];
     buffer_init(&result, TRACER_REPLY_OTHER_MAX);
     address_format(question->asset->contract, contract);
-    snprintf(params, sizeof params, "[{\"to\":\"%s\",\"data\":\"0x%s\"},\"%s\"]", contract, data, question->which);
+    snprintf(params, sizeof params, "[{\"to\":\"%s\",\"data\":\"0x%s\"},\"%s\"]", contract, data,
+             question->which);
     enum tracer_status status = client_call(question->client, "eth_call", params, 0, &result, err);
     if (!status && json_span_is(span_of(&result), "\"0x\"")) {
         *ret_word = (struct u256){{0}};
@@ -55,12 +58,14 @@ static enum tracer_status call_contract(const struct question *question, const c
     return status;
 }
 
-static enum tracer_status item_balance(const struct question *question, struct u256 *ret_amount, struct error *err)
+static enum tracer_status item_balance(const struct question *question, struct u256 *ret_amount,
+                                       struct error *err)
 {
     char data[256];
     struct u256 word, owner;
     struct address account;
-    snprintf(data, sizeof data, SELECTOR_BALANCE_OF_ITEM ADDRESS_PADDING "%s%s", question->account + 2, question->id);
+    snprintf(data, sizeof data, SELECTOR_BALANCE_OF_ITEM ADDRESS_PADDING "%s%s", question->account + 2,
+             question->id);
     enum tracer_status status = call_contract(question, data, &word, err);
     if (!status && !u256_is_zero(word)) {
         *ret_amount = word;
@@ -80,8 +85,9 @@ static enum tracer_status item_balance(const struct question *question, struct u
     return TRACER_OK;
 }
 
-enum tracer_status chain_balance(struct chain_client *client, struct address account, const struct asset *asset,
-                                 uint64_t number, struct u256 *ret_amount, struct error *err)
+enum tracer_status chain_balance(struct chain_client *client, struct address account,
+                                 const struct asset *asset, uint64_t number, struct u256 *ret_amount,
+                                 struct error *err)
 {
     struct question question = {.client = client, .asset = asset};
     struct u256 amount = {{0}};

@@ -4,7 +4,8 @@
 
 #include "rules.h"
 
-static const struct chain_rules *const registry[] = {&chain_rules_ethereum, &chain_rules_ronin, &chain_rules_latest};
+static const struct chain_rules *const registry[] = {&chain_rules_ethereum, &chain_rules_ronin,
+                                                     &chain_rules_latest};
 
 #define REGISTRY_COUNT (sizeof(registry) / sizeof(registry[0]))
 

@@ -55,8 +55,8 @@ size_t client_endpoint(struct chain_client *client)
     }
 }
 
-enum tracer_status client_call(struct chain_client *client, const char *method, const char *params, size_t reply_max,
-                               struct buffer *ret_result, struct error *err)
+enum tracer_status client_call(struct chain_client *client, const char *method, const char *params,
+                               size_t reply_max, struct buffer *ret_result, struct error *err)
 {
     enum tracer_status status = TRACER_E_NETWORK;
     for (size_t i = 0; i < client->usable_count; i++) {
@@ -74,8 +74,8 @@ enum tracer_status client_call(struct chain_client *client, const char *method, 
 /* ---- opening ---- */
 
 /* One endpoint: TRACER_OK also when it is left out with a note. *ret_refused: it cannot be checked. */
-static enum tracer_status open_endpoint(struct chain_client *client, size_t endpoint, struct error *ret_left_out,
-                                        struct error *err)
+static enum tracer_status open_endpoint(struct chain_client *client, size_t endpoint,
+                                        struct error *ret_left_out, struct error *err)
 {
     struct client_endpoint *state = &client->endpoints[endpoint];
     struct error why;
@@ -96,20 +96,22 @@ static enum tracer_status open_endpoint(struct chain_client *client, size_t endp
         return status;
     default:
         *ret_left_out = why;
-        client_note(client, "endpoint \"%s\" is left out: %s", rpc_endpoint_name(client->rpc, endpoint), why.text);
+        client_note(client, "endpoint \"%s\" is left out: %s", rpc_endpoint_name(client->rpc, endpoint),
+                    why.text);
         return TRACER_OK;
     }
     state->usable = true;
     client->usable_count++;
     state->traces = ask_traces(client->rpc, endpoint, &why);
     if (state->traces == TRACES_NONE)
-        client_note(client, "endpoint \"%s\" has no call traces: transfers inside transactions are not seen there",
+        client_note(client,
+                    "endpoint \"%s\" has no call traces: transfers inside transactions are not seen there",
                     rpc_endpoint_name(client->rpc, endpoint));
     return TRACER_OK;
 }
 
-/* The kind of traces that every endpoint which has traces offers first. With both kinds about, callTracer wins and the
- * others count as without. */
+/* The kind of traces that every endpoint which has traces offers first. With both kinds about, callTracer
+ * wins and the others count as without. */
 static void choose_traces(struct chain_client *client)
 {
     for (size_t i = 0; i < client->endpoint_count; i++) {
@@ -144,8 +146,8 @@ static enum tracer_status open_endpoints(struct chain_client *client, struct err
     return status;
 }
 
-enum tracer_status chain_open(struct rpc *rpc, const struct chain_network *network, struct chain_client **ret_client,
-                              struct error *err)
+enum tracer_status chain_open(struct rpc *rpc, const struct chain_network *network,
+                              struct chain_client **ret_client, struct error *err)
 {
     struct error ignored;
     struct chain_client *client = calloc(1, sizeof *client);
@@ -189,7 +191,8 @@ static bool believable(struct chain_client *client, size_t endpoint, const struc
     uint32_t ahead = client->network->rules->clock_ahead_s;
     if (ahead == 0 || head->time <= clock_unix_s() + ahead)
         return true;
-    client_note(client, "endpoint \"%s\": its head, block %" PRIu64 ", lies in the future and is not believed",
+    client_note(client,
+                "endpoint \"%s\": its head, block %" PRIu64 ", lies in the future and is not believed",
                 rpc_endpoint_name(client->rpc, endpoint), head->number);
     return false;
 }
@@ -219,8 +222,9 @@ static enum tracer_status lowest(struct chain_client *client, const char *tag, u
     if (low == UINT64_MAX)
         return worst;
     if (high - low > HEAD_SPREAD_BLOCKS)
-        client_note(client, "the endpoints' blocks \"%s\" lie between %" PRIu64 " and %" PRIu64 "; the lowest counts", tag,
-                    low, high);
+        client_note(client,
+                    "the endpoints' blocks \"%s\" lie between %" PRIu64 " and %" PRIu64 "; the lowest counts",
+                    tag, low, high);
     *ret_number = low;
     return TRACER_OK;
 }
@@ -237,7 +241,9 @@ enum tracer_status chain_head(struct chain_client *client, enum chain_finality f
         if (status != TRACER_E_NOT_FOUND && status != TRACER_E_UNAVAILABLE && status != TRACER_E_REPLY)
             return status;
         depth = client->network->rules->finality_depth;
-        client_note(client, "no endpoint offers the tag \"finalized\": %" PRIu64 " blocks below the head count as final",
+        client_note(client,
+                    "no endpoint offers the tag \"finalized\": %" PRIu64
+                    " blocks below the head count as final",
                     depth);
     }
     enum tracer_status status = lowest(client, "latest", &head, err);
@@ -260,8 +266,9 @@ enum tracer_status chain_block_hash(struct chain_client *client, uint64_t number
         size_t endpoint = client_endpoint(client);
         status = ask_block(client->rpc, endpoint, which, &head, err);
         if (!status && head.number != number)
-            status = error_set(err, TRACER_E_REPLY, "eth_getBlockByNumber: block %" PRIu64 " for block %" PRIu64,
-                               head.number, number);
+            status =
+                error_set(err, TRACER_E_REPLY, "eth_getBlockByNumber: block %" PRIu64 " for block %" PRIu64,
+                          head.number, number);
         if (status == TRACER_OK || status == TRACER_E_STOPPED || status == TRACER_E_NOMEM)
             break;
     }

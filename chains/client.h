@@ -31,8 +31,8 @@ void client_note(struct chain_client *client, const char *format, ...) TRACER_PR
 /* Whom to ask next: RPC_ANY while every endpoint of the pool may be asked, else a usable one in turn. */
 size_t client_endpoint(struct chain_client *client);
 /* One call at any usable endpoint, as often as there are such. The result is JSON text in `ret_result`. */
-enum tracer_status client_call(struct chain_client *client, const char *method, const char *params, size_t reply_max,
-                               struct buffer *ret_result, struct error *err);
+enum tracer_status client_call(struct chain_client *client, const char *method, const char *params,
+                               size_t reply_max, struct buffer *ret_result, struct error *err);
 
 static inline struct json_span span_of(const struct buffer *buffer)
 {
@@ -44,10 +44,10 @@ static inline struct json_span span_of(const struct buffer *buffer)
 enum tracer_status ask_quantity(struct rpc *rpc, size_t endpoint, const char *method, const char *params,
                                 uint64_t *ret_value, struct error *err);
 /* A block without its transactions. `which` is a tag or a QUANTITY. TRACER_E_NOT_FOUND: null. */
-enum tracer_status ask_block(struct rpc *rpc, size_t endpoint, const char *which, struct evm_block_head *ret_head,
-                             struct error *err);
-/* Chain id and anchor (threat-model R3). TRACER_E_CHAIN: another chain; TRACER_E_UNAVAILABLE: the anchor is not
- * served. */
+enum tracer_status ask_block(struct rpc *rpc, size_t endpoint, const char *which,
+                             struct evm_block_head *ret_head, struct error *err);
+/* Chain id and anchor (threat-model R3). TRACER_E_CHAIN: another chain; TRACER_E_UNAVAILABLE: the anchor is
+ * not served. */
 enum tracer_status ask_chain_id(struct rpc *rpc, size_t endpoint, const struct chain_network *network,
                                 uint64_t *ret_chain_id, struct error *err);
 enum tracer_status ask_anchor(struct rpc *rpc, size_t endpoint, const struct chain_network *network,

@@ -5,9 +5,9 @@
 
 static const struct evm_reward rewards[] = {
     {1, 5000 * WEI_PER_MILLIETHER},
-    {4370000, 3000 * WEI_PER_MILLIETHER},  /* Byzantium, EIP-649 */
-    {7280000, 2000 * WEI_PER_MILLIETHER},  /* Constantinople, EIP-1234 */
-    {15537394, 0},                         /* the Merge, EIP-3675 */
+    {4370000, 3000 * WEI_PER_MILLIETHER}, /* Byzantium, EIP-649 */
+    {7280000, 2000 * WEI_PER_MILLIETHER}, /* Constantinople, EIP-1234 */
+    {15537394, 0},                        /* the Merge, EIP-3675 */
 };
 
 static const struct evm_blob_schedule blobs[] = {

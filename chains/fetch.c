@@ -1,544 +1,35 @@
 /* fetch.c - blocks of a range, in order, with many requests under way.
  *
- * The range is cut into units of a few neighbouring blocks; a ring of units is asked for at once and delivered from
- * its oldest end. A unit's calls go in one JSON-RPC batch where endpoints take batches; its block, receipts and traces
- * so come from one endpoint at one time, and what they repeat is compared (evm.h). Where eth_getBlockReceipts is
- * missing, a second wave of calls asks for each transaction's receipt.
+ * The range is cut into units of a few neighbouring blocks; a ring of units is asked for at once and
+ * delivered from its oldest end. A unit's calls go in one JSON-RPC batch where endpoints take batches; its
+ * block, receipts and traces so come from one endpoint at one time, and what they repeat is compared (evm.h).
+ * Where eth_getBlockReceipts is missing, a second wave of calls asks for each transaction's receipt.
  *
- * How blocks are grouped depends on the first block alone, not on the timing of replies, so that a recorded run can be
- * replayed.
+ * How blocks are grouped depends on the first block alone, not on the timing of replies, so that a recorded
+ * run can be replayed.
  */
 #include <assert.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "fetch.h"
 #include "tracer/clock.h"
 
 #define BLOCKS_AHEAD_DEFAULT 64u
 #define BLOCKS_AHEAD_MAX 4096u
 #define GROUP_BYTES TRACER_MIB(1) /* of replies that one batch should bring */
-#define GROUP_BLOCKS_MAX 8u
 #define UNIT_BYTES_MAX TRACER_GIB(2)
 #define SCRATCH_KEPT TRACER_MIB(8) /* memory that stays with the scratch from block to block */
-#define RELINKS_MAX 2u /* times that a block which does not follow is asked for again before it is a reorg */
-
-struct wave {
-    struct rpc_call *calls;
-    size_t call_count;
-    struct rpc_batch *batches;
-    size_t batch_count;
-};
-
-enum unit_state { UNIT_FREE, UNIT_WAITING, UNIT_READY };
-
-struct unit {
-    uint64_t first;
-    uint32_t count;
-    enum unit_state state;
-    uint32_t attempts, relinks;
-    size_t endpoint, pending;
-    bool receipts_apart, traced;
-    struct wave waves[2];
-    unsigned wave; /* under way */
-    struct arena *arena; /* calls, then decoded blocks */
-    struct arena_mark empty;
-    struct block *blocks;
-    const bool *trace_missing; /* of each block */
-};
-
-struct fetching {
-    struct chain_client *client;
-    const struct chain_fetch *fetch;
-    struct unit *units; /* a ring */
-    size_t unit_count, head, used;
-    uint64_t next; /* block to ask for */
-    bool all_asked;
-    uint32_t group; /* blocks a unit; 0: not known before the first block */
-    struct arena *scratch;
-    struct arena_mark scratch_empty;
-    struct evm_notes notes;
-    struct chain_fetch_stats stats;
-    struct hash last_hash;
-    bool has_last;
-    uint64_t last_number;
-    struct error *err;
-};
-
-/* ---- asking ---- */
-
-static bool traces_of(const struct fetching *fetching, size_t endpoint)
-{
-    const struct chain_client *client = fetching->client;
-    enum chain_traces traces = client->endpoints[endpoint].traces;
-    return (client->traces == TRACES_TRACE_BLOCK) == (traces == TRACES_TRACE_BLOCK) && traces != TRACES_NONE;
-}
-
-static bool wants_traces(const struct fetching *fetching)
-{
-    return fetching->fetch->want_traces && fetching->client->traces != TRACES_NONE;
-}
-
-/* Whom to ask: anybody if all are alike, else in turn one that has what is wanted. */
-static size_t choose_endpoint(struct fetching *fetching)
-{
-    struct chain_client *client = fetching->client;
-    size_t fit = 0;
-    for (size_t i = 0; i < client->endpoint_count; i++)
-        fit += client->endpoints[i].usable && (!wants_traces(fetching) || traces_of(fetching, i));
-    if (fit == client->endpoint_count)
-        return RPC_ANY;
-    for (size_t tried = 0; tried < client->endpoint_count; tried++) {
-        size_t endpoint = client->turn++ % client->endpoint_count;
-        if (client->endpoints[endpoint].usable && (!wants_traces(fetching) || traces_of(fetching, endpoint)))
-            return endpoint;
-    }
-    return RPC_ANY; /* none fits: whoever answers says what it lacks */
-}
-
-static size_t calls_a_block(const struct unit *unit)
-{
-    return 1 + (size_t)!unit->receipts_apart + (size_t)unit->traced;
-}
-
-/* Calls of one batch: whole blocks, if that many are taken at all. */
-static size_t calls_a_batch(const struct fetching *fetching, const struct unit *unit)
-{
-    size_t most = fetching->client->batch_calls, block = unit->wave == 0 ? calls_a_block(unit) : 1;
-    return most < block ? most : most / block * block;
-}
-
-static void release_waves(struct unit *unit)
-{
-    for (size_t i = 0; i < 2; i++) {
-        for (size_t k = 0; k < unit->waves[i].batch_count; k++)
-            rpc_batch_release(&unit->waves[i].batches[k]);
-        unit->waves[i] = (struct wave){0};
-    }
-    unit->pending = 0;
-}
-
-static enum tracer_status submit_wave(struct fetching *fetching, struct unit *unit)
-{
-    struct wave *wave = &unit->waves[unit->wave];
-    size_t size = calls_a_batch(fetching, unit), count = (wave->call_count + size - 1) / size;
-    bool traces = unit->traced && unit->wave == 0;
-    struct rpc_batch *batches = arena_calloc(unit->arena, count, sizeof *batches);
-    if (!batches)
-        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    wave->batches = batches;
-    for (size_t i = 0; i < count; i++) {
-        size_t first = i * size, left = wave->call_count - first;
-        batches[i] = (struct rpc_batch){
-            .calls = wave->calls + first,
-            .call_count = left < size ? left : size,
-            .endpoint = unit->endpoint,
-            .reply_max = traces ? TRACER_REPLY_TRACES_MAX : TRACER_REPLY_BLOCK_MAX,
-            .depth_max = traces ? TRACER_TRACE_JSON_DEPTH_MAX : TRACER_JSON_DEPTH_MAX,
-            .values_max = traces ? TRACER_TRACE_VALUES_MAX : TRACER_JSON_VALUES_MAX,
-            .context = unit,
-        };
-        enum tracer_status status = rpc_submit(fetching->client->rpc, &batches[i], fetching->err);
-        if (status)
-            return status;
-        wave->batch_count++;
-        unit->pending++;
-    }
-    return TRACER_OK;
-}
-
-/* The calls of all blocks of the unit. */
-static bool fill_calls(const struct fetching *fetching, struct unit *unit)
-{
-    struct wave *wave = &unit->waves[0];
-    bool flat = fetching->client->traces == TRACES_TRACE_BLOCK;
-    size_t stride = calls_a_block(unit), at = 0;
-    wave->call_count = stride * unit->count;
-    wave->calls = arena_calloc(unit->arena, wave->call_count, sizeof *wave->calls);
-    if (!wave->calls)
-        return false;
-    for (uint32_t i = 0; i < unit->count; i++) {
-        char number[QUANTITY_TEXT_SIZE];
-        format_quantity(unit->first + i, number);
-        const char *only = arena_printf(unit->arena, "[\"%s\"]", number);
-        const char *block = arena_printf(unit->arena, "[\"%s\",true]", number);
-        const char *trace =
-            flat ? only : arena_printf(unit->arena, "[\"%s\"," CALL_TRACER_LOGS "]", number);
-        if (!only || !block || !trace)
-            return false;
-        wave->calls[at++] = (struct rpc_call){.method = "eth_getBlockByNumber", .params = block};
-        if (!unit->receipts_apart)
-            wave->calls[at++] = (struct rpc_call){.method = "eth_getBlockReceipts", .params = only};
-        if (unit->traced)
-            wave->calls[at++] = (struct rpc_call){.method = flat ? "trace_block" : "debug_traceBlockByNumber",
-                                                  .params = trace};
-    }
-    return true;
-}
-
-static enum tracer_status begin_unit(struct fetching *fetching, struct unit *unit)
-{
-    release_waves(unit);
-    arena_reset(unit->arena, unit->empty);
-    unit->state = UNIT_WAITING;
-    unit->wave = 0;
-    unit->endpoint = choose_endpoint(fetching);
-    unit->traced = wants_traces(fetching);
-    unit->receipts_apart = fetching->client->no_block_receipts;
-    unit->blocks = NULL;
-    if (!fill_calls(fetching, unit))
-        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    return submit_wave(fetching, unit);
-}
-
-/* ---- asking again ---- */
-
-/* Once more from the start; `why` is the failure if it was once too often. */
-static enum tracer_status again(struct fetching *fetching, struct unit *unit, const struct error *why)
-{
-    if (++unit->attempts >= TRACER_ATTEMPTS_MAX) {
-        *fetching->err = *why;
-        return why->status;
-    }
-    return begin_unit(fetching, unit);
-}
-
-/* The content is wrong or not there: ask elsewhere. The pool counts it against the endpoint that answered. */
-static enum tracer_status reject(struct fetching *fetching, struct unit *unit, const struct error *why)
-{
-    struct wave *wave = &unit->waves[0];
-    if (unit->wave != 0 || unit->endpoint != RPC_ANY)
-        return again(fetching, unit, why);
-    for (size_t i = 0; i < wave->batch_count; i++) {
-        struct error refused;
-        enum tracer_status status = rpc_reject(fetching->client->rpc, &wave->batches[i], why, &refused);
-        if (status == TRACER_E_REPLY) { /* attempts are used up: the reason is the failure */
-            *fetching->err = *why;
-            return why->status;
-        }
-        if (status) {
-            *fetching->err = refused;
-            return status;
-        }
-        unit->pending++;
-    }
-    return TRACER_OK;
-}
-
-/* A batch of several calls was refused or too large: smaller ones. */
-static enum tracer_status smaller(struct fetching *fetching, struct unit *unit, size_t call_count)
-{
-    uint32_t half = (uint32_t)(call_count / 2);
-    if (half < fetching->client->batch_calls)
-        fetching->client->batch_calls = half;
-    return begin_unit(fetching, unit);
-}
-
-static void where(struct error *error, const struct unit *unit, size_t block)
-{
-    error_context(error, "block %" PRIu64, unit->first + block);
-}
-
-/* ---- reading a unit's replies ---- */
-
-struct replies {
-    const struct rpc_call *block, *receipts, *traces;
-};
-
-static struct replies replies_of(const struct unit *unit, size_t block)
-{
-    const struct rpc_call *at = unit->waves[0].calls + block * calls_a_block(unit);
-    struct replies replies = {.block = at++};
-    if (!unit->receipts_apart)
-        replies.receipts = at++;
-    if (unit->traced)
-        replies.traces = at;
-    return replies;
-}
-
-static struct json_span result_of(const struct rpc_call *call)
-{
-    return (struct json_span){call->result, call->result_length};
-}
-
-static bool is_missing(const struct rpc_call *call)
-{
-    return call->status != TRACER_OK || json_span_is(result_of(call), "null");
-}
-
-/* The failure of a call, or what its null means: not served here (R7). */
-static struct error failure_of(const struct rpc_call *call)
-{
-    struct error error = call->error;
-    if (call->status == TRACER_OK)
-        error_set(&error, TRACER_E_UNAVAILABLE, "%s: null: not served", call->method);
-    error.status = call->status ? call->status : TRACER_E_UNAVAILABLE;
-    return error;
-}
-
-static enum tracer_status batch_failed(struct fetching *fetching, struct unit *unit, const struct rpc_batch *batch)
-{
-    struct error why = batch->error;
-    why.status = batch->status;
-    switch (batch->status) {
-    case TRACER_E_LIMIT:
-    case TRACER_E_REPLY:
-    case TRACER_E_UNAVAILABLE:
-        if (batch->call_count > 1)
-            return smaller(fetching, unit, batch->call_count);
-        break;
-    case TRACER_E_NETWORK:
-        break;
-    default:
-        *fetching->err = why;
-        return batch->status;
-    }
-    error_context(&why, "block %" PRIu64 " and on", unit->first);
-    if (unit->endpoint != RPC_ANY && fetching->client->usable_count > 1)
-        return again(fetching, unit, &why);
-    *fetching->err = why;
-    return batch->status;
-}
-
-/* A call that the transport gave up is like one that was answered with an error, if it is one we can do without. */
-static bool spare_batch(struct unit *unit, struct rpc_batch *batch)
-{
-    struct rpc_call *call = batch->calls;
-    if (batch->call_count != 1 || unit->wave != 0 || strcmp(call->method, "eth_getBlockByNumber") == 0 ||
-        (batch->status != TRACER_E_LIMIT && batch->status != TRACER_E_REPLY && batch->status != TRACER_E_UNAVAILABLE))
-        return false;
-    call->status = batch->status;
-    call->error = batch->error;
-    return true;
-}
-
-/* *ret_done: every call that is needed has its reply. Else something was asked again, or the fetch failed. */
-static enum tracer_status check_calls(struct fetching *fetching, struct unit *unit, bool *trace_missing,
-                                      bool *ret_done)
-{
-    *ret_done = false;
-    const struct wave *wave = &unit->waves[0];
-    for (size_t i = 0; i < wave->batch_count; i++)
-        for (size_t k = 0; k < wave->batches[i].call_count; k++)
-            if (wave->batches[i].calls[k].status == TRACER_E_LIMIT && wave->batches[i].call_count > 1)
-                return smaller(fetching, unit, wave->batches[i].call_count);
-    for (size_t i = 0; i < unit->count; i++) {
-        struct replies replies = replies_of(unit, i);
-        if (is_missing(replies.block)) {
-            struct error why = failure_of(replies.block);
-            where(&why, unit, i);
-            return reject(fetching, unit, &why);
-        }
-        if (replies.receipts && is_missing(replies.receipts)) {
-            struct error why = failure_of(replies.receipts);
-            where(&why, unit, i);
-            if (replies.receipts->status == TRACER_OK)
-                return reject(fetching, unit, &why);
-            if (!fetching->client->no_block_receipts) {
-                fetching->client->no_block_receipts = true;
-                client_note(fetching->client, "eth_getBlockReceipts is not offered: receipts are asked for one by one");
-            }
-            return again(fetching, unit, &why);
-        }
-        if (replies.traces && is_missing(replies.traces)) {
-            struct error why = failure_of(replies.traces);
-            where(&why, unit, i);
-            if (unit->endpoint != RPC_ANY && unit->attempts + 1 < fetching->client->usable_count)
-                return again(fetching, unit, &why);
-            client_note(fetching->client, "some blocks have no traces, the first is: %s", why.text);
-            trace_missing[i] = true;
-        }
-    }
-    *ret_done = true;
-    return TRACER_OK;
-}
-
-/* The second wave: a receipt for each transaction of the unit. None if there are no transactions. */
-static enum tracer_status ask_receipts(struct fetching *fetching, struct unit *unit, bool *ret_asked)
-{
-    struct wave *wave = &unit->waves[1];
-    struct evm_block_head heads[GROUP_BLOCKS_MAX];
-    size_t total = 0;
-    for (size_t i = 0; i < unit->count; i++) {
-        enum tracer_status status =
-            evm_decode_head(result_of(replies_of(unit, i).block), unit->arena, &heads[i], fetching->err);
-        if (status) {
-            struct error why = *fetching->err;
-            where(&why, unit, i);
-            return status == TRACER_E_REPLY ? reject(fetching, unit, &why) : status;
-        }
-        total += heads[i].transaction_count;
-    }
-    *ret_asked = total > 0;
-    if (total == 0)
-        return TRACER_OK;
-    wave->calls = arena_calloc(unit->arena, total, sizeof *wave->calls);
-    if (!wave->calls)
-        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    for (size_t i = 0; i < unit->count; i++)
-        for (size_t k = 0; k < heads[i].transaction_count; k++) {
-            char hash[HASH_TEXT_SIZE];
-            hash_format(heads[i].transaction_hashes[k], hash);
-            const char *params = arena_printf(unit->arena, "[\"%s\"]", hash);
-            if (!params)
-                return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-            wave->calls[wave->call_count++] =
-                (struct rpc_call){.method = "eth_getTransactionReceipt", .params = params};
-        }
-    unit->wave = 1;
-    return submit_wave(fetching, unit);
-}
-
-/* Receipts of the second wave, as spans from *first on. */
-static enum tracer_status gather_receipts(struct fetching *fetching, struct unit *unit, size_t block, size_t *first,
-                                          struct evm_replies *replies, bool *ret_done)
-{
-    const struct wave *wave = &unit->waves[1];
-    struct evm_block_head head;
-    enum tracer_status status = evm_decode_head(replies->block, fetching->scratch, &head, fetching->err);
-    if (status)
-        return status;
-    struct json_span *spans = arena_calloc(fetching->scratch, head.transaction_count, sizeof *spans);
-    if (!spans)
-        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    *ret_done = false;
-    for (size_t i = 0; i < head.transaction_count; i++) {
-        const struct rpc_call *call = &wave->calls[*first + i];
-        if (is_missing(call)) {
-            struct error why = failure_of(call);
-            where(&why, unit, block);
-            return again(fetching, unit, &why);
-        }
-        spans[i] = result_of(call);
-    }
-    *first += head.transaction_count;
-    replies->receipts = spans;
-    replies->receipt_count = head.transaction_count;
-    *ret_done = true;
-    return TRACER_OK;
-}
-
-/* Only what a block keeps is copied out of the scratch. */
-static bool keep_block(struct unit *unit, const struct block *from, struct block *to)
-{
-    *to = *from;
-    to->transactions =
-        arena_copy(unit->arena, from->transactions, from->transaction_count * sizeof *from->transactions);
-    to->transfers = arena_copy(unit->arena, from->transfers ? from->transfers : (const void *)"",
-                               from->transfer_count * sizeof *from->transfers);
-    return to->transactions && to->transfers;
-}
-
-static enum evm_traces evm_kind(enum chain_traces traces)
-{
-    return traces == TRACES_TRACE_BLOCK ? EVM_TRACES_TRACE_BLOCK : EVM_TRACES_CALL_TRACER;
-}
-
-static enum tracer_status decode_block(struct fetching *fetching, struct unit *unit, size_t block,
-                                       size_t *receipt_next, const bool *trace_missing, bool *ret_done)
-{
-    struct chain_client *client = fetching->client;
-    struct replies replies = replies_of(unit, block);
-    struct evm_replies texts = {.number = unit->first + block, .block = result_of(replies.block)};
-    struct json_span receipts;
-    struct evm_notes notes;
-    struct block decoded;
-    enum tracer_status status;
-
-    *ret_done = false;
-    arena_reset(fetching->scratch, fetching->scratch_empty);
-    texts.receipts_apart = unit->receipts_apart;
-    if (unit->receipts_apart) {
-        status = gather_receipts(fetching, unit, block, receipt_next, &texts, ret_done);
-        if (status || !*ret_done)
-            return status;
-    } else {
-        receipts = result_of(replies.receipts);
-        texts.receipts = &receipts;
-        texts.receipt_count = 1;
-    }
-    if (replies.traces && !trace_missing[block]) {
-        texts.traces_kind = evm_kind(client->traces);
-        texts.traces = result_of(replies.traces);
-    }
-    *ret_done = false;
-    status = evm_decode_block(&client->evm, &texts, fetching->scratch, &decoded, &notes, fetching->err);
-    if (!status && block > 0 && !hash_equal(decoded.parent_hash, unit->blocks[block - 1].hash))
-        status = error_set(fetching->err, TRACER_E_REPLY, "parentHash is not the hash of the block before (a reorg)");
-    if (status) {
-        struct error why = *fetching->err;
-        where(&why, unit, block);
-        *fetching->err = why;
-        return status == TRACER_E_REPLY ? reject(fetching, unit, &why) : status;
-    }
-    if (texts.traces_kind == EVM_TRACES_CALL_TRACER && decoded.order == ORDER_SPLIT)
-        client->traces = TRACES_CALL_TRACER; /* log positions are not offered after all */
-    evm_notes_add(&fetching->notes, &notes);
-    if (!keep_block(unit, &decoded, &unit->blocks[block]))
-        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    *ret_done = true;
-    return TRACER_OK;
-}
-
-static enum tracer_status decode_unit(struct fetching *fetching, struct unit *unit, const bool *trace_missing)
-{
-    struct evm_notes before = fetching->notes;
-    size_t receipt_next = 0;
-    uint64_t start = clock_monotonic_ns();
-    enum tracer_status status = TRACER_OK;
-    unit->blocks = arena_calloc(unit->arena, unit->count, sizeof *unit->blocks);
-    if (!unit->blocks)
-        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    bool done = true;
-    for (size_t i = 0; !status && done && i < unit->count; i++)
-        status = decode_block(fetching, unit, i, &receipt_next, trace_missing, &done);
-    fetching->stats.decode_ns += clock_monotonic_ns() - start;
-    if (status || !done) {
-        fetching->notes = before;
-        return status;
-    }
-    for (size_t i = 0; i < 2; i++)
-        for (size_t k = 0; k < unit->waves[i].call_count; k++)
-            fetching->stats.bytes += unit->waves[i].calls[k].result_length;
-    release_waves(unit);
-    unit->state = UNIT_READY;
-    return TRACER_OK;
-}
-
-/* All batches of the wave are back. */
-static enum tracer_status wave_done(struct fetching *fetching, struct unit *unit)
-{
-    struct wave *wave = &unit->waves[unit->wave];
-    bool done;
-    for (size_t i = 0; i < wave->batch_count; i++)
-        if (wave->batches[i].status && !spare_batch(unit, &wave->batches[i]))
-            return batch_failed(fetching, unit, &wave->batches[i]);
-    if (unit->wave == 0) {
-        bool *missing = arena_calloc(unit->arena, unit->count, sizeof *missing);
-        if (!missing)
-            return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-        unit->trace_missing = missing;
-        enum tracer_status status = check_calls(fetching, unit, missing, &done);
-        if (status || !done)
-            return status;
-        if (unit->receipts_apart) {
-            bool asked = false;
-            status = ask_receipts(fetching, unit, &asked);
-            if (status || asked || unit->pending > 0)
-                return status;
-        }
-    }
-    return decode_unit(fetching, unit, unit->trace_missing);
-}
+#define RELINKS_MAX 2u /* times that a block which does not follow is asked for again before it is a reorg   \
+                        */
 
 /* ---- the ring ---- */
 
 static uint32_t group_for(const struct fetching *fetching, uint64_t bytes)
 {
     const struct chain_client *client = fetching->client;
-    uint64_t stride = 1 + (uint64_t)!client->no_block_receipts + (uint64_t)wants_traces(fetching);
+    uint64_t stride = 1 + (uint64_t)!client->no_block_receipts + (uint64_t)fetching_wants_traces(fetching);
     uint64_t blocks = bytes ? GROUP_BYTES / bytes : GROUP_BLOCKS_MAX;
     blocks = blocks > client->batch_calls / stride ? client->batch_calls / stride : blocks;
     blocks = blocks > GROUP_BLOCKS_MAX ? GROUP_BLOCKS_MAX : blocks;
@@ -559,7 +50,8 @@ static uint32_t count_for(const struct fetching *fetching)
 /* Ask for more while the ring has room. The first block goes alone. */
 static enum tracer_status fill_ring(struct fetching *fetching)
 {
-    while (!fetching->all_asked && fetching->used < fetching->unit_count && (fetching->group || fetching->used == 0)) {
+    while (!fetching->all_asked && fetching->used < fetching->unit_count &&
+           (fetching->group || fetching->used == 0)) {
         struct unit *unit = &fetching->units[(fetching->head + fetching->used) % fetching->unit_count];
         assert(unit->state == UNIT_FREE);
         unit->first = fetching->next;
@@ -568,7 +60,7 @@ static enum tracer_status fill_ring(struct fetching *fetching)
         fetching->used++;
         fetching->all_asked = fetching->fetch->last - unit->first < unit->count;
         fetching->next += unit->count;
-        enum tracer_status status = begin_unit(fetching, unit);
+        enum tracer_status status = unit_begin(fetching, unit);
         if (status)
             return status;
     }
@@ -580,16 +72,17 @@ static enum tracer_status relink(struct fetching *fetching, struct unit *unit, c
 {
     char parent[HASH_TEXT_SIZE], last[HASH_TEXT_SIZE];
     if (unit->relinks++ < RELINKS_MAX)
-        return begin_unit(fetching, unit);
+        return unit_begin(fetching, unit);
     hash_format(block->parent_hash, parent);
     hash_format(fetching->last_hash, last);
     return error_set(fetching->err, TRACER_E_CONFLICT,
-                     "block %" PRIu64 ": its parent is %s, but block %" PRIu64 " was %s: the chain changed (a reorg)",
+                     "block %" PRIu64 ": its parent is %s, but block %" PRIu64
+                     " was %s: the chain changed (a reorg)",
                      block->number, parent, fetching->last_number, last);
 }
 
-static enum tracer_status deliver_unit(struct fetching *fetching, struct unit *unit, chain_deliver_fn *deliver,
-                                       void *context)
+static enum tracer_status deliver_unit(struct fetching *fetching, struct unit *unit,
+                                       chain_deliver_fn *deliver, void *context)
 {
     if (fetching->has_last && !hash_equal(unit->blocks[0].parent_hash, fetching->last_hash))
         return relink(fetching, unit, &unit->blocks[0]);
@@ -621,11 +114,12 @@ static enum tracer_status wait_one(struct fetching *fetching)
     enum tracer_status status = rpc_wait(fetching->client->rpc, &batch, fetching->err);
     fetching->stats.wait_ns += clock_monotonic_ns() - start;
     if (status)
-        return status == TRACER_E_NOT_FOUND ? error_set(fetching->err, TRACER_E_INTERNAL, "nothing to wait for")
-                                            : status;
+        return status == TRACER_E_NOT_FOUND
+                   ? error_set(fetching->err, TRACER_E_INTERNAL, "nothing to wait for")
+                   : status;
     struct unit *unit = batch->context;
     assert(unit->pending > 0);
-    return --unit->pending == 0 ? wave_done(fetching, unit) : TRACER_OK;
+    return --unit->pending == 0 ? unit_wave_done(fetching, unit) : TRACER_OK;
 }
 
 static enum tracer_status run(struct fetching *fetching, chain_deliver_fn *deliver, void *context)
@@ -637,7 +131,8 @@ static enum tracer_status run(struct fetching *fetching, chain_deliver_fn *deliv
         if (fetching->used == 0)
             return TRACER_OK;
         struct unit *unit = &fetching->units[fetching->head];
-        status = unit->state == UNIT_READY ? deliver_unit(fetching, unit, deliver, context) : wait_one(fetching);
+        status =
+            unit->state == UNIT_READY ? deliver_unit(fetching, unit, deliver, context) : wait_one(fetching);
         if (status)
             return status;
     }
@@ -645,8 +140,8 @@ static enum tracer_status run(struct fetching *fetching, chain_deliver_fn *deliv
 
 /* ---- begin and end ---- */
 
-/* A mark at the start of one large block, which resetting to it therefore keeps: giving memory back to the system and
- * taking it again for each block costs more than decoding the block (bench_ingest). */
+/* A mark at the start of one large block, which resetting to it therefore keeps: giving memory back to the
+ * system and taking it again for each block costs more than decoding the block (bench_ingest). */
 static bool keep_scratch(struct arena *arena, struct arena_mark *ret_empty)
 {
 #ifndef TRACER_ARENA_MALLOC
@@ -683,7 +178,7 @@ static enum tracer_status open_ring(struct fetching *fetching)
 static void close_ring(struct fetching *fetching)
 {
     for (size_t i = 0; i < fetching->unit_count; i++) {
-        release_waves(&fetching->units[i]); /* cancels what is under way */
+        unit_release(&fetching->units[i]); /* cancels what is under way */
         arena_free(fetching->units[i].arena);
     }
     free(fetching->units);
@@ -696,15 +191,18 @@ static void tell_notes(const struct fetching *fetching)
     struct chain_client *client = fetching->client;
     const struct evm_notes *notes = &fetching->notes;
     if (notes->unknown_type_count)
-        client_note(client, "%" PRIu32 " transactions of unknown types (the first is 0x%" PRIx64
-                            "): read as the endpoint states them",
+        client_note(client,
+                    "%" PRIu32 " transactions of unknown types (the first is 0x%" PRIx64
+                    "): read as the endpoint states them",
                     notes->unknown_type_count, notes->unknown_type);
     if (notes->status_unknown)
-        client_note(client, "%" PRIu32 " transactions before Byzantium without a trace: it is not known whether they "
-                            "succeeded; their value is shown as moved",
+        client_note(client,
+                    "%" PRIu32 " transactions before Byzantium without a trace: it is not known whether they "
+                    "succeeded; their value is shown as moved",
                     notes->status_unknown);
     if (notes->uncle_rewards)
-        client_note(client, "%" PRIu32 " rewards of uncle blocks are not in the rows: only trace_block states them",
+        client_note(client,
+                    "%" PRIu32 " rewards of uncle blocks are not in the rows: only trace_block states them",
                     notes->uncle_rewards);
     if (notes->trace_gaps)
         client_note(client, "%" PRIu32 " transactions have traces that are missing or lack an amount",
@@ -716,21 +214,24 @@ static void tell_notes(const struct fetching *fetching)
         client_note(client, "%" PRIu32 " transactions pay an operator fee that is not in the rows",
                     notes->operator_fees);
     if (notes->irregular)
-        client_note(client, "block %" PRIu64 " moved balances without transactions (an irregular state change); they "
-                            "are not in the rows",
+        client_note(client,
+                    "block %" PRIu64 " moved balances without transactions (an irregular state change); they "
+                    "are not in the rows",
                     client->network->rules->evm.irregular_number);
     if (fetching->fetch->want_traces && client->traces == TRACES_NONE)
         client_note(client, "no endpoint has call traces: transfers inside transactions are not in the rows");
 }
 
-enum tracer_status chain_fetch(struct chain_client *client, const struct chain_fetch *fetch, chain_deliver_fn *deliver,
-                               void *context, struct chain_fetch_stats *ret_stats, struct error *err)
+enum tracer_status chain_fetch(struct chain_client *client, const struct chain_fetch *fetch,
+                               chain_deliver_fn *deliver, void *context, struct chain_fetch_stats *ret_stats,
+                               struct error *err)
 {
     struct error ignored;
     struct fetching fetching = {
         .client = client, .fetch = fetch, .next = fetch->first, .err = err ? err : &ignored};
     if (fetch->first > fetch->last || fetch->last > INT64_MAX)
-        return error_set(err, TRACER_E_USAGE, "no range of blocks: %" PRIu64 " to %" PRIu64, fetch->first, fetch->last);
+        return error_set(err, TRACER_E_USAGE, "no range of blocks: %" PRIu64 " to %" PRIu64, fetch->first,
+                         fetch->last);
     enum tracer_status status = open_ring(&fetching);
     if (!status)
         status = run(&fetching, deliver, context);

@@ -1,4 +1,5 @@
-/* generic.c - the rules "latest": every Ethereum fork from the first block on, for networks of the configuration. */
+/* generic.c - the rules "latest": every Ethereum fork from the first block on, for networks of the
+ * configuration. */
 #include "rules.h"
 
 const struct chain_rules chain_rules_latest = {

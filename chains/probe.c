@@ -37,8 +37,8 @@ static bool is_null(struct json_span text)
     return json_span_is(text, "null");
 }
 
-enum tracer_status ask_block(struct rpc *rpc, size_t endpoint, const char *which, struct evm_block_head *ret_head,
-                             struct error *err)
+enum tracer_status ask_block(struct rpc *rpc, size_t endpoint, const char *which,
+                             struct evm_block_head *ret_head, struct error *err)
 {
     struct buffer result;
     char params[64];
@@ -82,7 +82,8 @@ enum tracer_status ask_anchor(struct rpc *rpc, size_t endpoint, const struct cha
     enum tracer_status status = ask_block(rpc, endpoint, which, &head, err);
     if (status == TRACER_E_NOT_FOUND || status == TRACER_E_UNAVAILABLE)
         return error_set(err, TRACER_E_UNAVAILABLE,
-                         "endpoint \"%s\": does not serve block %" PRIu64 ", so that it cannot be checked that its chain is "
+                         "endpoint \"%s\": does not serve block %" PRIu64
+                         ", so that it cannot be checked that its chain is "
                          "\"%s\"; to use it, configure a network with an anchor that it serves",
                          name, network->anchor_number, network->name);
     if (status)
@@ -94,8 +95,9 @@ enum tracer_status ask_anchor(struct rpc *rpc, size_t endpoint, const struct cha
         return TRACER_OK;
     hash_format(head.hash, text);
     hash_format(network->anchor_hash, anchor);
-    return error_set(err, TRACER_E_CHAIN, "endpoint \"%s\": its block %" PRIu64 " is %s, but network \"%s\" has %s",
-                     name, network->anchor_number, text, network->name, anchor);
+    return error_set(err, TRACER_E_CHAIN,
+                     "endpoint \"%s\": its block %" PRIu64 " is %s, but network \"%s\" has %s", name,
+                     network->anchor_number, text, network->name, anchor);
 }
 
 /* Whether the failure says that the method works, only not here and now. */
@@ -103,7 +105,8 @@ static bool method_is_there(enum tracer_status status, const struct error *err)
 {
     if (status == TRACER_OK)
         return true; /* `err` is not filled */
-    bool missing = err->rpc_code == 0 || err->rpc_code == -32601 || err->rpc_code == -32602 || err->rpc_code == -32004;
+    bool missing =
+        err->rpc_code == 0 || err->rpc_code == -32601 || err->rpc_code == -32602 || err->rpc_code == -32004;
     return !missing && status == TRACER_E_REPLY && (err->http_status == 0 || err->http_status == 200);
 }
 
@@ -121,8 +124,8 @@ enum chain_traces ask_traces(struct rpc *rpc, size_t endpoint, struct error *ret
     for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
         struct buffer result;
         buffer_init(&result, TRACER_REPLY_TRACES_MAX);
-        enum tracer_status status = rpc_call(rpc, endpoint, ways[i].method, ways[i].params, TRACER_REPLY_TRACES_MAX,
-                                             &result, ret_why);
+        enum tracer_status status = rpc_call(rpc, endpoint, ways[i].method, ways[i].params,
+                                             TRACER_REPLY_TRACES_MAX, &result, ret_why);
         buffer_release(&result);
         if (method_is_there(status, ret_why))
             return ways[i].traces;
@@ -147,13 +150,15 @@ static void probe_version(struct rpc *rpc, size_t endpoint, struct chain_probe *
     buffer_release(&result);
 }
 
-static bool answers(struct rpc *rpc, size_t endpoint, const char *method, const char *params, bool null_counts)
+static bool answers(struct rpc *rpc, size_t endpoint, const char *method, const char *params,
+                    bool null_counts)
 {
     struct buffer result;
     struct error ignored;
     buffer_init(&result, TRACER_REPLY_BLOCK_MAX);
-    bool good = rpc_call(rpc, endpoint, method, params, TRACER_REPLY_BLOCK_MAX, &result, &ignored) == TRACER_OK &&
-                (null_counts || !is_null(span_of(&result)));
+    bool good =
+        rpc_call(rpc, endpoint, method, params, TRACER_REPLY_BLOCK_MAX, &result, &ignored) == TRACER_OK &&
+        (null_counts || !is_null(span_of(&result)));
     buffer_release(&result);
     return good;
 }
@@ -171,8 +176,8 @@ static void probe_batches(struct rpc *rpc, size_t endpoint, struct chain_probe *
             calls[k].method = "eth_chainId";
             calls[k].params = "[]";
         }
-        good = rpc_submit(rpc, &batch, &ignored) == TRACER_OK && rpc_wait(rpc, &done, &ignored) == TRACER_OK &&
-               done == &batch && batch.status == TRACER_OK;
+        good = rpc_submit(rpc, &batch, &ignored) == TRACER_OK &&
+               rpc_wait(rpc, &done, &ignored) == TRACER_OK && done == &batch && batch.status == TRACER_OK;
         for (uint32_t k = 0; good && k < sizes[i]; k++)
             good = calls[k].status == TRACER_OK;
         rpc_batch_release(&batch);
@@ -194,7 +199,8 @@ static void probe_log_range(struct rpc *rpc, size_t endpoint, struct chain_probe
         format_quantity(end, last);
         /* an address without logs keeps the answer small */
         snprintf(params, sizeof params,
-                 "[{\"fromBlock\":\"%s\",\"toBlock\":\"%s\",\"address\":\"0x0000000000000000000000000000000000000001\"}]",
+                 "[{\"fromBlock\":\"%s\",\"toBlock\":\"%s\",\"address\":"
+                 "\"0x0000000000000000000000000000000000000001\"}]",
                  first, last);
         if (!answers(rpc, endpoint, "eth_getLogs", params, false))
             return;

@@ -1,25 +1,29 @@
 /* ronin.c - Ronin in both its eras: its own chain until block 55,577,490, an OP Stack rollup from there on
  * (facts: ronin). The native coin is RON in both.
  *
- * What users pay above the base fee is credited to the block's miner here. From Consortium v2 on the node books it to a
- * system account first and hands it to the miner when it seals the block, so the miner ends with the same.
+ * What users pay above the base fee is credited to the block's miner here. From Consortium v2 on the node
+ * books it to a system account first and hands it to the miner when it seals the block, so the miner ends
+ * with the same.
  */
 #include "rules.h"
 
-#define MIKO 32367400u    /* type 0x64 */
-#define LONDON 36052600u  /* base fee of zero */
-#define VENOKI 43447600u  /* base fee and blob fee to the treasury */
+#define MIKO 32367400u   /* type 0x64 */
+#define LONDON 36052600u /* base fee of zero */
+#define VENOKI 43447600u /* base fee and blob fee to the treasury */
 #define OP_STACK 55577490u
 
 /* Predeploys of the OP Stack that collect fees. */
-#define PREDEPLOY(last) \
-    {{0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last}}
+#define PREDEPLOY(last)                                                                                      \
+    {                                                                                                        \
+        {                                                                                                    \
+            0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last                                 \
+        }                                                                                                    \
+    }
 
 static const struct evm_recipient base_fee[] = {
     {0, {{0}}},
-    {VENOKI,
-     {{0xb9, 0x03, 0xe3, 0x93, 0x6d, 0x3c, 0xa9, 0x0b, 0x69, 0xb2,
-       0x9f, 0x1d, 0xf2, 0x81, 0x00, 0x83, 0xa2, 0xdc, 0x0d, 0x71}}},
+    {VENOKI, {{0xb9, 0x03, 0xe3, 0x93, 0x6d, 0x3c, 0xa9, 0x0b, 0x69, 0xb2,
+               0x9f, 0x1d, 0xf2, 0x81, 0x00, 0x83, 0xa2, 0xdc, 0x0d, 0x71}}},
     {OP_STACK, PREDEPLOY(0x19)},
 };
 
@@ -50,7 +54,8 @@ const struct chain_rules chain_rules_ronin = {
             .deposit_first = OP_STACK,
             .irregular_number = EVM_NEVER,
         },
-    .finality_depth = 450, /* a quarter of an hour of two-second blocks; Ethereum finalizes them in 12 minutes */
+    .finality_depth =
+        450, /* a quarter of an hour of two-second blocks; Ethereum finalizes them in 12 minutes */
     .era_split = OP_STACK,
     .clock_ahead_s = 900,
     .public_endpoints = endpoints,

@@ -64,7 +64,7 @@ enum tracer_status case_replay(struct case_state *state, struct error *err);
 enum tracer_status case_common_notes(struct case_state *state, struct error *err);
 enum tracer_status case_head(struct case_state *state, struct result_head *ret_head, struct error *err);
 
-/* seed.c */
+/* rows.c */
 #define CASE_ROWS_MAX TRACER_BLOCK_TRANSFERS_MAX
 /** Rows of one transaction, copied into the arena. */
 enum tracer_status case_transaction_rows(struct case_state *state, struct position position,
@@ -83,16 +83,17 @@ enum tracer_status case_parse_row(const struct case_state *state, const char *te
 /** The rows a spec names (not for ROW_ADDRESS): a whole transaction's, or the one row. */
 enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
                                   struct transfer **ret_rows, size_t *ret_count, struct error *err);
-enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
-                                 struct error *err);
-/** The registry's heists and sanctioned addresses that the store knows (architecture 11). */
-enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err);
 /** True: some stored row has the account at an end. */
 enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
                                       struct error *err);
 /** First stored block with time >= `time_s`. */
 enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block, struct error *err);
 
+/* seed.c */
+enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
+                                 struct error *err);
+/** The registry's heists and sanctioned addresses that the store knows (architecture 11). */
+enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err);
 /* tables.c */
 enum tracer_status case_name_address(struct case_state *state, struct address address, struct error *err);
 enum tracer_status case_list_asset(struct case_state *state, struct asset asset, struct error *err);

@@ -8,148 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct collect {
-    struct case_state *state;
-    int32_t transaction_index;
-    struct transfer *rows;
-    size_t count, capacity;
-};
-
-static enum tracer_status collect_row(void *context, const struct transfer *transfer, struct error *err)
-{
-    struct collect *collect = context;
-    if (transfer->position.transaction_index != collect->transaction_index)
-        return TRACER_OK;
-    if (collect->count == CASE_ROWS_MAX)
-        return error_set(err, TRACER_E_LIMIT, "a transaction with more than %u transfers", CASE_ROWS_MAX);
-    struct transfer *rows =
-        case_grow(collect->state->arena, collect->rows, collect->count, &collect->capacity, sizeof(*rows));
-    if (!rows)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    collect->rows = rows;
-    rows[collect->count++] = *transfer;
-    return TRACER_OK;
-}
-
-enum tracer_status case_transaction_rows(struct case_state *state, struct position position,
-                                         struct transfer **ret_rows, size_t *ret_count, struct error *err)
-{
-    struct collect collect = {.state = state, .transaction_index = position.transaction_index};
-    enum tracer_status status = graph_each(state->input->graph, state->network.chain_id, position.block_number,
-                                           position.block_number, collect_row, &collect, err);
-    if (status)
-        return status;
-    *ret_rows = collect.rows;
-    *ret_count = collect.count;
-    return TRACER_OK;
-}
-
-/* The text behind "chain:" when there is such a prefix; an unknown or other chain is an error. */
-static enum tracer_status strip_chain(const struct case_state *state, const char **text, struct error *err)
-{
-    const char *hash = strstr(*text, ":0x");
-    if (!hash)
-        return TRACER_OK;
-    char id[24];
-    snprintf(id, sizeof(id), "%" PRIu64, state->network.chain_id);
-    size_t length = (size_t)(hash - *text);
-    if ((strlen(id) == length && memcmp(*text, id, length) == 0) ||
-        (strlen(state->network.name) == length && memcmp(*text, state->network.name, length) == 0)) {
-        *text = hash + 1;
-        return TRACER_OK;
-    }
-    char shown[TRACER_QUOTED_MAX];
-    return error_set(err, TRACER_E_USAGE, "\"%s\" is on another chain than %s", safe_text(shown, sizeof(shown), *text, strlen(*text)),
-                     state->network.name);
-}
-
-/* Digits to a number of at most 32 bits (LOG_INDEX_NONE excluded). */
-static bool parse_log_index(const char *text, uint32_t *ret_index)
-{
-    uint64_t value = 0;
-    size_t length = strlen(text);
-    if (length == 0 || length > 9)
-        return false;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] < '0' || text[i] > '9')
-            return false;
-        value = value * 10 + (uint64_t)(text[i] - '0');
-    }
-    *ret_index = (uint32_t)value;
-    return true;
-}
-
-enum tracer_status case_parse_row(const struct case_state *state, const char *text, struct row_spec *ret_spec,
-                                  struct error *err)
-{
-    *ret_spec = (struct row_spec){.what = ROW_NOTHING};
-    if (address_parse(text, strlen(text), &ret_spec->address)) {
-        ret_spec->what = ROW_ADDRESS;
-        return TRACER_OK;
-    }
-    enum tracer_status status = strip_chain(state, &text, err);
-    if (status)
-        return status;
-    size_t length = strlen(text);
-    if (address_parse(text, length, &ret_spec->address))
-        ret_spec->what = ROW_ADDRESS;
-    else if (hash_parse(text, length, &ret_spec->hash))
-        ret_spec->what = ROW_TRANSACTION;
-    else if (position_parse(text, length, &ret_spec->position))
-        ret_spec->what = ROW_KEY;
-    else if (length > 67 && text[66] == ':' && hash_parse(text, 66, &ret_spec->hash)) {
-        if (strcmp(text + 67, "value") == 0)
-            ret_spec->what = ROW_VALUE;
-        else if (parse_log_index(text + 67, &ret_spec->log_index))
-            ret_spec->what = ROW_LOG;
-    }
-    return TRACER_OK;
-}
-
-static bool row_matches(const struct row_spec *spec, const struct transfer *row)
-{
-    switch (spec->what) {
-    case ROW_TRANSACTION:
-        return true;
-    case ROW_LOG:
-        return row->log_index == spec->log_index;
-    case ROW_VALUE:
-        return row->kind == TRANSFER_VALUE;
-    case ROW_KEY:
-        return position_compare(row->position, spec->position) == 0;
-    case ROW_NOTHING:
-    case ROW_ADDRESS:
-        break;
-    }
-    return false;
-}
-
-enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
-                                  struct transfer **ret_rows, size_t *ret_count, struct error *err)
-{
-    struct position position = spec->position;
-    enum tracer_status status = TRACER_OK;
-    if (spec->what != ROW_KEY)
-        status = graph_find_transaction(state->input->graph, state->network.chain_id, spec->hash, &position, err);
-    struct transfer *rows = NULL;
-    size_t count = 0, kept = 0;
-    if (!status)
-        status = case_transaction_rows(state, position, &rows, &count, err);
-    if (status == TRACER_E_NOT_FOUND)
-        return error_set(err, TRACER_E_NOT_FOUND, "%s is not in the store (blocks %" PRIu64 " to %" PRIu64 " of %s)", text,
-                         state->range.first, state->range.last, state->network.name);
-    if (status)
-        return status;
-    for (size_t i = 0; i < count; i++)
-        if (row_matches(spec, &rows[i]))
-            rows[kept++] = rows[i];
-    if (kept == 0)
-        return error_set(err, TRACER_E_NOT_FOUND, "%s: the transaction is stored, but has no such transfer", text);
-    *ret_rows = rows;
-    *ret_count = kept;
-    return TRACER_OK;
-}
-
 static enum tracer_status push_seed(struct case_state *state, const struct taint_seed *seed,
                                     const struct transfer *row, struct error *err)
 {
@@ -273,34 +131,6 @@ static enum tracer_status seed_transaction(struct case_state *state, const char 
         return error_set(err, TRACER_E_USAGE,
                          "%s: nobody without a label gains anything in this transaction; name a row (hash:N, hash:value)",
                          text);
-    return TRACER_OK;
-}
-
-enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block, struct error *err)
-{
-    if (state->network.time_keys) { /* keys are times */
-        *ret_block = time_s;
-        return TRACER_OK;
-    }
-    uint64_t low = state->range.first, high = state->range.last + 1; /* answer in low..high */
-    while (low < high) {
-        uint64_t middle = low + (high - low) / 2;
-        struct block block;
-        enum tracer_status status = TRACER_E_NOT_FOUND;
-        uint64_t probe = middle;
-        for (; probe < high; probe++) { /* step over unstored blocks */
-            status = graph_get_block(state->input->graph, state->network.chain_id, probe, &block, err);
-            if (status != TRACER_E_NOT_FOUND)
-                break;
-        }
-        if (status && status != TRACER_E_NOT_FOUND)
-            return status;
-        if (status == TRACER_OK && block.time < time_s)
-            low = probe + 1;
-        else
-            high = middle;
-    }
-    *ret_block = low;
     return TRACER_OK;
 }
 
@@ -483,27 +313,6 @@ enum tracer_status case_add_seed(struct case_state *state, const char *text, boo
     return seed_row(state, source, &rows[0], NULL, err);
 }
 
-static enum tracer_status first_row(void *context, const struct transfer *transfer, struct error *err)
-{
-    (void)transfer;
-    (void)err;
-    *(bool *)context = true;
-    return TRACER_E_STOPPED; /* one is enough */
-}
-
-enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
-                                      struct error *err)
-{
-    bool known = false;
-    struct position start = {state->range.first, TRANSACTION_BEFORE, 0};
-    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, account, start,
-                                                      first_row, &known, err);
-    if (status && !(known && status == TRACER_E_STOPPED) && status != TRACER_E_NOT_FOUND)
-        return status;
-    *ret_known = known;
-    return TRACER_OK;
-}
-
 /* Sanctioned addresses without a class become address seeds "ofac.<entity>" from their listing; those with
  * one get it as `emit` (they keep the label: taint-spec 2.4 forbids the seed). */
 static enum tracer_status seed_sanctioned(struct case_state *state, struct error *err)
@@ -519,7 +328,7 @@ static enum tracer_status seed_sanctioned(struct case_state *state, struct error
         if (!known || rows[i].delisted_s)
             continue;
         char source[TRACER_SOURCE_NAME_MAX + 1];
-        snprintf(source, sizeof(source), "ofac.%.58s", rows[i].entity);
+        label_source_name("ofac.", rows[i].entity, source);
         if ((status = case_block_at(state, rows[i].listed_s, &block_number, err)))
             return status;
         const struct label *label = label_find(state->input->labels, state->network.chain_id, rows[i].address);
@@ -548,15 +357,7 @@ static enum tracer_status seed_mixers(struct case_state *state, struct error *er
         if (!known)
             continue;
         const struct label *label = label_find(state->input->labels, state->network.chain_id, state->labels[l].address);
-        const char *entity = label && label->entity[0] ? label->entity : "unnamed";
-        char *emit = state->labels[l].emit;
-        int length = snprintf(emit, TRACER_SOURCE_NAME_MAX + 1, "mixer.%.58s", entity);
-        for (int c = 0; c < length; c++) {
-            bool letter = (emit[c] >= 'a' && emit[c] <= 'z') || (emit[c] >= 'A' && emit[c] <= 'Z') ||
-                          (emit[c] >= '0' && emit[c] <= '9');
-            if (!letter && emit[c] != '_' && emit[c] != '.' && emit[c] != '-')
-                emit[c] = '-';
-        }
+        label_source_name("mixer.", label && label->entity[0] ? label->entity : "unnamed", state->labels[l].emit);
     }
     return TRACER_OK;
 }

@@ -90,12 +90,14 @@ static enum tracer_status read_transactions(struct decoder *decoder, void *objec
         return decoder_check(decoder);
     while (json_next_element(&decoder->reader)) {
         if (header->transaction_count == TRACER_BLOCK_TRANSACTIONS_MAX)
-            return error_set(decoder->err, TRACER_E_LIMIT, "more than %u transactions", TRACER_BLOCK_TRANSACTIONS_MAX);
+            return error_set(decoder->err, TRACER_E_LIMIT, "more than %u transactions",
+                             TRACER_BLOCK_TRANSACTIONS_MAX);
         header->transactions = array_grow(decoder->arena, header->transactions, header->transaction_count,
                                           &read->transaction_capacity, sizeof *header->transactions);
         if (!header->transactions)
             return no_memory(decoder->err);
-        enum tracer_status status = transaction_read(decoder, &header->transactions[header->transaction_count]);
+        enum tracer_status status =
+            transaction_read(decoder, &header->transactions[header->transaction_count]);
         if (status) {
             error_context(decoder->err, "transactions[%zu]", header->transaction_count);
             return status;
@@ -115,7 +117,8 @@ static enum tracer_status read_withdrawal(struct decoder *decoder, struct evm_wi
     };
     uint64_t present;
     memset(ret_withdrawal, 0, sizeof *ret_withdrawal);
-    enum tracer_status status = fields_read(decoder, members, FIELD_COUNT_OF(members), ret_withdrawal, &present);
+    enum tracer_status status =
+        fields_read(decoder, members, FIELD_COUNT_OF(members), ret_withdrawal, &present);
     return status ? status : fields_require(members, present, 0xf, decoder->err);
 }
 
@@ -134,7 +137,8 @@ static enum tracer_status read_withdrawals(struct decoder *decoder, void *object
         enum tracer_status status = read_withdrawal(decoder, withdrawal);
         /* Withdrawal indices count up without a gap (EIP-4895), so a missing one shows. */
         if (!status && header->withdrawal_count > 0 && withdrawal->index != withdrawal[-1].index + 1)
-            status = differs_u64(decoder->err, "index", withdrawal->index, "the one before is", withdrawal[-1].index);
+            status = differs_u64(decoder->err, "index", withdrawal->index, "the one before is",
+                                 withdrawal[-1].index);
         if (status) {
             error_context(decoder->err, "withdrawals[%zu]", header->withdrawal_count);
             return status;
@@ -187,8 +191,8 @@ static enum tracer_status check_blobs(const struct evm_header *header, struct er
     return TRACER_OK;
 }
 
-static enum tracer_status check_header(const struct evm_network *network, struct evm_header *header, uint64_t present,
-                                       uint64_t number, struct error *err)
+static enum tracer_status check_header(const struct evm_network *network, struct evm_header *header,
+                                       uint64_t present, uint64_t number, struct error *err)
 {
     if (header->number != number)
         return differs_u64(err, "number", header->number, "the block asked for is", number);
@@ -267,7 +271,8 @@ struct work {
 };
 
 static enum transaction_status outcome_of(struct work *work, const struct evm_receipt *receipt,
-                                          const struct evm_transaction *transaction, const struct trace_of *trace)
+                                          const struct evm_transaction *transaction,
+                                          const struct trace_of *trace)
 {
     if (receipt->outcome != TRANSACTION_STATUS_UNKNOWN)
         return receipt->outcome;
@@ -334,7 +339,8 @@ static enum tracer_status decode_transactions(struct work *work)
             return status;
         }
         if (work->placed && work->split)
-            return error_set(work->err, TRACER_E_REPLY, "traces: only some transactions say where their logs stand");
+            return error_set(work->err, TRACER_E_REPLY,
+                             "traces: only some transactions say where their logs stand");
     }
     return TRACER_OK;
 }
@@ -353,7 +359,8 @@ static enum tracer_status decode_end(struct work *work)
         stated = reward_count > 0;
     }
     rows_begin(&work->rows, TRANSACTION_AFTER);
-    return rows_of_block_end(&work->rows, work->network, &work->header, rewards, reward_count, stated, &work->notes);
+    return rows_of_block_end(&work->rows, work->network, &work->header, rewards, reward_count, stated,
+                             &work->notes);
 }
 
 static void fill_block(const struct work *work, struct block *to)
@@ -369,7 +376,9 @@ static void fill_block(const struct work *work, struct block *to)
         .receipts_root = header->receipts_root,
         .time = header->time,
         .grade = GRADE_ASSERTED,
-        .internals = !work->traces ? INTERNALS_NONE : work->notes.trace_gaps ? INTERNALS_SOME : INTERNALS_ALL,
+        .internals = !work->traces            ? INTERNALS_NONE
+                     : work->notes.trace_gaps ? INTERNALS_SOME
+                                              : INTERNALS_ALL,
         .order = work->traces && !work->split ? ORDER_EXACT : ORDER_SPLIT,
         .undecoded_count = work->rows.undecoded_count,
         .transactions = work->transactions,
@@ -379,7 +388,8 @@ static void fill_block(const struct work *work, struct block *to)
     };
 }
 
-static enum tracer_status decode_parts(struct work *work, const struct evm_replies *replies, struct arena *arena)
+static enum tracer_status decode_parts(struct work *work, const struct evm_replies *replies,
+                                       struct arena *arena)
 {
     enum tracer_status status =
         header_decode(work->network, replies->block, replies->number, arena, &work->header, work->err);
@@ -393,8 +403,8 @@ static enum tracer_status decode_parts(struct work *work, const struct evm_repli
         return status;
     }
     if (replies->traces_kind != EVM_TRACES_NONE) {
-        status = trace_open(work->network, &work->header, work->receipts, replies, arena, &work->notes, &work->traces,
-                            work->err);
+        status = trace_open(work->network, &work->header, work->receipts, replies, arena, &work->notes,
+                            &work->traces, work->err);
         if (status) {
             error_context(work->err, "traces");
             return status;
@@ -403,7 +413,8 @@ static enum tracer_status decode_parts(struct work *work, const struct evm_repli
     work->transactions = arena_calloc(arena, work->header.transaction_count, sizeof *work->transactions);
     if (!work->transactions)
         return no_memory(work->err);
-    work->rows = (struct rows){.arena = arena, .err = work->err, .next = {.block_number = work->header.number}};
+    work->rows =
+        (struct rows){.arena = arena, .err = work->err, .next = {.block_number = work->header.number}};
     status = decode_transactions(work);
     return status ? status : decode_end(work);
 }

@@ -1,8 +1,8 @@
 /* call_trace.c - what a transaction moved inside, in execution order, from either format of traces.
  *
- * A frame's value moves at its entry; a log stands behind as many of its frame's calls as its position says. A failed
- * frame and everything below it moved nothing (threat-model R16). Traces are hashed by nothing: what they repeat of
- * transaction and receipt is compared, the rest is asserted.
+ * A frame's value moves at its entry; a log stands behind as many of its frame's calls as its position says.
+ * A failed frame and everything below it moved nothing (threat-model R16). Traces are hashed by nothing: what
+ * they repeat of transaction and receipt is compared, the rest is asserted.
  */
 #include "decode.h"
 
@@ -23,7 +23,7 @@ struct trace_reader {
     size_t index; /* of the next transaction */
     bool flat;
 
-    struct decoder decoder; /* callTracer: in the array */
+    struct decoder decoder;   /* callTracer: in the array */
     struct flat_trace *items; /* trace_block */
     size_t item_count, item_next;
     struct trace_reward *rewards;
@@ -51,8 +51,8 @@ enum tracer_status trace_open(const struct evm_network *network, const struct ev
     reader->flat = replies->traces_kind == EVM_TRACES_TRACE_BLOCK;
     *ret_reader = reader;
     if (reader->flat)
-        return flat_traces_read(replies->traces, header, arena, &reader->items, &reader->item_count, &reader->rewards,
-                                &reader->reward_count, err);
+        return flat_traces_read(replies->traces, header, arena, &reader->items, &reader->item_count,
+                                &reader->rewards, &reader->reward_count, err);
     decoder_init(&reader->decoder, replies->traces, true, arena, err);
     return json_enter_array(&reader->decoder.reader) ? TRACER_OK : decoder_check(&reader->decoder);
 }
@@ -89,7 +89,8 @@ static enum tracer_status read_element(struct trace_reader *reader, bool *ret_kn
                      : error_set(err, TRACER_E_REPLY, "%zu traces for %zu transactions", reader->index,
                                  reader->header->transaction_count);
     }
-    enum tracer_status status = fields_read(&reader->decoder, fields, FIELD_COUNT_OF(fields), &read, &present);
+    enum tracer_status status =
+        fields_read(&reader->decoder, fields, FIELD_COUNT_OF(fields), &read, &present);
     if (status)
         return status;
     if (present & 1 && !hash_equal(read.hash, *hash))
@@ -101,8 +102,8 @@ static enum tracer_status read_element(struct trace_reader *reader, bool *ret_kn
 }
 
 /* The frame of item `frame` and every open one below `depth` end here; *stack holds the open ones. */
-static enum tracer_status close_frames(struct trace_tree *tree, const struct flat_trace *items, uint32_t *stack,
-                                       size_t *open, size_t depth, struct error *err)
+static enum tracer_status close_frames(struct trace_tree *tree, const struct flat_trace *items,
+                                       uint32_t *stack, size_t *open, size_t depth, struct error *err)
 {
     while (*open > depth) {
         uint32_t at = stack[--*open];
@@ -115,8 +116,8 @@ static enum tracer_status close_frames(struct trace_tree *tree, const struct fla
 }
 
 /* The items of one transaction are sorted: each stands behind its parent, siblings count from 0. */
-static enum tracer_status build_tree(struct trace_reader *reader, const struct flat_trace *items, size_t count,
-                                     struct error *err)
+static enum tracer_status build_tree(struct trace_reader *reader, const struct flat_trace *items,
+                                     size_t count, struct error *err)
 {
     struct trace_tree *tree = &reader->tree;
     uint32_t stack[TRACER_CALL_DEPTH_MAX + 1];
@@ -177,7 +178,8 @@ static enum tracer_status check_top(const struct trace_reader *reader, struct er
     if (top->has_to && (!transaction->creates || (receipt->has_contract && !top->failed)) &&
         !address_equal(top->to, to))
         return differs_address(err, "to", top->to, "the transaction's or receipt's is", to);
-    if (receipt->outcome != TRANSACTION_STATUS_UNKNOWN && top->failed != (receipt->outcome == TRANSACTION_FAILED))
+    if (receipt->outcome != TRANSACTION_STATUS_UNKNOWN &&
+        top->failed != (receipt->outcome == TRANSACTION_FAILED))
         return error_set(err, TRACER_E_REPLY, "error: the trace %s, but the receipt's status is 0x%d",
                          top->failed ? "failed" : "did not fail", receipt->outcome == TRANSACTION_SUCCEEDED);
     return TRACER_OK;
@@ -204,8 +206,8 @@ static bool same_log(const struct evm_log *a, const struct evm_log *b)
            same_data(a->data, b->data);
 }
 
-/* Give the log steps the ordinals of the receipt's logs, which they must be, one by one. Traces of nodes differ in
- * whether they show the logs of EIP-7708; these have no rows. */
+/* Give the log steps the ordinals of the receipt's logs, which they must be, one by one. Traces of nodes
+ * differ in whether they show the logs of EIP-7708; these have no rows. */
 static enum tracer_status match_logs(struct trace_reader *reader, size_t trace_log_count, struct error *err)
 {
     const struct evm_receipt *receipt = &reader->receipts[reader->index];
@@ -215,7 +217,8 @@ static enum tracer_status match_logs(struct trace_reader *reader, size_t trace_l
         if (!step->is_log)
             continue;
         const struct evm_log *log = &reader->tree.logs[step->log];
-        while (next < receipt->log_count && log_is_native(&receipt->logs[next]) && !same_log(log, &receipt->logs[next]))
+        while (next < receipt->log_count && log_is_native(&receipt->logs[next]) &&
+               !same_log(log, &receipt->logs[next]))
             next++;
         if (next == receipt->log_count)
             return error_set(err, TRACER_E_REPLY, "%zu logs, but the receipt has %zu", trace_log_count,
@@ -234,7 +237,8 @@ static enum tracer_status match_logs(struct trace_reader *reader, size_t trace_l
 
 /* ---- the walk ---- */
 
-static enum tracer_status add_step(struct trace_reader *reader, const struct trace_step *step, struct error *err)
+static enum tracer_status add_step(struct trace_reader *reader, const struct trace_step *step,
+                                   struct error *err)
 {
     reader->steps = array_grow(reader->arena, reader->steps, reader->step_count, &reader->step_capacity,
                                sizeof *reader->steps);
@@ -253,7 +257,8 @@ static bool created_here(const struct trace_tree *tree, uint32_t before, struct 
     return false;
 }
 
-/* Whether the frame moves something; *ret_step is what. `gap` is set where the trace does not say how much. */
+/* Whether the frame moves something; *ret_step is what. `gap` is set where the trace does not say how much.
+ */
 static bool move_of(const struct trace_reader *reader, uint32_t index, struct trace_step *ret_step, bool *gap)
 {
     const struct trace_frame *frame = &reader->tree.frames[index];
@@ -278,7 +283,8 @@ static bool move_of(const struct trace_reader *reader, uint32_t index, struct tr
         return false;
     }
     if (!frame->has_value) {
-        /* Old tracers say nothing of a self-destruct but that it was; anvil leaves out what one to itself keeps. */
+        /* Old tracers say nothing of a self-destruct but that it was; anvil leaves out what one to itself
+         * keeps. */
         *gap = !frame->has_from;
         return false;
     }
@@ -290,7 +296,8 @@ static bool move_of(const struct trace_reader *reader, uint32_t index, struct tr
     }
     if (!address_equal(frame->from, frame->to))
         return true;
-    /* To itself: the coins are gone, from Cancun on (EIP-6780) only with a contract of the same transaction. */
+    /* To itself: the coins are gone, from Cancun on (EIP-6780) only with a contract of the same transaction.
+     */
     if (fork_active(reader->network->rules->cancun, reader->header) &&
         !created_here(&reader->tree, index, frame->from))
         return false;
@@ -298,7 +305,8 @@ static bool move_of(const struct trace_reader *reader, uint32_t index, struct tr
     return true;
 }
 
-static enum tracer_status enter_frame(struct trace_reader *reader, uint32_t index, bool *gap, struct error *err)
+static enum tracer_status enter_frame(struct trace_reader *reader, uint32_t index, bool *gap,
+                                      struct error *err)
 {
     struct trace_step step;
     bool frame_gap = false, moves = move_of(reader, index, &step, &frame_gap);
@@ -307,8 +315,8 @@ static enum tracer_status enter_frame(struct trace_reader *reader, uint32_t inde
 }
 
 /* The steps of the tree, whose top did not fail. *ret_unplaced: logs without a position. */
-static enum tracer_status walk(struct trace_reader *reader, size_t *ret_log_count, bool *ret_unplaced, bool *ret_gap,
-                               struct error *err)
+static enum tracer_status walk(struct trace_reader *reader, size_t *ret_log_count, bool *ret_unplaced,
+                               bool *ret_gap, struct error *err)
 {
     const struct trace_tree *tree = &reader->tree;
     size_t open = 1;
@@ -324,7 +332,8 @@ static enum tracer_status walk(struct trace_reader *reader, size_t *ret_log_coun
             if (tree->logs[log].position > place->calls_done && !frame->has_unplaced_log)
                 return differs_u64(err, "position", tree->logs[log].position, "the calls of the frame are",
                                    place->calls_done);
-            enum tracer_status status = add_step(reader, &(struct trace_step){.is_log = true, .log = log}, err);
+            enum tracer_status status =
+                add_step(reader, &(struct trace_step){.is_log = true, .log = log}, err);
             if (status)
                 return status;
             ++*ret_log_count;

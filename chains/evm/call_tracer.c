@@ -1,7 +1,7 @@
 /* call_tracer.c - frames of geth's callTracer (facts: ethereum-rpc 7.2).
  *
- * Frames nest as deep as the EVM's calls, 1,024, so the reading keeps its own stack. `calls` may stand before or
- * behind the members of the frame that made them; the frames still come out in the order of their entry.
+ * Frames nest as deep as the EVM's calls, 1,024, so the reading keeps its own stack. `calls` may stand before
+ * or behind the members of the frame that made them; the frames still come out in the order of their entry.
  */
 #include "decode.h"
 
@@ -11,9 +11,9 @@ enum { F_TYPE, F_FROM, F_TO, F_VALUE, F_ERROR, F_REVERTED, F_LOGS, F_CALLS, F_CO
 
 struct frame_read {
     struct trace_tree *tree;
-    uint32_t index;    /* of the frame */
-    uint64_t seen;     /* members */
-    bool in_calls;     /* reading the array, not the object */
+    uint32_t index; /* of the frame */
+    uint64_t seen;  /* members */
+    bool in_calls;  /* reading the array, not the object */
     struct json_span type, failure;
     bool reverted;
     struct address from, to;
@@ -40,8 +40,12 @@ static enum frame_kind kind_of(struct json_span type)
         const char *name;
         enum frame_kind kind;
     } kinds[] = {
-        {"CALL", FRAME_CALL},           {"STATICCALL", FRAME_NO_MOVE}, {"DELEGATECALL", FRAME_NO_MOVE},
-        {"CREATE", FRAME_CREATE},       {"CREATE2", FRAME_CREATE},     {"CALLCODE", FRAME_NO_MOVE},
+        {"CALL", FRAME_CALL},
+        {"STATICCALL", FRAME_NO_MOVE},
+        {"DELEGATECALL", FRAME_NO_MOVE},
+        {"CREATE", FRAME_CREATE},
+        {"CREATE2", FRAME_CREATE},
+        {"CALLCODE", FRAME_NO_MOVE},
         {"SELFDESTRUCT", FRAME_DESTROY},
     };
     for (size_t i = 0; i < FIELD_COUNT_OF(kinds); i++)
@@ -116,7 +120,8 @@ static enum tracer_status push(struct decoder *decoder, struct trace_tree *tree,
     return TRACER_OK;
 }
 
-static enum tracer_status frame_end(struct decoder *decoder, struct trace_tree *tree, const struct frame_read *read)
+static enum tracer_status frame_end(struct decoder *decoder, struct trace_tree *tree,
+                                    const struct frame_read *read)
 {
     struct trace_frame *frame = &tree->frames[read->index];
     enum tracer_status status = fields_require(fields, read->seen, FIELD_BIT(F_TYPE), decoder->err);

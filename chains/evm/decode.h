@@ -58,8 +58,9 @@ enum tracer_status transaction_read(struct decoder *decoder, struct evm_transact
 enum tracer_status transaction_check(const struct evm_network *network, const struct evm_header *header,
                                      struct evm_transaction *transaction, size_t index, struct error *err);
 /* What one unit of gas costs, from what the sender signed (EIP-1559). */
-enum tracer_status transaction_gas_price(const struct evm_header *header, const struct evm_transaction *transaction,
-                                         struct u256 *ret_price, struct error *err);
+enum tracer_status transaction_gas_price(const struct evm_header *header,
+                                         const struct evm_transaction *transaction, struct u256 *ret_price,
+                                         struct error *err);
 bool transaction_states_gas_price(const struct evm_transaction *transaction);
 
 /* ---- receipt.c ---- */
@@ -164,9 +165,10 @@ struct flat_trace {
     struct trace_frame frame;
 };
 /* All items of a trace_block reply: calls in the order of transaction and traceAddress, and rewards. */
-enum tracer_status flat_traces_read(struct json_span text, const struct evm_header *header, struct arena *arena,
-                                    struct flat_trace **ret_items, size_t *ret_count,
-                                    struct trace_reward **ret_rewards, size_t *ret_reward_count, struct error *err);
+enum tracer_status flat_traces_read(struct json_span text, const struct evm_header *header,
+                                    struct arena *arena, struct flat_trace **ret_items, size_t *ret_count,
+                                    struct trace_reward **ret_rewards, size_t *ret_reward_count,
+                                    struct error *err);
 
 /* ---- rows.c ---- */
 
@@ -183,21 +185,22 @@ void rows_begin(struct rows *rows, int32_t transaction_index);
 enum tracer_status rows_add(struct rows *rows, enum transfer_kind kind, const struct asset *asset,
                             struct address from, struct address to, struct u256 amount, uint32_t log_index);
 /* A native move: none if it is of zero. */
-enum tracer_status rows_native(struct rows *rows, enum transfer_kind kind, struct address from, struct address to,
-                               struct u256 amount);
-enum tracer_status rows_of_fees(struct rows *rows, const struct evm_network *network, const struct evm_header *header,
-                                const struct evm_transaction *transaction, const struct evm_receipt *receipt,
-                                struct evm_notes *notes);
+enum tracer_status rows_native(struct rows *rows, enum transfer_kind kind, struct address from,
+                               struct address to, struct u256 amount);
+enum tracer_status rows_of_fees(struct rows *rows, const struct evm_network *network,
+                                const struct evm_header *header, const struct evm_transaction *transaction,
+                                const struct evm_receipt *receipt, struct evm_notes *notes);
 enum tracer_status rows_of_transaction(struct rows *rows, const struct evm_network *network,
-                                       const struct evm_transaction *transaction, const struct evm_receipt *receipt,
-                                       const struct trace_of *trace);
+                                       const struct evm_transaction *transaction,
+                                       const struct evm_receipt *receipt, const struct trace_of *trace);
 enum tracer_status rows_of_block_end(struct rows *rows, const struct evm_network *network,
                                      const struct evm_header *header, const struct trace_reward *rewards,
                                      size_t reward_count, bool rewards_stated, struct evm_notes *notes);
 
 /* ---- log.c ---- */
 
-/* The token rows of log `index` of a receipt; one that looks like a token event but does not decode is counted. */
+/* The token rows of log `index` of a receipt; one that looks like a token event but does not decode is
+ * counted. */
 enum tracer_status rows_of_log(struct rows *rows, const struct evm_network *network,
                                const struct evm_receipt *receipt, size_t index);
 bool log_is_native(const struct evm_log *log); /* EIP-7708 */

@@ -8,7 +8,8 @@
 
 #define ARRAY_BYTES_FIRST 2048u /* most arrays are of one transaction, and short */
 
-void decoder_init(struct decoder *decoder, struct json_span text, bool traces, struct arena *arena, struct error *err)
+void decoder_init(struct decoder *decoder, struct json_span text, bool traces, struct arena *arena,
+                  struct error *err)
 {
     json_reader_init(&decoder->reader, text.text, text.length,
                      traces ? TRACER_TRACE_JSON_DEPTH_MAX : TRACER_JSON_DEPTH_MAX,
@@ -36,7 +37,9 @@ void *array_grow(struct arena *arena, void *items, size_t count, size_t *capacit
 {
     if (count < *capacity)
         return items;
-    size_t wanted = *capacity ? *capacity * 2 : item_size < ARRAY_BYTES_FIRST / 4 ? ARRAY_BYTES_FIRST / item_size : 4;
+    size_t wanted = *capacity                           ? *capacity * 2
+                    : item_size < ARRAY_BYTES_FIRST / 4 ? ARRAY_BYTES_FIRST / item_size
+                                                        : 4;
     if (wanted > SIZE_MAX / item_size)
         return NULL;
     void *grown = arena_alloc(arena, wanted * item_size);
@@ -55,11 +58,11 @@ static bool all_hex(const char *text, size_t length)
     static const uint8_t bad[256] = {
 #define B4 1, 1, 1, 1
 #define B16 B4, B4, B4, B4
-        B16, B16, B16, /* 0x00 */
-        0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, B4, /* digits */
-        1, 0, 0, 0, 0, 0, 0, 1, B4, B4, B16, /* A-F */
-        1, 0, 0, 0, 0, 0, 0, 1, B4, B4, B16, /* a-f */
-        B16, B16, B16, B16, B16, B16, B16, B16 /* 0x80 */
+        B16, B16, B16,                                             /* 0x00 */
+        0,   0,   0,   0,   0,   0,   0,   0,  0,  0,  1,   1, B4, /* digits */
+        1,   0,   0,   0,   0,   0,   0,   1,  B4, B4, B16,        /* A-F */
+        1,   0,   0,   0,   0,   0,   0,   1,  B4, B4, B16,        /* a-f */
+        B16, B16, B16, B16, B16, B16, B16, B16                     /* 0x80 */
 #undef B16
 #undef B4
     };
@@ -93,8 +96,8 @@ static bool parse_plain_integer(struct json_span text, uint64_t *ret_value)
 }
 
 /* "NAME: a QUANTITY was expected: "0X1"" */
-static enum tracer_status field_error(const struct decoder *decoder, const struct field *field, const char *form,
-                                      struct json_span value)
+static enum tracer_status field_error(const struct decoder *decoder, const struct field *field,
+                                      const char *form, struct json_span value)
 {
     char quoted[TRACER_QUOTED_MAX + 1];
     return error_set(decoder->err, TRACER_E_REPLY, "%s: %s was expected: %s", field->name, form,
@@ -184,7 +187,8 @@ static enum tracer_status read_count(struct decoder *decoder, const struct field
     return decoder_check(decoder);
 }
 
-enum tracer_status field_read(struct decoder *decoder, const struct field *field, void *object, bool *ret_null)
+enum tracer_status field_read(struct decoder *decoder, const struct field *field, void *object,
+                              bool *ret_null)
 {
     struct json_reader *reader = &decoder->reader;
     void *to = (char *)object + field->offset;
@@ -214,7 +218,8 @@ enum tracer_status field_read(struct decoder *decoder, const struct field *field
         json_read_bool(reader, to);
         return decoder_check(decoder);
     }
-    bool read = kind == FIELD_NUMBER ? json_read_number(reader, &text) : json_read_string(reader, &text, NULL);
+    bool read =
+        kind == FIELD_NUMBER ? json_read_number(reader, &text) : json_read_string(reader, &text, NULL);
     if (!read)
         return decoder_check(decoder);
     if (!(kind == FIELD_NUMBER ? parse_plain_integer(text, to) : parse_string(field, text, to)))
@@ -236,8 +241,8 @@ static size_t find(const struct field *fields, size_t count, size_t hint, struct
     return count;
 }
 
-enum tracer_status fields_read(struct decoder *decoder, const struct field *fields, size_t count, void *object,
-                               uint64_t *ret_present)
+enum tracer_status fields_read(struct decoder *decoder, const struct field *fields, size_t count,
+                               void *object, uint64_t *ret_present)
 {
     struct json_reader *reader = &decoder->reader;
     struct json_span key;
@@ -270,7 +275,8 @@ enum tracer_status fields_read(struct decoder *decoder, const struct field *fiel
     return decoder_check(decoder);
 }
 
-enum tracer_status fields_require(const struct field *fields, uint64_t present, uint64_t required, struct error *err)
+enum tracer_status fields_require(const struct field *fields, uint64_t present, uint64_t required,
+                                  struct error *err)
 {
     uint64_t missing = required & ~present;
     if (!missing)
@@ -278,18 +284,20 @@ enum tracer_status fields_require(const struct field *fields, uint64_t present, 
     return error_set(err, TRACER_E_REPLY, "%s: missing", fields[__builtin_ctzll(missing)].name);
 }
 
-enum tracer_status fields_forbid(const struct field *fields, uint64_t present, uint64_t forbidden, const char *why,
-                                 struct error *err)
+enum tracer_status fields_forbid(const struct field *fields, uint64_t present, uint64_t forbidden,
+                                 const char *why, struct error *err)
 {
     uint64_t extra = forbidden & present;
     if (!extra)
         return TRACER_OK;
-    return error_set(err, TRACER_E_REPLY, "%s: may not be there %s", fields[__builtin_ctzll(extra)].name, why);
+    return error_set(err, TRACER_E_REPLY, "%s: may not be there %s", fields[__builtin_ctzll(extra)].name,
+                     why);
 }
 
 /* ---- differences ---- */
 
-enum tracer_status differs_u64(struct error *err, const char *name, uint64_t value, const char *who, uint64_t other)
+enum tracer_status differs_u64(struct error *err, const char *name, uint64_t value, const char *who,
+                               uint64_t other)
 {
     return error_set(err, TRACER_E_REPLY, "%s is %" PRIu64 ", but %s %" PRIu64, name, value, who, other);
 }

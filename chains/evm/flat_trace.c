@@ -1,4 +1,5 @@
-/* flat_trace.c - items of trace_block (facts: ethereum-rpc 7.1). Numbers are plain JSON numbers in this format. */
+/* flat_trace.c - items of trace_block (facts: ethereum-rpc 7.1). Numbers are plain JSON numbers in this
+ * format. */
 #include "decode.h"
 
 #include <inttypes.h>
@@ -18,7 +19,18 @@ enum {
     I_TYPE,
     I_COUNT
 };
-enum { A_FROM, A_TO, A_VALUE, A_CALL_TYPE, A_AUTHOR, A_REWARD_TYPE, A_ADDRESS, A_REFUND_ADDRESS, A_BALANCE, A_COUNT };
+enum {
+    A_FROM,
+    A_TO,
+    A_VALUE,
+    A_CALL_TYPE,
+    A_AUTHOR,
+    A_REWARD_TYPE,
+    A_ADDRESS,
+    A_REFUND_ADDRESS,
+    A_BALANCE,
+    A_COUNT
+};
 
 struct item_read {
     struct flat_trace item;
@@ -97,7 +109,8 @@ static enum tracer_status read_trace_address(struct decoder *decoder, void *obje
         uint64_t index;
         bool null;
         if (depth == TRACER_CALL_DEPTH_MAX)
-            return error_set(decoder->err, TRACER_E_LIMIT, "calls nested deeper than %d", TRACER_CALL_DEPTH_MAX);
+            return error_set(decoder->err, TRACER_E_LIMIT, "calls nested deeper than %d",
+                             TRACER_CALL_DEPTH_MAX);
         enum tracer_status status = field_read(decoder, &element, &index, &null);
         if (status)
             return status;
@@ -124,8 +137,8 @@ static enum tracer_status interpret(struct item_read *read, struct error *err)
         frame->to = read->refund_address;
         frame->value = read->balance;
         frame->has_from = frame->has_to = frame->has_value = true;
-        return fields_require(action_fields, read->action, BIT(A_ADDRESS) | BIT(A_REFUND_ADDRESS) | BIT(A_BALANCE),
-                              err);
+        return fields_require(action_fields, read->action,
+                              BIT(A_ADDRESS) | BIT(A_REFUND_ADDRESS) | BIT(A_BALANCE), err);
     }
     frame->from = read->from;
     frame->to = read->to;
@@ -140,7 +153,8 @@ static enum tracer_status interpret(struct item_read *read, struct error *err)
         required = BIT(A_FROM) | BIT(A_VALUE);
     } else if (json_span_is(read->type, "call")) {
         frame->kind = json_span_is(read->call_type, "call") ? FRAME_CALL
-                      : json_span_is(read->call_type, "callcode") || json_span_is(read->call_type, "delegatecall") ||
+                      : json_span_is(read->call_type, "callcode") ||
+                              json_span_is(read->call_type, "delegatecall") ||
                               json_span_is(read->call_type, "staticcall")
                           ? FRAME_NO_MOVE
                           : FRAME_UNKNOWN;
@@ -160,8 +174,8 @@ static enum tracer_status add_reward(struct arena *arena, const struct item_read
                                      struct error *err)
 {
     bool uncle = json_span_is(read->reward_type, "uncle");
-    enum tracer_status status = fields_require(action_fields, read->action,
-                                               BIT(A_AUTHOR) | BIT(A_REWARD_TYPE) | BIT(A_VALUE), err);
+    enum tracer_status status =
+        fields_require(action_fields, read->action, BIT(A_AUTHOR) | BIT(A_REWARD_TYPE) | BIT(A_VALUE), err);
     if (status)
         return status;
     if (!uncle && !json_span_is(read->reward_type, "block")) {
@@ -178,21 +192,22 @@ static enum tracer_status add_reward(struct arena *arena, const struct item_read
     return TRACER_OK;
 }
 
-static enum tracer_status add_call(struct arena *arena, const struct evm_header *header, struct item_read *read,
-                                   struct items *items, struct error *err)
+static enum tracer_status add_call(struct arena *arena, const struct evm_header *header,
+                                   struct item_read *read, struct items *items, struct error *err)
 {
-    enum tracer_status status = fields_require(
-        fields, read->present, BIT(I_TRANSACTION_HASH) | BIT(I_TRANSACTION_POSITION), err);
+    enum tracer_status status =
+        fields_require(fields, read->present, BIT(I_TRANSACTION_HASH) | BIT(I_TRANSACTION_POSITION), err);
     if (!status)
         status = interpret(read, err);
     if (status)
         return status;
     if (read->item.transaction_index >= header->transaction_count)
-        return differs_u64(err, "transactionPosition", read->item.transaction_index, "the block's transactions are",
-                           header->transaction_count);
+        return differs_u64(err, "transactionPosition", read->item.transaction_index,
+                           "the block's transactions are", header->transaction_count);
     const struct hash *hash = &header->transactions[read->item.transaction_index].hash;
     if (!hash_equal(read->item.transaction_hash, *hash))
-        return differs_hash(err, "transactionHash", read->item.transaction_hash, "the transaction's is", *hash);
+        return differs_hash(err, "transactionHash", read->item.transaction_hash, "the transaction's is",
+                            *hash);
     items->items = array_grow(arena, items->items, items->count, &items->capacity, sizeof *items->items);
     if (!items->items)
         return no_memory(err);
@@ -200,7 +215,8 @@ static enum tracer_status add_call(struct arena *arena, const struct evm_header 
     return TRACER_OK;
 }
 
-static enum tracer_status read_item(struct decoder *decoder, const struct evm_header *header, struct items *items)
+static enum tracer_status read_item(struct decoder *decoder, const struct evm_header *header,
+                                    struct items *items)
 {
     struct item_read read = {0};
     enum tracer_status status = fields_read(decoder, fields, I_COUNT, &read, &read.present);
@@ -246,9 +262,10 @@ static enum tracer_status sort_items(struct items *items, struct error *err)
     return TRACER_OK;
 }
 
-enum tracer_status flat_traces_read(struct json_span text, const struct evm_header *header, struct arena *arena,
-                                    struct flat_trace **ret_items, size_t *ret_count,
-                                    struct trace_reward **ret_rewards, size_t *ret_reward_count, struct error *err)
+enum tracer_status flat_traces_read(struct json_span text, const struct evm_header *header,
+                                    struct arena *arena, struct flat_trace **ret_items, size_t *ret_count,
+                                    struct trace_reward **ret_rewards, size_t *ret_reward_count,
+                                    struct error *err)
 {
     struct decoder decoder;
     struct items items = {0};

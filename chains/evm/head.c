@@ -43,7 +43,8 @@ static enum tracer_status read_hashes(struct decoder *decoder, void *object)
         return decoder_check(decoder);
     while (json_next_element(&decoder->reader)) {
         if (head->transaction_count == TRACER_BLOCK_TRANSACTIONS_MAX)
-            return error_set(decoder->err, TRACER_E_LIMIT, "more than %u transactions", TRACER_BLOCK_TRANSACTIONS_MAX);
+            return error_set(decoder->err, TRACER_E_LIMIT, "more than %u transactions",
+                             TRACER_BLOCK_TRANSACTIONS_MAX);
         read->hashes = array_grow(decoder->arena, read->hashes, head->transaction_count, &read->capacity,
                                   sizeof *read->hashes);
         if (!read->hashes)
@@ -58,8 +59,8 @@ static enum tracer_status read_hashes(struct decoder *decoder, void *object)
     return decoder_check(decoder);
 }
 
-enum tracer_status evm_decode_head(struct json_span block, struct arena *arena, struct evm_block_head *ret_head,
-                                   struct error *err)
+enum tracer_status evm_decode_head(struct json_span block, struct arena *arena,
+                                   struct evm_block_head *ret_head, struct error *err)
 {
     struct error ignored;
     struct decoder decoder;
@@ -80,7 +81,8 @@ enum tracer_status evm_decode_head(struct json_span block, struct arena *arena, 
     return TRACER_OK;
 }
 
-static enum tracer_status decode_value(struct json_span text, enum field_kind kind, void *to, struct error *err)
+static enum tracer_status decode_value(struct json_span text, enum field_kind kind, void *to,
+                                       struct error *err)
 {
     struct error ignored;
     struct decoder decoder;

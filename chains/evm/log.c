@@ -22,9 +22,9 @@ static const struct hash topic_batch = {{0x4a, 0x39, 0xdc, 0x06, 0xd4, 0xc0, 0xd
 static const struct hash topic_deposit = {{0xe1, 0xff, 0xfc, 0xc4, 0x92, 0x3d, 0x04, 0xb5, 0x59, 0xf4, 0xd2,
                                            0x9a, 0x8b, 0xfc, 0x6c, 0xda, 0x04, 0xeb, 0x5b, 0x0d, 0x3c, 0x46,
                                            0x07, 0x51, 0xc2, 0x40, 0x2c, 0x5c, 0x5c, 0xc9, 0x10, 0x9c}};
-static const struct hash topic_withdrawal = {{0x7f, 0xcf, 0x53, 0x2c, 0x15, 0xf0, 0xa6, 0xdb, 0x0b, 0xd6, 0xd0,
-                                              0xe0, 0x38, 0xbe, 0xa7, 0x1d, 0x30, 0xd8, 0x08, 0xc7, 0xd9, 0x8c,
-                                              0xb3, 0xbf, 0x72, 0x68, 0xa9, 0x5b, 0xf5, 0x08, 0x1b, 0x65}};
+static const struct hash topic_withdrawal = {
+    {0x7f, 0xcf, 0x53, 0x2c, 0x15, 0xf0, 0xa6, 0xdb, 0x0b, 0xd6, 0xd0, 0xe0, 0x38, 0xbe, 0xa7, 0x1d,
+     0x30, 0xd8, 0x08, 0xc7, 0xd9, 0x8c, 0xb3, 0xbf, 0x72, 0x68, 0xa9, 0x5b, 0xf5, 0x08, 0x1b, 0x65}};
 
 static const struct address native_emitter = {{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
                                                0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xfe}};
@@ -85,7 +85,8 @@ static enum tracer_status undecoded(struct rows *rows)
 }
 
 static enum tracer_status token_row(struct rows *rows, const struct evm_log *log, enum asset_kind kind,
-                                    struct u256 id, struct address from, struct address to, struct u256 amount)
+                                    struct u256 id, struct address from, struct address to,
+                                    struct u256 amount)
 {
     struct asset asset = {.kind = kind, .contract = log->address, .id = id};
     return rows_add(rows, TRANSFER_TOKEN, &asset, from, to, amount, (uint32_t)log->index);
@@ -141,7 +142,8 @@ static enum tracer_status rows_of_batch(struct rows *rows, const struct evm_log 
     size_t ids, id_count, amounts, amount_count;
     if (log->topic_count != 4 || log->data.length % WORD_DIGITS != 0 || word_count(log) < 4 ||
         !word_address(&log->topics[2], &from) || !word_address(&log->topics[3], &to) ||
-        !array_at(log, 0, &ids, &id_count) || !array_at(log, 1, &amounts, &amount_count) || id_count != amount_count)
+        !array_at(log, 0, &ids, &id_count) || !array_at(log, 1, &amounts, &amount_count) ||
+        id_count != amount_count)
         return undecoded(rows);
     for (size_t i = 0; i < id_count; i++) {
         enum tracer_status status =
@@ -160,9 +162,10 @@ static bool is_wrapper(const struct evm_network *network, struct address contrac
     return false;
 }
 
-/* Whether a neighbour of log `index` is the Transfer that says the same: then Deposit or Withdrawal is no row of
- * its own (taint-spec 2.3: "events without Transfer"). */
-static bool told_by_transfer(const struct evm_receipt *receipt, size_t index, struct address from, struct address to)
+/* Whether a neighbour of log `index` is the Transfer that says the same: then Deposit or Withdrawal is no row
+ * of its own (taint-spec 2.3: "events without Transfer"). */
+static bool told_by_transfer(const struct evm_receipt *receipt, size_t index, struct address from,
+                             struct address to)
 {
     const struct evm_log *log = &receipt->logs[index];
     for (size_t side = 0; side < 2; side++) {
@@ -170,10 +173,11 @@ static bool told_by_transfer(const struct evm_receipt *receipt, size_t index, st
             continue;
         const struct evm_log *other = side == 0 ? log - 1 : log + 1;
         struct address other_from, other_to;
-        if (address_equal(other->address, log->address) && other->topic_count == 3 && data_is_words(other, 1) &&
-            hash_equal(other->topics[0], topic_transfer) && word_address(&other->topics[1], &other_from) &&
-            word_address(&other->topics[2], &other_to) && address_equal(other_from, from) &&
-            address_equal(other_to, to) && u256_equal(number_at(other, 0), number_at(log, 0)))
+        if (address_equal(other->address, log->address) && other->topic_count == 3 &&
+            data_is_words(other, 1) && hash_equal(other->topics[0], topic_transfer) &&
+            word_address(&other->topics[1], &other_from) && word_address(&other->topics[2], &other_to) &&
+            address_equal(other_from, from) && address_equal(other_to, to) &&
+            u256_equal(number_at(other, 0), number_at(log, 0)))
             return true;
     }
     return false;

@@ -1,4 +1,5 @@
-/* receipt.c - receipts and their logs, compared with the block and with each other (facts: ethereum-rpc 4). */
+/* receipt.c - receipts and their logs, compared with the block and with each other (facts: ethereum-rpc 4).
+ */
 #include "decode.h"
 
 #include <inttypes.h>
@@ -59,9 +60,9 @@ static const struct field fields[R_COUNT] = {
 };
 
 #define BIT(name) FIELD_BIT(name)
-#define ALWAYS                                                                                                      \
-    (BIT(R_TRANSACTION_HASH) | BIT(R_TRANSACTION_INDEX) | BIT(R_BLOCK_HASH) | BIT(R_BLOCK_NUMBER) | BIT(R_FROM) |   \
-     BIT(R_CUMULATIVE_GAS_USED) | BIT(R_GAS_USED) | BIT(R_LOGS))
+#define ALWAYS                                                                                               \
+    (BIT(R_TRANSACTION_HASH) | BIT(R_TRANSACTION_INDEX) | BIT(R_BLOCK_HASH) | BIT(R_BLOCK_NUMBER) |          \
+     BIT(R_FROM) | BIT(R_CUMULATIVE_GAS_USED) | BIT(R_GAS_USED) | BIT(R_LOGS))
 
 /* ---- logs ---- */
 
@@ -125,7 +126,8 @@ static enum tracer_status read_logs(struct decoder *decoder, void *object)
         memset(log, 0, sizeof *log);
         enum tracer_status status = fields_read(decoder, log_fields, L_COUNT, log, &log->present);
         if (!status)
-            status = fields_require(log_fields, log->present, FIELD_BIT(L_COUNT) - 1 - BIT(L_REMOVED), decoder->err);
+            status = fields_require(log_fields, log->present, FIELD_BIT(L_COUNT) - 1 - BIT(L_REMOVED),
+                                    decoder->err);
         if (status) {
             error_context(decoder->err, "logs[%zu]", receipt->log_count);
             return status;
@@ -146,14 +148,14 @@ static enum tracer_status check_bloom(const struct evm_receipt *receipt, struct 
     for (size_t i = 0; i < receipt->bloom.length; i++)
         bits |= receipt->bloom.text[i] != '0';
     if (bits != (receipt->log_count > 0))
-        return error_set(err, TRACER_E_REPLY, "logsBloom is %s, but there are %zu logs", bits ? "not zero" : "zero",
-                         receipt->log_count);
+        return error_set(err, TRACER_E_REPLY, "logsBloom is %s, but there are %zu logs",
+                         bits ? "not zero" : "zero", receipt->log_count);
     return TRACER_OK;
 }
 
 /* `index` counts the logs of the block. */
-static enum tracer_status check_log(const struct evm_log *log, const struct evm_receipt *receipt, uint64_t index,
-                                    struct error *err)
+static enum tracer_status check_log(const struct evm_log *log, const struct evm_receipt *receipt,
+                                    uint64_t index, struct error *err)
 {
     if (log->index != index)
         return differs_u64(err, "logIndex", log->index, "the logs before it give", index);
@@ -199,7 +201,8 @@ static enum tracer_status check_outcome(const struct evm_rules *rules, const str
                                         struct evm_receipt *receipt, struct error *err)
 {
     bool byzantium = fork_active(rules->byzantium, header);
-    uint64_t required = byzantium ? BIT(R_STATUS) : BIT(R_ROOT), forbidden = byzantium ? BIT(R_ROOT) : BIT(R_STATUS);
+    uint64_t required = byzantium ? BIT(R_STATUS) : BIT(R_ROOT),
+             forbidden = byzantium ? BIT(R_ROOT) : BIT(R_STATUS);
     enum tracer_status status = fields_require(fields, receipt->present, required, err);
     if (!status)
         status = fields_forbid(fields, receipt->present, forbidden, "in a block of this height", err);
@@ -207,23 +210,23 @@ static enum tracer_status check_outcome(const struct evm_rules *rules, const str
         return status;
     if (receipt->status > 1)
         return error_set(err, TRACER_E_REPLY, "status: 0x0 or 0x1 was expected: %" PRIu64, receipt->status);
-    receipt->outcome = !byzantium          ? TRANSACTION_STATUS_UNKNOWN
-                       : receipt->status   ? TRANSACTION_SUCCEEDED
-                                           : TRANSACTION_FAILED;
+    receipt->outcome = !byzantium        ? TRANSACTION_STATUS_UNKNOWN
+                       : receipt->status ? TRANSACTION_SUCCEEDED
+                                         : TRANSACTION_FAILED;
     if (receipt->outcome == TRANSACTION_FAILED && receipt->log_count > 0)
         return error_set(err, TRACER_E_REPLY, "status is 0x0, but there are %zu logs", receipt->log_count);
     return TRACER_OK;
 }
 
-static enum tracer_status check_parties(const struct evm_transaction *transaction, const struct evm_receipt *receipt,
-                                        struct error *err)
+static enum tracer_status check_parties(const struct evm_transaction *transaction,
+                                        const struct evm_receipt *receipt, struct error *err)
 {
     bool has_to = receipt->present & BIT(R_TO);
     if (!address_equal(receipt->from, transaction->from))
         return differs_address(err, "from", receipt->from, "the transaction's is", transaction->from);
     if (has_to == transaction->creates)
-        return error_set(err, TRACER_E_REPLY, "to is %s, but the transaction's is %s", has_to ? "there" : "null",
-                         has_to ? "null" : "there");
+        return error_set(err, TRACER_E_REPLY, "to is %s, but the transaction's is %s",
+                         has_to ? "there" : "null", has_to ? "null" : "there");
     if (has_to && !address_equal(receipt->to, transaction->to))
         return differs_address(err, "to", receipt->to, "the transaction's is", transaction->to);
     if (receipt->has_contract && !transaction->creates && !address_is_void(receipt->contract))
@@ -238,8 +241,9 @@ static enum tracer_status check_parties(const struct evm_transaction *transactio
     return TRACER_OK;
 }
 
-static enum tracer_status check_gas(const struct evm_receipt *receipt, const struct evm_transaction *transaction,
-                                    uint64_t gas_before, struct error *err)
+static enum tracer_status check_gas(const struct evm_receipt *receipt,
+                                    const struct evm_transaction *transaction, uint64_t gas_before,
+                                    struct error *err)
 {
     if (receipt->cumulative_gas_used < gas_before ||
         receipt->cumulative_gas_used - gas_before != receipt->gas_used)
@@ -252,8 +256,9 @@ static enum tracer_status check_gas(const struct evm_receipt *receipt, const str
 }
 
 /* Prices are derived from what was signed; what is stated must agree. */
-static enum tracer_status check_price(const struct evm_header *header, const struct evm_transaction *transaction,
-                                      struct evm_receipt *receipt, struct error *err)
+static enum tracer_status check_price(const struct evm_header *header,
+                                      const struct evm_transaction *transaction, struct evm_receipt *receipt,
+                                      struct error *err)
 {
     struct u256 price;
     if (!transaction->known) {
@@ -265,15 +270,18 @@ static enum tracer_status check_price(const struct evm_header *header, const str
     if (status)
         return status;
     if (receipt->has_price && !u256_equal(receipt->price, price))
-        return differs_u256(err, "effectiveGasPrice", receipt->price, "the transaction's fee members give", price);
+        return differs_u256(err, "effectiveGasPrice", receipt->price, "the transaction's fee members give",
+                            price);
     receipt->price = price;
     uint64_t blob_gas = transaction->blob_count * BLOB_GAS;
     if (transaction->type == TYPE_BLOB && receipt->has_blob_gas_used && receipt->blob_gas_used != blob_gas)
-        return differs_u64(err, "blobGasUsed", receipt->blob_gas_used, "the transaction's blobs use", blob_gas);
+        return differs_u64(err, "blobGasUsed", receipt->blob_gas_used, "the transaction's blobs use",
+                           blob_gas);
     return TRACER_OK;
 }
 
-static enum tracer_status check_place(const struct evm_header *header, const struct evm_transaction *transaction,
+static enum tracer_status check_place(const struct evm_header *header,
+                                      const struct evm_transaction *transaction,
                                       const struct evm_receipt *receipt, size_t index, struct error *err)
 {
     if (!hash_equal(receipt->block_hash, header->hash))
@@ -325,11 +333,12 @@ static enum tracer_status check_receipt(const struct evm_network *network, const
 
 static enum tracer_status count_differs(const struct evm_header *header, size_t count, struct error *err)
 {
-    return error_set(err, TRACER_E_REPLY, "%zu receipts for %zu transactions", count, header->transaction_count);
+    return error_set(err, TRACER_E_REPLY, "%zu receipts for %zu transactions", count,
+                     header->transaction_count);
 }
 
-static enum tracer_status read_array(const struct evm_header *header, struct json_span text, struct arena *arena,
-                                     struct evm_receipt *receipts, struct error *err)
+static enum tracer_status read_array(const struct evm_header *header, struct json_span text,
+                                     struct arena *arena, struct evm_receipt *receipts, struct error *err)
 {
     struct decoder decoder;
     size_t count = 0;
@@ -391,9 +400,11 @@ enum tracer_status receipts_decode(const struct evm_network *network, const stru
     if (status)
         return status;
     if (sums.gas != header->gas_used)
-        return differs_u64(err, "the last cumulativeGasUsed", sums.gas, "the block's gasUsed is", header->gas_used);
+        return differs_u64(err, "the last cumulativeGasUsed", sums.gas, "the block's gasUsed is",
+                           header->gas_used);
     if (!header->has_bloom_bits && sums.log_count > 0)
-        return error_set(err, TRACER_E_REPLY, "%" PRIu64 " logs, but the block's logsBloom is zero", sums.log_count);
+        return error_set(err, TRACER_E_REPLY, "%" PRIu64 " logs, but the block's logsBloom is zero",
+                         sums.log_count);
     if (header->has_bloom_bits && sums.log_count == 0)
         return error_set(err, TRACER_E_REPLY, "no logs, but the block's logsBloom is not zero");
     *ret_receipts = receipts;

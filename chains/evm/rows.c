@@ -19,7 +19,8 @@ enum tracer_status rows_add(struct rows *rows, enum transfer_kind kind, const st
                             struct address from, struct address to, struct u256 amount, uint32_t log_index)
 {
     if (rows->count == TRACER_BLOCK_TRANSFERS_MAX)
-        return error_set(rows->err, TRACER_E_LIMIT, "more than %u transfers in a block", TRACER_BLOCK_TRANSFERS_MAX);
+        return error_set(rows->err, TRACER_E_LIMIT, "more than %u transfers in a block",
+                         TRACER_BLOCK_TRANSFERS_MAX);
     rows->items = array_grow(rows->arena, rows->items, rows->count, &rows->capacity, sizeof *rows->items);
     if (!rows->items)
         return no_memory(rows->err);
@@ -36,8 +37,8 @@ enum tracer_status rows_add(struct rows *rows, enum transfer_kind kind, const st
     return TRACER_OK;
 }
 
-enum tracer_status rows_native(struct rows *rows, enum transfer_kind kind, struct address from, struct address to,
-                               struct u256 amount)
+enum tracer_status rows_native(struct rows *rows, enum transfer_kind kind, struct address from,
+                               struct address to, struct u256 amount)
 {
     if (u256_is_zero(amount))
         return TRACER_OK;
@@ -103,16 +104,17 @@ static enum tracer_status blob_price_of(const struct rows *rows, const struct ev
         return TRACER_OK;
     }
     if (!blob_price(header->excess_blob_gas, fraction, ret_price))
-        return error_set(rows->err, TRACER_E_REPLY, "excessBlobGas: too large: %" PRIu64, header->excess_blob_gas);
+        return error_set(rows->err, TRACER_E_REPLY, "excessBlobGas: too large: %" PRIu64,
+                         header->excess_blob_gas);
     if (receipt->has_blob_price && !u256_equal(receipt->blob_price, *ret_price))
         return differs_u256(rows->err, "blobGasPrice", receipt->blob_price, "the block's excessBlobGas gives",
                             *ret_price);
     return TRACER_OK;
 }
 
-static enum tracer_status blob_fee(struct rows *rows, const struct evm_rules *rules, const struct evm_header *header,
-                                   const struct evm_transaction *transaction, const struct evm_receipt *receipt,
-                                   struct address payer)
+static enum tracer_status blob_fee(struct rows *rows, const struct evm_rules *rules,
+                                   const struct evm_header *header, const struct evm_transaction *transaction,
+                                   const struct evm_receipt *receipt, struct address payer)
 {
     struct u256 price;
     if (transaction->type != TYPE_BLOB)
@@ -120,7 +122,8 @@ static enum tracer_status blob_fee(struct rows *rows, const struct evm_rules *ru
     enum tracer_status status = blob_price_of(rows, rules, header, receipt, &price);
     if (status)
         return status;
-    return fee_row(rows, payer, base_fee_recipient(rules, header->number), transaction->blob_count * BLOB_GAS, price);
+    return fee_row(rows, payer, base_fee_recipient(rules, header->number), transaction->blob_count * BLOB_GAS,
+                   price);
 }
 
 /* Fees that the settlement layer's costs add (OP Stack). */
@@ -135,9 +138,9 @@ static enum tracer_status settlement_fee(struct rows *rows, const struct evm_rul
     return fee_row(rows, payer, rules->l1_fee_to, 1, receipt->l1_fee);
 }
 
-enum tracer_status rows_of_fees(struct rows *rows, const struct evm_network *network, const struct evm_header *header,
-                                const struct evm_transaction *transaction, const struct evm_receipt *receipt,
-                                struct evm_notes *notes)
+enum tracer_status rows_of_fees(struct rows *rows, const struct evm_network *network,
+                                const struct evm_header *header, const struct evm_transaction *transaction,
+                                const struct evm_receipt *receipt, struct evm_notes *notes)
 {
     const struct evm_rules *rules = network->rules;
     bool sponsored = transaction->known && transaction->type == TYPE_SPONSORED;
@@ -153,8 +156,8 @@ enum tracer_status rows_of_fees(struct rows *rows, const struct evm_network *net
             return TRACER_OK; /* counted as not decoded; what it pays is not guessed */
         return differs_u256(rows->err, "the gas price", receipt->price, "the base fee is", header->base_fee);
     }
-    enum tracer_status status = fee_row(rows, payer, base_fee_recipient(rules, header->number), receipt->gas_used,
-                                        header->base_fee);
+    enum tracer_status status =
+        fee_row(rows, payer, base_fee_recipient(rules, header->number), receipt->gas_used, header->base_fee);
     if (!status)
         status = blob_fee(rows, rules, header, transaction, receipt, payer);
     if (!status)
@@ -191,8 +194,8 @@ static enum tracer_status rows_of_steps(struct rows *rows, const struct evm_netw
 }
 
 enum tracer_status rows_of_transaction(struct rows *rows, const struct evm_network *network,
-                                       const struct evm_transaction *transaction, const struct evm_receipt *receipt,
-                                       const struct trace_of *trace)
+                                       const struct evm_transaction *transaction,
+                                       const struct evm_receipt *receipt, const struct trace_of *trace)
 {
     enum tracer_status status = TRACER_OK;
     /* A deposit's mint is created even if its call fails (facts: ronin 6). */
@@ -230,8 +233,10 @@ static enum tracer_status stated_rewards(struct rows *rows, const struct evm_rul
         if (!rewards[i].uncle && rules->reward_count > 0 && !u256_equal(rewards[i].value, own))
             return differs_u256(rows->err, "the block reward", rewards[i].value, "the rules give", own);
         if (!rewards[i].uncle && rules->reward_count > 0 && !address_equal(rewards[i].to, header->miner))
-            return differs_address(rows->err, "the reward's author", rewards[i].to, "the miner is", header->miner);
-        enum tracer_status status = rows_native(rows, TRANSFER_REWARD, nobody, rewards[i].to, rewards[i].value);
+            return differs_address(rows->err, "the reward's author", rewards[i].to, "the miner is",
+                                   header->miner);
+        enum tracer_status status =
+            rows_native(rows, TRANSFER_REWARD, nobody, rewards[i].to, rewards[i].value);
         if (status)
             return status;
     }

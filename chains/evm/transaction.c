@@ -80,15 +80,14 @@ static const struct field fields[T_COUNT] = {
 #define BIT(name) FIELD_BIT(name)
 #define FEE_MEMBERS (BIT(T_MAX_FEE) | BIT(T_MAX_PRIORITY_FEE))
 #define BLOB_MEMBERS (BIT(T_MAX_BLOB_FEE) | BIT(T_BLOB_HASHES))
-#define ALWAYS                                                                                                        \
-    (BIT(T_BLOCK_HASH) | BIT(T_BLOCK_NUMBER) | BIT(T_FROM) | BIT(T_GAS) | BIT(T_HASH) | BIT(T_INPUT) | BIT(T_NONCE) | \
-     BIT(T_INDEX) | BIT(T_VALUE))
+#define ALWAYS                                                                                               \
+    (BIT(T_BLOCK_HASH) | BIT(T_BLOCK_NUMBER) | BIT(T_FROM) | BIT(T_GAS) | BIT(T_HASH) | BIT(T_INPUT) |       \
+     BIT(T_NONCE) | BIT(T_INDEX) | BIT(T_VALUE))
 
 enum tracer_status transaction_read(struct decoder *decoder, struct evm_transaction *ret_transaction)
 {
     struct transaction_read read = {0};
-    enum tracer_status status =
-        fields_read(decoder, fields, T_COUNT, &read, &read.transaction.present);
+    enum tracer_status status = fields_read(decoder, fields, T_COUNT, &read, &read.transaction.present);
     if (status)
         return status;
     status = fields_require(fields, read.transaction.present, ALWAYS, decoder->err);
@@ -158,14 +157,16 @@ static enum tracer_status check_type(const struct evm_rules *rules, const struct
 {
     uint64_t required = 0, forbidden = 0;
     transaction->known = type_members(transaction->type, &required, &forbidden);
-    /* 0x64 and 0x7E mean something on the chains that have them; elsewhere they are unknown (threat-model 3.4). */
+    /* 0x64 and 0x7E mean something on the chains that have them; elsewhere they are unknown
+     * (threat-model 3.4). */
     if ((transaction->type == TYPE_SPONSORED && rules->sponsored_first == EVM_NEVER) ||
         (transaction->type == TYPE_DEPOSIT && rules->deposit_first == EVM_NEVER))
         transaction->known = false;
     if (!transaction->known)
         return TRACER_OK;
     if (!type_allowed(rules, header, transaction->type))
-        return error_set(err, TRACER_E_REPLY, "type: 0x%" PRIx64 " does not exist yet, or any more, in block %" PRIu64,
+        return error_set(err, TRACER_E_REPLY,
+                         "type: 0x%" PRIx64 " does not exist yet, or any more, in block %" PRIu64,
                          transaction->type, header->number);
     enum tracer_status status = fields_require(fields, transaction->present, required, err);
     if (!status)
@@ -196,7 +197,8 @@ enum tracer_status transaction_check(const struct evm_network *network, const st
     status = transaction_gas_price(header, transaction, &price, err);
     if (status)
         return status;
-    if (!u256_equal(transaction->gas_price, price) && !u256_equal(transaction->gas_price, transaction->max_fee))
+    if (!u256_equal(transaction->gas_price, price) &&
+        !u256_equal(transaction->gas_price, transaction->max_fee))
         return differs_u256(err, "gasPrice", transaction->gas_price, "its fee members give", price);
     return TRACER_OK;
 }
@@ -206,8 +208,9 @@ bool transaction_states_gas_price(const struct evm_transaction *transaction)
     return transaction->present & BIT(T_GAS_PRICE);
 }
 
-enum tracer_status transaction_gas_price(const struct evm_header *header, const struct evm_transaction *transaction,
-                                         struct u256 *ret_price, struct error *err)
+enum tracer_status transaction_gas_price(const struct evm_header *header,
+                                         const struct evm_transaction *transaction, struct u256 *ret_price,
+                                         struct error *err)
 {
     struct u256 sum;
     if (transaction->type == TYPE_DEPOSIT) {

@@ -1,9 +1,9 @@
-/* evm.h - the JSON replies about one block to its transactions and transfers (taint-spec 2.3). Bytes in, values
- * out: nothing here fetches, prints or keeps state.
+/* evm.h - the JSON replies about one block to its transactions and transfers (taint-spec 2.3). Bytes in,
+ * values out: nothing here fetches, prints or keeps state.
  *
- * What replies repeat (hashes, indices, counts, gas sums, addresses) is compared; a difference is TRACER_E_REPLY
- * and names the field and both values (threat-model R1, R2, R9..R14). Nothing is proven by a root yet, so blocks are
- * graded `asserted`.
+ * What replies repeat (hashes, indices, counts, gas sums, addresses) is compared; a difference is
+ * TRACER_E_REPLY and names the field and both values (threat-model R1, R2, R9..R14). Nothing is proven by a
+ * root yet, so blocks are graded `asserted`.
  */
 #ifndef TRACER_EVM_H
 #define TRACER_EVM_H
@@ -35,17 +35,17 @@ struct evm_blob_schedule { /* EIP-4844 and its parameter forks, by time */
 /* What decoding must know of a kind of chain. */
 struct evm_rules {
     struct evm_fork byzantium, berlin, london, shanghai, cancun, prague;
-    /* Members of Shanghai and Cancun blocks (withdrawals, blob gas) must be there from their fork on and not before
-     * it. False: they may be there from the fork on. */
+    /* Members of Shanghai and Cancun blocks (withdrawals, blob gas) must be there from their fork on and not
+     * before it. False: they may be there from the fork on. */
     bool strict_header;
     bool zero_price; /* validators' own transactions pay nothing even where there is a base fee */
     /* who gets base fee and blob fee; no steps: burned */
     const struct evm_recipient *base_fee;
     size_t base_fee_count;
-    struct address l1_fee_to;                  /* who gets a receipt's l1Fee (OP Stack); void: no chain with it */
-    uint64_t sponsored_first, sponsored_end;   /* blocks [first, end) may hold type 0x64 (REP-0008) */
-    uint64_t deposit_first;                    /* type 0x7E (OP Stack) from here on */
-    const struct evm_reward *rewards;          /* of proof of work; none: no block reward */
+    struct address l1_fee_to; /* who gets a receipt's l1Fee (OP Stack); void: no chain with it */
+    uint64_t sponsored_first, sponsored_end; /* blocks [first, end) may hold type 0x64 (REP-0008) */
+    uint64_t deposit_first;                  /* type 0x7E (OP Stack) from here on */
+    const struct evm_reward *rewards;        /* of proof of work; none: no block reward */
     size_t reward_count;
     const struct evm_blob_schedule *blobs;
     size_t blob_count;
@@ -67,8 +67,8 @@ enum evm_traces {
 
 /* The results of the calls (checked or unchecked JSON text; borrowed for the call). */
 struct evm_replies {
-    uint64_t number;         /* the block that was asked for */
-    struct json_span block;  /* eth_getBlockByNumber(number, true) */
+    uint64_t number;        /* the block that was asked for */
+    struct json_span block; /* eth_getBlockByNumber(number, true) */
     /* Either one array (eth_getBlockReceipts), or one object a transaction, in order. */
     const struct json_span *receipts;
     size_t receipt_count;
@@ -90,7 +90,8 @@ struct evm_notes {
 };
 void evm_notes_add(struct evm_notes *sum, const struct evm_notes *notes);
 
-/** Decode one block. Everything *ret_block points to is in `arena`; so is scratch of the order of the replies.
+/** Decode one block. Everything *ret_block points to is in `arena`; so is scratch of the order of the
+ * replies.
  * @retval TRACER_E_REPLY  malformed, or contradicting itself
  * @retval TRACER_E_LIMIT  a ceiling of limits.h */
 TRACER_MUST_USE enum tracer_status evm_decode_block(const struct evm_network *network,
@@ -102,7 +103,7 @@ TRACER_MUST_USE enum tracer_status evm_decode_block(const struct evm_network *ne
 struct evm_block_head {
     uint64_t number, time;
     struct hash hash, parent_hash;
-    bool has_bloom_bits;      /* logsBloom is not zero: the block has logs */
+    bool has_bloom_bits; /* logsBloom is not zero: the block has logs */
     const struct hash *transaction_hashes;
     size_t transaction_count;
 };
@@ -112,6 +113,7 @@ TRACER_MUST_USE enum tracer_status evm_decode_head(struct json_span block, struc
 /** One value of JSON text: a QUANTITY string, or DATA of exactly 32 bytes. TRACER_E_REPLY if it is not. */
 TRACER_MUST_USE enum tracer_status evm_decode_quantity(struct json_span text, struct u256 *ret_value,
                                                        struct error *err);
-TRACER_MUST_USE enum tracer_status evm_decode_word(struct json_span text, struct u256 *ret_value, struct error *err);
+TRACER_MUST_USE enum tracer_status evm_decode_word(struct json_span text, struct u256 *ret_value,
+                                                   struct error *err);
 
 #endif

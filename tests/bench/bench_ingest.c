@@ -2,8 +2,9 @@
  *
  *   bench_ingest [ROUNDS]
  *
- * A synthetic block shaped like mainnet's: 200 transactions, 460 logs of which 300 are token transfers, input data, blooms,
- * call traces with log positions. The bound is a pass over the same bytes that only checks them as JSON. */
+ * A synthetic block shaped like mainnet's: 200 transactions, 460 logs of which 300 are token transfers, input
+ * data, blooms, call traces with log positions. The bound is a pass over the same bytes that only checks them
+ * as JSON. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,20 +53,26 @@ static void write_log_body(FILE *out, unsigned transaction, unsigned log)
 
 static void write_block(FILE *out)
 {
-    fprintf(out, "{\"number\":\"0x1000000\",\"hash\":\"0x%064x\",\"parentHash\":\"0x%064x\",\"logsBloom\":\"0x%0512x\","
-                 "\"transactionsRoot\":\"0x%064x\",\"stateRoot\":\"0x%064x\",\"receiptsRoot\":\"0x%064x\","
-                 "\"miner\":\"0x%040x\",\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x65000000\","
-                 "\"baseFeePerGas\":\"0x3b9aca00\",\"uncles\":[],\"transactions\":[",
-            1, 2, 3, 4, 5, 6, 0x99, TRANSACTIONS * 60000);
+    fprintf(
+        out,
+        "{\"number\":\"0x1000000\",\"hash\":\"0x%064x\",\"parentHash\":\"0x%064x\",\"logsBloom\":\"0x%"
+        "0512x\","
+        "\"transactionsRoot\":\"0x%064x\",\"stateRoot\":\"0x%064x\",\"receiptsRoot\":\"0x%064x\","
+        "\"miner\":\"0x%040x\",\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x65000000\","
+        "\"baseFeePerGas\":\"0x3b9aca00\",\"uncles\":[],\"transactions\":[",
+        1, 2, 3, 4, 5, 6, 0x99, TRANSACTIONS * 60000);
     for (unsigned i = 0; i < TRANSACTIONS; i++) {
         fprintf(out,
                 "%s{" PLACE ",\"from\":\"0x%040x\",\"gas\":\"0x20000\",\"gasPrice\":\"0x3b9aca64\","
-                "\"maxFeePerGas\":\"0x77359400\",\"maxPriorityFeePerGas\":\"0x64\",\"hash\":\"0x%064x\",\"input\":\"0x",
+                "\"maxFeePerGas\":\"0x77359400\",\"maxPriorityFeePerGas\":\"0x64\",\"hash\":\"0x%064x\","
+                "\"input\":\"0x",
                 i ? "," : "", 1, 0xa000 + i, 0xd000 + i);
         write_digits(out, i % 3 ? 8 + 64 * (i % 20) : 0, i);
         fprintf(out,
-                "\",\"nonce\":\"0x%x\",\"to\":\"0x%040x\",\"transactionIndex\":\"0x%x\",\"value\":\"0x%x\",\"type\":\"0x2\","
-                "\"accessList\":[],\"chainId\":\"0x1\",\"v\":\"0x1\",\"r\":\"0x1%063x\",\"s\":\"0x1%063x\",\"yParity\":\"0x1\"}",
+                "\",\"nonce\":\"0x%x\",\"to\":\"0x%040x\",\"transactionIndex\":\"0x%x\",\"value\":\"0x%x\","
+                "\"type\":\"0x2\","
+                "\"accessList\":[],\"chainId\":\"0x1\",\"v\":\"0x1\",\"r\":\"0x1%063x\",\"s\":\"0x1%063x\","
+                "\"yParity\":\"0x1\"}",
                 i, 0x7000 + i % 50, i, i % 2 ? 0 : 1000 + i, i, i);
     }
     fprintf(out, "]}");
@@ -76,17 +83,23 @@ static void write_receipts(FILE *out)
     unsigned log_index = 0;
     fprintf(out, "[");
     for (unsigned i = 0; i < TRANSACTIONS; i++) {
-        fprintf(out, "%s{" PLACE ",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"effectiveGasPrice\":\"0x3b9aca64\","
-                     "\"from\":\"0x%040x\",\"gasUsed\":\"0xea60\",\"logs\":[",
-                i ? "," : "", 1, (i + 1) * 60000, 0xa000 + i);
+        fprintf(
+            out,
+            "%s{" PLACE
+            ",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"effectiveGasPrice\":\"0x3b9aca64\","
+            "\"from\":\"0x%040x\",\"gasUsed\":\"0xea60\",\"logs\":[",
+            i ? "," : "", 1, (i + 1) * 60000, 0xa000 + i);
         for (unsigned k = 0; k < logs_of(i); k++, log_index++) {
             fprintf(out, "%s{", k ? "," : "");
             write_log_body(out, i, log_index);
-            fprintf(out, "," PLACE ",\"transactionHash\":\"0x%064x\",\"transactionIndex\":\"0x%x\",\"logIndex\":\"0x%x\",\"removed\":false}",
+            fprintf(out,
+                    "," PLACE ",\"transactionHash\":\"0x%064x\",\"transactionIndex\":\"0x%x\",\"logIndex\":"
+                              "\"0x%x\",\"removed\":false}",
                     1, 0xd000 + i, i, log_index);
         }
         fprintf(out,
-                "],\"logsBloom\":\"0x%0512x\",\"status\":\"0x1\",\"to\":\"0x%040x\",\"transactionHash\":\"0x%064x\","
+                "],\"logsBloom\":\"0x%0512x\",\"status\":\"0x1\",\"to\":\"0x%040x\",\"transactionHash\":\"0x%"
+                "064x\","
                 "\"transactionIndex\":\"0x%x\",\"type\":\"0x2\"}",
                 logs_of(i) > 0, 0x7000 + i % 50, 0xd000 + i, i);
     }
@@ -99,19 +112,22 @@ static void write_traces(FILE *out)
     fprintf(out, "[");
     for (unsigned i = 0; i < TRANSACTIONS; i++) {
         fprintf(out,
-                "%s{\"txHash\":\"0x%064x\",\"result\":{\"from\":\"0x%040x\",\"gas\":\"0x20000\",\"gasUsed\":\"0xea60\","
+                "%s{\"txHash\":\"0x%064x\",\"result\":{\"from\":\"0x%040x\",\"gas\":\"0x20000\",\"gasUsed\":"
+                "\"0xea60\","
                 "\"to\":\"0x%040x\",\"input\":\"0x",
                 i ? "," : "", 0xd000 + i, 0xa000 + i, 0x7000 + i % 50);
         write_digits(out, i % 3 ? 8 + 64 * (i % 20) : 0, i);
         fprintf(out, "\",\"calls\":[");
         for (unsigned k = 0; k < logs_of(i); k++, log_index++) {
             fprintf(out,
-                    "%s{\"from\":\"0x%040x\",\"gas\":\"0x8000\",\"gasUsed\":\"0x100\",\"to\":\"0x%040x\",\"input\":\"0x",
+                    "%s{\"from\":\"0x%040x\",\"gas\":\"0x8000\",\"gasUsed\":\"0x100\",\"to\":\"0x%040x\","
+                    "\"input\":\"0x",
                     k ? "," : "", 0x7000 + i % 50, 0xb000 + log_index);
             write_digits(out, 136, k);
             fprintf(out, "\",\"output\":\"0x%064x\",\"logs\":[{", 1);
             write_log_body(out, i, log_index);
-            fprintf(out, ",\"position\":\"0x0\"}],\"value\":\"0x%x\",\"type\":\"%s\"}", k % 6 == 5, k % 6 == 5 ? "CALL" : "DELEGATECALL");
+            fprintf(out, ",\"position\":\"0x0\"}],\"value\":\"0x%x\",\"type\":\"%s\"}", k % 6 == 5,
+                    k % 6 == 5 ? "CALL" : "DELEGATECALL");
         }
         fprintf(out, "],\"value\":\"0x%x\",\"type\":\"CALL\"}}", i % 2 ? 0 : 1000 + i);
     }
@@ -185,12 +201,14 @@ static void run(const struct block_texts *texts, bool traces, unsigned rounds)
         used = arena_used(arena);
         arena_reset(arena, empty);
     }
-    printf("decode %s: %" PRIu64 " blocks/s, %" PRIu64 " transfers/s, %" PRIu64 " MB/s; %zu KB a block, %zu transfers, %zu KB "
+    printf("decode %s: %" PRIu64 " blocks/s, %" PRIu64 " transfers/s, %" PRIu64
+           " MB/s; %zu KB a block, %zu transfers, %zu KB "
            "of memory\n",
            traces ? "with traces" : "block and receipts", UINT64_C(1000000000) / decode_ns,
-           (uint64_t)block.transfer_count * 1000000000u / decode_ns, (uint64_t)bytes * 1000 / decode_ns, bytes / 1000,
-           block.transfer_count, used / 1000);
-    printf("  JSON checked alone (bound): %" PRIu64 " MB/s; share of JSON %" PRIu64 " %%, of decoding %" PRIu64 " %%\n",
+           (uint64_t)block.transfer_count * 1000000000u / decode_ns, (uint64_t)bytes * 1000 / decode_ns,
+           bytes / 1000, block.transfer_count, used / 1000);
+    printf("  JSON checked alone (bound): %" PRIu64 " MB/s; share of JSON %" PRIu64
+           " %%, of decoding %" PRIu64 " %%\n",
            (uint64_t)bytes * 1000 / json_ns, json_ns * 100 / decode_ns, 100 - json_ns * 100 / decode_ns);
     arena_free(arena);
 }

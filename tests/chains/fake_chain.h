@@ -1,5 +1,5 @@
-/* fake_chain.h - a chain behind a fault server: blocks that follow each other, with transactions, logs and traces, and
- * endpoints that lack things or lie. */
+/* fake_chain.h - a chain behind a fault server: blocks that follow each other, with transactions, logs and
+ * traces, and endpoints that lack things or lie. */
 #ifndef TRACER_TESTS_CHAINS_FAKE_CHAIN_H
 #define TRACER_TESTS_CHAINS_FAKE_CHAIN_H
 
@@ -17,12 +17,19 @@
 struct fake_chain {
     uint64_t chain_id; /* 0: 777 */
     uint64_t head;
-    uint64_t fork;     /* blocks from here on have other hashes; 0: none */
-    uint64_t oldest;   /* blocks below are not served (null) */
+    uint64_t fork;   /* blocks from here on have other hashes; 0: none */
+    uint64_t oldest; /* blocks below are not served (null) */
     bool no_block_receipts, no_traces, flat_traces, no_finalized, prunes_traces, without_logs;
     /* Lies: the calls in which the block is wrong, from the first on. */
     uint64_t lie_number;
-    enum fake_lie { LIE_NONE, LIE_RECEIPT_MISSING, LIE_RECEIPT_FROM, LIE_NUMBER, LIE_OTHER_FORK, LIE_NULL_RECEIPTS } lie;
+    enum fake_lie {
+        LIE_NONE,
+        LIE_RECEIPT_MISSING,
+        LIE_RECEIPT_FROM,
+        LIE_NUMBER,
+        LIE_OTHER_FORK,
+        LIE_NULL_RECEIPTS
+    } lie;
     atomic_int lies_left;
     atomic_uint receipts_asked, blocks_asked, traces_asked;
     const struct fake_chain *after; /* after switch_at block calls the chain is this one */
@@ -53,21 +60,26 @@ static inline const char *fake_hash(const struct fake_chain *chain, uint64_t num
 static inline void fake_place(const struct fake_chain *chain, uint64_t number, FILE *out)
 {
     char hash[67];
-    fprintf(out, "\"blockHash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"", fake_hash(chain, number, hash), number);
+    fprintf(out, "\"blockHash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"", fake_hash(chain, number, hash),
+            number);
 }
 
 static inline void fake_block(const struct fake_chain *chain, uint64_t number, bool full, FILE *out)
 {
     char hash[67], parent[67];
     unsigned count = fake_transactions(number);
-    const char *root = count ? "0x1111111111111111111111111111111111111111111111111111111111111111" : FAKE_EMPTY_ROOT;
+    const char *root =
+        count ? "0x1111111111111111111111111111111111111111111111111111111111111111" : FAKE_EMPTY_ROOT;
     fprintf(out,
             "{\"number\":\"0x%" PRIx64 "\",\"hash\":\"%s\",\"parentHash\":\"%s\",\"logsBloom\":\"0x%0512d\","
-            "\"transactionsRoot\":\"%s\",\"stateRoot\":\"%s\",\"receiptsRoot\":\"%s\",\"miner\":\"" FAKE_C "\","
-            "\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x%" PRIx64 "\",\"baseFeePerGas\":\"0x7\","
+            "\"transactionsRoot\":\"%s\",\"stateRoot\":\"%s\",\"receiptsRoot\":\"%s\",\"miner\":\"" FAKE_C
+            "\","
+            "\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x%" PRIx64
+            "\",\"baseFeePerGas\":\"0x7\","
             "\"uncles\":[],\"transactions\":[",
-            number, fake_hash(chain, number, hash), number ? fake_hash(chain, number - 1, parent) : FAKE_EMPTY_ROOT,
-            count > 0, root, FAKE_EMPTY_ROOT, root, count * 50000, 1000 + number);
+            number, fake_hash(chain, number, hash),
+            number ? fake_hash(chain, number - 1, parent) : FAKE_EMPTY_ROOT, count > 0, root, FAKE_EMPTY_ROOT,
+            root, count * 50000, 1000 + number);
     for (unsigned i = 0; i < count; i++) {
         fprintf(out, "%s", i ? "," : "");
         if (!full) {
@@ -77,7 +89,8 @@ static inline void fake_block(const struct fake_chain *chain, uint64_t number, b
         fprintf(out, "{");
         fake_place(chain, number, out);
         fprintf(out,
-                ",\"hash\":\"0x%032" PRIx64 "%032x\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B "\",\"gas\":\"0xffff\","
+                ",\"hash\":\"0x%032" PRIx64 "%032x\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
+                "\",\"gas\":\"0xffff\","
                 "\"gasPrice\":\"0x9\",\"input\":\"0x\",\"nonce\":\"0x%x\",\"transactionIndex\":\"0x%x\","
                 "\"value\":\"0x%x\",\"type\":\"0x0\"}",
                 number, i, i, i, i);
@@ -91,14 +104,18 @@ static inline void fake_receipt(const struct fake_chain *chain, uint64_t number,
     fprintf(out, "{");
     fake_place(chain, number, out);
     fprintf(out,
-            ",\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionIndex\":\"0x%x\",\"from\":\"%s\",\"to\":\"" FAKE_B
-            "\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0xc350\",\"effectiveGasPrice\":\"0x9\","
-            "\"status\":\"0x1\",\"type\":\"0x0\",\"logs\":[{\"address\":\"" FAKE_TOKEN "\",\"topics\":[\"" FAKE_TRANSFER
-            "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD "%s\"],\"data\":\"0x%064" PRIx64 "\",",
-            number, i, i, lies ? FAKE_C : FAKE_A, (i + 1) * 50000, FAKE_A + 2, FAKE_B + 2, number);
+            ",\"transactionHash\":\"0x%032" PRIx64
+            "%032x\",\"transactionIndex\":\"0x%x\",\"from\":\"%s\",\"to\":\"" FAKE_B
+            "\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0xc350\","
+            "\"effectiveGasPrice\":\"0x9\","
+            "\"status\":\"0x1\",\"type\":\"0x0\",\"logs\":[{\"address\":\"" FAKE_TOKEN
+            "\",\"topics\":[\"" FAKE_TRANSFER "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD
+            "%s\"],\"data\":\"0x%064" PRIx64 "\",",
+            number, i, i, lies ? FAKE_C : FAKE_A, (i + 1) * 50000, &FAKE_A[2], &FAKE_B[2], number);
     fake_place(chain, number, out);
     fprintf(out,
-            ",\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionIndex\":\"0x%x\",\"logIndex\":\"0x%x\","
+            ",\"transactionHash\":\"0x%032" PRIx64
+            "%032x\",\"transactionIndex\":\"0x%x\",\"logIndex\":\"0x%x\","
             "\"removed\":false}]}",
             number, i, i, i);
 }
@@ -111,25 +128,30 @@ static inline void fake_traces(const struct fake_chain *chain, uint64_t number, 
         if (chain->flat_traces) {
             fake_hash(chain, number, hash);
             fprintf(out,
-                    "%s{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
+                    "%s{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_A
+                    "\",\"to\":\"" FAKE_B
                     "\",\"value\":\"0x%x\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":1,"
-                    "\"traceAddress\":[],\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionPosition\":%u},"
-                    "{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_B "\",\"to\":\"" FAKE_C
+                    "\"traceAddress\":[],\"transactionHash\":\"0x%032" PRIx64
+                    "%032x\",\"transactionPosition\":%u},"
+                    "{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_B
+                    "\",\"to\":\"" FAKE_C
                     "\",\"value\":\"0x5\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":0,"
-                    "\"traceAddress\":[0],\"transactionHash\":\"0x%032" PRIx64 "%032x\",\"transactionPosition\":%u}",
+                    "\"traceAddress\":[0],\"transactionHash\":\"0x%032" PRIx64
+                    "%032x\",\"transactionPosition\":%u}",
                     i ? "," : "", i, hash, number, number, i, i, hash, number, number, i, i);
             continue;
         }
         fprintf(out,
-                "%s{\"txHash\":\"0x%032" PRIx64 "%032x\",\"result\":{\"type\":\"CALL\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
-                "\",\"value\":\"0x%x\",\"calls\":[{\"type\":\"CALL\",\"from\":\"" FAKE_B "\",\"to\":\"" FAKE_C
-                "\",\"value\":\"0x5\"}]",
+                "%s{\"txHash\":\"0x%032" PRIx64 "%032x\",\"result\":{\"type\":\"CALL\",\"from\":\"" FAKE_A
+                "\",\"to\":\"" FAKE_B "\",\"value\":\"0x%x\",\"calls\":[{\"type\":\"CALL\",\"from\":\"" FAKE_B
+                "\",\"to\":\"" FAKE_C "\",\"value\":\"0x5\"}]",
                 i ? "," : "", number, i, i);
         if (!chain->without_logs)
             fprintf(out,
-                    ",\"logs\":[{\"address\":\"" FAKE_TOKEN "\",\"topics\":[\"" FAKE_TRANSFER "\",\"0x" FAKE_PAD
-                    "%s\",\"0x" FAKE_PAD "%s\"],\"data\":\"0x%064" PRIx64 "\",\"position\":\"0x0\"}]",
-                    FAKE_A + 2, FAKE_B + 2, number);
+                    ",\"logs\":[{\"address\":\"" FAKE_TOKEN "\",\"topics\":[\"" FAKE_TRANSFER
+                    "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD "%s\"],\"data\":\"0x%064" PRIx64
+                    "\",\"position\":\"0x0\"}]",
+                    &FAKE_A[2], &FAKE_B[2], number);
         fprintf(out, "}}");
     }
     fprintf(out, "]");
@@ -205,7 +227,7 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         if (memmem(params.text, params.length, "00fdd58e", 8))
             return fake_error(out, 3, "execution reverted");
         if (memmem(params.text, params.length, "6352211e", 8))
-            fprintf(out, "\"0x" FAKE_PAD "%s\"", FAKE_A + 2);
+            fprintf(out, "\"0x" FAKE_PAD "%s\"", &FAKE_A[2]);
         else
             fprintf(out, "\"0x%064x\"", 99);
         return true;
@@ -245,7 +267,8 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         }
         return true;
     }
-    const struct fake_chain *now = chain->after && chain->blocks_asked > chain->switch_at ? chain->after : chain;
+    const struct fake_chain *now =
+        chain->after && chain->blocks_asked > chain->switch_at ? chain->after : chain;
     if (json_span_is(method, "eth_getBlockReceipts") && !chain->no_block_receipts) {
         struct fake_chain *writable = chain;
         if (now != chain) {
@@ -254,7 +277,8 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         }
         return fake_receipts(writable, number, out);
     }
-    if (json_span_is(method, chain->flat_traces ? "trace_block" : "debug_traceBlockByNumber") && !chain->no_traces) {
+    if (json_span_is(method, chain->flat_traces ? "trace_block" : "debug_traceBlockByNumber") &&
+        !chain->no_traces) {
         chain->traces_asked++;
         if (chain->prunes_traces && number != chain->head)
             return fake_error(out, -32000, "missing trie node");
@@ -273,8 +297,8 @@ struct fake_pool {
     struct chain_network network;
 };
 
-static inline struct fake_pool fake_open(struct fake_chain **chains, size_t count, uint32_t delay_ms, const char *record,
-                                         const char *replay)
+static inline struct fake_pool fake_open(struct fake_chain **chains, size_t count, uint32_t delay_ms,
+                                         const char *record, const char *replay)
 {
     static const char *const names[] = {"alpha", "beta", "gamma", "delta"};
     struct fake_pool pool = {.count = count};
@@ -296,8 +320,8 @@ static inline struct fake_pool fake_open(struct fake_chain **chains, size_t coun
         strcpy(endpoints[i].name, names[i]);
         endpoints[i].url = "http://127.0.0.1:1/";
         if (chains[i]) {
-            pool.servers[i] = faultserver_start(
-                &(struct faultserver_options){.answer = fake_answer, .context = chains[i], .delay_ms = delay_ms});
+            pool.servers[i] = faultserver_start(&(struct faultserver_options){
+                .answer = fake_answer, .context = chains[i], .delay_ms = delay_ms});
             endpoints[i].url = faultserver_url(pool.servers[i]);
         }
     }

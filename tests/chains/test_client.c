@@ -154,7 +154,8 @@ Test(client, balances_of_coins_tokens_and_items)
     struct chain_client *client;
     struct error err;
     struct address account, other;
-    struct asset token = {.kind = ASSET_TOKEN}, item = {.kind = ASSET_ITEM, .id = u256_from_u64(7)}, native = {0};
+    struct asset token = {.kind = ASSET_TOKEN}, item = {.kind = ASSET_ITEM, .id = u256_from_u64(7)},
+                 native = {0};
     struct u256 amount;
     cr_assert(address_parse(FAKE_A, 42, &account) && address_parse(FAKE_B, 42, &other));
     cr_assert(address_parse(FAKE_TOKEN, 42, &token.contract));
@@ -177,8 +178,11 @@ Test(client, balances_of_coins_tokens_and_items)
 
 Test(client, a_probe_says_what_an_endpoint_can_do)
 {
-    struct fake_chain chain = {.head = 2000}, bare = {.head = 40, .no_block_receipts = true, .no_traces = true,
-                                                       .no_finalized = true, .chain_id = 777};
+    struct fake_chain chain = {.head = 2000}, bare = {.head = 40,
+                                                      .no_block_receipts = true,
+                                                      .no_traces = true,
+                                                      .no_finalized = true,
+                                                      .chain_id = 777};
     struct fake_pool pool = fake_open((struct fake_chain *[]){&chain, &bare}, 2, 0, NULL, NULL);
     struct chain_probe probe;
     struct error err;

@@ -1,4 +1,5 @@
-/* test_fetch.c - blocks of a range in order, from endpoints that lack things or lie (threat-model R1, R2, R5, R7). */
+/* test_fetch.c - blocks of a range in order, from endpoints that lack things or lie (threat-model R1, R2, R5,
+ * R7). */
 #include "chains/fake_chain.h"
 
 #include <dirent.h>
@@ -16,7 +17,8 @@ struct collected {
 static enum tracer_status collect(void *context, const struct block *block, struct error *err)
 {
     struct collected *collected = context;
-    cr_assert_eq(block->number, collected->next, "%" PRIu64 " instead of %" PRIu64, block->number, collected->next);
+    cr_assert_eq(block->number, collected->next, "%" PRIu64 " instead of %" PRIu64, block->number,
+                 collected->next);
     if (collected->stop_at && block->number == collected->stop_at)
         return error_set(err, TRACER_E_FULL, "the store is full");
     collected->next++;
@@ -53,7 +55,8 @@ static struct run fetch_from(struct fake_pool *pool, struct chain_fetch fetch)
     cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
     run.status = chain_fetch(client, &fetch, collect, &run.collected, &run.stats, &run.err);
     for (size_t i = 0; chain_note(client, i); i++)
-        snprintf(run.notes + strlen(run.notes), sizeof run.notes - strlen(run.notes), "%s\n", chain_note(client, i));
+        snprintf(run.notes + strlen(run.notes), sizeof run.notes - strlen(run.notes), "%s\n",
+                 chain_note(client, i));
     run.traces = chain_client_traces(client);
     chain_close(client);
     fclose(run.collected.out);
@@ -70,7 +73,8 @@ static struct run fetch_chains(struct fake_chain **chains, size_t count, struct 
 
 static struct run fetch_chain(struct fake_chain *chain, uint64_t first, uint64_t last)
 {
-    return fetch_chains((struct fake_chain *[]){chain}, 1, (struct chain_fetch){.first = first, .last = last, .want_traces = true});
+    return fetch_chains((struct fake_chain *[]){chain}, 1,
+                        (struct chain_fetch){.first = first, .last = last, .want_traces = true});
 }
 
 static void run_free(struct run *run)
@@ -128,8 +132,9 @@ Test(fetch, single_blocks_and_the_ends_of_ranges)
 Test(fetch, a_small_ring_gives_the_same)
 {
     struct fake_chain chain = {.head = 60};
-    struct run run = fetch_chains((struct fake_chain *[]){&chain}, 1,
-                                  (struct chain_fetch){.first = 0, .last = 60, .want_traces = true, .blocks_ahead = 1});
+    struct run run =
+        fetch_chains((struct fake_chain *[]){&chain}, 1,
+                     (struct chain_fetch){.first = 0, .last = 60, .want_traces = true, .blocks_ahead = 1});
     expect_same(&run, 0, 60);
     run_free(&run);
 }
@@ -193,14 +198,16 @@ Test(fetch, R7_traces_that_are_pruned_leave_blocks_without_and_it_is_said)
     struct run run = fetch_chain(&chain, 0, 20);
     cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
     cr_assert_eq(run.collected.internals, 1); /* the head */
-    cr_assert_not_null(strstr(run.notes, "some blocks have no traces, the first is: block "), "%s", run.notes);
+    cr_assert_not_null(strstr(run.notes, "some blocks have no traces, the first is: block "), "%s",
+                       run.notes);
     run_free(&run);
 }
 
 Test(fetch, traces_are_not_asked_for_unwanted)
 {
     struct fake_chain chain = {.head = 20};
-    struct run run = fetch_chains((struct fake_chain *[]){&chain}, 1, (struct chain_fetch){.first = 0, .last = 20});
+    struct run run =
+        fetch_chains((struct fake_chain *[]){&chain}, 1, (struct chain_fetch){.first = 0, .last = 20});
     cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
     cr_assert_eq(run.collected.internals, 0);
     cr_assert_eq(atomic_load(&chain.traces_asked), 1); /* chain_open() asked whether there are any */
@@ -244,7 +251,8 @@ Test(fetch, R1_an_endpoint_that_always_lies_is_an_error_that_names_block_and_cau
     struct fake_chain chain = {.head = 40, .lie = LIE_RECEIPT_MISSING, .lie_number = 23, .lies_left = 1000};
     struct run run = fetch_chain(&chain, 0, 40);
     cr_assert_eq(run.status, TRACER_E_REPLY);
-    cr_assert_not_null(strstr(run.err.text, "block 23: receipts: 2 receipts for 3 transactions"), "%s", run.err.text);
+    cr_assert_not_null(strstr(run.err.text, "block 23: receipts: 2 receipts for 3 transactions"), "%s",
+                       run.err.text);
     cr_assert_leq(run.collected.blocks, 23);
     run_free(&run);
 }
@@ -261,7 +269,8 @@ Test(fetch, R1_another_endpoint_answers_for_one_that_lies)
 
 Test(fetch, R7_what_one_endpoint_does_not_serve_another_does)
 {
-    struct fake_chain pruned = {.head = 40, .no_block_receipts = true, .no_traces = true}, whole = {.head = 40};
+    struct fake_chain pruned = {.head = 40, .no_block_receipts = true, .no_traces = true},
+                      whole = {.head = 40};
     struct run run = fetch_chains((struct fake_chain *[]){&pruned, &whole}, 2,
                                   (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
     expect_same(&run, 0, 40);

@@ -1,16 +1,22 @@
-/* test_call_trace.c - what moved inside a transaction, in which order (threat-model R16; facts: ethereum-rpc 7). */
+/* test_call_trace.c - what moved inside a transaction, in which order (threat-model R16; facts: ethereum-rpc
+ * 7). */
 #include "evm/texts.h"
 
 #define FEE "0.0 fee native aa>void 147000\n"
-#define FRAME(type, from, to, value, more) \
+#define FRAME(type, from, to, value, more)                                                                   \
     "{\"type\":\"" type "\",\"from\":\"" from "\",\"to\":\"" to "\",\"value\":\"" value "\"" more "}"
-#define TOP(more) "[{\"txHash\":\"0x0000000000000000000000000000000000000000000000000000000000000001\",\"result\":" \
-    FRAME("CALL", A, B, "0x0", more) "}]"
+#define TOP(more)                                                                                            \
+    "[{\"txHash\":\"0x0000000000000000000000000000000000000000000000000000000000000001\",\"result\":" FRAME( \
+        "CALL", A, B, "0x0", more) "}]"
 #define CALLS(list) ",\"calls\":[" list "]"
-#define LOG(value, place) "{\"address\":\"" TOKEN "\",\"topics\":[\"" TRANSFER "\",\"0x" PADDED("aa") "\",\"0x" PADDED("bb") \
-    "\"],\"data\":\"0x" WORD(value) "\"" place "}"
+#define LOG(value, place)                                                                                    \
+    "{\"address\":\"" TOKEN "\",\"topics\":[\"" TRANSFER                                                     \
+    "\",\"0x" PADDED("aa") "\",\"0x" PADDED("bb") "\"],\"data\":\"0x" WORD(value) "\"" place "}"
 #define AT(position) ",\"position\":\"" position "\""
-#define TOKEN_LOG(value) {TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD(value)}
+#define TOKEN_LOG(value)                                                                                     \
+    {                                                                                                        \
+        TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD(value)                                           \
+    }
 
 static struct text_block traced(const char *traces)
 {
@@ -20,7 +26,8 @@ static struct text_block traced(const char *traces)
                                .traces = traces};
 }
 
-static void expect_trace_failure(const struct text_block *block, enum tracer_status status, const char *message)
+static void expect_trace_failure(const struct text_block *block, enum tracer_status status,
+                                 const char *message)
 {
     struct texts texts = texts_write(block);
     expect_failure(&texts, status, message);
@@ -29,11 +36,23 @@ static void expect_trace_failure(const struct text_block *block, enum tracer_sta
 
 Test(call_trace, moves_are_those_of_calls_creations_and_self_destructs)
 {
-    struct text_block block = traced(TOP(CALLS(
-        FRAME("CALL", B, C, "0x1", CALLS(FRAME("CALL", C, A, "0x2", ""))) "," FRAME("CREATE", B, C, "0x3", "") ","
-        FRAME("CREATE2", B, C, "0x4", "") "," FRAME("DELEGATECALL", B, C, "0x5", CALLS(FRAME("CALL", B, A, "0x6", ""))) ","
-        FRAME("CALLCODE", B, C, "0x7", "") "," FRAME("STATICCALL", B, C, "0x8", "") "," FRAME("SELFDESTRUCT", C, A, "0x9", "") ","
-        FRAME("CALL", B, C, "0x0", ""))));
+    struct text_block block =
+        traced(TOP(CALLS(FRAME("CALL", B, C, "0x1", CALLS(FRAME("CALL", C, A, "0x2", ""))) "," FRAME(
+            "CREATE", B, C, "0x3",
+            "") "," FRAME("CREATE2", B, C, "0x4",
+                          "") "," FRAME("DELEGATECALL", B, C, "0x5",
+                                        CALLS(FRAME(
+                                            "CALL",
+                                            B, A,
+                                            "0x6",
+                                            ""))) "," FRAME("CALLCODE", B, C, "0x7",
+                                                            "") "," FRAME("STATICCALL", B, C, "0x8",
+                                                                          "") "," FRAME("SELFDESTRUCT", C, A,
+                                                                                        "0x9",
+                                                                                        "") "," FRAME("CALL",
+                                                                                                      B, C,
+                                                                                                      "0x0",
+                                                                                                      ""))));
     expect_rows(&block, FEE "0.1 internal native bb>cc 1\n"
                             "0.2 internal native cc>aa 2\n"
                             "0.3 internal native bb>cc 3\n"
@@ -44,37 +63,41 @@ Test(call_trace, moves_are_those_of_calls_creations_and_self_destructs)
 
 Test(call_trace, R16_what_is_below_a_failed_frame_moved_nothing)
 {
-    struct text_block block = traced(
-        TOP(CALLS(FRAME("CALL", B, C, "0x1",
-                        ",\"error\":\"execution reverted\"" CALLS(
-                            FRAME("CALL", C, A, "0x2", CALLS(FRAME("CALL", A, C, "0x3", ""))))) "," FRAME("CALL", B, A, "0x4", ""))));
+    struct text_block block = traced(TOP(
+        CALLS(FRAME("CALL", B, C, "0x1",
+                    ",\"error\":\"execution reverted\"" CALLS(FRAME(
+                        "CALL", C, A, "0x2", CALLS(FRAME("CALL", A, C, "0x3", ""))))) "," FRAME("CALL", B, A,
+                                                                                                "0x4", ""))));
     expect_rows(&block, FEE "0.1 internal native bb>aa 4\n");
 }
 
 Test(call_trace, an_empty_or_null_error_is_none)
 {
-    struct text_block block = traced(TOP(CALLS(FRAME("CALL", B, C, "0x1", ",\"error\":null") "," FRAME(
-        "CALL", B, A, "0x4", ",\"error\":\"\""))));
+    struct text_block block = traced(TOP(CALLS(
+        FRAME("CALL", B, C, "0x1", ",\"error\":null") "," FRAME("CALL", B, A, "0x4", ",\"error\":\"\""))));
     expect_rows(&block, FEE "0.1 internal native bb>cc 1\n0.2 internal native bb>aa 4\n");
 }
 
 Test(call_trace, members_may_come_in_any_order)
 {
-    struct text_block block = traced("[{\"result\":{\"calls\":[{\"calls\":[{\"value\":\"0x2\",\"to\":\"" A "\",\"from\":\"" C
-                                     "\",\"type\":\"CALL\"}],\"type\":\"CALL\",\"value\":\"0x1\",\"to\":\"" C
-                                     "\",\"from\":\"" B "\"}],\"type\":\"CALL\",\"from\":\"" A "\",\"to\":\"" B
-                                     "\",\"value\":\"0x0\"}}]");
+    struct text_block block =
+        traced("[{\"result\":{\"calls\":[{\"calls\":[{\"value\":\"0x2\",\"to\":\"" A "\",\"from\":\"" C
+               "\",\"type\":\"CALL\"}],\"type\":\"CALL\",\"value\":\"0x1\",\"to\":\"" C "\",\"from\":\"" B
+               "\"}],\"type\":\"CALL\",\"from\":\"" A "\",\"to\":\"" B "\",\"value\":\"0x0\"}}]");
     expect_rows(&block, FEE "0.1 internal native bb>cc 1\n0.2 internal native cc>aa 2\n");
 }
 
 Test(call_trace, logs_stand_where_their_position_says)
 {
-    struct text_block block = traced(TOP(
-        ",\"logs\":[" LOG("01", AT("0x0")) "," LOG("04", AT("0x1")) "," LOG("05", AT("0x2")) "]" CALLS(
-            FRAME("CALL", B, C, "0x1", ",\"logs\":[" LOG("02", AT("0x0")) "," LOG("03", AT("0x1")) "]" CALLS(FRAME("CALL", C, A, "0x2", "")))
-            "," FRAME("CALL", B, A, "0x3", ""))));
+    struct text_block block = traced(
+        TOP(",\"logs\":[" LOG("01", AT("0x0")) "," LOG("04", AT("0x1")) "," LOG("05", AT("0x2")) "]" CALLS(
+            FRAME("CALL", B, C, "0x1",
+                  ",\"logs\":[" LOG("02", AT("0x0")) "," LOG("03", AT("0x1")) "]" CALLS(
+                      FRAME("CALL", C, A, "0x2", ""))) "," FRAME("CALL", B, A, "0x3", ""))));
     block.transactions[0] = (struct text_transaction){
-        .type = 2, .price = 7, .logs = {TOKEN_LOG("01"), TOKEN_LOG("02"), TOKEN_LOG("03"), TOKEN_LOG("04"), TOKEN_LOG("05")}};
+        .type = 2,
+        .price = 7,
+        .logs = {TOKEN_LOG("01"), TOKEN_LOG("02"), TOKEN_LOG("03"), TOKEN_LOG("04"), TOKEN_LOG("05")}};
     struct texts texts = texts_write(&block);
     cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);
     cr_assert_eq(texts.decoded.order, ORDER_EXACT);
@@ -94,9 +117,8 @@ Test(call_trace, logs_stand_where_their_position_says)
 
 Test(call_trace, logs_of_reverted_frames_are_not_matched)
 {
-    struct text_block block =
-        traced(TOP(",\"logs\":[" LOG("05", AT("0x1")) "]" CALLS(
-            FRAME("CALL", B, C, "0x1", ",\"error\":\"execution reverted\",\"logs\":[" LOG("09", AT("0x0")) "]"))));
+    struct text_block block = traced(TOP(",\"logs\":[" LOG("05", AT("0x1")) "]" CALLS(FRAME(
+        "CALL", B, C, "0x1", ",\"error\":\"execution reverted\",\"logs\":[" LOG("09", AT("0x0")) "]"))));
     block.transactions[0].logs[0] = (struct text_log)TOKEN_LOG("05");
     expect_rows(&block, FEE "0.1 token 77 aa>bb 5 log 0\n");
 }
@@ -143,7 +165,8 @@ Test(call_trace, R16_traces_that_contradict_the_transaction)
         const char *traces, *message;
     } cases[] = {
         {"[]", "0 traces for 1 transactions"},
-        {"[{\"result\":" FRAME("CALL", A, B, "0x0", "") "},{\"result\":" FRAME("CALL", A, B, "0x0", "") "}]", "more traces"},
+        {"[{\"result\":" FRAME("CALL", A, B, "0x0", "") "},{\"result\":" FRAME("CALL", A, B, "0x0", "") "}]",
+         "more traces"},
         {"[null]", "an object was expected"},
         {"[{\"txHash\":\"" HASH("02") "\",\"result\":" FRAME("CALL", A, B, "0x0", "") "}]", "txHash is 0x02"},
         {"[{\"result\":" FRAME("CALL", C, B, "0x0", "") "}]", "from is 0xcc"},
@@ -220,7 +243,8 @@ Test(call_trace, a_failed_creation_has_no_contract)
 {
     struct text_block block = traced("[{\"result\":{\"type\":\"CREATE\",\"from\":\"" A
                                      "\",\"value\":\"0x5\",\"error\":\"execution reverted\"}}]");
-    block.transactions[0] = (struct text_transaction){.type = 2, .price = 7, .to = "", .value = "0x5", .failed = true};
+    block.transactions[0] =
+        (struct text_transaction){.type = 2, .price = 7, .to = "", .value = "0x5", .failed = true};
     expect_rows(&block, FEE);
 }
 
@@ -256,11 +280,14 @@ Test(call_trace, R8_calls_as_deep_as_the_evm_has_them)
 
 /* ---- trace_block ---- */
 
-#define ITEM(type, action, path, subtraces, more)                                                                     \
-    "{\"type\":\"" type "\",\"action\":{" action "},\"blockHash\":\"" HASH("b0") "\",\"blockNumber\":16,\"subtraces\":" \
-    subtraces ",\"traceAddress\":[" path "],\"transactionHash\":\"0x0000000000000000000000000000000000000000000000000000000000000001\"," \
-    "\"transactionPosition\":0" more "}"
-#define CALL(from, to, value) "\"callType\":\"call\",\"from\":\"" from "\",\"to\":\"" to "\",\"value\":\"" value "\""
+#define ITEM(type, action, path, subtraces, more)                                                            \
+    "{\"type\":\"" type "\",\"action\":{" action "},\"blockHash\":\"" HASH(                                  \
+        "b0") "\",\"blockNumber\":16,\"subtraces\":" subtraces ",\"traceAddress\":[" path                    \
+              "],\"transactionHash\":"                                                                       \
+              "\"0x0000000000000000000000000000000000000000000000000000000000000001\","                      \
+              "\"transactionPosition\":0" more "}"
+#define CALL(from, to, value)                                                                                \
+    "\"callType\":\"call\",\"from\":\"" from "\",\"to\":\"" to "\",\"value\":\"" value "\""
 #define TOP_ITEM(subtraces) ITEM("call", CALL(A, B, "0x0"), "", subtraces, "")
 
 static struct text_block flat(const char *traces)
@@ -273,9 +300,12 @@ static struct text_block flat(const char *traces)
 Test(call_trace, flat_items_are_ordered_by_their_address)
 {
     struct text_block block =
-        flat("[" ITEM("call", CALL(B, A, "0x4"), "1", "0", "") "," TOP_ITEM("2") "," ITEM("call", CALL(C, A, "0x2"), "0,0", "0", "") ","
-             ITEM("call", CALL(B, C, "0x1"), "0", "2", "") "," ITEM("suicide", "\"address\":\"" C "\",\"refundAddress\":\"" A
-             "\",\"balance\":\"0x3\"", "0,1", "0", ",\"result\":null") "]");
+        flat("[" ITEM("call", CALL(B, A, "0x4"), "1", "0", "") "," TOP_ITEM("2") "," ITEM(
+            "call", CALL(C, A, "0x2"), "0,0", "0",
+            "") "," ITEM("call", CALL(B, C, "0x1"), "0", "2",
+                         "") "," ITEM("suicide",
+                                      "\"address\":\"" C "\",\"refundAddress\":\"" A "\",\"balance\":\"0x3\"",
+                                      "0,1", "0", ",\"result\":null") "]");
     expect_rows(&block, FEE "0.1 internal native bb>cc 1\n"
                             "0.2 internal native cc>aa 2\n"
                             "0.3 internal native cc>aa 3\n"
@@ -284,17 +314,23 @@ Test(call_trace, flat_items_are_ordered_by_their_address)
 
 Test(call_trace, R16_flat_items_below_an_error_moved_nothing)
 {
-    struct text_block block = flat("[" TOP_ITEM("2") "," ITEM("call", CALL(B, C, "0x1"), "0", "1", ",\"error\":\"Reverted\"") ","
-                                   ITEM("call", CALL(C, A, "0x2"), "0,0", "0", "") "," ITEM("call", CALL(B, A, "0x3"), "1", "0", "") "]");
+    struct text_block block = flat(
+        "[" TOP_ITEM("2") "," ITEM("call", CALL(B, C, "0x1"), "0", "1", ",\"error\":\"Reverted\"") "," ITEM(
+            "call", CALL(C, A, "0x2"), "0,0", "0", "") "," ITEM("call", CALL(B, A, "0x3"), "1", "0", "") "]");
     expect_rows(&block, FEE "0.1 internal native bb>aa 3\n");
 }
 
 Test(call_trace, flat_creations_and_other_calls)
 {
-    struct text_block block =
-        flat("[" TOP_ITEM("3") "," ITEM("create", "\"from\":\"" B "\",\"value\":\"0x1\"", "0", "0", ",\"result\":{\"address\":\"" C "\"}") ","
-             ITEM("call", "\"callType\":\"delegatecall\",\"from\":\"" B "\",\"to\":\"" C "\",\"value\":\"0x2\"", "1", "0", "") ","
-             ITEM("call", "\"callType\":\"callcode\",\"from\":\"" B "\",\"to\":\"" C "\",\"value\":\"0x2\"", "2", "0", "") "]");
+    struct text_block block = flat("[" TOP_ITEM("3") "," ITEM(
+        "create", "\"from\":\"" B "\",\"value\":\"0x1\"", "0", "0",
+        ",\"result\":{\"address\":\"" C
+        "\"}") "," ITEM("call",
+                        "\"callType\":\"delegatecall\",\"from\":\"" B "\",\"to\":\"" C "\",\"value\":\"0x2\"",
+                        "1", "0", "") "," ITEM("call",
+                                               "\"callType\":\"callcode\",\"from\":\"" B "\",\"to\":\"" C
+                                               "\",\"value\":\"0x2\"",
+                                               "2", "0", "") "]");
     expect_rows(&block, FEE "0.1 internal native bb>cc 1\n");
 }
 
@@ -303,12 +339,16 @@ Test(call_trace, R16_flat_items_that_are_missing)
     static const struct {
         const char *traces, *message;
     } cases[] = {
-        {"[" TOP_ITEM("2") "," ITEM("call", CALL(B, C, "0x1"), "0", "0", "") "]", "subtraces is 2, but the items below are 1"},
-        {"[" TOP_ITEM("1") "," ITEM("call", CALL(B, C, "0x1"), "1", "0", "") "]", "an item before number 1 is missing"},
-        {"[" TOP_ITEM("1") "," ITEM("call", CALL(B, C, "0x1"), "0,0", "0", "") "]", "an item before number 1 is missing"},
+        {"[" TOP_ITEM("2") "," ITEM("call", CALL(B, C, "0x1"), "0", "0", "") "]",
+         "subtraces is 2, but the items below are 1"},
+        {"[" TOP_ITEM("1") "," ITEM("call", CALL(B, C, "0x1"), "1", "0", "") "]",
+         "an item before number 1 is missing"},
+        {"[" TOP_ITEM("1") "," ITEM("call", CALL(B, C, "0x1"), "0,0", "0", "") "]",
+         "an item before number 1 is missing"},
         {"[" ITEM("call", CALL(B, C, "0x1"), "0", "0", "") "]", "an item before number 0 is missing"},
         {"[" TOP_ITEM("0") "," TOP_ITEM("0") "]", "traceAddress: twice"},
-        {"[" ITEM("call", CALL(A, B, "0x0"), "", "0", ",\"transactionPosition\":0") "]", "transactionPosition: twice"},
+        {"[" ITEM("call", CALL(A, B, "0x0"), "", "0", ",\"transactionPosition\":0") "]",
+         "transactionPosition: twice"},
         {"[" ITEM("call", CALL(A, B, "0x0"), "-1", "0", "") "]", "traceAddress: a whole number"},
         {"[" ITEM("call", CALL(A, B, "0x0"), "1.0", "0", "") "]", "traceAddress: a whole number"},
         {"[" ITEM("call", "\"callType\":\"call\"", "", "0", "") "]", "from: missing"},
@@ -334,18 +374,20 @@ Test(call_trace, R16_flat_items_that_are_missing)
     texts_free(&texts);
 }
 
-#define REWARD(kind, author, value)                                                                                    \
-    "{\"type\":\"reward\",\"action\":{\"author\":\"" author "\",\"rewardType\":\"" kind "\",\"value\":\"" value        \
-    "\"},\"blockHash\":\"" HASH("b0") "\",\"blockNumber\":8000000,\"subtraces\":0,\"traceAddress\":[],"                \
-    "\"transactionHash\":null,\"transactionPosition\":null,\"result\":null}"
+#define REWARD(kind, author, value)                                                                          \
+    "{\"type\":\"reward\",\"action\":{\"author\":\"" author "\",\"rewardType\":\"" kind                      \
+    "\",\"value\":\"" value "\"},\"blockHash\":\"" HASH(                                                     \
+        "b0") "\",\"blockNumber\":8000000,\"subtraces\":0,\"traceAddress\":[],"                              \
+              "\"transactionHash\":null,\"transactionPosition\":null,\"result\":null}"
 
 Test(call_trace, rewards_are_those_that_the_trace_states)
 {
-    struct text_block block = {.rules = "ethereum",
-                               .number = 8000000,
-                               .no_base_fee = true,
-                               .traces_kind = EVM_TRACES_TRACE_BLOCK,
-                               .traces = "[" REWARD("block", MINER, "0x1c9f78d2893e4000") "," REWARD("uncle", C, "0x1") "]"};
+    struct text_block block = {
+        .rules = "ethereum",
+        .number = 8000000,
+        .no_base_fee = true,
+        .traces_kind = EVM_TRACES_TRACE_BLOCK,
+        .traces = "[" REWARD("block", MINER, "0x1c9f78d2893e4000") "," REWARD("uncle", C, "0x1") "]"};
     struct texts texts = texts_write(&block);
     replace(&texts.block, "\"uncles\":[]", "\"uncles\":[\"" HASH("01") "\"]");
     cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);

@@ -8,7 +8,8 @@
 #define FULL_WORD X32("ff")
 
 /* The rows after the fee, and how many events were counted as not decoded. */
-static void expect_logs(const struct text_log *logs, size_t count, const char *rows, unsigned undecoded, bool wrapper)
+static void expect_logs(const struct text_log *logs, size_t count, const char *rows, unsigned undecoded,
+                        bool wrapper)
 {
     struct text_block block = {.count = 1, .transactions = {{.type = 2, .price = 7}}, .wrapper = wrapper};
     char expected[4096];
@@ -22,7 +23,9 @@ static void expect_logs(const struct text_log *logs, size_t count, const char *r
     free(text);
     texts_free(&texts);
 }
-#define LOGS(...) (const struct text_log[]){__VA_ARGS__}, sizeof((const struct text_log[]){__VA_ARGS__}) / sizeof(struct text_log)
+#define LOGS(...)                                                                                            \
+    (const struct text_log[]){__VA_ARGS__},                                                                  \
+        sizeof((const struct text_log[]){__VA_ARGS__}) / sizeof(struct text_log)
 
 Test(events, the_layouts_of_transfer_are_told_apart_by_topic_count)
 {
@@ -45,12 +48,12 @@ Test(events, X8_a_huge_amount_is_an_amount)
 
 Test(events, X8_shapes_that_do_not_fit_are_counted)
 {
-    expect_logs(LOGS({TOKEN, {TRANSFER, TOPIC_A, TOPIC_B}, ""},                       /* no amount */
-                     {TOKEN, {TRANSFER, TOPIC_A, TOPIC_B}, WORD("05") "00"},          /* one byte more */
-                     {TOKEN, {TRANSFER, TOPIC_A, TOPIC_B}, WORD("05") WORD("05")},    /* a word more */
-                     {TOKEN, {TRANSFER, TOPIC_A, TOPIC_B, WORD("07")}, WORD("05")},   /* four topics and data */
-                     {TOKEN, {TRANSFER, TOPIC_A}, WORD("05") WORD("05")},             /* two topics */
-                     {TOKEN, {TRANSFER}, WORD("05") WORD("05")}),                     /* one topic, two words */
+    expect_logs(LOGS({TOKEN, {TRANSFER, TOPIC_A, TOPIC_B}, ""},                     /* no amount */
+                     {TOKEN, {TRANSFER, TOPIC_A, TOPIC_B}, WORD("05") "00"},        /* one byte more */
+                     {TOKEN, {TRANSFER, TOPIC_A, TOPIC_B}, WORD("05") WORD("05")},  /* a word more */
+                     {TOKEN, {TRANSFER, TOPIC_A, TOPIC_B, WORD("07")}, WORD("05")}, /* four topics and data */
+                     {TOKEN, {TRANSFER, TOPIC_A}, WORD("05") WORD("05")},           /* two topics */
+                     {TOKEN, {TRANSFER}, WORD("05") WORD("05")}),                   /* one topic, two words */
                 "", 6, false);
 }
 
@@ -63,15 +66,16 @@ Test(events, X8_a_topic_that_is_no_address_is_not_cut_to_one)
 
 Test(events, erc1155_single_and_batch)
 {
-    expect_logs(LOGS({TOKEN, {SINGLE, TOPIC_C, TOPIC_A, TOPIC_B}, WORD("03") WORD("05")},
-                     {TOKEN,
-                      {BATCH, TOPIC_C, TOPIC_A, TOPIC_B},
-                      WORD("40") WORD("a0") WORD("02") WORD("07") WORD("08") WORD("02") WORD("0a") WORD("0b")},
-                     {TOKEN, {BATCH, TOPIC_C, TOPIC_A, TOPIC_B}, WORD("40") WORD("60") WORD("00") WORD("00")}),
-                "0.1 token 77/3 aa>bb 5 log 0\n"
-                "0.2 token 77/7 aa>bb 10 log 1\n"
-                "0.3 token 77/8 aa>bb 11 log 1\n",
-                0, false);
+    expect_logs(
+        LOGS({TOKEN, {SINGLE, TOPIC_C, TOPIC_A, TOPIC_B}, WORD("03") WORD("05")},
+             {TOKEN,
+              {BATCH, TOPIC_C, TOPIC_A, TOPIC_B},
+              WORD("40") WORD("a0") WORD("02") WORD("07") WORD("08") WORD("02") WORD("0a") WORD("0b")},
+             {TOKEN, {BATCH, TOPIC_C, TOPIC_A, TOPIC_B}, WORD("40") WORD("60") WORD("00") WORD("00")}),
+        "0.1 token 77/3 aa>bb 5 log 0\n"
+        "0.2 token 77/7 aa>bb 10 log 1\n"
+        "0.3 token 77/8 aa>bb 11 log 1\n",
+        0, false);
 }
 
 Test(events, X8_batches_with_bad_offsets_and_lengths_are_counted)
@@ -100,8 +104,9 @@ Test(events, wrappers_are_those_of_the_network_alone)
 
 Test(events, a_wrap_that_a_transfer_tells_is_one_row)
 {
-    expect_logs(LOGS({TOKEN, {TRANSFER, WORD("00"), TOPIC_A}, WORD("05")}, {TOKEN, {DEPOSIT, TOPIC_A}, WORD("05")},
-                     {TOKEN, {WITHDRAWAL, TOPIC_A}, WORD("06")}, {TOKEN, {TRANSFER, TOPIC_A, WORD("00")}, WORD("06")}),
+    expect_logs(LOGS({TOKEN, {TRANSFER, WORD("00"), TOPIC_A}, WORD("05")},
+                     {TOKEN, {DEPOSIT, TOPIC_A}, WORD("05")}, {TOKEN, {WITHDRAWAL, TOPIC_A}, WORD("06")},
+                     {TOKEN, {TRANSFER, TOPIC_A, WORD("00")}, WORD("06")}),
                 "0.1 token 77 void>aa 5 log 0\n"
                 "0.2 token 77 aa>void 6 log 3\n",
                 0, true);
@@ -109,17 +114,19 @@ Test(events, a_wrap_that_a_transfer_tells_is_one_row)
 
 Test(events, X8_malformed_wraps_are_counted_at_wrappers)
 {
-    expect_logs(LOGS({TOKEN, {DEPOSIT}, TOPIC_A WORD("05")}, {TOKEN, {WITHDRAWAL, TOPIC_A}, ""}), "", 2, true);
+    expect_logs(LOGS({TOKEN, {DEPOSIT}, TOPIC_A WORD("05")}, {TOKEN, {WITHDRAWAL, TOPIC_A}, ""}), "", 2,
+                true);
 }
 
 Test(events, logs_of_the_native_coin_are_no_tokens)
 {
     const char *native = "0xfffffffffffffffffffffffffffffffffffffffe";
-    expect_logs(LOGS({native, {TRANSFER, TOPIC_A, TOPIC_B}, WORD("05")}, {native, {TRANSFER, TOPIC_A}, ""}), "", 0,
-                false);
+    expect_logs(LOGS({native, {TRANSFER, TOPIC_A, TOPIC_B}, WORD("05")}, {native, {TRANSFER, TOPIC_A}, ""}),
+                "", 0, false);
 }
 
 Test(events, logs_without_topics_and_of_other_kinds_are_nothing)
 {
-    expect_logs(LOGS({TOKEN, {NULL}, WORD("05")}, {TOKEN, {HASH("12"), TOPIC_A, TOPIC_B}, WORD("05")}), "", 0, true);
+    expect_logs(LOGS({TOKEN, {NULL}, WORD("05")}, {TOKEN, {HASH("12"), TOPIC_A, TOPIC_B}, WORD("05")}), "", 0,
+                true);
 }

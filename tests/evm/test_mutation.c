@@ -1,5 +1,6 @@
-/* test_mutation.c - every member of a real block's replies removed, doubled, and changed in value and in type (threat-model
- * 5). Each change must be rejected, or be in a member that no row, transaction or header value is read from. */
+/* test_mutation.c - every member of a real block's replies removed, doubled, and changed in value and in type
+ * (threat-model 5). Each change must be rejected, or be in a member that no row, transaction or header value
+ * is read from. */
 #include <jansson.h>
 
 #include "evm/texts.h"
@@ -17,10 +18,10 @@ static char *describe(const struct block *block)
     char *text, hash[HASH_TEXT_SIZE], address[ADDRESS_TEXT_SIZE], *rows = rows_text(block);
     size_t size;
     FILE *out = open_memstream(&text, &size);
-    const struct hash *hashes[] = {&block->hash, &block->parent_hash, &block->state_root, &block->transactions_root,
-                                   &block->receipts_root};
-    fprintf(out, "%" PRIu64 " %" PRIu64 " %d %d %u\n", block->number, block->time, block->internals, block->order,
-            block->undecoded_count);
+    const struct hash *hashes[] = {&block->hash, &block->parent_hash, &block->state_root,
+                                   &block->transactions_root, &block->receipts_root};
+    fprintf(out, "%" PRIu64 " %" PRIu64 " %d %d %u\n", block->number, block->time, block->internals,
+            block->order, block->undecoded_count);
     for (size_t i = 0; i < sizeof hashes / sizeof *hashes; i++) {
         hash_format(*hashes[i], hash);
         fprintf(out, "%s\n", hash);
@@ -101,8 +102,8 @@ static char *changed_text(const char *text, const struct site *site, enum change
         strcat(to, rest);
         return to;
     case DOUBLED:
-        sprintf(to, "%.*s\"%.*s\":%.*s,\"%.*s\":%.*s%s", (int)head, text, key_length, site->key, value_length, site->value,
-                key_length, site->key, value_length, site->value, rest);
+        sprintf(to, "%.*s\"%.*s\":%.*s,\"%.*s\":%.*s%s", (int)head, text, key_length, site->key, value_length,
+                site->value, key_length, site->key, value_length, site->value, rest);
         return to;
     case TO_NUMBER:
         strcpy(value, "17");
@@ -135,29 +136,63 @@ static bool listed(const char *const *names, struct json_span key)
     return false;
 }
 
-/* Members that nothing is read from, in the block, the receipts and the traces: they are checked for their form at most, or
- * repeat what is derived. (`address` and `storageKeys` are those of access lists, `value` that of failed transactions,
- * `topics` and `data` those of events that are no transfers.) The roots cover them all once they are checked. */
+/* Members that nothing is read from, in the block, the receipts and the traces: they are checked for their
+ * form at most, or repeat what is derived. (`address` and `storageKeys` are those of access lists, `value`
+ * that of failed transactions, `topics` and `data` those of events that are no transfers.) The roots cover
+ * them all once they are checked. */
 static const char *const irrelevant[3][48] = {
-    {"difficulty", "extraData", "gasLimit", "mixHash", "nonce", "sha3Uncles", "size", "totalDifficulty", "uncles",
-     "logsBloom", "v", "r", "s", "yParity", "accessList", "address", "storageKeys", "input", "blobVersionedHashes",
-     "maxFeePerBlobGas", "parentBeaconBlockRoot", "requestsHash", "withdrawalsRoot", "excessBlobGas", "gas",
-     "validatorIndex", "index", "chainId", "type", "maxFeePerGas", "maxPriorityFeePerGas", "gasPrice", "value", "to"},
-    {"logsBloom", "type", "effectiveGasPrice", "removed", "contractAddress", "blobGasUsed", "blobGasPrice", "topics",
-     "data", "address", "to"},
-    {"gas", "gasUsed", "input", "output", "reverted", "error", "calls", "from", "to", "value", "txHash", "type"},
+    {"difficulty",
+     "extraData",
+     "gasLimit",
+     "mixHash",
+     "nonce",
+     "sha3Uncles",
+     "size",
+     "totalDifficulty",
+     "uncles",
+     "logsBloom",
+     "v",
+     "r",
+     "s",
+     "yParity",
+     "accessList",
+     "address",
+     "storageKeys",
+     "input",
+     "blobVersionedHashes",
+     "maxFeePerBlobGas",
+     "parentBeaconBlockRoot",
+     "requestsHash",
+     "withdrawalsRoot",
+     "excessBlobGas",
+     "gas",
+     "validatorIndex",
+     "index",
+     "chainId",
+     "type",
+     "maxFeePerGas",
+     "maxPriorityFeePerGas",
+     "gasPrice",
+     "value",
+     "to"},
+    {"logsBloom", "type", "effectiveGasPrice", "removed", "contractAddress", "blobGasUsed", "blobGasPrice",
+     "topics", "data", "address", "to"},
+    {"gas", "gasUsed", "input", "output", "reverted", "error", "calls", "from", "to", "value", "txHash",
+     "type"},
 };
 
-/* Members that no other one repeats: until the roots are checked, another value is another block to any decoder. */
+/* Members that no other one repeats: until the roots are checked, another value is another block to any
+ * decoder. */
 static const char *const single_claims[3][32] = {
-    {"hash", "parentHash", "stateRoot", "transactionsRoot", "receiptsRoot", "miner", "timestamp", "nonce", "value",
-     "address", "amount", "baseFeePerGas", "uncles", "excessBlobGas", "maxFeePerGas", "maxPriorityFeePerGas", "gasPrice"},
+    {"hash", "parentHash", "stateRoot", "transactionsRoot", "receiptsRoot", "miner", "timestamp", "nonce",
+     "value", "address", "amount", "baseFeePerGas", "uncles", "excessBlobGas", "maxFeePerGas",
+     "maxPriorityFeePerGas", "gasPrice"},
     {"status", "topics", "data", "address", "contractAddress", "blobGasPrice"},
     {"from", "to", "value", "calls", "error", "reverted", "type"},
 };
 
-static void try_change(const struct subject *subject, size_t which, const struct site *site, enum change change,
-                       struct score *score)
+static void try_change(const struct subject *subject, size_t which, const struct site *site,
+                       enum change change, struct score *score)
 {
     struct json_span key = {site->key, site->key_length};
     bool scalar = *site->value != '[' && *site->value != '{' && *site->value != 'n';
@@ -180,7 +215,8 @@ static void try_change(const struct subject *subject, size_t which, const struct
                   (int)site->key_length, site->key, change_names[change], which);
         score->same++;
     } else {
-        bool claim = (change == OTHER_VALUE || *site->value == '[' || which == 2) && listed(single_claims[which], key);
+        bool claim =
+            (change == OTHER_VALUE || *site->value == '[' || which == 2) && listed(single_claims[which], key);
         cr_expect(claim, "%.*s %s in text %zu goes through with other rows", (int)site->key_length, site->key,
                   change_names[change], which);
         score->survived++;
@@ -209,7 +245,8 @@ static void mutate(const struct subject *subject, size_t which, unsigned step, s
                 struct json_reader ahead = reader;
                 cr_assert(json_skip(&ahead, &value));
                 const char *after = ahead.at + strspn(ahead.at, " \r\n\t");
-                site = (struct site){key.text, value.text, value.text + value.length, key.length, *after != ','};
+                site =
+                    (struct site){key.text, value.text, value.text + value.length, key.length, *after != ','};
             }
         } else if (depth > 0) {
             have = json_next_element(&reader);
@@ -242,7 +279,9 @@ static void mutate_all(struct subject *subject, const unsigned steps[3], const c
     for (size_t i = 0; i < 3; i++)
         if (subject->texts[i])
             mutate(subject, i, steps[i], &score);
-    fprintf(stderr, "mutation of %s: %u of %u rejected, %u without any effect, %u single claims (roots will prove them)\n",
+    fprintf(stderr,
+            "mutation of %s: %u of %u rejected, %u without any effect, %u single claims (roots will prove "
+            "them)\n",
             what, score.killed, score.killed + score.same + score.survived, score.same, score.survived);
     cr_assert_gt(score.killed, 100);
     free(subject->good);
@@ -255,13 +294,16 @@ Test(mutation, R2_a_written_block)
 {
     struct text_block block = {
         .count = 4,
-        .transactions = {{.type = 2, .value = "0x64", .logs = {{TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD("05")}},
+        .transactions = {{.type = 2,
+                          .value = "0x64",
+                          .logs = {{TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD("05")}},
                           .more = ",\"chainId\":\"0x1\""},
                          {.type = 0, .to = "", .value = "0x7"},
                          {.type = 3, .more_receipt = ",\"blobGasUsed\":\"0x20000\",\"blobGasPrice\":\"0x2\""},
                          {.type = 2, .failed = true}},
-        .more = ",\"withdrawalsRoot\":\"" HASH("3a") "\",\"withdrawals\":["
-                "{\"index\":\"0x5\",\"validatorIndex\":\"0x1\",\"address\":\"" B "\",\"amount\":\"0x2\"}]"};
+        .more = ",\"withdrawalsRoot\":\"" HASH(
+            "3a") "\",\"withdrawals\":["
+                  "{\"index\":\"0x5\",\"validatorIndex\":\"0x1\",\"address\":\"" B "\",\"amount\":\"0x2\"}]"};
     struct texts texts = texts_write(&block);
     struct subject subject = {.network = {.rules = &texts.rules->evm, .chain_id = 1}, .number = texts.number};
     subject.texts[0] = strdup(texts.block);
@@ -273,7 +315,8 @@ Test(mutation, R2_a_written_block)
 static void recorded(uint64_t number, const char *traces, const unsigned steps[3])
 {
     char name[64];
-    struct subject subject = {.network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1}, .number = number};
+    struct subject subject = {.network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1},
+                              .number = number};
     if (data_is_absent("mutation"))
         return;
     snprintf(name, sizeof name, "blocks/block-%" PRIu64 ".json", number);

@@ -1,5 +1,5 @@
-/* test_recorded.c - recorded replies of Ethereum mainnet (the shared data; skipped where it is absent). The expected sums
- * were computed from the same files by a separate program in another language, row by row. */
+/* test_recorded.c - recorded replies of Ethereum mainnet (the shared data; skipped where it is absent). The
+ * expected sums were computed from the same files by a separate program in another language, row by row. */
 #include <jansson.h>
 
 #include "evm/texts.h"
@@ -27,8 +27,15 @@ static struct sums sums_of(const struct block *block, char texts[4][U256_DECIMAL
     u256_format_decimal(totals[TRANSFER_VALUE], texts[1]);
     u256_format_decimal(totals[TRANSFER_INTERNAL], texts[2]);
     u256_format_decimal(totals[TRANSFER_REWARD], texts[3]);
-    return (struct sums){counts[TRANSFER_FEE], counts[TRANSFER_VALUE], counts[TRANSFER_INTERNAL],
-                         counts[TRANSFER_REWARD], counts[TRANSFER_TOKEN], texts[0], texts[1], texts[2], texts[3]};
+    return (struct sums){counts[TRANSFER_FEE],
+                         counts[TRANSFER_VALUE],
+                         counts[TRANSFER_INTERNAL],
+                         counts[TRANSFER_REWARD],
+                         counts[TRANSFER_TOKEN],
+                         texts[0],
+                         texts[1],
+                         texts[2],
+                         texts[3]};
 }
 
 struct recorded {
@@ -38,24 +45,43 @@ struct recorded {
 };
 
 static const struct recorded recorded[] = {
-    {12505500, NULL, {229, 103, 0, 1, 184, "922089560398131514", "41027166471920252619", "0", "2000000000000000000"}},
+    {12505500,
+     NULL,
+     {229, 103, 0, 1, 184, "922089560398131514", "41027166471920252619", "0", "2000000000000000000"}},
     {12505500,
      "blocks/callTracer-12505500.json",
      {229, 103, 21, 1, 184, "922089560398131514", "41027166471920252619", "39815869249141505706",
       "2000000000000000000"}},
-    {14764013, NULL, {38, 5, 0, 1, 17, "169516583294784738", "3180889912703264728", "0", "2062500000000000000"}},
-    {15537393, NULL, {2, 1, 0, 1, 1, "1301358596985752877", "30198550054898867892", "0", "2000000000000000000"}},
+    {14764013,
+     NULL,
+     {38, 5, 0, 1, 17, "169516583294784738", "3180889912703264728", "0", "2062500000000000000"}},
+    {15537393,
+     NULL,
+     {2, 1, 0, 1, 1, "1301358596985752877", "30198550054898867892", "0", "2000000000000000000"}},
     {17034870, NULL, {368, 105, 0, 0, 276, "609808698408446394", "49897600708423561905", "0", "0"}},
-    {17062257, NULL, {416, 124, 0, 16, 333, "561882778050690200", "2446415434241153289549", "0", "39829648020000000000"}},
-    {19426586, NULL, {254, 53, 0, 16, 176, "1022901685309262277", "45247071646874593763", "0", "301684357000000000"}},
-    {19426587, NULL, {74, 16, 0, 16, 21, "191150301226558090", "3765325589505485224", "0", "257747925000000000"}},
-    {22162263, NULL, {282, 71, 0, 16, 428, "15852306506874308", "217502088988188307892", "0", "302966699000000000"}},
-    {22431083, NULL, {276, 26, 0, 16, 442, "111672013093146246", "4664980592017123780", "0", "305997904000000000"}},
-    {22431084, NULL, {192, 42, 0, 16, 106, "23621453644618079", "6953958114639878973", "0", "527551505000000000"}},
+    {17062257,
+     NULL,
+     {416, 124, 0, 16, 333, "561882778050690200", "2446415434241153289549", "0", "39829648020000000000"}},
+    {19426586,
+     NULL,
+     {254, 53, 0, 16, 176, "1022901685309262277", "45247071646874593763", "0", "301684357000000000"}},
+    {19426587,
+     NULL,
+     {74, 16, 0, 16, 21, "191150301226558090", "3765325589505485224", "0", "257747925000000000"}},
+    {22162263,
+     NULL,
+     {282, 71, 0, 16, 428, "15852306506874308", "217502088988188307892", "0", "302966699000000000"}},
+    {22431083,
+     NULL,
+     {276, 26, 0, 16, 442, "111672013093146246", "4664980592017123780", "0", "305997904000000000"}},
+    {22431084,
+     NULL,
+     {192, 42, 0, 16, 106, "23621453644618079", "6953958114639878973", "0", "527551505000000000"}},
 };
 
-static enum tracer_status decode_recorded(const struct recorded *from, struct arena *arena, struct block *ret_block,
-                                          struct evm_notes *ret_notes, struct error *err)
+static enum tracer_status decode_recorded(const struct recorded *from, struct arena *arena,
+                                          struct block *ret_block, struct evm_notes *ret_notes,
+                                          struct error *err)
 {
     char name[64], *owned[3] = {NULL};
     struct address weth;
@@ -134,8 +160,10 @@ Test(recorded, a_homestead_block_with_single_receipts)
 #define STREAM "traces/test_stream__blocks_1755634_1755635__web3_response."
     static const char *const names[] = {
         STREAM "eth_getBlockByNumber_0x1ac9f3_true.json",
-        STREAM "eth_getTransactionReceipt_0x2e3dcd051a91d3a694f6b8de2ac4b5fe7acdba55f58bcf8471ff00d4a430074d.json",
-        STREAM "eth_getTransactionReceipt_0x9a5437ec71b74ecf5930b406908ac6999966d38a86d1534b7190ece7599095eb.json"};
+        STREAM
+        "eth_getTransactionReceipt_0x2e3dcd051a91d3a694f6b8de2ac4b5fe7acdba55f58bcf8471ff00d4a430074d.json",
+        STREAM
+        "eth_getTransactionReceipt_0x9a5437ec71b74ecf5930b406908ac6999966d38a86d1534b7190ece7599095eb.json"};
     char *owned[3];
     struct json_span spans[3];
     struct block block;
@@ -147,9 +175,13 @@ Test(recorded, a_homestead_block_with_single_receipts)
         spans[i] = load_result(names[i], &owned[i]);
     struct arena *arena = arena_new(TRACER_MIB(8));
     struct evm_network network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1};
-    struct evm_replies replies = {
-        .number = 1755635, .block = spans[0], .receipts = spans + 1, .receipt_count = 2, .receipts_apart = true};
-    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &notes, &err), TRACER_OK, "%s", err.text);
+    struct evm_replies replies = {.number = 1755635,
+                                  .block = spans[0],
+                                  .receipts = spans + 1,
+                                  .receipt_count = 2,
+                                  .receipts_apart = true};
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &notes, &err), TRACER_OK, "%s",
+                 err.text);
     cr_assert_eq(block.transfer_count, 5); /* two fees, a token, a value, the reward */
     cr_assert_eq(block.transactions[0].status, TRANSACTION_SUCCEEDED);
     cr_assert_eq(notes.status_unknown, 0);
@@ -169,34 +201,43 @@ static const char *member(json_t *object, const char *name)
     return json_string_value(json_object_get(object, name));
 }
 
-/* A block of the transactions that the traces are of; each used all its gas, so that only the trace tells its fate. */
-static struct made make_block(json_t *tops, uint64_t number, const char *block_hash, const char *miner, bool root)
+/* A block of the transactions that the traces are of; each used all its gas, so that only the trace tells its
+ * fate. */
+static struct made make_block(json_t *tops, uint64_t number, const char *block_hash, const char *miner,
+                              bool root)
 {
     struct made made;
     size_t size, index;
     json_t *top;
     FILE *block = open_memstream(&made.block, &size), *receipts = open_memstream(&made.receipts, &size);
-    const char *txroot = json_array_size(tops) ? HASH("11")
-                                               : "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
+    const char *txroot = json_array_size(tops)
+                             ? HASH("11")
+                             : "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
     fprintf(block,
-            "{\"number\":\"0x%" PRIx64 "\",\"hash\":\"%s\",\"parentHash\":\"" HASH("b1") "\",\"logsBloom\":\"0x%0512d\","
-            "\"transactionsRoot\":\"%s\",\"stateRoot\":\"" HASH("5a") "\",\"receiptsRoot\":\"%s\",\"miner\":\"%s\","
-            "\"gasLimit\":\"0x0\",\"gasUsed\":\"0x%zx\",\"timestamp\":\"0x1\",\"uncles\":[],\"transactions\":[",
+            "{\"number\":\"0x%" PRIx64 "\",\"hash\":\"%s\",\"parentHash\":\"" HASH(
+                "b1") "\",\"logsBloom\":\"0x%0512d\","
+                      "\"transactionsRoot\":\"%s\",\"stateRoot\":\"" HASH(
+                          "5a") "\",\"receiptsRoot\":\"%s\",\"miner\":\"%s\","
+                                "\"gasLimit\":\"0x0\",\"gasUsed\":\"0x%zx\",\"timestamp\":\"0x1\",\"uncles\":"
+                                "[],\"transactions\":[",
             number, block_hash, 0, txroot, txroot, miner, json_array_size(tops));
     fprintf(receipts, "[");
     json_array_foreach(tops, index, top)
     {
         bool creates = !member(top, "to");
         char place[256], to[64];
-        snprintf(place, sizeof place, "\"blockHash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\",\"from\":\"%s\"", block_hash,
-                 number, member(top, "from"));
+        snprintf(place, sizeof place,
+                 "\"blockHash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\",\"from\":\"%s\"", block_hash, number,
+                 member(top, "from"));
         snprintf(to, sizeof to, creates ? "null" : "\"%s\"", member(top, "to"));
-        fprintf(block,
-                "%s{%s,\"to\":%s,\"hash\":\"%s\",\"transactionIndex\":\"0x%zx\",\"value\":\"%s\",\"gas\":\"0x1\","
-                "\"gasPrice\":\"0x0\",\"nonce\":\"0x0\",\"input\":\"0x\"}",
-                index ? "," : "", place, to, member(top, "hash"), index, member(top, "value"));
+        fprintf(
+            block,
+            "%s{%s,\"to\":%s,\"hash\":\"%s\",\"transactionIndex\":\"0x%zx\",\"value\":\"%s\",\"gas\":\"0x1\","
+            "\"gasPrice\":\"0x0\",\"nonce\":\"0x0\",\"input\":\"0x\"}",
+            index ? "," : "", place, to, member(top, "hash"), index, member(top, "value"));
         fprintf(receipts,
-                "%s{%s,\"to\":%s,\"transactionHash\":\"%s\",\"transactionIndex\":\"0x%zx\",\"cumulativeGasUsed\":\"0x%zx\","
+                "%s{%s,\"to\":%s,\"transactionHash\":\"%s\",\"transactionIndex\":\"0x%zx\","
+                "\"cumulativeGasUsed\":\"0x%zx\","
                 "\"gasUsed\":\"0x1\",\"logs\":[],\"contractAddress\":%s%s%s",
                 index ? "," : "", place, to, member(top, "hash"), index, index + 1, creates ? "\"" : "null",
                 creates ? member(top, "created") : "", creates ? "\"" : "");
@@ -229,7 +270,8 @@ static void put(json_t *object, const char *name, const char *value)
 }
 
 /* The transactions of a trace_block reply. */
-static json_t *tops_of_items(json_t *items, const char **ret_block_hash, uint64_t *ret_number, const char **ret_miner)
+static json_t *tops_of_items(json_t *items, const char **ret_block_hash, uint64_t *ret_number,
+                             const char **ret_miner)
 {
     json_t *tops = json_array(), *item;
     size_t index;
@@ -269,7 +311,8 @@ static char *decode_made(const struct made *made, uint64_t number, enum evm_trac
     struct block block;
     struct evm_notes notes;
     struct error err;
-    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &notes, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &notes, &err), TRACER_OK, "%s",
+                 err.text);
     *ret_internals = block.internals;
     char *rows = rows_text(&block);
     arena_free(arena);
@@ -292,14 +335,17 @@ Test(recorded, both_formats_of_traces_give_the_same_rows)
         const char *hash = NULL, *miner = NULL;
         uint64_t number = 0;
         enum internals flat_internals, tracer_internals;
-        snprintf(name, sizeof name, "traces/test_export_traces_job__block_with_%s__web3_response.trace_block_%s.json",
+        snprintf(name, sizeof name,
+                 "traces/test_export_traces_job__block_with_%s__web3_response.trace_block_%s.json",
                  cases[i].test, cases[i].flat);
         json_t *items = load_json(name);
         char *flat = load_text(name);
-        snprintf(name, sizeof name,
-                 "traces/test_extract_geth_traces_job__block_with_%s__web3_response.debug_traceBlockByNumber_%s_tracer_"
-                 "calltracer.json",
-                 cases[i].test, cases[i].tracer);
+        snprintf(
+            name, sizeof name,
+            "traces/"
+            "test_extract_geth_traces_job__block_with_%s__web3_response.debug_traceBlockByNumber_%s_tracer_"
+            "calltracer.json",
+            cases[i].test, cases[i].tracer);
         char *tracer = load_text(name);
         json_t *tops = tops_of_items(items, &hash, &number, &miner);
         struct made made = make_block(tops, number, hash, miner, true);
@@ -310,8 +356,9 @@ Test(recorded, both_formats_of_traces_give_the_same_rows)
         if (cases[i].same)
             cr_assert_str_eq(flat_rows, tracer_rows);
         else
-            cr_assert_not_null(strstr(flat_rows, "internal native 0x474faa5018639791952fae334e2911700ac7fe9b>"
-                                                 "0x83973747eec131bf9a08ac64fb1a518e891bdf4b 50000000000000000"));
+            cr_assert_not_null(strstr(flat_rows,
+                                      "internal native 0x474faa5018639791952fae334e2911700ac7fe9b>"
+                                      "0x83973747eec131bf9a08ac64fb1a518e891bdf4b 50000000000000000"));
         free(flat_rows);
         free(tracer_rows);
         free(flat);
@@ -325,8 +372,9 @@ Test(recorded, both_formats_of_traces_give_the_same_rows)
 
 Test(recorded, more_blocks_of_flat_traces)
 {
-    static const char *const names[] = {"traces/test_stream__blocks_2112234_2112234__web3_response.trace_block_0x203aea.json",
-                                        "traces/test_stream__blocks_508110_508110__web3_response.trace_block_0x7c0ce.json"};
+    static const char *const names[] = {
+        "traces/test_stream__blocks_2112234_2112234__web3_response.trace_block_0x203aea.json",
+        "traces/test_stream__blocks_508110_508110__web3_response.trace_block_0x7c0ce.json"};
     if (data_is_absent("recorded"))
         return;
     for (size_t i = 0; i < 2; i++) {
@@ -362,7 +410,8 @@ static void walk(json_t *frame, bool top, FILE *out, unsigned *index)
     const char *type = member(frame, "type"), *value = member(frame, "value");
     if (member(frame, "error"))
         return;
-    bool moves = strcmp(type, "CALL") == 0 || strncmp(type, "CREATE", 6) == 0 || strcmp(type, "SELFDESTRUCT") == 0;
+    bool moves =
+        strcmp(type, "CALL") == 0 || strncmp(type, "CREATE", 6) == 0 || strcmp(type, "SELFDESTRUCT") == 0;
     if (!top && moves && strcmp(value, "0x0") != 0) {
         struct u256 amount;
         struct address from, to;
@@ -375,16 +424,19 @@ static void walk(json_t *frame, bool top, FILE *out, unsigned *index)
         short_address(to, to_text);
         fprintf(out, "0.%u internal native %s>%s %s\n", (*index)++, from_text, to_text, text);
     }
-    json_array_foreach(json_object_get(frame, "calls"), i, call)
-        walk(call, false, out, index);
+    json_array_foreach(json_object_get(frame, "calls"), i, call) walk(call, false, out, index);
 }
 
 Test(recorded, geth_call_tracer_cases)
 {
-    static const char *const names[] = {
-        "create",  "deep_calls",          "throw",   "inner_instafail", "revert",      "inner_create_oog_outer_throw",
-        "blob_tx", "inner_revert_reason", "simple",  "oog",             "delegatecall", "inner_throw_outer_revert",
-        "selfdestruct", "revert_reason",  "simple_onlytop"};
+    static const char *const names[] = {"create",        "deep_calls",
+                                        "throw",         "inner_instafail",
+                                        "revert",        "inner_create_oog_outer_throw",
+                                        "blob_tx",       "inner_revert_reason",
+                                        "simple",        "oog",
+                                        "delegatecall",  "inner_throw_outer_revert",
+                                        "selfdestruct",  "revert_reason",
+                                        "simple_onlytop"};
     unsigned moves = 0;
     if (data_is_absent("recorded"))
         return;

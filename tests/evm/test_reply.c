@@ -1,7 +1,10 @@
 /* test_reply.c - what a reply must, may and must not say (threat-model R1, R2, R9 to R14). */
 #include "evm/texts.h"
 
-#define TRANSFER_LOG {TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD("05")}
+#define TRANSFER_LOG                                                                                         \
+    {                                                                                                        \
+        TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD("05")                                            \
+    }
 
 static struct texts good(void)
 {
@@ -37,9 +40,11 @@ Test(reply, R1_counts_must_match)
 {
     static const struct change changes[] = {
         {false, 0, "\"transactionsRoot\":\"" HASH("11"),
-         "\"transactionsRoot\":\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421", "transactionsRoot"},
+         "\"transactionsRoot\":\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421",
+         "transactionsRoot"},
         {false, 0, "\"receiptsRoot\":\"" HASH("11"),
-         "\"receiptsRoot\":\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421", "receiptsRoot"},
+         "\"receiptsRoot\":\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421",
+         "receiptsRoot"},
     };
     EXPECT_ALL(changes);
     struct texts texts = good();
@@ -78,14 +83,16 @@ Test(reply, R1_logs_and_the_bloom_must_agree)
 Test(reply, R2_what_replies_repeat_is_compared_and_the_field_named)
 {
     static const struct change changes[] = {
-        {false, 0, "\"number\":\"0x10\"", "\"number\":\"0x11\"", "number is 17, but the block asked for is 16"},
+        {false, 0, "\"number\":\"0x10\"", "\"number\":\"0x11\"",
+         "number is 17, but the block asked for is 16"},
         {false, 0, "\"blockNumber\":\"0x10\"", "\"blockNumber\":\"0x11\"", "blockNumber is 17"},
         {false, 0, "\"blockHash\":\"0xb0", "\"blockHash\":\"0xb1", "transactions[0]: blockHash is 0xb1"},
         {false, 0, "\"transactionIndex\":\"0x1\"", "\"transactionIndex\":\"0x2\"",
          "transactions[1]: transactionIndex is 2, but its place is 1"},
         {false, 0, "\"gasPrice\":\"0xa\"", "\"gasPrice\":\"0xb\"", "gasPrice is 11"},
         {false, 0, "\"gasUsed\":\"0xf618\"", "\"gasUsed\":\"0xf619\"", "the block's gasUsed is 63001"},
-        {true, 0, "\"transactionHash\":\"0x00", "\"transactionHash\":\"0x01", "receipts: [0]: transactionHash is 0x01"},
+        {true, 0, "\"transactionHash\":\"0x00", "\"transactionHash\":\"0x01",
+         "receipts: [0]: transactionHash is 0x01"},
         {true, 0, "\"blockHash\":\"0xb0", "\"blockHash\":\"0xb1", "receipts: [0]: blockHash is 0xb1"},
         {true, 0, "\"blockNumber\":\"0x10\"", "\"blockNumber\":\"0x11\"", "blockNumber is 17"},
         {true, 0, "\"transactionIndex\":\"0x0\"", "\"transactionIndex\":\"0x1\"", "transactionIndex is 1"},
@@ -96,16 +103,21 @@ Test(reply, R2_what_replies_repeat_is_compared_and_the_field_named)
         {true, 0, "\"contractAddress\":null", "\"contractAddress\":\"" C "\"", "contractAddress is there"},
         {true, 0, "\"contractAddress\":\"" C "\"", "\"contractAddress\":null", "contractAddress: missing"},
         {true, 0, "\"type\":\"0x2\"", "\"type\":\"0x1\"", "type is 1, but the transaction's is 2"},
-        {true, 0, "\"cumulativeGasUsed\":\"0x5208\"", "\"cumulativeGasUsed\":\"0x5209\"", "cumulativeGasUsed is 21001"},
+        {true, 0, "\"cumulativeGasUsed\":\"0x5208\"", "\"cumulativeGasUsed\":\"0x5209\"",
+         "cumulativeGasUsed is 21001"},
         {true, 0, "\"gasUsed\":\"0x5208\"", "\"gasUsed\":\"0x5207\"", "gasUsed is 20999"},
-        {true, 0, "\"effectiveGasPrice\":\"0xa\"", "\"effectiveGasPrice\":\"0xb\"", "effectiveGasPrice is 11"},
+        {true, 0, "\"effectiveGasPrice\":\"0xa\"", "\"effectiveGasPrice\":\"0xb\"",
+         "effectiveGasPrice is 11"},
         {true, 0, "\"status\":\"0x1\"", "\"status\":\"0x0\"", "status is 0x0, but there are 2 logs"},
         {true, 0, "\"status\":\"0x1\"", "\"status\":\"0x2\"", "status: 0x0 or 0x1"},
-        {true, 0, "\"logIndex\":\"0x1\"", "\"logIndex\":\"0x2\"", "logs[1]: logIndex is 2, but the logs before it give 1"},
-        {true, 1, "\"transactionHash\":\"0x00", "\"transactionHash\":\"0x01", "logs[0]: transactionHash is 0x01"},
+        {true, 0, "\"logIndex\":\"0x1\"", "\"logIndex\":\"0x2\"",
+         "logs[1]: logIndex is 2, but the logs before it give 1"},
+        {true, 1, "\"transactionHash\":\"0x00", "\"transactionHash\":\"0x01",
+         "logs[0]: transactionHash is 0x01"},
         {true, 1, "\"blockHash\":\"0xb0", "\"blockHash\":\"0xb1", "logs[0]: blockHash is 0xb1"},
         {true, 1, "\"blockNumber\":\"0x10\"", "\"blockNumber\":\"0x11\"", "logs[0]: blockNumber is 17"},
-        {true, 1, "\"transactionIndex\":\"0x0\"", "\"transactionIndex\":\"0x1\"", "logs[0]: transactionIndex is 1"},
+        {true, 1, "\"transactionIndex\":\"0x0\"", "\"transactionIndex\":\"0x1\"",
+         "logs[0]: transactionIndex is 1"},
         {true, 0, "\"removed\":false", "\"removed\":true", "removed is true"},
     };
     EXPECT_ALL(changes);
@@ -135,9 +147,23 @@ Test(reply, R9_known_keys_come_once_and_unescaped)
 
 Test(reply, R10_quantities_are_strict)
 {
-    static const char *const bad[] = {"\"0X10\"", "\"0x010\"", "\"0x\"",   "\"10\"",    "16",     "\"0x1g\"",  "\"-0x1\"",
-                                      "\"\"",     "\" 0x10\"", "\"0x10 \"", "\"0x1\\u0030\"", "1.0", "null", "true",
-                                      "[]",       "{}",        "\"0x10000000000000000\""};
+    static const char *const bad[] = {"\"0X10\"",
+                                      "\"0x010\"",
+                                      "\"0x\"",
+                                      "\"10\"",
+                                      "16",
+                                      "\"0x1g\"",
+                                      "\"-0x1\"",
+                                      "\"\"",
+                                      "\" 0x10\"",
+                                      "\"0x10 \"",
+                                      "\"0x1\\u0030\"",
+                                      "1.0",
+                                      "null",
+                                      "true",
+                                      "[]",
+                                      "{}",
+                                      "\"0x10000000000000000\""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char member[64];
         struct texts texts = good();
@@ -175,7 +201,8 @@ Test(reply, R10_data_is_strict)
 Test(reply, R10_a_message_quotes_foreign_text_safely)
 {
     struct texts texts = good();
-    replace(&texts.block, "\"number\":\"0x10\"", "\"number\":\"\\u001b[31m\xc3\xa9" X32("A") X32("A") X32("A") "\"");
+    replace(&texts.block, "\"number\":\"0x10\"",
+            "\"number\":\"\\u001b[31m\xc3\xa9" X32("A") X32("A") X32("A") "\"");
     cr_assert_eq(texts_decode(&texts), TRACER_E_REPLY);
     for (const char *c = texts.err.text; *c; c++)
         cr_assert(*c >= 0x20 && *c < 0x7f);
@@ -246,17 +273,25 @@ Test(reply, R11_members_by_type_and_types_by_era)
         {2, ",\"maxFeePerBlobGas\":\"0x1\"", "maxFeePerBlobGas: may not be there"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct text_block block = {.count = 1, .transactions = {{.type = cases[i].type, .more = cases[i].more}}};
+        struct text_block block = {.count = 1,
+                                   .transactions = {{.type = cases[i].type, .more = cases[i].more}}};
         struct texts texts = texts_write(&block);
         expect_failure(&texts, TRACER_E_REPLY, cases[i].message);
         texts_free(&texts);
     }
-    struct text_block block = {.rules = "ethereum", .number = 12243999, .no_base_fee = true, .count = 1,
+    struct text_block block = {.rules = "ethereum",
+                               .number = 12243999,
+                               .no_base_fee = true,
+                               .count = 1,
                                .transactions = {{.type = 1}}};
     struct texts texts = texts_write(&block);
     expect_failure(&texts, TRACER_E_REPLY, "type: 0x1 does not exist yet");
     texts_free(&texts);
-    block = (struct text_block){.rules = "ronin", .chain_id = 2020, .number = 32367399, .no_base_fee = true, .count = 1,
+    block = (struct text_block){.rules = "ronin",
+                                .chain_id = 2020,
+                                .number = 32367399,
+                                .no_base_fee = true,
+                                .count = 1,
                                 .transactions = {{.type = 0x64, .more = ",\"payer\":\"" C "\""}}};
     texts = texts_write(&block);
     expect_failure(&texts, TRACER_E_REPLY, "type: 0x64 does not exist yet");
@@ -298,9 +333,9 @@ Test(reply, R13_null_in_an_array_is_a_hole)
 
 Test(reply, R14_an_unknown_type_is_kept_as_stated_and_counted)
 {
-    struct text_block block = {
-        .count = 2,
-        .transactions = {{.type = 0x55, .value = "0x64", .logs = {TRANSFER_LOG}}, {.type = 0x64, .value = "0x1"}}};
+    struct text_block block = {.count = 2,
+                               .transactions = {{.type = 0x55, .value = "0x64", .logs = {TRANSFER_LOG}},
+                                                {.type = 0x64, .value = "0x1"}}};
     struct texts texts = texts_write(&block);
     cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);
     cr_assert_eq(texts.decoded.transaction_count, 2);
@@ -343,9 +378,11 @@ Test(reply, R2_blob_prices_follow_from_the_excess)
         .number = 19426587,
         .time = 1710338135,
         .count = 1,
-        .transactions = {{.type = 3, .more_receipt = ",\"blobGasUsed\":\"0x20000\",\"blobGasPrice\":\"0x1\""}},
-        .more = ",\"blobGasUsed\":\"0x20000\",\"excessBlobGas\":\"0x0\",\"withdrawals\":[],\"withdrawalsRoot\":"
-                "\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421\""};
+        .transactions = {{.type = 3,
+                          .more_receipt = ",\"blobGasUsed\":\"0x20000\",\"blobGasPrice\":\"0x1\""}},
+        .more =
+            ",\"blobGasUsed\":\"0x20000\",\"excessBlobGas\":\"0x0\",\"withdrawals\":[],\"withdrawalsRoot\":"
+            "\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421\""};
     struct texts texts = texts_write(&block);
     cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);
     cr_assert_eq(texts.decoded.transfers[1].amount.limb[0], 131072);
@@ -374,20 +411,26 @@ Test(reply, receipts_may_come_one_by_one)
     while (json_next_element(&reader))
         json_skip(&reader, &spans[count++]);
     struct evm_network network = {.rules = &texts.rules->evm, .chain_id = 1};
-    struct evm_replies replies = {
-        .number = 16, .block = span_text(texts.block), .receipts = spans, .receipt_count = 3, .receipts_apart = true};
+    struct evm_replies replies = {.number = 16,
+                                  .block = span_text(texts.block),
+                                  .receipts = spans,
+                                  .receipt_count = 3,
+                                  .receipts_apart = true};
     struct block block;
     struct arena *arena = arena_new(TRACER_MIB(64));
-    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err), TRACER_OK, "%s",
-                 texts.err.text);
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err), TRACER_OK,
+                 "%s", texts.err.text);
     cr_assert_eq(block.transfer_count, texts.decoded.transfer_count);
     replies.receipt_count = 2;
-    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err), TRACER_E_REPLY);
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err),
+                 TRACER_E_REPLY);
     replies.receipt_count = 3;
     spans[1] = span_text("null");
-    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err), TRACER_E_REPLY);
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err),
+                 TRACER_E_REPLY);
     spans[1] = spans[0];
-    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err), TRACER_E_REPLY);
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &texts.notes, &texts.err),
+                 TRACER_E_REPLY);
     arena_free(arena);
     free(whole);
     texts_free(&texts);

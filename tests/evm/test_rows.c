@@ -1,11 +1,15 @@
 /* test_rows.c - the rows of taint-spec 2.3: which there are, and in which order. */
 #include "evm/texts.h"
 
-#define TRANSFER_LOG {TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD("05")}
+#define TRANSFER_LOG                                                                                         \
+    {                                                                                                        \
+        TOKEN, {TRANSFER, PADDED("aa"), PADDED("bb")}, WORD("05")                                            \
+    }
 
 Test(rows, fees_come_first_then_value_then_tokens)
 {
-    struct text_block block = {.count = 1, .transactions = {{.type = 2, .value = "0x64", .logs = {TRANSFER_LOG}}}};
+    struct text_block block = {.count = 1,
+                               .transactions = {{.type = 2, .value = "0x64", .logs = {TRANSFER_LOG}}}};
     expect_rows(&block, "0.0 fee native aa>void 147000\n"
                         "0.1 fee native aa>99 63000\n"
                         "0.2 value native aa>bb 100\n"
@@ -57,7 +61,9 @@ Test(rows, creation_value_goes_to_the_contract)
 Test(rows, blob_gas_is_burned_apart)
 {
     struct text_block block = {
-        .count = 1, .transactions = {{.type = 3, .more_receipt = ",\"blobGasUsed\":\"0x20000\",\"blobGasPrice\":\"0x2\""}}};
+        .count = 1,
+        .transactions = {
+            {.type = 3, .more_receipt = ",\"blobGasUsed\":\"0x20000\",\"blobGasPrice\":\"0x2\""}}};
     expect_rows(&block, "0.0 fee native aa>void 147000\n"
                         "0.1 fee native aa>void 262144\n"
                         "0.2 fee native aa>99 63000\n");
@@ -66,18 +72,20 @@ Test(rows, blob_gas_is_burned_apart)
 Test(rows, withdrawals_are_rewards_in_wei)
 {
     struct text_block block = {
-        .more = ",\"withdrawalsRoot\":\"" HASH("3a") "\",\"withdrawals\":["
-                "{\"index\":\"0x5\",\"validatorIndex\":\"0x1\",\"address\":\"" B "\",\"amount\":\"0x2\"},"
-                "{\"index\":\"0x6\",\"validatorIndex\":\"0x2\",\"address\":\"" C "\",\"amount\":\"0x0\"}]"};
+        .more = ",\"withdrawalsRoot\":\"" HASH(
+            "3a") "\",\"withdrawals\":["
+                  "{\"index\":\"0x5\",\"validatorIndex\":\"0x1\",\"address\":\"" B "\",\"amount\":\"0x2\"},"
+                  "{\"index\":\"0x6\",\"validatorIndex\":\"0x2\",\"address\":\"" C "\",\"amount\":\"0x0\"}]"};
     expect_rows(&block, "end.0 reward native void>bb 2000000000\n");
 }
 
 Test(rows, R1_a_missing_withdrawal_is_noticed)
 {
     struct text_block block = {
-        .more = ",\"withdrawalsRoot\":\"" HASH("3a") "\",\"withdrawals\":["
-                "{\"index\":\"0x5\",\"validatorIndex\":\"0x1\",\"address\":\"" B "\",\"amount\":\"0x2\"},"
-                "{\"index\":\"0x7\",\"validatorIndex\":\"0x2\",\"address\":\"" C "\",\"amount\":\"0x1\"}]"};
+        .more = ",\"withdrawalsRoot\":\"" HASH(
+            "3a") "\",\"withdrawals\":["
+                  "{\"index\":\"0x5\",\"validatorIndex\":\"0x1\",\"address\":\"" B "\",\"amount\":\"0x2\"},"
+                  "{\"index\":\"0x7\",\"validatorIndex\":\"0x2\",\"address\":\"" C "\",\"amount\":\"0x1\"}]"};
     struct texts texts = texts_write(&block);
     expect_failure(&texts, TRACER_E_REPLY, "withdrawals[1]: index is 7");
     texts_free(&texts);
@@ -113,9 +121,7 @@ Test(rows, ronin_base_fee_goes_to_the_treasury_from_venoki_on)
 
 Test(rows, ronin_sponsored_gas_is_paid_by_the_payer_and_value_by_the_sender)
 {
-    struct text_block block = {RONIN,
-                               .number = 43447601,
-                               .count = 1,
+    struct text_block block = {RONIN, .number = 43447601, .count = 1,
                                .transactions = {{.type = 0x64,
                                                  .value = "0x8",
                                                  .more = ",\"payer\":\"" C "\",\"expiredTime\":\"0x0\"",
@@ -128,9 +134,7 @@ Test(rows, ronin_sponsored_gas_is_paid_by_the_payer_and_value_by_the_sender)
 Test(rows, ronin_deposits_mint_even_when_they_fail_and_pay_no_fee)
 {
     struct text_block block = {
-        RONIN,
-        .number = 55577490,
-        .count = 2,
+        RONIN, .number = 55577490, .count = 2,
         .transactions = {
             {.type = 0x7e, .value = "0x8", .more = ",\"mint\":\"0xa\",\"gasPrice\":\"0x0\""},
             {.type = 0x7e, .value = "0x8", .more = ",\"mint\":\"0xb\"", .failed = true},
@@ -142,9 +146,7 @@ Test(rows, ronin_deposits_mint_even_when_they_fail_and_pay_no_fee)
 
 Test(rows, ronin_rollup_fees_go_to_its_vaults)
 {
-    struct text_block block = {RONIN,
-                               .number = 60000000,
-                               .count = 1,
+    struct text_block block = {RONIN, .number = 60000000, .count = 1,
                                .transactions = {{.type = 2, .more_receipt = ",\"l1Fee\":\"0x5\""}}};
     expect_rows(&block, "0.0 fee native aa>0x4200000000000000000000000000000000000019 147000\n"
                         "0.1 fee native aa>99 63000\n"
@@ -189,9 +191,7 @@ Test(rows, gas_that_was_left_proves_success_before_byzantium)
 
 Test(rows, a_trace_tells_the_status_before_byzantium)
 {
-    struct text_block block = {FRONTIER,
-                               .count = 1,
-                               .transactions = {{.value = "0x1", .gas_used = 1000000}},
+    struct text_block block = {FRONTIER, .count = 1, .transactions = {{.value = "0x1", .gas_used = 1000000}},
                                .traces_kind = EVM_TRACES_CALL_TRACER,
                                .traces = "[{\"result\":{\"type\":\"CALL\",\"from\":\"" A "\",\"to\":\"" B
                                          "\",\"value\":\"0x1\",\"error\":\"out of gas\"}}]"};
@@ -204,7 +204,8 @@ Test(rows, a_trace_tells_the_status_before_byzantium)
 
 Test(rows, what_identifies_a_transaction_is_kept)
 {
-    struct text_block block = {.count = 2, .transactions = {{.type = 2}, {.type = 2, .from = B, .failed = true}}};
+    struct text_block block = {.count = 2,
+                               .transactions = {{.type = 2}, {.type = 2, .from = B, .failed = true}}};
     struct texts texts = texts_write(&block);
     cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);
     const struct transaction *second = &texts.decoded.transactions[1];

@@ -51,7 +51,7 @@ struct text_transaction {
 };
 
 struct text_block {
-    uint64_t number; /* 0: 16 */
+    uint64_t number;   /* 0: 16 */
     unsigned base_fee; /* 0: 7 */
     bool no_base_fee, root_receipts;
     uint64_t time; /* 0: 1000 */
@@ -89,8 +89,8 @@ static inline void write_fees(FILE *out, const struct text_transaction *transact
     if (transaction->type <= 1)
         fprintf(out, ",\"gasPrice\":\"0x%x\"", price);
     else if (transaction->type != 0x7e)
-        fprintf(out, ",\"gasPrice\":\"0x%x\",\"maxFeePerGas\":\"0x%x\",\"maxPriorityFeePerGas\":\"0x%x\"", price, price,
-                price);
+        fprintf(out, ",\"gasPrice\":\"0x%x\",\"maxFeePerGas\":\"0x%x\",\"maxPriorityFeePerGas\":\"0x%x\"",
+                price, price, price);
     if (transaction->type == 3)
         fprintf(out, ",\"maxFeePerBlobGas\":\"0x64\",\"blobVersionedHashes\":[\"" HASH("01") "\"]");
     if (transaction->type == 4)
@@ -120,7 +120,8 @@ static inline void write_transaction(FILE *out, const struct text_transaction *t
 {
     fprintf(out, "{");
     write_place(out, number);
-    fprintf(out, ",\"from\":\"%s\",\"gas\":\"0xf4240\",\"hash\":\"0x%064zx\",\"input\":\"0x\",\"nonce\":\"0x%zx\"",
+    fprintf(out,
+            ",\"from\":\"%s\",\"gas\":\"0xf4240\",\"hash\":\"0x%064zx\",\"input\":\"0x\",\"nonce\":\"0x%zx\"",
             or_text(transaction->from, A), index + 1, index);
     write_to(out, transaction, false);
     fprintf(out, ",\"transactionIndex\":\"0x%zx\",\"value\":\"%s\",\"type\":\"0x%x\"", index,
@@ -137,19 +138,24 @@ static inline void write_log(FILE *out, const struct text_log *log, size_t trans
         fprintf(out, "%s\"%s%s\"", i ? "," : "", log->topics[i][1] == 'x' ? "" : "0x", log->topics[i]);
     fprintf(out, "],\"data\":\"0x%s\",", or_text(log->data, ""));
     write_place(out, number);
-    fprintf(out, ",\"transactionHash\":\"0x%064zx\",\"transactionIndex\":\"0x%zx\",\"logIndex\":\"0x%x\",\"removed\":false}",
+    fprintf(out,
+            ",\"transactionHash\":\"0x%064zx\",\"transactionIndex\":\"0x%zx\",\"logIndex\":\"0x%x\","
+            "\"removed\":false}",
             transaction + 1, transaction, index);
 }
 
-static inline void write_receipt(FILE *out, const struct text_transaction *transaction, size_t index, uint64_t number,
-                                 unsigned gas, unsigned cumulative, unsigned *log_index, bool root)
+static inline void write_receipt(FILE *out, const struct text_transaction *transaction, size_t index,
+                                 uint64_t number, unsigned gas, unsigned cumulative, unsigned *log_index,
+                                 bool root)
 {
     unsigned price = transaction->type == 0x7e ? 0 : transaction->price ? transaction->price : 10;
     fprintf(out, "{\"transactionHash\":\"0x%064zx\",\"transactionIndex\":\"0x%zx\",", index + 1, index);
     write_place(out, number);
     fprintf(out, ",\"from\":\"%s\"", or_text(transaction->from, A));
     write_to(out, transaction, true);
-    fprintf(out, ",\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0x%x\",\"effectiveGasPrice\":\"0x%x\",\"type\":\"0x%x\"",
+    fprintf(out,
+            ",\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0x%x\",\"effectiveGasPrice\":\"0x%x\",\"type\":"
+            "\"0x%x\"",
             cumulative, gas, price, transaction->type);
     if (root)
         fprintf(out, ",\"root\":\"" HASH("7e") "\"");
@@ -184,12 +190,16 @@ static inline struct texts texts_write(const struct text_block *from)
     fprintf(out, "]");
     fclose(out);
     out = open_memstream(&texts.block, &size);
-    const char *root = from->count ? HASH("11") : "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
-    fprintf(out, "{\"number\":\"0x%" PRIx64 "\",\"hash\":\"" HASH("b0") "\",\"parentHash\":\"" HASH("b1")
-                 "\",\"logsBloom\":\"0x%0512d\",",
+    const char *root =
+        from->count ? HASH("11") : "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421";
+    fprintf(out,
+            "{\"number\":\"0x%" PRIx64
+            "\",\"hash\":\"" HASH("b0") "\",\"parentHash\":\"" HASH("b1") "\",\"logsBloom\":\"0x%0512d\",",
             number, log_index ? 1 : 0);
-    fprintf(out, "\"transactionsRoot\":\"%s\",\"stateRoot\":\"" HASH("5a") "\",\"receiptsRoot\":\"%s\",\"miner\":\"" MINER
-                 "\",\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x%" PRIx64 "\"",
+    fprintf(out,
+            "\"transactionsRoot\":\"%s\",\"stateRoot\":\"" HASH(
+                "5a") "\",\"receiptsRoot\":\"%s\",\"miner\":\"" MINER
+                      "\",\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x%" PRIx64 "\"",
             root, root, gas_sum, from->time ? from->time : 1000);
     if (!from->no_base_fee)
         fprintf(out, ",\"baseFeePerGas\":\"0x%x\"", from->base_fee ? from->base_fee : 7);
@@ -336,7 +346,8 @@ static inline const char *data_directory(void)
     return directory ? directory : SOURCE_DIR "/../shared/data";
 }
 
-/* The file's `result` member (or all of it); {NULL, 0} if there is no such file. The caller frees *ret_owned. */
+/* The file's `result` member (or all of it); {NULL, 0} if there is no such file. The caller frees *ret_owned.
+ */
 static inline struct json_span load_result(const char *name, char **ret_owned)
 {
     char path[1024];
@@ -381,7 +392,8 @@ static inline bool data_is_absent(const char *test)
     bool absent = !load_result("blocks/block-0.json", &owned).text;
     free(owned);
     if (absent)
-        fprintf(stderr, "%s: skipped, no recorded data in %s (set TRACER_SHARED_DATA)\n", test, data_directory());
+        fprintf(stderr, "%s: skipped, no recorded data in %s (set TRACER_SHARED_DATA)\n", test,
+                data_directory());
     return absent;
 }
 

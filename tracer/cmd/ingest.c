@@ -41,11 +41,14 @@ static void summary(const struct session *session, const struct ingest_stats *st
         fprintf(stderr, "%" PRIu64 " opening balances stored\n", stats->openings);
 }
 
-static void print_notes(const struct session *session)
+/* Notes from number *next on; a run adds its own. */
+static void print_notes(const struct session *session, size_t *next)
 {
     const char *note;
-    for (size_t i = 0; !session->options->quiet && (note = chain_note(session->client, i)); i++)
+    while (!session->options->quiet && (note = chain_note(session->client, *next))) {
         fprintf(stderr, "note: %s\n", note);
+        (*next)++;
+    }
 }
 
 enum tracer_status session_ingest(struct session *session)
@@ -65,7 +68,8 @@ enum tracer_status session_ingest(struct session *session)
         status = session_store(session, GRAPH_CREATE);
     if (status)
         return status;
-    print_notes(session);
+    size_t next_note = 0;
+    print_notes(session, &next_note);
     struct ingest_request request = {.graph = session->graph,
                                      .client = session->client,
                                      .network = &session->network,
@@ -87,6 +91,7 @@ enum tracer_status session_ingest(struct session *session)
     uint64_t start = clock_monotonic_ms();
     status = ingest_run(&request, &stats, err);
     progress_end(session);
+    print_notes(session, &next_note);
     if (!options->quiet && (!status || stats.blocks))
         summary(session, &stats, clock_monotonic_ms() - start);
     return status;

@@ -1,0 +1,63 @@
+/* fetch.h - units of neighbouring blocks, and the ring they stand in. Internal to chains/. */
+#ifndef TRACER_CHAINS_FETCH_H
+#define TRACER_CHAINS_FETCH_H
+
+#include "client.h"
+
+#define GROUP_BLOCKS_MAX 8u /* blocks of a unit */
+
+struct wave {
+    struct rpc_call *calls;
+    size_t call_count;
+    struct rpc_batch *batches;
+    size_t batch_count;
+};
+
+enum unit_state { UNIT_FREE, UNIT_WAITING, UNIT_READY };
+
+struct unit {
+    uint64_t first;
+    uint32_t count;
+    enum unit_state state;
+    uint32_t attempts, relinks;
+    size_t endpoint, pending;
+    bool receipts_apart, traced;
+    struct wave waves[2];
+    unsigned wave;       /* under way */
+    struct arena *arena; /* calls, then decoded blocks */
+    struct arena_mark empty;
+    struct block *blocks;
+    const bool *trace_missing; /* of each block */
+};
+
+struct fetching {
+    struct chain_client *client;
+    const struct chain_fetch *fetch;
+    struct unit *units; /* a ring */
+    size_t unit_count, head, used;
+    uint64_t next; /* block to ask for */
+    bool all_asked;
+    uint32_t group; /* blocks a unit; 0: not known before the first block */
+    struct arena *scratch;
+    struct arena_mark scratch_empty;
+    struct evm_notes notes;
+    struct chain_fetch_stats stats;
+    struct hash last_hash;
+    bool has_last;
+    uint64_t last_number;
+    struct error *err;
+};
+
+bool fetching_wants_traces(const struct fetching *fetching);
+
+/* ---- fetch_unit.c ---- */
+
+/* Ask for the unit's blocks, from the start. */
+enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit);
+/* All batches of the wave under way are back: read them. The unit is ready then, or something was asked
+ * again. */
+enum tracer_status unit_wave_done(struct fetching *fetching, struct unit *unit);
+/* Give up the requests; those under way are cancelled. */
+void unit_release(struct unit *unit);
+
+#endif
