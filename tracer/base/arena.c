@@ -20,6 +20,7 @@ struct arena_block {
 
 struct arena {
     struct arena_block *last;
+    struct arena_block *spare; /* the largest block given back, for the next round */
     size_t total, total_max; /* bytes given out, as asked for and rounded */
     size_t next_size;
 };
@@ -45,11 +46,30 @@ void arena_free(struct arena *arena)
     if (!arena)
         return;
     arena_reset(arena, (struct arena_mark){0});
+    free(arena->spare);
     free(arena);
 }
 
-static struct arena_block *add_block(struct arena *arena, size_t size)
+/* Give a block back; one is kept, since loops with marks ask for the same again. */
+static void drop_block(struct arena *arena, struct arena_block *block)
 {
+#ifndef TRACER_ARENA_MALLOC
+    if (!arena->spare || arena->spare->size < block->size) {
+        free(arena->spare);
+        arena->spare = block;
+        return;
+    }
+#endif
+    free(block);
+}
+
+static struct arena_block *new_block(struct arena *arena, size_t size)
+{
+    struct arena_block *spare = arena->spare;
+    if (spare && spare->size >= size) {
+        arena->spare = NULL;
+        return spare;
+    }
 #ifdef TRACER_ARENA_MALLOC
     size_t room = size; /* one object a block: the sanitizers see its bounds */
 #else
@@ -58,11 +78,18 @@ static struct arena_block *add_block(struct arena *arena, size_t size)
         arena->next_size *= 2;
 #endif
     struct arena_block *block = malloc(sizeof(*block) + room);
+    if (block)
+        block->size = room;
+    return block;
+}
+
+static struct arena_block *add_block(struct arena *arena, size_t size)
+{
+    struct arena_block *block = new_block(arena, size);
     if (!block)
         return NULL;
     block->previous = arena->last;
     block->used = 0;
-    block->size = room;
     arena->last = block;
     return block;
 }
@@ -142,7 +169,7 @@ void arena_reset(struct arena *arena, struct arena_mark mark)
     assert(mark.total <= arena->total);
     while (arena->last && arena->last != mark.block) {
         struct arena_block *previous = arena->last->previous;
-        free(arena->last);
+        drop_block(arena, arena->last);
         arena->last = previous;
     }
     assert(arena->last == mark.block);
