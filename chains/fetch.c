@@ -21,8 +21,9 @@
 #define GROUP_BYTES TRACER_MIB(1) /* of replies that one batch should bring */
 #define UNIT_BYTES_MAX TRACER_GIB(2)
 #define SCRATCH_KEPT TRACER_MIB(8) /* memory that stays with the scratch from block to block */
-#define RELINKS_MAX 2u /* times that a block which does not follow is asked for again before it is a reorg   \
-                        */
+#define RELINKS_MAX                                                                                          \
+    2u /* times that a block which does not follow is asked for again before it is a reorg                   \
+        */
 
 /* ---- the ring ---- */
 

@@ -20,7 +20,8 @@ void *case_grow(struct arena *arena, void *items, size_t count, size_t *capacity
     return grown;
 }
 
-enum tracer_status case_note(struct case_state *state, enum note_kind kind, struct error *err, const char *format, ...)
+enum tracer_status case_note(struct case_state *state, enum note_kind kind, struct error *err,
+                             const char *format, ...)
 {
     struct result_note *notes =
         case_grow(state->arena, state->notes, state->note_count, &state->note_capacity, sizeof(*notes));
@@ -38,7 +39,8 @@ enum tracer_status case_note(struct case_state *state, enum note_kind kind, stru
 }
 
 /* Coverage of single accounts makes the explored set; of the whole range, it tells gaps. */
-static enum tracer_status read_coverage(void *context, const struct graph_coverage *coverage, struct error *err)
+static enum tracer_status read_coverage(void *context, const struct graph_coverage *coverage,
+                                        struct error *err)
 {
     struct case_state *state = context;
     enum tracer_status status = TRACER_OK;
@@ -58,8 +60,8 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
         return TRACER_OK;
     if (state->explored_count && address_equal(state->explored[state->explored_count - 1], coverage->account))
         return TRACER_OK; /* records come by account: one entry for native and tokens */
-    struct address *explored =
-        case_grow(state->arena, state->explored, state->explored_count, &state->explored_capacity, sizeof(*explored));
+    struct address *explored = case_grow(state->arena, state->explored, state->explored_count,
+                                         &state->explored_capacity, sizeof(*explored));
     if (!explored)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     state->explored = explored;
@@ -72,26 +74,31 @@ static enum tracer_status set_range(struct case_state *state, struct error *err)
     const struct case_input *input = state->input;
     enum tracer_status status = graph_range(input->graph, input->chain_id, &state->range, err);
     if (status == TRACER_E_NOT_FOUND)
-        return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64, input->chain_id);
+        return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64,
+                         input->chain_id);
     if (status)
         return status;
     state->first = input->has_from && input->from > state->range.first ? input->from : state->range.first;
     state->last = input->has_to && input->to < state->range.last ? input->to : state->range.last;
     if (state->first > state->last)
-        return error_set(err, TRACER_E_USAGE, "no stored block lies in the range asked for (stored: %" PRIu64 " to %" PRIu64 ")",
+        return error_set(err, TRACER_E_USAGE,
+                         "no stored block lies in the range asked for (stored: %" PRIu64 " to %" PRIu64 ")",
                          state->range.first, state->range.last);
     if (input->has_from && input->from < state->range.first && !state->network.imported) {
         state->touches_gap = true;
-        status = case_note(state, NOTE_GAP, err, "blocks before %" PRIu64 " are not in the store", state->range.first);
+        status = case_note(state, NOTE_GAP, err, "blocks before %" PRIu64 " are not in the store",
+                           state->range.first);
     }
     if (!status && input->has_to && input->to > state->range.last && !state->network.imported) {
         state->touches_gap = true;
-        status = case_note(state, NOTE_GAP, err, "blocks after %" PRIu64 " are not in the store", state->range.last);
+        status = case_note(state, NOTE_GAP, err, "blocks after %" PRIu64 " are not in the store",
+                           state->range.last);
     }
-    if (!status && !state->network.imported && state->range.first_gap >= state->first && state->range.first_gap &&
-        state->range.first_gap <= state->last) {
+    if (!status && !state->network.imported && state->range.first_gap >= state->first &&
+        state->range.first_gap && state->range.first_gap <= state->last) {
         state->touches_gap = true;
-        status = case_note(state, NOTE_GAP, err, "blocks are missing between %" PRIu64 " and %" PRIu64 ", the first is %" PRIu64,
+        status = case_note(state, NOTE_GAP, err,
+                           "blocks are missing between %" PRIu64 " and %" PRIu64 ", the first is %" PRIu64,
                            state->first, state->last, state->range.first_gap);
     }
     return status;
@@ -103,7 +110,8 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     *state = (struct case_state){.input = input, .arena = arena};
     enum tracer_status status = graph_get_network(input->graph, input->chain_id, &state->network, err);
     if (status == TRACER_E_NOT_FOUND)
-        return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64, input->chain_id);
+        return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64,
+                         input->chain_id);
     if (status || (status = set_range(state, err)))
         return status;
     state->covered_to = state->first;
@@ -112,12 +120,15 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
         return status;
     if (!state->has_explored && state->covered_to <= state->last) {
         state->touches_gap = true;
-        status = state->network.imported
-                     ? case_note(state, NOTE_GAP, err,
-                                 "the imported rows do not say whose history they are whole for: import a coverage.csv beside "
-                                 "them (an empty account means every account)")
-                     : case_note(state, NOTE_GAP, err, "no record says that blocks %" PRIu64 " to %" PRIu64 " were read whole",
-                                 state->covered_to, state->last);
+        status =
+            state->network.imported
+                ? case_note(
+                      state, NOTE_GAP, err,
+                      "the imported rows do not say whose history they are whole for: import a coverage.csv beside "
+                      "them (an empty account means every account)")
+                : case_note(state, NOTE_GAP, err,
+                            "no record says that blocks %" PRIu64 " to %" PRIu64 " were read whole",
+                            state->covered_to, state->last);
         if (status)
             return status;
     }
@@ -170,14 +181,16 @@ enum tracer_status case_replay(struct case_state *state, struct error *err)
     return taint_replay(state->taint, state->input->watch, state->input->watch_context, err);
 }
 
-static enum tracer_status option_notes(struct case_state *state, struct taint_options options, struct error *err)
+static enum tracer_status option_notes(struct case_state *state, struct taint_options options,
+                                       struct error *err)
 {
     static const char *const policies[POLICY_COUNT] = {
         [POLICY_FIFO] = "fifo: the oldest units of a holding leave first",
         [POLICY_LIFO] = "lifo: the newest units of a holding leave first",
         [POLICY_HAIRCUT] = "haircut: every outflow carries taint in the proportion of the holding",
         [POLICY_POISON] = "poison: any contact taints all; amounts do not add up and no totals are kept",
-        [POLICY_CLEANFIRST] = "cleanfirst: untainted units leave first (the least taint that can have moved on)",
+        [POLICY_CLEANFIRST] =
+            "cleanfirst: untainted units leave first (the least taint that can have moved on)",
         [POLICY_TAINTFIRST] = "taintfirst: tainted units leave first (the most taint that can have moved on)",
     };
     enum tracer_status status = case_note(
@@ -186,15 +199,18 @@ static enum tracer_status option_notes(struct case_state *state, struct taint_op
         "differently",
         policies[options.policy]);
     if (!status)
-        status = case_note(state, NOTE_ASSUMPTION, err,
-                           options.fees == FEES_SINK
-                               ? "fees: gas is consideration for a service; taint paid as fee is counted and followed no further"
-                               : "fees: taint paid as fee is followed to those who earned it");
+        status = case_note(
+            state, NOTE_ASSUMPTION, err,
+            options.fees == FEES_SINK
+                ? "fees: gas is consideration for a service; taint paid as fee is counted and followed no further"
+                : "fees: taint paid as fee is followed to those who earned it");
     if (!status && options.unknown == UNKNOWN_CLEAN)
-        status = case_note(state, NOTE_ASSUMPTION, err, "units of unknown history were taken as clean, as asked for");
-    if (!status && options.opening == OPENING_CLEAN)
         status = case_note(state, NOTE_ASSUMPTION, err,
-                           "balances from before the first source count as clean: they cannot be its proceeds");
+                           "units of unknown history were taken as clean, as asked for");
+    if (!status && options.opening == OPENING_CLEAN)
+        status =
+            case_note(state, NOTE_ASSUMPTION, err,
+                      "balances from before the first source count as clean: they cannot be its proceeds");
     return status;
 }
 
@@ -204,37 +220,43 @@ enum tracer_status case_common_notes(struct case_state *state, struct error *err
     struct taint_diag diag = taint_diag(state->taint);
     enum tracer_status status = option_notes(state, options, err);
     if (!status)
-        status = case_note(state, NOTE_ASSUMPTION, err,
-                           "labels are statements of third parties; they decide where a trace ends, never an amount");
+        status = case_note(
+            state, NOTE_ASSUMPTION, err,
+            "labels are statements of third parties; they decide where a trace ends, never an amount");
     if (!status && diag.groups_ok)
-        status = case_note(state, NOTE_ASSUMPTION, err,
-                           "%" PRIu64 " exchanges (swaps, wraps) carry taint from what a party paid to what it received; "
-                           "several assets paid at once share by the weights of the list of assets",
-                           diag.groups_ok);
+        status = case_note(
+            state, NOTE_ASSUMPTION, err,
+            "%" PRIu64 " exchanges (swaps, wraps) carry taint from what a party paid to what it received; "
+            "several assets paid at once share by the weights of the list of assets",
+            diag.groups_ok);
     if (!status && diag.groups_bad)
         status = case_note(state, NOTE_LIMIT, err,
-                           "%" PRIu64 " transactions look like exchanges but their order does not allow the link; their "
+                           "%" PRIu64
+                           " transactions look like exchanges but their order does not allow the link; their "
                            "legs count as ordinary transfers",
                            diag.groups_bad);
     if (!status && diag.overspend && options.policy != POLICY_POISON)
-        status = case_note(state, NOTE_GAP, err,
-                           "%" PRIu64 " transfers spent more than the rows before them show: the difference is of "
-                           "unknown history and was taken as the oldest units",
-                           diag.overspend);
+        status =
+            case_note(state, NOTE_GAP, err,
+                      "%" PRIu64 " transfers spent more than the rows before them show: the difference is of "
+                      "unknown history and was taken as the oldest units",
+                      diag.overspend);
     if (!status && diag.overflow)
-        status = case_note(state, NOTE_LIMIT, err, "%" PRIu64 " transfers would overflow a balance and moved nothing",
-                           diag.overflow);
-    if (!status)
         status = case_note(state, NOTE_LIMIT, err,
-                           state->network.imported
-                               ? "the transfers come from a file: each is as good as the source it names (asserted), those "
-                                 "marked inferred were computed from balances"
-                               : "the blocks are as the endpoints answered (asserted): their hashes were compared with each "
-                                 "other, their contents not yet proven against them");
+                           "%" PRIu64 " transfers would overflow a balance and moved nothing", diag.overflow);
     if (!status)
-        status = case_note(state, NOTE_LIMIT, err,
-                           "taint says that units moved, not who moved them or why; what a mixer, bridge, venue or "
-                           "unexplored account pays out is unknown, not innocent");
+        status = case_note(
+            state, NOTE_LIMIT, err,
+            state->network.imported
+                ? "the transfers come from a file: each is as good as the source it names (asserted), those "
+                  "marked inferred were computed from balances"
+                : "the blocks are as the endpoints answered (asserted): their hashes were compared with each "
+                  "other, their contents not yet proven against them");
+    if (!status)
+        status = case_note(
+            state, NOTE_LIMIT, err,
+            "taint says that units moved, not who moved them or why; what a mixer, bridge, venue or "
+            "unexplored account pays out is unknown, not innocent");
     return status;
 }
 
@@ -249,7 +271,8 @@ enum tracer_status case_head(struct case_state *state, struct result_head *ret_h
     const struct case_input *input = state->input;
     struct result_head head = {.version = TRACER_VERSION,
                                .commit = TRACER_COMMIT,
-                               .network = arena_text(state->arena, state->network.name, strlen(state->network.name)),
+                               .network =
+                                   arena_text(state->arena, state->network.name, strlen(state->network.name)),
                                .chain_id = state->network.chain_id,
                                .native_symbol = input->native_symbol,
                                .imported = state->network.imported,
@@ -263,7 +286,8 @@ enum tracer_status case_head(struct case_state *state, struct result_head *ret_h
                                .note_count = state->note_count,
                                .repeat = input->repeat};
     struct block block;
-    enum tracer_status status = graph_get_block(input->graph, state->network.chain_id, state->first, &block, err);
+    enum tracer_status status =
+        graph_get_block(input->graph, state->network.chain_id, state->first, &block, err);
     if (status == TRACER_OK) {
         head.first_hash = block.hash;
         head.first_time = block.time;

@@ -1,4 +1,5 @@
-/* check.c - is this deposit or address tainted; by what, how much, by which path? (architecture 5, taint-spec 10) */
+/* check.c - is this deposit or address tainted; by what, how much, by which path? (architecture 5, taint-spec
+ * 10) */
 #include "checking.h"
 
 #include <string.h>
@@ -83,7 +84,8 @@ static enum tracer_status gather_names(struct checking *checking, struct error *
         }
     }
     for (size_t i = 0; i < hop_count && !status; i++) {
-        if ((status = case_name_address(state, state->cursor.account(state->cursor.self, hops[i].from), err)) ||
+        if ((status =
+                 case_name_address(state, state->cursor.account(state->cursor.self, hops[i].from), err)) ||
             (status = case_name_address(state, state->cursor.account(state->cursor.self, hops[i].to), err)))
             break;
         status = case_list_asset(state, state->cursor.asset(state->cursor.self, hops[i].asset), err);
@@ -97,8 +99,8 @@ static enum tracer_status gather_names(struct checking *checking, struct error *
     return status;
 }
 
-/* Steps of paths are known only at the end: keep the accounts and assets that are named somewhere, and renumber.
- * Two passes over every index: mark, then rename. */
+/* Steps of paths are known only at the end: keep the accounts and assets that are named somewhere, and
+ * renumber. Two passes over every index: mark, then rename. */
 struct renaming {
     uint32_t *accounts, *assets; /* old index -> 1 if used, then the new index */
     bool marking;
@@ -136,7 +138,8 @@ static enum tracer_status keep_named(struct checking *checking, struct error *er
 {
     struct case_state *state = &checking->state;
     struct renaming renaming = {arena_calloc(state->arena, state->account_count + 1, sizeof(uint32_t)),
-                                arena_calloc(state->arena, state->asset_shown_count + 1, sizeof(uint32_t)), true};
+                                arena_calloc(state->arena, state->asset_shown_count + 1, sizeof(uint32_t)),
+                                true};
     if (!renaming.accounts || !renaming.assets)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     rename_all(checking, &renaming);
@@ -200,7 +203,8 @@ static bool opening_is_clean(const struct case_state *state)
         if (state->labels[i].emit[0])
             return false;
     for (size_t i = 0; i < state->seed_count; i++) {
-        uint64_t block = state->seeds[i].is_address ? state->seeds[i].block_number : state->seeds[i].position.block_number;
+        uint64_t block =
+            state->seeds[i].is_address ? state->seeds[i].block_number : state->seeds[i].position.block_number;
         if (block < state->first)
             return false;
     }
@@ -234,7 +238,8 @@ static enum tracer_status run(struct checking *checking, struct error *err)
     return build(checking, err);
 }
 
-enum tracer_status check_run(const struct check_request *request, struct check_result **ret_result, struct error *err)
+enum tracer_status check_run(const struct check_request *request, struct check_result **ret_result,
+                             struct error *err)
 {
     struct arena *arena = arena_new(TRACER_MEMORY_MAX);
     struct check_result *result = arena ? arena_calloc(arena, 1, sizeof(*result)) : NULL;

@@ -8,7 +8,8 @@ static enum tracer_status add_step(struct checking *checking, size_t hop, struct
 {
     struct case_state *state = &checking->state;
     size_t capacity = checking->step_capacity;
-    size_t *hops = case_grow(state->arena, checking->step_hops, checking->step_count, &capacity, sizeof(*hops));
+    size_t *hops =
+        case_grow(state->arena, checking->step_hops, checking->step_count, &capacity, sizeof(*hops));
     if (!hops)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     checking->step_capacity = capacity;
@@ -139,7 +140,7 @@ static void finish_line(struct check_line *line)
 }
 
 enum tracer_status carried_line(struct checking *checking, const struct taint_check *check,
-                                       const struct transfer *row, struct check_line *line, struct error *err)
+                                const struct transfer *row, struct check_line *line, struct error *err)
 {
     struct case_state *state = &checking->state;
     struct row_facts facts;
@@ -162,7 +163,8 @@ enum tracer_status carried_line(struct checking *checking, const struct taint_ch
                                 .clean = u320_from_u256(check->clean),
                                 .ppm_min = check->ppm_min,
                                 .ppm_max = check->ppm_max};
-    struct check_exposure *exposures = arena_calloc(state->arena, check->source_count + 1, sizeof(*exposures));
+    struct check_exposure *exposures =
+        arena_calloc(state->arena, check->source_count + 1, sizeof(*exposures));
     if (!exposures)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     line->exposures = exposures;
@@ -213,7 +215,7 @@ static size_t best_record(const struct case_state *state, uint32_t account, uint
 }
 
 enum tracer_status received_line(struct checking *checking, const struct taint_received *received,
-                                        struct check_line *line, struct error *err)
+                                 struct check_line *line, struct error *err)
 {
     struct case_state *state = &checking->state;
     size_t sources = taint_source_count(state->taint), count = 0;
@@ -236,8 +238,9 @@ enum tracer_status received_line(struct checking *checking, const struct taint_r
         if (u320_is_zero(received->sources[s]))
             continue;
         size_t best = best_record(state, received->account, received->asset, s);
-        enum tracer_status status = sum_exposure(checking, s, received->sources[s], line, best,
-                                                 best == SIZE_MAX ? 0 : hops[best].hop, &exposures[count++], err);
+        enum tracer_status status =
+            sum_exposure(checking, s, received->sources[s], line, best, best == SIZE_MAX ? 0 : hops[best].hop,
+                         &exposures[count++], err);
         if (status)
             return status;
         if (poison) { /* amounts of sources overlap */
@@ -255,7 +258,7 @@ enum tracer_status received_line(struct checking *checking, const struct taint_r
 
 /* What the account holds of one asset now; tags other than clean stand in taint_holdings(). */
 enum tracer_status holds_line(struct checking *checking, const struct taint_received *received,
-                                     struct check_line *line, struct error *err)
+                              struct check_line *line, struct error *err)
 {
     struct case_state *state = &checking->state;
     const struct taint_holding *holdings;
@@ -268,7 +271,8 @@ enum tracer_status holds_line(struct checking *checking, const struct taint_rece
                                 .from = RESULT_NONE,
                                 .to = RESULT_NONE,
                                 .amount = u320_from_u256(received->balance)};
-    struct check_exposure *exposures = arena_calloc(state->arena, taint_source_count(state->taint) + 1, sizeof(*exposures));
+    struct check_exposure *exposures =
+        arena_calloc(state->arena, taint_source_count(state->taint) + 1, sizeof(*exposures));
     if (!exposures)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     bool poison = state->options.policy == POLICY_POISON;
@@ -281,8 +285,8 @@ enum tracer_status holds_line(struct checking *checking, const struct taint_rece
             continue;
         }
         size_t best = best_record(state, holdings[i].account, holdings[i].asset, holdings[i].tag);
-        enum tracer_status status = sum_exposure(checking, holdings[i].tag, amount, line, best, holdings[i].hop,
-                                                 &exposures[count++], err);
+        enum tracer_status status = sum_exposure(checking, holdings[i].tag, amount, line, best,
+                                                 holdings[i].hop, &exposures[count++], err);
         if (status)
             return status;
         if (poison)

@@ -40,8 +40,9 @@ static void worsen(struct check_answer *answer, enum verdict verdict)
 }
 
 /* What the line says about the verdict (the default rule: any unit of a recognised asset). */
-static enum tracer_status judge_line(struct checking *checking, struct check_answer *answer, struct reasons *reasons,
-                                     const struct check_line *line, struct error *err)
+static enum tracer_status judge_line(struct checking *checking, struct check_answer *answer,
+                                     struct reasons *reasons, const struct check_line *line,
+                                     struct error *err)
 {
     static const char *const what[] = {"carried", "received", "holds"};
     const struct case_state *state = &checking->state;
@@ -57,14 +58,16 @@ static enum tracer_status judge_line(struct checking *checking, struct check_ans
         worsen(answer, VERDICT_EXPOSED);
         const struct check_exposure *first = &line->exposures[0];
         return add_reason(checking, reasons, err,
-                          "%s tainted %s: %" PRIu64 ".%04" PRIu64 " %% of it, from %s%s, %" PRIu32 " hops away", what[line->what],
-                          symbol, line->ppm_min / 10000, line->ppm_min % 10000, first->source,
-                          line->exposure_count > 1 ? " and others" : "", first->hop);
+                          "%s tainted %s: %" PRIu64 ".%04" PRIu64 " %% of it, from %s%s, %" PRIu32
+                          " hops away",
+                          what[line->what], symbol, line->ppm_min / 10000, line->ppm_min % 10000,
+                          first->source, line->exposure_count > 1 ? " and others" : "", first->hop);
     }
     if (!u320_is_zero(line->unknown)) {
         worsen(answer, VERDICT_CANNOT_TELL);
         return add_reason(checking, reasons, err,
-                          "%s %s of unknown history: up to %" PRIu64 ".%04" PRIu64 " %% of it could be tainted",
+                          "%s %s of unknown history: up to %" PRIu64 ".%04" PRIu64
+                          " %% of it could be tainted",
                           what[line->what], symbol, line->ppm_max / 10000, line->ppm_max % 10000);
     }
     return TRACER_OK;
@@ -89,7 +92,8 @@ static enum tracer_status answer_rows(struct checking *checking, const struct ta
                                 "neither end of the transfer is an account whose history is in the store");
         } else if (!status && check->status == CHECK_OVERFLOW) {
             worsen(answer, VERDICT_CANNOT_TELL);
-            status = add_reason(checking, reasons, err, "the amount would overflow the balance: no honest token does this");
+            status = add_reason(checking, reasons, err,
+                                "the amount would overflow the balance: no honest token does this");
         } else if (!status) {
             status = judge_line(checking, answer, reasons, &lines[r], err);
         }
@@ -109,8 +113,8 @@ static bool is_explored(const struct case_state *state, struct address address)
     return false;
 }
 
-/* Tainted or unknown units that left what the store follows: only they could have reached an account whose own
- * history is not here. None: conservation (taint-spec 9.1) proves that none did. */
+/* Tainted or unknown units that left what the store follows: only they could have reached an account whose
+ * own history is not here. None: conservation (taint-spec 9.1) proves that none did. */
 static bool all_taint_accounted(const struct case_state *state)
 {
     const struct taint_absorbed *absorbed;
@@ -122,7 +126,8 @@ static bool all_taint_accounted(const struct case_state *state)
 }
 
 static enum tracer_status judge_address(struct checking *checking, const struct target *target,
-                                        struct check_answer *answer, struct reasons *reasons, struct error *err)
+                                        struct check_answer *answer, struct reasons *reasons,
+                                        struct error *err)
 {
     struct case_state *state = &checking->state;
     enum tracer_status status = TRACER_OK;
@@ -151,27 +156,31 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
     }
     if (!status && state->older_incidents && answer->verdict != VERDICT_EXPOSED) {
         worsen(answer, VERDICT_CANNOT_TELL);
-        status = add_reason(checking, reasons, err,
-                            "what it received before the store begins is not known here, and %zu incidents of the registry "
-                            "are older (name the sources that you ask about with --source)",
-                            state->older_incidents);
+        status = add_reason(
+            checking, reasons, err,
+            "what it received before the store begins is not known here, and %zu incidents of the registry "
+            "are older (name the sources that you ask about with --source)",
+            state->older_incidents);
     }
     if (status || is_explored(state, target->spec.address))
         return status;
     if (all_taint_accounted(state)) {
-        status = add_reason(checking, reasons, err,
-                            "its own history is not in the store, but until the last block asked about every tainted "
-                            "unit is accounted for elsewhere");
+        status = add_reason(
+            checking, reasons, err,
+            "its own history is not in the store, but until the last block asked about every tainted "
+            "unit is accounted for elsewhere");
     } else {
         worsen(answer, VERDICT_CANNOT_TELL);
-        status = add_reason(checking, reasons, err,
-                            "its own history is not in the store, and tainted units left the accounts whose history is");
+        status = add_reason(
+            checking, reasons, err,
+            "its own history is not in the store, and tainted units left the accounts whose history is");
     }
     return status;
 }
 
 static enum tracer_status answer_address(struct checking *checking, const struct target *target,
-                                         struct check_answer *answer, struct reasons *reasons, struct error *err)
+                                         struct check_answer *answer, struct reasons *reasons,
+                                         struct error *err)
 {
     struct case_state *state = &checking->state;
     const struct taint_received *received;
@@ -186,20 +195,23 @@ static enum tracer_status answer_address(struct checking *checking, const struct
     for (int holds = 0; holds < 2; holds++)
         for (size_t i = 0; i < received_count && !status; i++) {
             bool wanted = holds ? !u256_is_zero(received[i].balance) : received[i].rows > 0;
-            if (!wanted || !address_equal(state->cursor.account(state->cursor.self, received[i].account), target->spec.address))
+            if (!wanted || !address_equal(state->cursor.account(state->cursor.self, received[i].account),
+                                          target->spec.address))
                 continue;
             struct check_line *line = &lines[answer->line_count++];
-            status = holds ? holds_line(checking, &received[i], line, err) : received_line(checking, &received[i], line, err);
+            status = holds ? holds_line(checking, &received[i], line, err)
+                           : received_line(checking, &received[i], line, err);
         }
     for (size_t i = 0; i < answer->line_count && !status; i++)
         status = judge_line(checking, answer, reasons, &lines[i], err);
-    if (!status && answer->line_count == 0 && answer->verdict == VERDICT_CLEAN && is_explored(state, target->spec.address))
+    if (!status && answer->line_count == 0 && answer->verdict == VERDICT_CLEAN &&
+        is_explored(state, target->spec.address))
         status = add_reason(checking, reasons, err, "received nothing in the blocks of the store");
     return status;
 }
 
 enum tracer_status answer_target(struct checking *checking, size_t index, struct check_answer *answer,
-                                        struct error *err)
+                                 struct error *err)
 {
     const struct target *target = &checking->targets[index];
     struct reasons reasons = {0};
@@ -219,7 +231,8 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
     }
     if (!status && checking->state.touches_gap && answer->verdict == VERDICT_CLEAN) {
         worsen(answer, VERDICT_CANNOT_TELL);
-        status = add_reason(checking, &reasons, err, "the store has gaps in the blocks that the question spans (see gaps)");
+        status = add_reason(checking, &reasons, err,
+                            "the store has gaps in the blocks that the question spans (see gaps)");
     }
     answer->reasons = reasons.items;
     answer->reason_count = reasons.count;

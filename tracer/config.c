@@ -28,13 +28,15 @@ static bool known_key(const char *key, const char *const *keys)
     return false;
 }
 
-static enum tracer_status only_keys(json_t *object, const char *where, const char *const *keys, struct error *err)
+static enum tracer_status only_keys(json_t *object, const char *where, const char *const *keys,
+                                    struct error *err)
 {
     if (!json_is_object(object))
         return error_set(err, TRACER_E_USAGE, "%s must be an object", where);
     const char *key;
     json_t *value;
-    json_object_foreach(object, key, value) {
+    json_object_foreach(object, key, value)
+    {
         char shown[TRACER_QUOTED_MAX];
         if (!known_key(key, keys))
             return error_set(err, TRACER_E_USAGE, "%s: unknown key \"%s\"", where,
@@ -44,8 +46,8 @@ static enum tracer_status only_keys(json_t *object, const char *where, const cha
 }
 
 /* A printable text member of 1..size-1 characters. */
-static enum tracer_status text_member(json_t *object, const char *where, const char *key, size_t size, char *to,
-                                      struct error *err)
+static enum tracer_status text_member(json_t *object, const char *where, const char *key, size_t size,
+                                      char *to, struct error *err)
 {
     json_t *value = json_object_get(object, key);
     if (!json_is_string(value))
@@ -53,10 +55,12 @@ static enum tracer_status text_member(json_t *object, const char *where, const c
     size_t length = json_string_length(value);
     const char *text = json_string_value(value);
     if (length == 0 || length >= size)
-        return error_set(err, TRACER_E_USAGE, "%s: \"%s\" must have 1 to %zu characters", where, key, size - 1);
+        return error_set(err, TRACER_E_USAGE, "%s: \"%s\" must have 1 to %zu characters", where, key,
+                         size - 1);
     for (size_t i = 0; i < length; i++)
         if ((unsigned char)text[i] <= ' ' || (unsigned char)text[i] > '~')
-            return error_set(err, TRACER_E_USAGE, "%s: \"%s\" has a space or an unprintable character", where, key);
+            return error_set(err, TRACER_E_USAGE, "%s: \"%s\" has a space or an unprintable character", where,
+                             key);
     memcpy(to, text, length + 1);
     return TRACER_OK;
 }
@@ -91,7 +95,8 @@ static enum tracer_status read_endpoint(struct config *config, json_t *item, siz
     if (json_object_get(item, "network")) {
         if ((status = text_member(item, where, "network", sizeof(network), network, err)))
             return status;
-        config->endpoint_networks[config->endpoint_count] = arena_text(config->arena, network, strlen(network));
+        config->endpoint_networks[config->endpoint_count] =
+            arena_text(config->arena, network, strlen(network));
     }
     if (json_object_get(item, "rate")) {
         uint64_t rate = 0;
@@ -104,7 +109,8 @@ static enum tracer_status read_endpoint(struct config *config, json_t *item, siz
             return status;
         const char *header = getenv(variable);
         if (!header)
-            return error_set(err, TRACER_E_USAGE, "%s: the environment variable %s is not set", where, variable);
+            return error_set(err, TRACER_E_USAGE, "%s: the environment variable %s is not set", where,
+                             variable);
         endpoint->header = arena_text(config->arena, header, strlen(header));
     }
     for (size_t i = 0; i < config->endpoint_count; i++)
@@ -131,7 +137,8 @@ static enum tracer_status read_wrappers(struct config *config, json_t *list, con
                                         struct chain_network *network, struct error *err)
 {
     if (!json_is_array(list) || json_array_size(list) > 1000)
-        return error_set(err, TRACER_E_USAGE, "%s: \"wrappers\" must be a list of at most 1000 addresses", where);
+        return error_set(err, TRACER_E_USAGE, "%s: \"wrappers\" must be a list of at most 1000 addresses",
+                         where);
     struct address *wrappers = arena_calloc(config->arena, json_array_size(list) + 1, sizeof(*wrappers));
     if (!wrappers)
         return error_set(err, TRACER_E_NOMEM, "no memory");
@@ -164,10 +171,12 @@ static enum tracer_status read_network(struct config *config, json_t *item, size
         return error_set(err, TRACER_E_USAGE, "%s: \"anchor\" must be \"NUMBER:0xBLOCKHASH\"", where);
     network->rules = chain_rules_find(rules);
     if (!network->rules)
-        return error_set(err, TRACER_E_USAGE, "%s: there are no rules \"%s\" (latest, ethereum, ronin)", where, rules);
+        return error_set(err, TRACER_E_USAGE, "%s: there are no rules \"%s\" (latest, ethereum, ronin)",
+                         where, rules);
     memcpy(network->native_symbol, "ETH", 4);
     if (json_object_get(item, "symbol") &&
-        (status = text_member(item, where, "symbol", sizeof(network->native_symbol), network->native_symbol, err)))
+        (status =
+             text_member(item, where, "symbol", sizeof(network->native_symbol), network->native_symbol, err)))
         return status;
     json_t *wrappers = json_object_get(item, "wrappers");
     if (wrappers && (status = read_wrappers(config, wrappers, where, network, err)))
@@ -214,7 +223,8 @@ enum tracer_status config_open(const char *path, struct config **ret_config, str
         json_t *root = NULL;
         json_error_t problem;
         status = file_read(path, TRACER_FILE_CONFIG_MAX, &text, err);
-        if (!status && !(root = json_loadb(text.data ? text.data : "", text.size, JSON_REJECT_DUPLICATES, &problem)))
+        if (!status &&
+            !(root = json_loadb(text.data ? text.data : "", text.size, JSON_REJECT_DUPLICATES, &problem)))
             status = error_set(err, TRACER_E_USAGE, "%s:%d: %s", path, problem.line, problem.text);
         else if (!status && (status = read_root(config, root, err)))
             error_context(err, "%s", path);
@@ -237,8 +247,8 @@ void config_close(struct config *config)
     free(config);
 }
 
-enum tracer_status config_network(struct config *config, const char *name_or_id, struct chain_network *ret_network,
-                                  struct error *err)
+enum tracer_status config_network(struct config *config, const char *name_or_id,
+                                  struct chain_network *ret_network, struct error *err)
 {
     char id[24], shown[TRACER_QUOTED_MAX];
     for (size_t i = 0; i < config->network_count; i++) {
@@ -249,15 +259,17 @@ enum tracer_status config_network(struct config *config, const char *name_or_id,
         }
     }
     if (!chain_builtin(name_or_id, ret_network))
-        return error_set(err, TRACER_E_USAGE,
-                         "no network \"%s\": built in are ethereum and ronin; name others in the configuration",
-                         safe_text(shown, sizeof(shown), name_or_id, strlen(name_or_id)));
+        return error_set(
+            err, TRACER_E_USAGE,
+            "no network \"%s\": built in are ethereum and ronin; name others in the configuration",
+            safe_text(shown, sizeof(shown), name_or_id, strlen(name_or_id)));
     return registry_wrappers(ret_network->chain_id, &ret_network->wrappers, &ret_network->wrapper_count, err);
 }
 
 /* The configuration's endpoint called `name`, or NULL. */
-static const struct rpc_endpoint *find_endpoint(const struct config *config, const struct chain_network *network,
-                                                const char *name, bool *ret_other_network)
+static const struct rpc_endpoint *find_endpoint(const struct config *config,
+                                                const struct chain_network *network, const char *name,
+                                                bool *ret_other_network)
 {
     for (size_t i = 0; i < config->endpoint_count; i++) {
         if (strcmp(config->endpoints[i].name, name) != 0)
@@ -279,8 +291,9 @@ static enum tracer_status add_endpoint(struct rpc_endpoint *endpoints, size_t ca
 }
 
 enum tracer_status config_endpoints(struct config *config, const struct chain_network *network,
-                                    const char *const *given, size_t given_count, struct rpc_endpoint *ret_endpoints,
-                                    size_t capacity, size_t *ret_count, struct error *err)
+                                    const char *const *given, size_t given_count,
+                                    struct rpc_endpoint *ret_endpoints, size_t capacity, size_t *ret_count,
+                                    struct error *err)
 {
     enum tracer_status status = TRACER_OK;
     size_t count = 0, urls = 0;
@@ -303,11 +316,13 @@ enum tracer_status config_endpoints(struct config *config, const struct chain_ne
             bool other_network = false;
             const struct rpc_endpoint *found = find_endpoint(config, network, given[i], &other_network);
             if (!found)
-                return error_set(err, TRACER_E_USAGE, /* not quoted: it may be a URL with a key (threat-model T11) */
-                                 "--rpc number %zu is neither a URL with https:// nor an endpoint of the configuration",
-                                 i + 1);
+                return error_set(
+                    err, TRACER_E_USAGE, /* not quoted: it may be a URL with a key (threat-model T11) */
+                    "--rpc number %zu is neither a URL with https:// nor an endpoint of the configuration",
+                    i + 1);
             if (other_network)
-                return error_set(err, TRACER_E_USAGE, "endpoint \"%s\" belongs to another network", found->name);
+                return error_set(err, TRACER_E_USAGE, "endpoint \"%s\" belongs to another network",
+                                 found->name);
             status = add_endpoint(ret_endpoints, capacity, &count, found, err);
         }
     }

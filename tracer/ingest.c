@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMMIT_ROWS 100000u  /* a durable commit costs nothing at this size (performance 2.4) */
-#define COMMIT_BLOCKS 5000u  /* and no later than this, so that a kill loses little */
+#define COMMIT_ROWS 100000u /* a durable commit costs nothing at this size (performance 2.4) */
+#define COMMIT_BLOCKS 5000u /* and no later than this, so that a kill loses little */
 #define REORG_RESTARTS_MAX 16u
 #define FINALITY_DEPTH_DEFAULT 64u
 #define OPENING_PAIRS_MAX 1000000u
@@ -45,8 +45,7 @@ static enum tracer_status put_coverage(struct ingesting *ingesting, uint64_t las
     snprintf(coverage.method, sizeof(coverage.method), "whole blocks and receipts; call traces: %s",
              chain_traces_name(ingesting->stats->traces));
     if (ingesting->saw_without_internals)
-        snprintf(coverage.gap, sizeof(coverage.gap),
-                 "internal transfers are missing: %s",
+        snprintf(coverage.gap, sizeof(coverage.gap), "internal transfers are missing: %s",
                  request->no_traces ? "call traces were not asked for (--no-traces)"
                                     : "no endpoint offers call traces for these blocks");
     return graph_put_coverage(request->graph, request->network->chain_id, &coverage, err);
@@ -89,15 +88,18 @@ static enum tracer_status deliver(void *context, const struct block *block, stru
     stats->blocks++;
     stats->transactions += block->transaction_count;
     stats->transfers += block->transfer_count;
-    if (ingesting->rows >= COMMIT_ROWS || ingesting->blocks >= COMMIT_BLOCKS || block->number == ingesting->last)
+    if (ingesting->rows >= COMMIT_ROWS || ingesting->blocks >= COMMIT_BLOCKS ||
+        block->number == ingesting->last)
         status = commit(ingesting, block->number, err);
     if (!status && request->progress)
-        request->progress(request->progress_context, ingesting->first, ingesting->done, ingesting->last, &stats->fetch);
+        request->progress(request->progress_context, ingesting->first, ingesting->done, ingesting->last,
+                          &stats->fetch);
     if (!status && stopped(request)) {
         if (ingesting->write)
             status = commit(ingesting, block->number, err);
         if (!status)
-            status = error_set(err, TRACER_E_STOPPED, "stopped; blocks up to %" PRIu64 " are safe", block->number);
+            status =
+                error_set(err, TRACER_E_STOPPED, "stopped; blocks up to %" PRIu64 " are safe", block->number);
     }
     return status;
 }
@@ -132,13 +134,15 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
             return status;
         }
         if (range.last - number >= depth)
-            return error_set(err, TRACER_E_CONFLICT,
-                             "the chain differs from the store for more than %" PRIu64 " blocks below %" PRIu64
-                             ": deeper than finality allows. Nothing was changed; check the endpoint, or use another store",
-                             depth, range.last);
+            return error_set(
+                err, TRACER_E_CONFLICT,
+                "the chain differs from the store for more than %" PRIu64 " blocks below %" PRIu64
+                ": deeper than finality allows. Nothing was changed; check the endpoint, or use another store",
+                depth, range.last);
         if (number == range.first)
             return error_set(err, TRACER_E_CONFLICT,
-                             "the chain differs from the store in every block from %" PRIu64 " on. Nothing was changed",
+                             "the chain differs from the store in every block from %" PRIu64
+                             " on. Nothing was changed",
                              range.first);
     }
     if (number == range.last)
@@ -152,7 +156,8 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
 static enum tracer_status fetch_range(struct ingesting *ingesting, struct error *err)
 {
     const struct ingest_request *request = ingesting->request;
-    struct chain_fetch fetch = {.first = ingesting->first, .last = ingesting->last, .want_traces = !request->no_traces};
+    struct chain_fetch fetch = {
+        .first = ingesting->first, .last = ingesting->last, .want_traces = !request->no_traces};
     enum tracer_status status =
         chain_fetch(request->client, &fetch, deliver, ingesting, &ingesting->stats->fetch, err);
     graph_abort(ingesting->write);
@@ -218,13 +223,15 @@ static size_t unique_pairs(struct pairs *pairs)
     return kept;
 }
 
-static enum tracer_status add_pair(struct pairs *pairs, struct address account, struct asset asset, struct error *err)
+static enum tracer_status add_pair(struct pairs *pairs, struct address account, struct asset asset,
+                                   struct error *err)
 {
     if (address_is_void(account) || asset.kind == ASSET_ITEM)
         return TRACER_OK;
     if (pairs->count == pairs->capacity && pairs->capacity && unique_pairs(pairs) > pairs->capacity / 2 &&
         pairs->count > OPENING_PAIRS_MAX)
-        return error_set(err, TRACER_E_LIMIT, "more than %u accounts and assets want an opening balance", OPENING_PAIRS_MAX);
+        return error_set(err, TRACER_E_LIMIT, "more than %u accounts and assets want an opening balance",
+                         OPENING_PAIRS_MAX);
     if (pairs->count + 1 >= pairs->capacity) {
         size_t larger = pairs->capacity ? pairs->capacity * 2 : 4096;
         struct pair *items = realloc(pairs->items, larger * sizeof(*items));
@@ -249,7 +256,8 @@ static enum tracer_status fetch_openings(const struct ingest_request *request, s
                                          uint64_t first, uint64_t last, struct error *err)
 {
     if (first == 0)
-        return error_set(err, TRACER_E_USAGE, "--opening needs --from 1 or later: there is no balance before block 0");
+        return error_set(err, TRACER_E_USAGE,
+                         "--opening needs --from 1 or later: there is no balance before block 0");
     struct pairs pairs = {0};
     uint64_t chain_id = request->network->chain_id;
     enum tracer_status status = graph_each(request->graph, chain_id, first, last, pair_of_row, &pairs, err);
@@ -263,7 +271,8 @@ static enum tracer_status fetch_openings(const struct ingest_request *request, s
                                           .asset = pairs.items[i].asset,
                                           .block_number = first,
                                           .grade = GRADE_ASSERTED};
-        status = chain_balance(request->client, opening->account, &opening->asset, first, &opening->amount, err);
+        status =
+            chain_balance(request->client, opening->account, &opening->asset, first, &opening->amount, err);
         if (status == TRACER_E_REPLY && opening->asset.kind == ASSET_TOKEN)
             status = TRACER_OK; /* a contract that answers no balanceOf: its opening stays unknown */
         else if (!status && !u256_is_zero(opening->amount))
@@ -297,7 +306,9 @@ static enum tracer_status choose_range(struct ingesting *ingesting, bool again, 
     if (status && status != TRACER_E_NOT_FOUND)
         return status;
     bool stored = status == TRACER_OK;
-    ingesting->first = request->has_from ? request->from : stored ? range.last + 1 : request->network->anchor_number;
+    ingesting->first = request->has_from ? request->from
+                       : stored          ? range.last + 1
+                                         : request->network->anchor_number;
     bool covered = stored && ingesting->first >= range.first && ingesting->first <= range.last &&
                    (range.first_gap == 0 || again);
     if (covered && (again || !request->refetch))
@@ -322,20 +333,24 @@ static enum tracer_status register_network(const struct ingest_request *request,
 
 static enum tracer_status wait_for_head(const struct ingest_request *request)
 {
-    uint64_t until = clock_monotonic_ms() + (request->follow_interval_ms ? request->follow_interval_ms : 4000);
+    uint64_t until =
+        clock_monotonic_ms() + (request->follow_interval_ms ? request->follow_interval_ms : 4000);
     while (clock_monotonic_ms() < until && !stopped(request))
         clock_sleep_ms(50);
     return stopped(request) ? TRACER_E_STOPPED : TRACER_OK;
 }
 
-enum tracer_status ingest_run(const struct ingest_request *request, struct ingest_stats *ret_stats, struct error *err)
+enum tracer_status ingest_run(const struct ingest_request *request, struct ingest_stats *ret_stats,
+                              struct error *err)
 {
-    *ret_stats = (struct ingest_stats){.traces = request->no_traces ? TRACES_NONE : chain_client_traces(request->client)};
+    *ret_stats = (struct ingest_stats){.traces = request->no_traces ? TRACES_NONE
+                                                                    : chain_client_traces(request->client)};
     struct ingesting ingesting = {.request = request, .stats = ret_stats};
     enum tracer_status status = register_network(request, err);
     bool begun = false;
     while (!status) {
-        if ((status = rewind_to_chain(request, ret_stats, err)) || (status = choose_range(&ingesting, begun, err)))
+        if ((status = rewind_to_chain(request, ret_stats, err)) ||
+            (status = choose_range(&ingesting, begun, err)))
             break;
         if (!begun) {
             ret_stats->first = ingesting.first;

@@ -52,7 +52,8 @@ static const char *base_name(const char *path)
 }
 
 /* Imported files leave their name and SHA-256 in the store: every result on it prints them. */
-static enum tracer_status keep_digest(struct graph *graph, const struct import *import, const char *path, struct error *err)
+static enum tracer_status keep_digest(struct graph *graph, const struct import *import, const char *path,
+                                      struct error *err)
 {
     char name[256], digest[65];
     digest_format(import_digest(import), digest);
@@ -60,11 +61,12 @@ static enum tracer_status keep_digest(struct graph *graph, const struct import *
     return graph_put_item(graph, GRAPH_ITEM_LIST, name, digest, strlen(digest), err);
 }
 
-enum tracer_status load_transfers(struct graph *graph, struct import *import, const char *path, uint64_t chain_id,
-                                  const char *network_name, graph_progress_fn *progress, void *context,
-                                  struct load_stats *stats, struct error *err)
+enum tracer_status load_transfers(struct graph *graph, struct import *import, const char *path,
+                                  uint64_t chain_id, const char *network_name, graph_progress_fn *progress,
+                                  void *context, struct load_stats *stats, struct error *err)
 {
-    struct graph_network network = {.chain_id = chain_id, .imported = true, .time_keys = import_has_time_keys(import)};
+    struct graph_network network = {
+        .chain_id = chain_id, .imported = true, .time_keys = import_has_time_keys(import)};
     snprintf(network.name, sizeof(network.name), "%s", network_name);
     enum tracer_status status = graph_put_network(graph, &network, err);
     if (status)
@@ -121,7 +123,8 @@ enum tracer_status load_labels(struct graph *graph, struct import_source source,
     struct label_set *set = NULL;
     enum tracer_status status = TRACER_OK;
     if (source.data)
-        status = buffer_add(&text, source.data, source.size) ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+        status = buffer_add(&text, source.data, source.size) ? TRACER_OK
+                                                             : error_set(err, TRACER_E_NOMEM, "no memory");
     else
         status = file_read(source.path, TRACER_FILE_RESULT_MAX, &text, err);
     if (!status)

@@ -8,8 +8,8 @@
 
 static int version(void)
 {
-    printf("tracer %s (%s), taint/1\nlmdb %s, jansson %s, libcurl %s (loaded when a command fetches)\n", TRACER_VERSION,
-           TRACER_COMMIT, graph_library(), jansson_version_str(), rpc_library());
+    printf("tracer %s (%s), taint/1\nlmdb %s, jansson %s, libcurl %s (loaded when a command fetches)\n",
+           TRACER_VERSION, TRACER_COMMIT, graph_library(), jansson_version_str(), rpc_library());
     return EXIT_DONE;
 }
 

@@ -39,7 +39,7 @@ struct case_state {
     struct taint *taint;
 
     /* tables of the result; see tables.c */
-    struct address *named;   /* every address that the result names */
+    struct address *named; /* every address that the result names */
     size_t named_count, named_capacity;
     struct result_account *accounts;
     size_t account_count;
@@ -55,8 +55,8 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
 void case_close(struct case_state *state); /* frees the engine and cursor, not the arena */
 /** A doubling array in the arena: room for one more; NULL without memory. */
 void *case_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size);
-enum tracer_status case_note(struct case_state *state, enum note_kind kind, struct error *err, const char *format, ...)
-    TRACER_PRINTF(4, 5);
+enum tracer_status case_note(struct case_state *state, enum note_kind kind, struct error *err,
+                             const char *format, ...) TRACER_PRINTF(4, 5);
 /** Make the engine from the seeds, labels and options gathered so far. */
 enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err);
 enum tracer_status case_replay(struct case_state *state, struct error *err);
@@ -87,7 +87,8 @@ enum tracer_status case_find_rows(struct case_state *state, const struct row_spe
 enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
                                       struct error *err);
 /** First stored block with time >= `time_s`. */
-enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block, struct error *err);
+enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block,
+                                 struct error *err);
 
 /* seed.c */
 enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,

@@ -32,8 +32,9 @@ enum tracer_status case_transaction_rows(struct case_state *state, struct positi
                                          struct transfer **ret_rows, size_t *ret_count, struct error *err)
 {
     struct collect collect = {.state = state, .transaction_index = position.transaction_index};
-    enum tracer_status status = graph_each(state->input->graph, state->network.chain_id, position.block_number,
-                                           position.block_number, collect_row, &collect, err);
+    enum tracer_status status =
+        graph_each(state->input->graph, state->network.chain_id, position.block_number, position.block_number,
+                   collect_row, &collect, err);
     if (status)
         return status;
     *ret_rows = collect.rows;
@@ -56,8 +57,8 @@ static enum tracer_status strip_chain(const struct case_state *state, const char
         return TRACER_OK;
     }
     char shown[TRACER_QUOTED_MAX];
-    return error_set(err, TRACER_E_USAGE, "\"%s\" is on another chain than %s", safe_text(shown, sizeof(shown), *text, strlen(*text)),
-                     state->network.name);
+    return error_set(err, TRACER_E_USAGE, "\"%s\" is on another chain than %s",
+                     safe_text(shown, sizeof(shown), *text, strlen(*text)), state->network.name);
 }
 
 /* Digits to a number of at most 32 bits (LOG_INDEX_NONE excluded). */
@@ -127,13 +128,15 @@ enum tracer_status case_find_rows(struct case_state *state, const struct row_spe
     struct position position = spec->position;
     enum tracer_status status = TRACER_OK;
     if (spec->what != ROW_KEY)
-        status = graph_find_transaction(state->input->graph, state->network.chain_id, spec->hash, &position, err);
+        status =
+            graph_find_transaction(state->input->graph, state->network.chain_id, spec->hash, &position, err);
     struct transfer *rows = NULL;
     size_t count = 0, kept = 0;
     if (!status)
         status = case_transaction_rows(state, position, &rows, &count, err);
     if (status == TRACER_E_NOT_FOUND)
-        return error_set(err, TRACER_E_NOT_FOUND, "%s is not in the store (blocks %" PRIu64 " to %" PRIu64 " of %s)", text,
+        return error_set(err, TRACER_E_NOT_FOUND,
+                         "%s is not in the store (blocks %" PRIu64 " to %" PRIu64 " of %s)", text,
                          state->range.first, state->range.last, state->network.name);
     if (status)
         return status;
@@ -141,13 +144,15 @@ enum tracer_status case_find_rows(struct case_state *state, const struct row_spe
         if (row_matches(spec, &rows[i]))
             rows[kept++] = rows[i];
     if (kept == 0)
-        return error_set(err, TRACER_E_NOT_FOUND, "%s: the transaction is stored, but has no such transfer", text);
+        return error_set(err, TRACER_E_NOT_FOUND, "%s: the transaction is stored, but has no such transfer",
+                         text);
     *ret_rows = rows;
     *ret_count = kept;
     return TRACER_OK;
 }
 
-enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block, struct error *err)
+enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block,
+                                 struct error *err)
 {
     if (state->network.time_keys) { /* keys are times */
         *ret_block = time_s;
@@ -188,8 +193,8 @@ enum tracer_status case_knows_account(struct case_state *state, struct address a
 {
     bool known = false;
     struct position start = {state->range.first, TRANSACTION_BEFORE, 0};
-    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, account, start,
-                                                      first_row, &known, err);
+    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, account,
+                                                      start, first_row, &known, err);
     if (status && !(known && status == TRACER_E_STOPPED) && status != TRACER_E_NOT_FOUND)
         return status;
     *ret_known = known;

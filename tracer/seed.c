@@ -13,7 +13,8 @@ static enum tracer_status push_seed(struct case_state *state, const struct taint
 {
     /* One capacity for both arrays: they grow together. */
     size_t capacity = state->seed_capacity;
-    struct taint_seed *seeds = case_grow(state->arena, state->seeds, state->seed_count, &capacity, sizeof(*seeds));
+    struct taint_seed *seeds =
+        case_grow(state->arena, state->seeds, state->seed_count, &capacity, sizeof(*seeds));
     capacity = state->seed_capacity;
     struct result_seed *shown =
         case_grow(state->arena, state->shown_seeds, state->seed_count, &capacity, sizeof(*shown));
@@ -38,7 +39,8 @@ static enum tracer_status push_seed(struct case_state *state, const struct taint
                                                     .position = seed->position};
     enum tracer_status status = TRACER_OK;
     if (row) {
-        shown[state->seed_count].amount = seed->has_amount ? u256_min(seed->amount, row->amount) : row->amount;
+        shown[state->seed_count].amount =
+            seed->has_amount ? u256_min(seed->amount, row->amount) : row->amount;
         status = case_list_asset(state, row->asset, err);
         struct transaction transaction;
         struct block block;
@@ -46,8 +48,8 @@ static enum tracer_status push_seed(struct case_state *state, const struct taint
             graph_get_transaction(state->input->graph, state->network.chain_id, row->position.block_number,
                                   row->position.transaction_index, &transaction, NULL) == TRACER_OK)
             shown[state->seed_count].transaction_hash = transaction.hash;
-        if (!status && graph_get_block(state->input->graph, state->network.chain_id, row->position.block_number,
-                                       &block, NULL) == TRACER_OK)
+        if (!status && graph_get_block(state->input->graph, state->network.chain_id,
+                                       row->position.block_number, &block, NULL) == TRACER_OK)
             shown[state->seed_count].time = block.time;
     } else {
         status = case_name_address(state, seed->address, err);
@@ -128,9 +130,10 @@ static enum tracer_status seed_transaction(struct case_state *state, const char 
             return status;
     }
     if (state->seed_count == before)
-        return error_set(err, TRACER_E_USAGE,
-                         "%s: nobody without a label gains anything in this transaction; name a row (hash:N, hash:value)",
-                         text);
+        return error_set(
+            err, TRACER_E_USAGE,
+            "%s: nobody without a label gains anything in this transaction; name a row (hash:N, hash:value)",
+            text);
     return TRACER_OK;
 }
 
@@ -139,10 +142,11 @@ static enum tracer_status seed_address(struct case_state *state, const char *sou
 {
     const struct label *label = label_find(state->input->labels, state->network.chain_id, address);
     if (address_is_void(address) || (label && label->class_ != CLASS_NONE))
-        return error_set(err, TRACER_E_USAGE,
-                         "%s is labelled %s (%s); an address seed on it would flag its customers. Name the theft's "
-                         "transaction instead",
-                         text, label ? label_class_name(label->class_) : "void", label ? label->name : "void");
+        return error_set(
+            err, TRACER_E_USAGE,
+            "%s is labelled %s (%s); an address seed on it would flag its customers. Name the theft's "
+            "transaction instead",
+            text, label ? label_class_name(label->class_) : "void", label ? label->name : "void");
     struct taint_seed seed = {.is_address = true, .address = address, .block_number = block_number};
     snprintf(seed.source, sizeof(seed.source), "%s", source);
     return push_seed(state, &seed, NULL, err);
@@ -166,13 +170,14 @@ static bool is_heist_seed(const struct heist *heist, struct address address)
 
 /* Transfer seeds from the theft transactions that are stored. *ret_missing counts those that are not. */
 static enum tracer_status seed_theft_transactions(struct case_state *state, const char *source,
-                                                  const struct heist *heist, size_t *ret_missing, struct error *err)
+                                                  const struct heist *heist, size_t *ret_missing,
+                                                  struct error *err)
 {
     *ret_missing = 0;
     for (size_t i = 0; i < heist->theft_tx_count; i++) {
         struct position position;
-        enum tracer_status status =
-            graph_find_transaction(state->input->graph, state->network.chain_id, heist->theft_txs[i], &position, err);
+        enum tracer_status status = graph_find_transaction(state->input->graph, state->network.chain_id,
+                                                           heist->theft_txs[i], &position, err);
         if (status == TRACER_E_NOT_FOUND) {
             (*ret_missing)++;
             continue;
@@ -204,13 +209,14 @@ static enum tracer_status seed_heist(struct case_state *state, const char *sourc
     if (heist->theft_tx_count > 0) {
         if (state->seed_count == before)
             return error_set(err, TRACER_E_NOT_FOUND,
-                             "heist %s: none of its theft transactions is in the store (blocks %" PRIu64 " to %" PRIu64
-                             " of %s)",
+                             "heist %s: none of its theft transactions is in the store (blocks %" PRIu64
+                             " to %" PRIu64 " of %s)",
                              heist->id, state->range.first, state->range.last, state->network.name);
         if (missing > 0) {
             state->touches_gap = true;
-            return case_note(state, NOTE_GAP, err, "heist %s: %zu of %zu theft transactions are not in the store",
-                             heist->id, missing, heist->theft_tx_count);
+            return case_note(state, NOTE_GAP, err,
+                             "heist %s: %zu of %zu theft transactions are not in the store", heist->id,
+                             missing, heist->theft_tx_count);
         }
         return TRACER_OK;
     }
@@ -222,10 +228,11 @@ static enum tracer_status seed_heist(struct case_state *state, const char *sourc
         if (!has_class(state, heist->seeds[i]))
             status = seed_address(state, source, heist->seeds[i], block_number, heist->id, err);
     if (!status)
-        status = case_note(state, NOTE_ASSUMPTION, err,
-                           "heist %s has no confirmed theft transaction: everything its addresses touch from %s on "
-                           "counts, which overstates",
-                           heist->id, heist->date);
+        status = case_note(
+            state, NOTE_ASSUMPTION, err,
+            "heist %s has no confirmed theft transaction: everything its addresses touch from %s on "
+            "counts, which overstates",
+            heist->id, heist->date);
     return status;
 }
 
@@ -289,9 +296,10 @@ enum tracer_status case_add_seed(struct case_state *state, const char *text, boo
             if (strcmp(heists[i].id, spec_text) == 0)
                 return seed_heist(state, source[0] ? source : heists[i].id, &heists[i], err);
         char shown[TRACER_QUOTED_MAX];
-        return error_set(err, TRACER_E_USAGE,
-                         "\"%s\" is no address, transaction hash, key (block:txi:idx) or heist of the registry",
-                         safe_text(shown, sizeof(shown), spec_text, strlen(spec_text)));
+        return error_set(
+            err, TRACER_E_USAGE,
+            "\"%s\" is no address, transaction hash, key (block:txi:idx) or heist of the registry",
+            safe_text(shown, sizeof(shown), spec_text, strlen(spec_text)));
     }
     if (!source[0])
         default_name(spec_text, source);
@@ -300,7 +308,8 @@ enum tracer_status case_add_seed(struct case_state *state, const char *text, boo
         if ((status = case_knows_account(state, spec.address, &known, err)))
             return status;
         if (!known)
-            return error_set(err, TRACER_E_NOT_FOUND, "%s is in no stored transfer (blocks %" PRIu64 " to %" PRIu64 " of %s)",
+            return error_set(err, TRACER_E_NOT_FOUND,
+                             "%s is in no stored transfer (blocks %" PRIu64 " to %" PRIu64 " of %s)",
                              spec_text, state->range.first, state->range.last, state->network.name);
         return seed_address(state, source, spec.address, has_since ? since : state->first, spec_text, err);
     }
@@ -331,7 +340,8 @@ static enum tracer_status seed_sanctioned(struct case_state *state, struct error
         label_source_name("ofac.", rows[i].entity, source);
         if ((status = case_block_at(state, rows[i].listed_s, &block_number, err)))
             return status;
-        const struct label *label = label_find(state->input->labels, state->network.chain_id, rows[i].address);
+        const struct label *label =
+            label_find(state->input->labels, state->network.chain_id, rows[i].address);
         if (!label || label->class_ == CLASS_NONE) {
             status = seed_address(state, source, rows[i].address, block_number, rows[i].entity, err);
             continue;
@@ -356,8 +366,10 @@ static enum tracer_status seed_mixers(struct case_state *state, struct error *er
             return status;
         if (!known)
             continue;
-        const struct label *label = label_find(state->input->labels, state->network.chain_id, state->labels[l].address);
-        label_source_name("mixer.", label && label->entity[0] ? label->entity : "unnamed", state->labels[l].emit);
+        const struct label *label =
+            label_find(state->input->labels, state->network.chain_id, state->labels[l].address);
+        label_source_name("mixer.", label && label->entity[0] ? label->entity : "unnamed",
+                          state->labels[l].emit);
     }
     return TRACER_OK;
 }
@@ -387,14 +399,17 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
         uint64_t happened_s = 0;
         struct block first;
         if (!status && state->seed_count == before &&
-            graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) == TRACER_OK &&
-            (!clock_parse_utc(heists[i].date, strlen(heists[i].date), &happened_s) || happened_s <= first.time))
+            graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) ==
+                TRACER_OK &&
+            (!clock_parse_utc(heists[i].date, strlen(heists[i].date), &happened_s) ||
+             happened_s <= first.time))
             state->older_incidents++;
     }
     if (status || (status = seed_sanctioned(state, err)) || (status = seed_mixers(state, err)))
         return status;
-    return case_note(state, NOTE_ASSUMPTION, err,
-                     "sources: %zu of the registry's %zu incidents on this chain have their theft in the store (%zu are older "
-                     "than its first block); the others, and thefts that the registry does not know, are not looked for",
-                     used, asked, state->older_incidents);
+    return case_note(
+        state, NOTE_ASSUMPTION, err,
+        "sources: %zu of the registry's %zu incidents on this chain have their theft in the store (%zu are older "
+        "than its first block); the others, and thefts that the registry does not know, are not looked for",
+        used, asked, state->older_incidents);
 }

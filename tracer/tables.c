@@ -45,10 +45,12 @@ static const char *keep(const struct case_state *state, const char *text)
     return kept ? kept : "";
 }
 
-static void show_account(const struct case_state *state, struct address address, struct result_account *account)
+static void show_account(const struct case_state *state, struct address address,
+                         struct result_account *account)
 {
     const struct label *label = label_find(state->input->labels, state->network.chain_id, address);
-    *account = (struct result_account){.address = address, .name = "", .category = "", .entity = "", .origin = ""};
+    *account =
+        (struct result_account){.address = address, .name = "", .category = "", .entity = "", .origin = ""};
     if (!label)
         return;
     account->labelled = true;
@@ -157,7 +159,8 @@ enum tracer_status case_row_facts(struct case_state *state, const struct positio
                                         .log_index = LOG_INDEX_NONE,
                                         .grade = block.grade};
             struct transaction transaction;
-            status = graph_get_transaction(graph, chain_id, number, positions[i].transaction_index, &transaction, err);
+            status = graph_get_transaction(graph, chain_id, number, positions[i].transaction_index,
+                                           &transaction, err);
             if (status && status != TRACER_E_NOT_FOUND)
                 return status;
             if (status)
@@ -173,7 +176,8 @@ enum tracer_status case_row_facts(struct case_state *state, const struct positio
         if (status)
             return status;
         if (walk.next != end)
-            return error_set(err, TRACER_E_DAMAGED, "a row that the replay read is not in block %llu any more",
+            return error_set(err, TRACER_E_DAMAGED,
+                             "a row that the replay read is not in block %llu any more",
                              (unsigned long long)number);
     }
     return TRACER_OK;

@@ -77,7 +77,8 @@ static void grade_paths(struct result_hop *hops, size_t count)
 }
 
 /* The record (position, source) among the first `count`, RESULT_NONE if it is not there. */
-static uint32_t find_record(const struct taint_hop *hops, size_t count, struct position position, uint32_t source)
+static uint32_t find_record(const struct taint_hop *hops, size_t count, struct position position,
+                            uint32_t source)
 {
     for (size_t low = 0, high = count; low < high;) {
         size_t middle = low + (high - low) / 2;
@@ -139,7 +140,8 @@ static enum tracer_status build_hops(struct case_state *state, struct trace_resu
     result->hop_count = count;
     if (inferred)
         status = case_note(state, NOTE_ASSUMPTION, err,
-                           "%" PRIu64 " of %zu flagged hops are inferred: computed from balances, in no source as such",
+                           "%" PRIu64
+                           " of %zu flagged hops are inferred: computed from balances, in no source as such",
                            inferred, count);
     return status;
 }
@@ -165,7 +167,8 @@ static enum place place_of(const struct case_state *state, const struct taint_ab
 }
 
 /* Find or add the total of (source, asset). */
-static struct result_total *total_for(struct result_total *totals, size_t count, uint32_t source, uint32_t asset)
+static struct result_total *total_for(struct result_total *totals, size_t count, uint32_t source,
+                                      uint32_t asset)
 {
     for (size_t i = 0; i < count; i++)
         if (totals[i].source == source && totals[i].asset == asset)
@@ -193,20 +196,21 @@ static enum tracer_status build_places(struct case_state *state, struct trace_re
 {
     const struct taint_holding *holdings;
     const struct taint_absorbed *absorbed;
-    size_t held = taint_holdings(state->taint, &holdings), away = taint_absorbed(state->taint, &absorbed), count = 0;
+    size_t held = taint_holdings(state->taint, &holdings), away = taint_absorbed(state->taint, &absorbed),
+           count = 0;
     struct result_place *places = arena_calloc(state->arena, held + away + 1, sizeof(*places));
     if (!places)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     for (size_t i = 0; i < held; i++)
         if (is_source(holdings[i].tag))
-            places[count++] = (struct result_place){holdings[i].tag, asset_of(state, holdings[i].asset), PLACE_IS_HELD,
-                                                    account_of(state, holdings[i].account),
+            places[count++] = (struct result_place){holdings[i].tag, asset_of(state, holdings[i].asset),
+                                                    PLACE_IS_HELD, account_of(state, holdings[i].account),
                                                     u320_from_u256(holdings[i].amount)};
     for (size_t i = 0; i < away; i++)
         if (is_source(absorbed[i].tag))
-            places[count++] = (struct result_place){absorbed[i].tag, asset_of(state, absorbed[i].asset),
-                                                    place_of(state, &absorbed[i]),
-                                                    account_of(state, absorbed[i].account), absorbed[i].amount};
+            places[count++] = (struct result_place){
+                absorbed[i].tag, asset_of(state, absorbed[i].asset), place_of(state, &absorbed[i]),
+                account_of(state, absorbed[i].account), absorbed[i].amount};
     for (size_t i = 0; i < count; i++) {
         struct result_total *total = total_for(totals, total_count, places[i].source, places[i].asset);
         if (total)
@@ -246,7 +250,8 @@ static bool balanced(const struct result_total *total)
     return u320_compare(in, out) == 0;
 }
 
-static enum tracer_status build_totals(struct case_state *state, struct trace_result *result, struct error *err)
+static enum tracer_status build_totals(struct case_state *state, struct trace_result *result,
+                                       struct error *err)
 {
     const struct taint_total *engine;
     size_t rows = taint_totals(state->taint, &engine), count = 0;
@@ -281,7 +286,8 @@ static enum tracer_status build_totals(struct case_state *state, struct trace_re
     return TRACER_OK;
 }
 
-static enum tracer_status build_seeds(struct case_state *state, struct trace_result *result, struct error *err)
+static enum tracer_status build_seeds(struct case_state *state, struct trace_result *result,
+                                      struct error *err)
 {
     const char **names = arena_calloc(state->arena, taint_source_count(state->taint) + 1, sizeof(*names));
     if (!names)
@@ -311,7 +317,8 @@ static enum tracer_status build_seeds(struct case_state *state, struct trace_res
     return TRACER_OK;
 }
 
-static enum tracer_status explored_note(struct case_state *state, const struct trace_result *result, struct error *err)
+static enum tracer_status explored_note(struct case_state *state, const struct trace_result *result,
+                                        struct error *err)
 {
     size_t waiting = 0;
     uint32_t previous = RESULT_NONE;
@@ -323,10 +330,11 @@ static enum tracer_status explored_note(struct case_state *state, const struct t
     }
     if (!state->has_explored)
         return TRACER_OK;
-    return case_note(state, NOTE_GAP, err,
-                     "the history of %zu accounts is in the store, that of all others is not: %zu accounts that received "
-                     "tainted units are not explored, what they did with them is not known here",
-                     state->explored_count, waiting);
+    return case_note(
+        state, NOTE_GAP, err,
+        "the history of %zu accounts is in the store, that of all others is not: %zu accounts that received "
+        "tainted units are not explored, what they did with them is not known here",
+        state->explored_count, waiting);
 }
 
 static enum tracer_status build(struct case_state *state, struct trace_result *result, struct error *err)
@@ -345,7 +353,8 @@ static enum tracer_status build(struct case_state *state, struct trace_result *r
     return TRACER_OK;
 }
 
-enum tracer_status trace_run(const struct trace_request *request, struct trace_result **ret_result, struct error *err)
+enum tracer_status trace_run(const struct trace_request *request, struct trace_result **ret_result,
+                             struct error *err)
 {
     struct arena *arena = arena_new(TRACER_MEMORY_MAX);
     struct trace_result *result = arena ? arena_calloc(arena, 1, sizeof(*result)) : NULL;

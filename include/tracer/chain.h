@@ -19,9 +19,10 @@ struct chain_network {
     uint64_t anchor_number;
     struct hash anchor_hash;
     const struct chain_rules *rules;
-    char native_symbol[8];           /* "ETH", "RON" */
-    const struct address *wrappers;  /* contracts whose Deposit/Withdrawal events are rows (architecture 4) */
-    size_t wrapper_count;            /* the caller's array; built-in ones are filled in by the pipeline from the registry */
+    char native_symbol[8];          /* "ETH", "RON" */
+    const struct address *wrappers; /* contracts whose Deposit/Withdrawal events are rows (architecture 4) */
+    size_t
+        wrapper_count; /* the caller's array; built-in ones are filled in by the pipeline from the registry */
 };
 
 /** "ethereum"/"1", "ronin"/"2020": name or decimal chain id. False: not built in. */
@@ -49,7 +50,8 @@ struct chain_probe {
 };
 const char *chain_traces_name(enum chain_traces traces);
 /** Probe one endpoint. Wrong chain id: TRACER_E_CHAIN (the probe is filled as far as it went). */
-TRACER_MUST_USE enum tracer_status chain_probe(struct rpc *rpc, size_t endpoint, const struct chain_network *network,
+TRACER_MUST_USE enum tracer_status chain_probe(struct rpc *rpc, size_t endpoint,
+                                               const struct chain_network *network,
                                                struct chain_probe *ret_probe, struct error *err);
 
 struct chain_client; /* a network behind a pool whose endpoints were checked */
@@ -75,23 +77,25 @@ TRACER_MUST_USE enum tracer_status chain_block_hash(struct chain_client *client,
                                                     struct hash *ret_hash, struct error *err);
 /** eth_getBalance / balanceOf before block `number` (that is, at number - 1). */
 TRACER_MUST_USE enum tracer_status chain_balance(struct chain_client *client, struct address account,
-                                                 const struct asset *asset, uint64_t number, struct u256 *ret_amount,
-                                                 struct error *err);
+                                                 const struct asset *asset, uint64_t number,
+                                                 struct u256 *ret_amount, struct error *err);
 
 struct chain_fetch {
     uint64_t first, last;
-    bool want_traces;         /* ask for internal calls where an endpoint has them */
-    uint32_t blocks_ahead;    /* blocks under way or waiting for their turn; 0: 64 */
+    bool want_traces;      /* ask for internal calls where an endpoint has them */
+    uint32_t blocks_ahead; /* blocks under way or waiting for their turn; 0: 64 */
 };
 struct chain_fetch_stats {
     uint64_t blocks, transactions, transfers, bytes;
-    uint64_t wait_ns, read_ns, decode_ns; /* waiting for the network; JSON and decoding apart as far as they are */
+    uint64_t wait_ns, read_ns,
+        decode_ns; /* waiting for the network; JSON and decoding apart as far as they are */
 };
 /** Deliver the blocks first..last in order, each once, decoded; the block and its arrays are borrowed until
- * `deliver` returns. Requests overlap. Every block's number, the linkage of neighbours by parent hash, counts, and the
- * hashes that replies repeat are compared; a difference rejects the reply and asks elsewhere.
+ * `deliver` returns. Requests overlap. Every block's number, the linkage of neighbours by parent hash,
+ * counts, and the hashes that replies repeat are compared; a difference rejects the reply and asks elsewhere.
  * A status of `deliver` other than TRACER_OK ends the fetch and is returned unchanged.
- * @retval TRACER_E_CONFLICT  the chain changed under the fetch (a reorg): what was delivered may be orphaned */
+ * @retval TRACER_E_CONFLICT  the chain changed under the fetch (a reorg): what was delivered may be orphaned
+ */
 typedef enum tracer_status chain_deliver_fn(void *context, const struct block *block, struct error *err);
 TRACER_MUST_USE enum tracer_status chain_fetch(struct chain_client *client, const struct chain_fetch *fetch,
                                                chain_deliver_fn *deliver, void *context,

@@ -30,9 +30,10 @@ TRACER_MUST_USE enum tracer_status csv_open(const char *path, char separator, co
                                             size_t column_count, size_t required_count, struct csv **ret_csv,
                                             struct error *err);
 /** The same over memory that outlives the reader; `name` stands in messages. */
-TRACER_MUST_USE enum tracer_status csv_open_memory(const char *name, const void *data, size_t size, char separator,
-                                                   const char *const *columns, size_t column_count,
-                                                   size_t required_count, struct csv **ret_csv, struct error *err);
+TRACER_MUST_USE enum tracer_status csv_open_memory(const char *name, const void *data, size_t size,
+                                                   char separator, const char *const *columns,
+                                                   size_t column_count, size_t required_count,
+                                                   struct csv **ret_csv, struct error *err);
 void csv_close(struct csv *csv); /* NULL is fine */
 
 bool csv_has_column(const struct csv *csv, size_t column);

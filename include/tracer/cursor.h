@@ -23,7 +23,8 @@ struct cursor {
     void *self;
     /** The next rows in strictly increasing order; borrowed until the next call. *ret_count 0 is the end.
      * A batch may end inside a transaction. */
-    enum tracer_status (*next)(void *self, const struct cursor_row **ret_rows, size_t *ret_count, struct error *err);
+    enum tracer_status (*next)(void *self, const struct cursor_row **ret_rows, size_t *ret_count,
+                               struct error *err);
     /** Start again at the first row. */
     enum tracer_status (*rewind)(void *self, struct error *err);
     /** All ids of rows returned so far are below these counts (they may grow with next()). */

@@ -13,7 +13,8 @@ struct digest {
 
 struct digest digest_bytes(const void *data, size_t size);
 /** Of a regular file's bytes. */
-TRACER_MUST_USE enum tracer_status digest_file(const char *path, struct digest *ret_digest, struct error *err);
+TRACER_MUST_USE enum tracer_status digest_file(const char *path, struct digest *ret_digest,
+                                               struct error *err);
 void digest_format(struct digest digest, char to[static 65]);
 
 #endif

@@ -18,7 +18,8 @@ struct output {
     char *path;
     char *temporary;
 };
-TRACER_MUST_USE enum tracer_status output_open(const char *path, struct output *ret_output, struct error *err);
+TRACER_MUST_USE enum tracer_status output_open(const char *path, struct output *ret_output,
+                                               struct error *err);
 TRACER_MUST_USE enum tracer_status output_commit(struct output *output, struct error *err);
 void output_abort(struct output *output); /* after a failure, or after commit: does nothing then */
 

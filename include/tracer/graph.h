@@ -50,7 +50,8 @@ TRACER_MUST_USE enum tracer_status graph_put_network(struct graph *graph, const 
 /** TRACER_E_NOT_FOUND when the store does not have the chain. */
 TRACER_MUST_USE enum tracer_status graph_get_network(struct graph *graph, uint64_t chain_id,
                                                      struct graph_network *ret_network, struct error *err);
-/** All networks by chain id; at most `capacity` are written; the total count is returned through ret_count. */
+/** All networks by chain id; at most `capacity` are written; the total count is returned through ret_count.
+ */
 TRACER_MUST_USE enum tracer_status graph_networks(struct graph *graph, struct graph_network *ret_networks,
                                                   size_t capacity, size_t *ret_count, struct error *err);
 
@@ -65,8 +66,9 @@ TRACER_MUST_USE enum tracer_status graph_begin(struct graph *graph, struct graph
  * @retval TRACER_E_FULL      bytes_max or the disk is reached: abort; what was committed is safe. */
 TRACER_MUST_USE enum tracer_status graph_put_block(struct graph_write *write, const struct block *block,
                                                    struct error *err);
-TRACER_MUST_USE enum tracer_status graph_commit(struct graph_write *write, struct error *err); /* frees it on success and failure */
-void graph_abort(struct graph_write *write); /* NULL is fine */
+TRACER_MUST_USE enum tracer_status graph_commit(struct graph_write *write,
+                                                struct error *err); /* frees it on success and failure */
+void graph_abort(struct graph_write *write);                        /* NULL is fine */
 
 /** Remove all blocks with number > `last_kept` of the chain, in one durable transaction; they go to the
  * orphans. *ret_removed counts them. */
@@ -80,30 +82,35 @@ struct graph_range {
     uint64_t first, last, count;
     uint64_t first_gap; /* first missing number between first and last, 0 if none */
 };
-TRACER_MUST_USE enum tracer_status graph_range(struct graph *graph, uint64_t chain_id, struct graph_range *ret_range,
-                                               struct error *err);
+TRACER_MUST_USE enum tracer_status graph_range(struct graph *graph, uint64_t chain_id,
+                                               struct graph_range *ret_range, struct error *err);
 /** The block without its transfers and transactions (their counts are set, pointers NULL). */
 TRACER_MUST_USE enum tracer_status graph_get_block(struct graph *graph, uint64_t chain_id, uint64_t number,
                                                    struct block *ret_block, struct error *err);
 /** The transaction of a row (hash, sender, ...). TRACER_E_NOT_FOUND for rows outside transactions. */
 TRACER_MUST_USE enum tracer_status graph_get_transaction(struct graph *graph, uint64_t chain_id,
                                                          uint64_t block_number, int32_t transaction_index,
-                                                         struct transaction *ret_transaction, struct error *err);
+                                                         struct transaction *ret_transaction,
+                                                         struct error *err);
 /** Where a transaction hash stands. TRACER_E_NOT_FOUND if it is not stored. */
-TRACER_MUST_USE enum tracer_status graph_find_transaction(struct graph *graph, uint64_t chain_id, struct hash hash,
-                                                          struct position *ret_position, struct error *err);
+TRACER_MUST_USE enum tracer_status graph_find_transaction(struct graph *graph, uint64_t chain_id,
+                                                          struct hash hash, struct position *ret_position,
+                                                          struct error *err);
 
 /** Visit transfers; borrowed until `visit` returns; a status other than TRACER_OK ends the walk and is
  * returned unchanged. */
 typedef enum tracer_status graph_visit_fn(void *context, const struct transfer *transfer, struct error *err);
 /** All transfers of a block range, in order. */
-TRACER_MUST_USE enum tracer_status graph_each(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last,
-                                              graph_visit_fn *visit, void *context, struct error *err);
+TRACER_MUST_USE enum tracer_status graph_each(struct graph *graph, uint64_t chain_id, uint64_t first,
+                                              uint64_t last, graph_visit_fn *visit, void *context,
+                                              struct error *err);
 /** All transfers with `account` at an end (both directions), in order, from position `since`. */
 TRACER_MUST_USE enum tracer_status graph_each_of_account(struct graph *graph, uint64_t chain_id,
                                                          struct address account, struct position since,
-                                                         graph_visit_fn *visit, void *context, struct error *err);
-/** A cursor over blocks first..last, with stored `opening` rows of `first` merged in. The graph outlives it. */
+                                                         graph_visit_fn *visit, void *context,
+                                                         struct error *err);
+/** A cursor over blocks first..last, with stored `opening` rows of `first` merged in. The graph outlives it.
+ */
 TRACER_MUST_USE enum tracer_status graph_cursor(struct graph *graph, uint64_t chain_id, uint64_t first,
                                                 uint64_t last, struct cursor *ret_cursor, struct error *err);
 
@@ -124,8 +131,8 @@ TRACER_MUST_USE enum tracer_status graph_put_opening(struct graph *graph, uint64
 struct graph_coverage {
     struct address account;
     uint64_t first, last;
-    char what[32];        /* "all", "native", "tokens", ... */
-    char strategy[32];    /* "blocks", "import", ... */
+    char what[32];     /* "all", "native", "tokens", ... */
+    char strategy[32]; /* "blocks", "import", ... */
     char endpoint[TRACER_ENDPOINT_NAME_MAX];
     char method[128];
     char cross_check[256];
@@ -134,24 +141,29 @@ struct graph_coverage {
     enum grade grade;
 };
 TRACER_MUST_USE enum tracer_status graph_put_coverage(struct graph *graph, uint64_t chain_id,
-                                                      const struct graph_coverage *coverage, struct error *err);
-typedef enum tracer_status graph_coverage_fn(void *context, const struct graph_coverage *coverage, struct error *err);
+                                                      const struct graph_coverage *coverage,
+                                                      struct error *err);
+typedef enum tracer_status graph_coverage_fn(void *context, const struct graph_coverage *coverage,
+                                             struct error *err);
 /** By account, then first block. `account` NULL: all records. */
 TRACER_MUST_USE enum tracer_status graph_each_coverage(struct graph *graph, uint64_t chain_id,
-                                                       const struct address *account, graph_coverage_fn *visit,
-                                                       void *context, struct error *err);
+                                                       const struct address *account,
+                                                       graph_coverage_fn *visit, void *context,
+                                                       struct error *err);
 
 /* Small named values (a probe's findings by endpoint name, an imported list by digest). */
 enum graph_item { GRAPH_ITEM_ENDPOINT, GRAPH_ITEM_LIST };
-TRACER_MUST_USE enum tracer_status graph_put_item(struct graph *graph, enum graph_item table, const char *name,
-                                                  const void *data, size_t size, struct error *err);
+TRACER_MUST_USE enum tracer_status graph_put_item(struct graph *graph, enum graph_item table,
+                                                  const char *name, const void *data, size_t size,
+                                                  struct error *err);
 /** Into a caller's buffer. TRACER_E_NOT_FOUND: none. */
 struct buffer;
-TRACER_MUST_USE enum tracer_status graph_get_item(struct graph *graph, enum graph_item table, const char *name,
-                                                  struct buffer *ret_data, struct error *err);
+TRACER_MUST_USE enum tracer_status graph_get_item(struct graph *graph, enum graph_item table,
+                                                  const char *name, struct buffer *ret_data,
+                                                  struct error *err);
 typedef enum tracer_status graph_item_fn(void *context, const char *name, size_t size, struct error *err);
-TRACER_MUST_USE enum tracer_status graph_each_item(struct graph *graph, enum graph_item table, graph_item_fn *visit,
-                                                   void *context, struct error *err);
+TRACER_MUST_USE enum tracer_status graph_each_item(struct graph *graph, enum graph_item table,
+                                                   graph_item_fn *visit, void *context, struct error *err);
 
 /* Care (commands `store stat|verify|backup|compact|rebuild`). */
 struct graph_stat {
@@ -159,13 +171,14 @@ struct graph_stat {
     uint64_t file_bytes, used_bytes, log_bytes, index_bytes;
     bool clean_stop; /* the last writer closed the store properly */
 };
-TRACER_MUST_USE enum tracer_status graph_stat(struct graph *graph, struct graph_stat *ret_stat, struct error *err);
+TRACER_MUST_USE enum tracer_status graph_stat(struct graph *graph, struct graph_stat *ret_stat,
+                                              struct error *err);
 /** Read every record, check checksums, digests, counts and that the derived parts equal the log.
  * @retval TRACER_E_DAMAGED  with the first damage in the message. Run it in a child process: damage in
  *                           the file can raise signals (threat-model 10.7). */
 typedef void graph_progress_fn(void *context, uint64_t done, uint64_t total);
-TRACER_MUST_USE enum tracer_status graph_verify(struct graph *graph, graph_progress_fn *progress, void *context,
-                                                struct error *err);
+TRACER_MUST_USE enum tracer_status graph_verify(struct graph *graph, graph_progress_fn *progress,
+                                                void *context, struct error *err);
 /** A compact copy in the new directory `path`, verified before it counts. */
 TRACER_MUST_USE enum tracer_status graph_backup(struct graph *graph, const char *path, struct error *err);
 /** Merge neighbouring chunks and rebuild the derived parts. */

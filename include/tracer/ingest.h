@@ -21,7 +21,8 @@ struct ingest_request {
     bool follow;    /* go on at the head until stopped */
     uint32_t follow_interval_ms;
     volatile const int *stop;
-    void (*progress)(void *context, uint64_t first, uint64_t done, uint64_t last, const struct chain_fetch_stats *stats);
+    void (*progress)(void *context, uint64_t first, uint64_t done, uint64_t last,
+                     const struct chain_fetch_stats *stats);
     void *progress_context;
 };
 struct ingest_stats {
@@ -34,7 +35,7 @@ struct ingest_stats {
 
 /** Idempotent: stored blocks are compared with the chain where the run touches them; a reorg is rewound (what
  * it removes stays in the orphans) up to the depth of finality, deeper is TRACER_E_CONFLICT. */
-TRACER_MUST_USE enum tracer_status ingest_run(const struct ingest_request *request, struct ingest_stats *ret_stats,
-                                              struct error *err);
+TRACER_MUST_USE enum tracer_status ingest_run(const struct ingest_request *request,
+                                              struct ingest_stats *ret_stats, struct error *err);
 
 #endif

@@ -4,8 +4,15 @@
 
 #include "tracer/transfer.h"
 
-enum taint_policy { POLICY_FIFO, POLICY_LIFO, POLICY_HAIRCUT, POLICY_POISON, POLICY_CLEANFIRST, POLICY_TAINTFIRST,
-                    POLICY_COUNT };
+enum taint_policy {
+    POLICY_FIFO,
+    POLICY_LIFO,
+    POLICY_HAIRCUT,
+    POLICY_POISON,
+    POLICY_CLEANFIRST,
+    POLICY_TAINTFIRST,
+    POLICY_COUNT
+};
 enum taint_links { LINKS_GIVEN, LINKS_AUTO, LINKS_NONE };
 enum taint_fees { FEES_SINK, FEES_FOLLOW };
 enum taint_unknown { UNKNOWN_TRACK, UNKNOWN_CLEAN };
@@ -39,8 +46,8 @@ struct taint_seed {
 
 struct taint_label {
     struct address address;
-    enum label_class class_;                    /* not CLASS_NONE */
-    char emit[TRACER_SOURCE_NAME_MAX + 1];      /* "" for none */
+    enum label_class class_;               /* not CLASS_NONE */
+    char emit[TRACER_SOURCE_NAME_MAX + 1]; /* "" for none */
 };
 
 struct taint_asset {

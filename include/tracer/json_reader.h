@@ -7,8 +7,8 @@
  *
  * What it leaves to the decoder: a key that stands twice. A decoder that stores the value of a known key must
  * notice the second one and json_fail() (threat-model R9); unknown keys may repeat. Keys are compared as they
- * stand, so one that is written with escapes is never a known key. Calling next before the value was consumed,
- * or consuming two, is a mistake of the decoder and asserted.
+ * stand, so one that is written with escapes is never a known key. Calling next before the value was
+ * consumed, or consuming two, is a mistake of the decoder and asserted.
  */
 #ifndef TRACER_JSON_READER_H
 #define TRACER_JSON_READER_H
@@ -19,8 +19,16 @@
 
 #include "tracer/error.h"
 
-enum json_type { JSON_IS_OBJECT, JSON_IS_ARRAY, JSON_IS_STRING, JSON_IS_NUMBER, JSON_IS_TRUE, JSON_IS_FALSE,
-                 JSON_IS_NULL, JSON_IS_NOTHING /* an error, or the end */ };
+enum json_type {
+    JSON_IS_OBJECT,
+    JSON_IS_ARRAY,
+    JSON_IS_STRING,
+    JSON_IS_NUMBER,
+    JSON_IS_TRUE,
+    JSON_IS_FALSE,
+    JSON_IS_NULL,
+    JSON_IS_NOTHING /* an error, or the end */
+};
 
 /* Bytes of the text that was given: a string without its quotes, or a whole value. */
 struct json_span {
@@ -35,7 +43,7 @@ struct json_reader {
     uint8_t first; /* the next member or element is the first of its container */
     uint8_t due;   /* a value comes next and was not consumed yet */
     uint8_t kinds[(TRACER_TRACE_JSON_DEPTH_MAX + 7) / 8]; /* one bit a level: 1 is an object */
-    const char *problem; /* static text, NULL while all is well */
+    const char *problem;                                  /* static text, NULL while all is well */
 };
 
 /** `text` outlives the reader. depth_max is at most TRACER_TRACE_JSON_DEPTH_MAX. */

@@ -16,11 +16,11 @@ enum label_confidence { CONFIDENCE_HIGH, CONFIDENCE_MEDIUM, CONFIDENCE_LOW };
 
 struct label { /* one claim; texts live in the set */
     struct address address;
-    uint64_t chain_id; /* 0: all chains */
+    uint64_t chain_id;       /* 0: all chains */
     enum label_class class_; /* CLASS_NONE: a name without consequence for the flow */
-    const char *emit;     /* "" none */
-    const char *name;     /* shown */
-    const char *category; /* "exchange", "mixer", "burn", "sanctioned", "heist", ... */
+    const char *emit;        /* "" none */
+    const char *name;        /* shown */
+    const char *category;    /* "exchange", "mixer", "burn", "sanctioned", "heist", ... */
     const char *entity;
     const char *origin;     /* source of the claim */
     const char *valid_from; /* "YYYY-MM-DD" or "" */
@@ -43,16 +43,16 @@ void label_set_free(struct label_set *set); /* NULL is fine */
 
 /** Services, mixers, bridges, sanctioned and heist addresses of the built-in registry, one list a table. */
 TRACER_MUST_USE enum tracer_status label_add_builtin(struct label_set *set, struct error *err);
-/** Our CSV: columns address,class,emit (taint-spec 2.4) and optionally name,category,entity,chain,origin,confidence,
- * valid_from,valid_to. */
-TRACER_MUST_USE enum tracer_status label_add_file(struct label_set *set, const char *path, enum label_rank rank,
-                                                  struct error *err);
+/** Our CSV: columns address,class,emit (taint-spec 2.4) and optionally
+ * name,category,entity,chain,origin,confidence, valid_from,valid_to. */
+TRACER_MUST_USE enum tracer_status label_add_file(struct label_set *set, const char *path,
+                                                  enum label_rank rank, struct error *err);
 TRACER_MUST_USE enum tracer_status label_add_memory(struct label_set *set, const char *name, const void *data,
                                                     size_t size, enum label_rank rank, struct error *err);
 
-/** What holds for an address on a chain, NULL if there is no claim: the best claim, with the class and emit of the best
- * claim that has a class (an official list that only names an address does not hide that it is a mixer). Valid until
- * the next label_add_*() or label_set_free(), like every pointer below. */
+/** What holds for an address on a chain, NULL if there is no claim: the best claim, with the class and emit
+ * of the best claim that has a class (an official list that only names an address does not hide that it is a
+ * mixer). Valid until the next label_add_*() or label_set_free(), like every pointer below. */
 const struct label *label_find(const struct label_set *set, uint64_t chain_id, struct address address);
 /** All claims about it, the winner first, then by rank, confidence, origin; at most `capacity` are written;
  * returns how many there are. */
@@ -61,25 +61,26 @@ size_t label_claims(const struct label_set *set, uint64_t chain_id, struct addre
 size_t label_list_count(const struct label_set *set);
 const struct label_list *label_list(const struct label_set *set, size_t index);
 
-/** The winning claims with a class on the chain, as the engine wants them (sorted by address). Emits are the labels' own;
- * the pipeline adds those of sanctioned and mixer addresses. */
-TRACER_MUST_USE enum tracer_status label_classes(const struct label_set *set, uint64_t chain_id, struct arena *arena,
-                                                 struct taint_label **ret_labels, size_t *ret_count,
-                                                 struct error *err);
+/** The winning claims with a class on the chain, as the engine wants them (sorted by address). Emits are the
+ * labels' own; the pipeline adds those of sanctioned and mixer addresses. */
+TRACER_MUST_USE enum tracer_status label_classes(const struct label_set *set, uint64_t chain_id,
+                                                 struct arena *arena, struct taint_label **ret_labels,
+                                                 size_t *ret_count, struct error *err);
 
-/** `prefix` and `text` as one source name (taint-spec 2.4): each run of characters that do not belong there becomes one
+/** `prefix` and `text` as one source name (taint-spec 2.4): each run of characters that do not belong there
+ * becomes one
  * "-", and it is cut at the limit. "mixer." and "Tornado Cash" give "mixer.Tornado-Cash". */
 void label_source_name(const char *prefix, const char *text, char to[static TRACER_SOURCE_NAME_MAX + 1]);
 
 /* The registry. All texts are static. */
 struct heist {
     const char *id, *name, *date, *stolen, *attributed_to;
-    bool returned;                  /* never a default source */
-    const struct address *seeds;    /* EVM seed addresses */
+    bool returned;               /* never a default source */
+    const struct address *seeds; /* EVM seed addresses */
     size_t seed_count;
     const struct hash *theft_txs;
     size_t theft_tx_count;
-    const uint64_t *chain_ids;      /* EVM chains of the incident; other ledgers are left out */
+    const uint64_t *chain_ids; /* EVM chains of the incident; other ledgers are left out */
     size_t chain_count;
 };
 /** In file order; parsed on first use. TRACER_E_INTERNAL: the built-in table is damaged. */
@@ -87,9 +88,9 @@ TRACER_MUST_USE enum tracer_status registry_heists(const struct heist **ret_heis
                                                    struct error *err);
 struct sanctioned {
     struct address address;
-    const char *entity;   /* made fit for a source name: "ofac.<entity>" (A-Za-z0-9_.-) */
-    uint64_t listed_s;    /* Unix time of the listing date's start; 0 unknown */
-    uint64_t delisted_s;  /* 0: still listed */
+    const char *entity;  /* made fit for a source name: "ofac.<entity>" (A-Za-z0-9_.-) */
+    uint64_t listed_s;   /* Unix time of the listing date's start; 0 unknown */
+    uint64_t delisted_s; /* 0: still listed */
 };
 TRACER_MUST_USE enum tracer_status registry_sanctioned(const struct sanctioned **ret_rows, size_t *ret_count,
                                                        struct error *err);

@@ -6,9 +6,9 @@
 #ifndef TRACER_LIMITS_H
 #define TRACER_LIMITS_H
 
-#define TRACER_KIB(n) ((size_t)(n) * 1024u)
-#define TRACER_MIB(n) ((size_t)(n) * 1024u * 1024u)
-#define TRACER_GIB(n) ((size_t)(n) * 1024u * 1024u * 1024u)
+#define TRACER_KIB(n) ((size_t)(n)*1024u)
+#define TRACER_MIB(n) ((size_t)(n)*1024u * 1024u)
+#define TRACER_GIB(n) ((size_t)(n)*1024u * 1024u * 1024u)
 
 /* text */
 #define TRACER_ERROR_TEXT_MAX 512u
@@ -55,7 +55,7 @@
 /* engine and store */
 #define TRACER_SOURCES_MAX 65535u
 #define TRACER_SEEDS_MAX 1000000u
-#define TRACER_PATH_MAX 1000000u     /* records of one path */
+#define TRACER_PATH_MAX 1000000u                /* records of one path */
 #define TRACER_STORE_BYTES_MAX TRACER_GIB(4096) /* default ceiling of the data file: address space only */
 #define TRACER_MEMORY_MAX TRACER_GIB(16)        /* default ceiling of one arena */
 

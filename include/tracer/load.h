@@ -5,8 +5,8 @@
 #include "tracer/graph.h"
 #include "tracer/import.h"
 
-/* Names of items in the store's table of lists: the kind, then the file's base name. Label lists are kept whole; of
- * transfers the SHA-256 of the file. */
+/* Names of items in the store's table of lists: the kind, then the file's base name. Label lists are kept
+ * whole; of transfers the SHA-256 of the file. */
 #define LOAD_LABELS_PREFIX "labels/"
 #define LOAD_TRANSFERS_PREFIX "transfers/"
 
@@ -17,16 +17,19 @@ struct load_stats {
 /** Register the chain as imported and put every row. The file's rows are checked before the first is
  * written. A second import of the same file changes nothing; one of a chain that was ingested is
  * TRACER_E_CHAIN. `path` names the file in results. `progress` may be NULL: rows done of rows. */
-TRACER_MUST_USE enum tracer_status load_transfers(struct graph *graph, struct import *import, const char *path,
-                                                  uint64_t chain_id, const char *network_name, graph_progress_fn *progress, void *context,
-                                                  struct load_stats *stats, struct error *err);
+TRACER_MUST_USE enum tracer_status load_transfers(struct graph *graph, struct import *import,
+                                                  const char *path, uint64_t chain_id,
+                                                  const char *network_name, graph_progress_fn *progress,
+                                                  void *context, struct load_stats *stats, struct error *err);
 /** coverage.csv: accounts whose history the store has; they become the explored set of replays. */
-TRACER_MUST_USE enum tracer_status load_coverage(struct graph *graph, struct import_source source, uint64_t chain_id,
-                                                 struct load_stats *stats, struct error *err);
+TRACER_MUST_USE enum tracer_status load_coverage(struct graph *graph, struct import_source source,
+                                                 uint64_t chain_id, struct load_stats *stats,
+                                                 struct error *err);
 /** A list of labels, kept whole under its base name and used by every later command on the store. */
 TRACER_MUST_USE enum tracer_status load_labels(struct graph *graph, struct import_source source,
                                                struct load_stats *stats, struct error *err);
 /** The embedded Ronin case: transfers, coverage and labels of fixtures/ronin-2022, on chain 1. */
-TRACER_MUST_USE enum tracer_status load_demo(struct graph *graph, struct load_stats *stats, struct error *err);
+TRACER_MUST_USE enum tracer_status load_demo(struct graph *graph, struct load_stats *stats,
+                                             struct error *err);
 
 #endif

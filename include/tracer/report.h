@@ -9,17 +9,17 @@
 enum report_view { VIEW_FULL, VIEW_SUMMARY, VIEW_HOPS };
 struct report_options {
     enum report_view view;
-    uint32_t columns; /* width of the terminal; 0: 100 */
+    uint32_t columns;     /* width of the terminal; 0: 100 */
     bool explorer_hashes; /* full hashes in tables (else shortened where the width asks for it) */
 };
 
 struct report_format {
     const char *name;    /* "text", "json", "csv" */
     const char *summary; /* one line for --help */
-    enum tracer_status (*trace)(FILE *stream, const struct trace_result *result, const struct report_options *options,
-                                struct error *err);
-    enum tracer_status (*check)(FILE *stream, const struct check_result *result, const struct report_options *options,
-                                struct error *err);
+    enum tracer_status (*trace)(FILE *stream, const struct trace_result *result,
+                                const struct report_options *options, struct error *err);
+    enum tracer_status (*check)(FILE *stream, const struct check_result *result,
+                                const struct report_options *options, struct error *err);
 };
 /** NULL if there is no such format. */
 const struct report_format *report_find(const char *name);

@@ -12,9 +12,10 @@
 
 #define RESULT_NONE UINT32_MAX
 
-/** Foreign text as it may be shown (threat-model X1): printable ASCII stays, any other character becomes \u{hex}, a
- * byte that is no UTF-8 \x{hex}; what does not fit size - 1 characters ends in "...". Shown text stays as it is when
- * it is made shown again. Always terminates (size > 0); `from` may be NULL if length is 0. Returns `to`. */
+/** Foreign text as it may be shown (threat-model X1): printable ASCII stays, any other character becomes
+ * \u{hex}, a byte that is no UTF-8 \x{hex}; what does not fit size - 1 characters ends in "...". Shown text
+ * stays as it is when it is made shown again. Always terminates (size > 0); `from` may be NULL if length is
+ * 0. Returns `to`. */
 const char *shown_text(char *to, size_t size, const char *from, size_t length);
 
 /* An address that occurs in the result, with its winning label. Sorted by address. */
@@ -75,8 +76,19 @@ struct result_seed {
 };
 
 /* Where tainted units are now. */
-enum place { PLACE_IS_HELD, PLACE_IS_SERVICE, PLACE_IS_MIXER, PLACE_IS_BRIDGE, PLACE_IS_VENUE, PLACE_IS_BURNED,
-             PLACE_IS_FEES, PLACE_IS_CONVERTED, PLACE_IS_NOT_EXPLORED, PLACE_IS_RETAGGED, PLACE_IS_COUNT };
+enum place {
+    PLACE_IS_HELD,
+    PLACE_IS_SERVICE,
+    PLACE_IS_MIXER,
+    PLACE_IS_BRIDGE,
+    PLACE_IS_VENUE,
+    PLACE_IS_BURNED,
+    PLACE_IS_FEES,
+    PLACE_IS_CONVERTED,
+    PLACE_IS_NOT_EXPLORED,
+    PLACE_IS_RETAGGED,
+    PLACE_IS_COUNT
+};
 const char *place_name(enum place place);
 struct result_place {
     uint32_t source, asset;
@@ -102,9 +114,9 @@ struct result_hop {
     enum transfer_kind kind;
     uint32_t asset, from, to; /* indices */
     struct u256 amount, tainted;
-    uint32_t parent;        /* index into hops, RESULT_NONE: the origin */
-    enum grade grade;       /* of this transfer */
-    enum grade path_grade;  /* weakest along the path */
+    uint32_t parent;       /* index into hops, RESULT_NONE: the origin */
+    enum grade grade;      /* of this transfer */
+    enum grade path_grade; /* weakest along the path */
 };
 
 struct trace_result {
@@ -135,9 +147,9 @@ const char *verdict_name(enum verdict verdict);
 struct check_exposure { /* of one source, over one row or one account and asset */
     const char *source;
     struct u320 amount;
-    uint64_t ppm; /* of the whole amount, rounded down; 1,000,000 at most */
-    uint32_t hop; /* least */
-    bool direct;  /* hop <= 1 */
+    uint64_t ppm;   /* of the whole amount, rounded down; 1,000,000 at most */
+    uint32_t hop;   /* least */
+    bool direct;    /* hop <= 1 */
     uint32_t *path; /* indices into check_result.steps, oldest first */
     size_t path_count;
 };
@@ -148,7 +160,7 @@ struct check_line { /* one transfer, or what an account received or holds of one
     struct hash transaction_hash;
     uint64_t time;
     uint32_t log_index;
-    const char *status; /* "ok", "zero", "self", "overflow", "not_in_graph" */
+    const char *status;       /* "ok", "zero", "self", "overflow", "not_in_graph" */
     uint32_t asset, from, to; /* from, to: RESULT_NONE for received and holds */
     struct u320 amount, tainted, unknown, clean;
     uint64_t ppm_min, ppm_max;

@@ -14,28 +14,28 @@ struct rpc; /* a pool; owns its connections */
 
 struct rpc_endpoint {
     char name[TRACER_ENDPOINT_NAME_MAX];
-    const char *url;          /* https, or http to loopback with allow_local */
-    const char *header;       /* one extra "Name: value" line, or NULL; checked for control characters (T13) */
+    const char *url;    /* https, or http to loopback with allow_local */
+    const char *header; /* one extra "Name: value" line, or NULL; checked for control characters (T13) */
     uint32_t rate_per_second; /* calls a second; 0: no limit of ours */
 };
 
 struct rpc_options {
     const struct rpc_endpoint *endpoints; /* copied */
     size_t endpoint_count;
-    bool allow_local;        /* plain http to loopback; private and loopback addresses (T8, T9) */
-    const char *ca_file;     /* PEM file of authorities to trust in place of the system's, or NULL; TLS is
-                                verified always */
-    uint32_t in_flight_max;  /* HTTP requests under way at once; 0: 16; at most TRACER_IN_FLIGHT_MAX */
-    uint32_t attempts_max;   /* 0: TRACER_ATTEMPTS_MAX */
+    bool allow_local;            /* plain http to loopback; private and loopback addresses (T8, T9) */
+    const char *ca_file;         /* PEM file of authorities to trust in place of the system's, or NULL; TLS is
+                                    verified always */
+    uint32_t in_flight_max;      /* HTTP requests under way at once; 0: 16; at most TRACER_IN_FLIGHT_MAX */
+    uint32_t attempts_max;       /* 0: TRACER_ATTEMPTS_MAX */
     uint32_t connect_timeout_ms; /* 0: TRACER_CONNECT_TIMEOUT_MS */
-    uint32_t total_timeout_ms; /* 0: TRACER_TOTAL_TIMEOUT_MS */
-    uint32_t slow_seconds;   /* 0: TRACER_SLOW_SECONDS */
-    uint32_t backoff_first_ms; /* 0: TRACER_BACKOFF_FIRST_MS */
-    uint32_t retry_after_max_s; /* 0: TRACER_RETRY_AFTER_MAX_S */
-    uint64_t jitter_seed;    /* of the back-off; 0: from clock and process; never shows in a result */
-    const char *record;      /* directory to write every exchange into, or NULL */
-    const char *replay;      /* directory to answer from; no network is touched, libcurl is not loaded, and
-                                without endpoints there is one, called "recording" */
+    uint32_t total_timeout_ms;   /* 0: TRACER_TOTAL_TIMEOUT_MS */
+    uint32_t slow_seconds;       /* 0: TRACER_SLOW_SECONDS */
+    uint32_t backoff_first_ms;   /* 0: TRACER_BACKOFF_FIRST_MS */
+    uint32_t retry_after_max_s;  /* 0: TRACER_RETRY_AFTER_MAX_S */
+    uint64_t jitter_seed;        /* of the back-off; 0: from clock and process; never shows in a result */
+    const char *record;          /* directory to write every exchange into, or NULL */
+    const char *replay;       /* directory to answer from; no network is touched, libcurl is not loaded, and
+                                 without endpoints there is one, called "recording" */
     volatile const int *stop; /* set by a signal handler: waits end with TRACER_E_STOPPED; may be NULL */
 };
 
@@ -53,16 +53,16 @@ struct rpc_call {
     const char *params; /* JSON text of the params array, the caller's */
     /* answer */
     enum tracer_status status; /* TRACER_OK; TRACER_E_UNAVAILABLE: method missing or history pruned here;
-                                  TRACER_E_LIMIT: the endpoint wants to be asked for less (a log range, a batch);
-                                  TRACER_E_NETWORK: it still refuses (rate, key) after every attempt;
+                                  TRACER_E_LIMIT: the endpoint wants to be asked for less (a log range, a
+                                  batch); TRACER_E_NETWORK: it still refuses (rate, key) after every attempt;
                                   TRACER_E_REPLY: a JSON-RPC error otherwise */
-    const char *result;        /* the bytes of `result` (checked JSON text, not NUL-terminated), inside the batch */
+    const char *result; /* the bytes of `result` (checked JSON text, not NUL-terminated), inside the batch */
     size_t result_length;
     struct error error;
 };
 
-/* One POST: a single request, or a JSON-RPC batch. Zeroed and filled in by the caller; lives from submit until
- * rpc_batch_release(). */
+/* One POST: a single request, or a JSON-RPC batch. Zeroed and filled in by the caller; lives from submit
+ * until rpc_batch_release(). */
 struct rpc_batch {
     struct rpc_call *calls;
     size_t call_count;  /* 1..TRACER_BATCH_CALLS_MAX */
@@ -72,7 +72,8 @@ struct rpc_batch {
     uint64_t values_max;
     void *context; /* the caller's */
     /* answer */
-    enum tracer_status status; /* of the transport and the envelope; calls have their own (valid when this is OK) */
+    enum tracer_status
+        status; /* of the transport and the envelope; calls have their own (valid when this is OK) */
     struct error error;
     size_t answered_by; /* endpoint */
     /* private to rpc */
@@ -87,16 +88,17 @@ TRACER_MUST_USE enum tracer_status rpc_submit(struct rpc *rpc, struct rpc_batch 
 TRACER_MUST_USE enum tracer_status rpc_wait(struct rpc *rpc, struct rpc_batch **ret_batch, struct error *err);
 /** The caller found the content wrong (threat-model R1..R6): submit it again, at another endpoint where
  * there is one. Counts as an attempt; TRACER_E_REPLY with `why`'s text when attempts are used up. */
-TRACER_MUST_USE enum tracer_status rpc_reject(struct rpc *rpc, struct rpc_batch *batch, const struct error *why,
-                                              struct error *err);
+TRACER_MUST_USE enum tracer_status rpc_reject(struct rpc *rpc, struct rpc_batch *batch,
+                                              const struct error *why, struct error *err);
 /** Frees the reply. A batch that is still under way is cancelled; one that was never submitted is left alone.
  * May come after rpc_close(). */
 void rpc_batch_release(struct rpc_batch *batch);
 
 /** One call, waited for, at one endpoint or any. Only when no batch is under way. *ret_result gets the
  * bytes of `result`. */
-TRACER_MUST_USE enum tracer_status rpc_call(struct rpc *rpc, size_t endpoint, const char *method, const char *params,
-                                            size_t reply_max, struct buffer *ret_result, struct error *err);
+TRACER_MUST_USE enum tracer_status rpc_call(struct rpc *rpc, size_t endpoint, const char *method,
+                                            const char *params, size_t reply_max, struct buffer *ret_result,
+                                            struct error *err);
 
 struct rpc_stats { /* of one endpoint; endpoint RPC_ANY: sums */
     uint64_t requests, calls, retries, failures;

@@ -92,8 +92,8 @@ size_t taint_path(const struct taint *taint, size_t hop_index, size_t *ret_indic
  * by account, asset; pos 0 = oldest. Queue policies only; does nothing otherwise. */
 typedef enum tracer_status taint_lot_fn(void *context, uint32_t account, uint32_t asset, uint64_t pos,
                                         struct u256 amount, uint32_t tag, struct error *err);
-TRACER_MUST_USE enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit, void *context,
-                                                  struct error *err);
+TRACER_MUST_USE enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit,
+                                                  void *context, struct error *err);
 
 /* `check` (section 10). */
 enum taint_status { CHECK_OK, CHECK_ZERO, CHECK_SELF, CHECK_OVERFLOW, CHECK_NOT_IN_GRAPH };
@@ -103,7 +103,7 @@ struct taint_check_source {
     uint32_t source;
     struct u256 amount;
     uint32_t ppm;
-    int32_t hop;     /* -1: fee row under fees=sink */
+    int32_t hop; /* -1: fee row under fees=sink */
     bool direct;
     size_t hop_index; /* of the record in taint_hops(), SIZE_MAX if none: taint_path() of it */
 };
@@ -119,12 +119,13 @@ struct taint_check {
 
 /** Ask, before taint_replay(), for what the row at `position` carries; after it taint_checks() gives the
  * answers in the order asked. A key asked twice is answered twice. */
-TRACER_MUST_USE enum tracer_status taint_ask(struct taint *taint, struct position position, struct error *err);
+TRACER_MUST_USE enum tracer_status taint_ask(struct taint *taint, struct position position,
+                                             struct error *err);
 size_t taint_checks(const struct taint *taint, const struct taint_check **ret_checks);
 
-/** What an account received and holds, by asset: sums over the rows into it (zero, self, overflow and fees under sink
- * apart), for "what did it ever receive" (architecture 5); and its balance at the end, of which taint_holdings() tells the
- * tags. Only plain accounts have a balance. Ask before the replay. */
+/** What an account received and holds, by asset: sums over the rows into it (zero, self, overflow and fees
+ * under sink apart), for "what did it ever receive" (architecture 5); and its balance at the end, of which
+ * taint_holdings() tells the tags. Only plain accounts have a balance. Ask before the replay. */
 struct taint_received {
     uint32_t account, asset;
     uint64_t rows; /* 0: it only holds the asset */
@@ -133,17 +134,28 @@ struct taint_received {
     size_t best_hop_index; /* record with the least hop, then first; SIZE_MAX: none */
     struct u256 balance;
 };
-TRACER_MUST_USE enum tracer_status taint_ask_account(struct taint *taint, struct address account, struct error *err);
-size_t taint_received(const struct taint *taint, const struct taint_received **ret_received); /* by account, asset */
+TRACER_MUST_USE enum tracer_status taint_ask_account(struct taint *taint, struct address account,
+                                                     struct error *err);
+size_t taint_received(const struct taint *taint,
+                      const struct taint_received **ret_received); /* by account, asset */
 
 /* The files of section 11 and the JSON of section 10, to the byte, on a stream of the caller. */
-enum taint_table { TAINT_HOPS, TAINT_HOLDINGS, TAINT_LOTS, TAINT_ABSORBED, TAINT_TOTALS, TAINT_DIAG, TAINT_TABLE_COUNT };
+enum taint_table {
+    TAINT_HOPS,
+    TAINT_HOLDINGS,
+    TAINT_LOTS,
+    TAINT_ABSORBED,
+    TAINT_TOTALS,
+    TAINT_DIAG,
+    TAINT_TABLE_COUNT
+};
 const char *taint_table_name(enum taint_table table); /* "hops.csv", ... */
 /** lots.csv belongs to the queue policies, totals.csv to all but poison. */
 bool taint_has_table(const struct taint *taint, enum taint_table table);
-TRACER_MUST_USE enum tracer_status taint_write_table(const struct taint *taint, enum taint_table table, FILE *stream,
-                                                     struct error *err);
-TRACER_MUST_USE enum tracer_status taint_write_check(const struct taint *taint, const struct taint_check *check, FILE *stream,
+TRACER_MUST_USE enum tracer_status taint_write_table(const struct taint *taint, enum taint_table table,
+                                                     FILE *stream, struct error *err);
+TRACER_MUST_USE enum tracer_status taint_write_check(const struct taint *taint,
+                                                     const struct taint_check *check, FILE *stream,
                                                      struct error *err);
 
 /* Ranked expansion of the explored set (section 12). */
@@ -158,13 +170,14 @@ struct taint_expand_step {
     uint32_t hop;
     bool hub; /* in too many rows: never expanded */
 };
-/** Replay, add the best frontier account, repeat. The last replay is returned (taint_free()), with the steps (free()). */
+/** Replay, add the best frontier account, repeat. The last replay is returned (taint_free()), with the steps
+ * (free()). */
 TRACER_MUST_USE enum tracer_status taint_expand(const struct taint_input *input, struct cursor *cursor,
                                                 const struct taint_expand_limits *limits,
                                                 struct taint_expand_step **ret_steps, size_t *ret_step_count,
                                                 struct taint **ret_taint, struct error *err);
 /** expand.csv */
-TRACER_MUST_USE enum tracer_status taint_write_expand(const struct taint_expand_step *steps, size_t count, FILE *stream,
-                                                      struct error *err);
+TRACER_MUST_USE enum tracer_status taint_write_expand(const struct taint_expand_step *steps, size_t count,
+                                                      FILE *stream, struct error *err);
 
 #endif

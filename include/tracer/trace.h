@@ -37,7 +37,7 @@ struct trace_request {
 
 /** @retval TRACER_E_USAGE      a seed does not parse or names something the store does not have
  *  @retval TRACER_E_NOT_FOUND  the store has no blocks of the chain */
-TRACER_MUST_USE enum tracer_status trace_run(const struct trace_request *request, struct trace_result **ret_result,
-                                             struct error *err);
+TRACER_MUST_USE enum tracer_status trace_run(const struct trace_request *request,
+                                             struct trace_result **ret_result, struct error *err);
 
 #endif

@@ -25,8 +25,8 @@ struct transfer {
     struct asset asset;
     struct address from;
     struct address to;
-    struct u256 amount;  /* in the asset's smallest unit */
-    uint32_t link;       /* exchange group (taint-spec 8), 0: none; < 2^31 */
+    struct u256 amount; /* in the asset's smallest unit */
+    uint32_t link;      /* exchange group (taint-spec 8), 0: none; < 2^31 */
     enum transfer_leg leg;
     uint32_t log_index; /* block-wide, of the event it was read from; LOG_INDEX_NONE */
 };

@@ -79,7 +79,8 @@ TRACER_MUST_USE static inline bool u256_sub(struct u256 a, struct u256 b, struct
 
 struct u512 u256_mul(struct u256 a, struct u256 b);
 /** floor(a / b); b must not be zero. True: the quotient fits 256 bits. */
-TRACER_MUST_USE bool u512_div(struct u512 a, struct u256 b, struct u256 *ret_quotient, struct u256 *ret_remainder);
+TRACER_MUST_USE bool u512_div(struct u512 a, struct u256 b, struct u256 *ret_quotient,
+                              struct u256 *ret_remainder);
 /** floor(a * b / c), c not zero. True: it fits. This is the only division of amounts (taint-spec 5.1). */
 TRACER_MUST_USE bool u256_mul_div(struct u256 a, struct u256 b, struct u256 c, struct u256 *ret_quotient);
 

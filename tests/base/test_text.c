@@ -124,11 +124,22 @@ Test(csv, lines_that_cross_the_read_buffer_are_whole)
 
 Test(csv, I7_numbers_over_their_range_are_refused)
 {
-    static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "01", "0x1", "1e3", "1.0", "18446744073709551616",
-                                      "99999999999999999999", "184467440737095516150"};
+    static const char *const bad[] = {"",
+                                      "-1",
+                                      "+1",
+                                      " 1",
+                                      "1 ",
+                                      "01",
+                                      "0x1",
+                                      "1e3",
+                                      "1.0",
+                                      "18446744073709551616",
+                                      "99999999999999999999",
+                                      "184467440737095516150"};
     uint64_t value;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-        cr_assert(!csv_parse_u64((struct csv_field){bad[i], strlen(bad[i])}, UINT64_MAX, &value), "%s", bad[i]);
+        cr_assert(!csv_parse_u64((struct csv_field){bad[i], strlen(bad[i])}, UINT64_MAX, &value), "%s",
+                  bad[i]);
     for (uint64_t max = 0; max < 130; max++)
         for (uint64_t number = 0; number < 1300; number++) {
             char text[8];
@@ -137,7 +148,8 @@ Test(csv, I7_numbers_over_their_range_are_refused)
             cr_assert_eq(taken, number <= max, "%s of at most %u", text, (unsigned)max);
             cr_assert(!taken || value == number);
         }
-    cr_assert(csv_parse_u64((struct csv_field){"18446744073709551615", 20}, UINT64_MAX, &value) && value == UINT64_MAX);
+    cr_assert(csv_parse_u64((struct csv_field){"18446744073709551615", 20}, UINT64_MAX, &value) &&
+              value == UINT64_MAX);
     cr_assert(!csv_parse_u64((struct csv_field){"9223372036854775808", 19}, INT64_MAX, &value));
 }
 

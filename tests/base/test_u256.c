@@ -121,7 +121,8 @@ Test(u256, div_equals_the_bitwise_division)
             continue;
         bool fits = u512_div(value, divisor, &quotient, &remainder);
         slow_div(value, divisor, &slow_quotient, &slow_remainder);
-        bool slow_fits = !(slow_quotient.limb[4] | slow_quotient.limb[5] | slow_quotient.limb[6] | slow_quotient.limb[7]);
+        bool slow_fits =
+            !(slow_quotient.limb[4] | slow_quotient.limb[5] | slow_quotient.limb[6] | slow_quotient.limb[7]);
         cr_assert_eq(fits, slow_fits);
         cr_assert(memcmp(&quotient, &slow_quotient, sizeof(quotient)) == 0);
         cr_assert(u256_equal(remainder, slow_remainder));
@@ -159,9 +160,19 @@ Test(u256, decimal_text_round_trips)
 
 Test(u256, bad_decimals_are_refused)
 {
-    static const char *const bad[] = {"", "01", "00", "-1", "+1", " 1", "1 ", "1.0", "0x1", "1e3",
-                                      "115792089237316195423570985008687907853269984665640564039457584007913129639936",
-                                      "1000000000000000000000000000000000000000000000000000000000000000000000000000000"};
+    static const char *const bad[] = {
+        "",
+        "01",
+        "00",
+        "-1",
+        "+1",
+        " 1",
+        "1 ",
+        "1.0",
+        "0x1",
+        "1e3",
+        "115792089237316195423570985008687907853269984665640564039457584007913129639936",
+        "1000000000000000000000000000000000000000000000000000000000000000000000000000000"};
     struct u256 value;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_assert(!u256_parse_decimal(bad[i], strlen(bad[i]), &value), "%s", bad[i]);
@@ -169,8 +180,9 @@ Test(u256, bad_decimals_are_refused)
 
 Test(u256, R10_quantities_are_strict)
 {
-    static const char *const bad[] = {"", "0x", "0x00", "0x01", "0X1", "1", "0xg", "0x1 ", "-0x1",
-                                      "0x10000000000000000000000000000000000000000000000000000000000000000"};
+    static const char *const bad[] = {
+        "",  "0x",  "0x00", "0x01", "0X1",
+        "1", "0xg", "0x1 ", "-0x1", "0x10000000000000000000000000000000000000000000000000000000000000000"};
     struct u256 value;
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         cr_assert(!u256_parse_quantity(bad[i], strlen(bad[i]), &value), "%s", bad[i]);
@@ -203,7 +215,8 @@ Test(u256, sums_of_320_bits_hold_many_largest_values)
         u320_add(&sum, MAX);
     char text[U320_DECIMAL_MAX];
     u320_format_decimal(sum, text);
-    cr_assert_str_eq(text, "115792089237316195423570985008687907853269984665640564039457584007913129639935000");
+    cr_assert_str_eq(text,
+                     "115792089237316195423570985008687907853269984665640564039457584007913129639935000");
     for (int i = 0; i < 1000; i++)
         u320_sub(&sum, MAX);
     cr_assert(u320_is_zero(sum));

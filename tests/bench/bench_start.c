@@ -1,9 +1,10 @@
-/* bench_start.c - cold start: a command that does not fetch, beside a bare LMDB program (performance 5, goal 2).
+/* bench_start.c - cold start: a command that does not fetch, beside a bare LMDB program (performance 5, goal
+ * 2).
  *
  *   bench_start TRACER [RUNS]
  *
- * The bound is this program itself, started again with "bare": it opens an LMDB environment, reads one key and
- * ends. Both are started with posix_spawn and timed until they are reaped; the order alternates. */
+ * The bound is this program itself, started again with "bare": it opens an LMDB environment, reads one key
+ * and ends. Both are started with posix_spawn and timed until they are reaped; the order alternates. */
 #include <lmdb.h>
 
 #include <spawn.h>
@@ -33,7 +34,8 @@ static int bare(const char *path, int make)
     if (mdb_env_create(&env) || mdb_env_open(env, path, make ? 0 : MDB_RDONLY, 0600) ||
         mdb_txn_begin(env, NULL, make ? 0 : MDB_RDONLY, &txn) || mdb_dbi_open(txn, NULL, 0, &table))
         return 1;
-    int failed = make ? mdb_put(txn, table, &key, &value, 0) || mdb_txn_commit(txn) : mdb_get(txn, table, &key, &value);
+    int failed = make ? mdb_put(txn, table, &key, &value, 0) || mdb_txn_commit(txn)
+                      : mdb_get(txn, table, &key, &value);
     mdb_env_close(env);
     return failed;
 }
@@ -43,7 +45,8 @@ static uint64_t run(char *const *arguments, int *ret_code)
     pid_t child;
     int status;
     uint64_t start = now_ns();
-    if (posix_spawn(&child, arguments[0], NULL, NULL, arguments, environ) || waitpid(child, &status, 0) != child) {
+    if (posix_spawn(&child, arguments[0], NULL, NULL, arguments, environ) ||
+        waitpid(child, &status, 0) != child) {
         fprintf(stderr, "could not start %s\n", arguments[0]);
         exit(1);
     }
@@ -80,8 +83,10 @@ int main(int argc, char **argv)
     }
     char *version[] = {argv[1], "--version", NULL};
     char *stat[] = {argv[1], "store", "stat", "--store", store, NULL};
-    char *check[] = {argv[1], "check", "--store", store, "--output", output, "--source", "ronin-2022",
-                     "0x098b716b8aaf21512996dc57eb0615e2383e2f96", NULL};
+    char *check[] = {argv[1],    "check",      "--store",
+                     store,      "--output",   output,
+                     "--source", "ronin-2022", "0x098b716b8aaf21512996dc57eb0615e2383e2f96",
+                     NULL};
     char *bound[] = {self, "bare", plain, NULL};
     if (!freopen("/dev/null", "w", stdout))
         return 1;
@@ -101,13 +106,16 @@ int main(int argc, char **argv)
     qsort(checks, (size_t)runs, sizeof(*checks), order);
     uint64_t middle = bounds[runs / 2];
     fprintf(stderr, "bare LMDB program   median %llu us\n", (unsigned long long)(middle / 1000));
-    fprintf(stderr, "tracer --version    median %llu us, %llu.%02llu times the bound\n", (unsigned long long)(starts[runs / 2] / 1000),
-            (unsigned long long)(starts[runs / 2] / middle), (unsigned long long)(starts[runs / 2] * 100 / middle % 100));
+    fprintf(stderr, "tracer --version    median %llu us, %llu.%02llu times the bound\n",
+            (unsigned long long)(starts[runs / 2] / 1000), (unsigned long long)(starts[runs / 2] / middle),
+            (unsigned long long)(starts[runs / 2] * 100 / middle % 100));
     fprintf(stderr, "tracer store stat   median %llu us, %llu.%02llu times the bound (opens the store)\n",
             (unsigned long long)(stats[runs / 2] / 1000), (unsigned long long)(stats[runs / 2] / middle),
             (unsigned long long)(stats[runs / 2] * 100 / middle % 100));
-    fprintf(stderr, "tracer check        median %llu us, %llu.%02llu times the bound (opens the store, replays the case)\n",
-            (unsigned long long)(checks[runs / 2] / 1000), (unsigned long long)(checks[runs / 2] / middle),
-            (unsigned long long)(checks[runs / 2] * 100 / middle % 100));
+    fprintf(
+        stderr,
+        "tracer check        median %llu us, %llu.%02llu times the bound (opens the store, replays the case)\n",
+        (unsigned long long)(checks[runs / 2] / 1000), (unsigned long long)(checks[runs / 2] / middle),
+        (unsigned long long)(checks[runs / 2] * 100 / middle % 100));
     return 0;
 }

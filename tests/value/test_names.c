@@ -20,16 +20,16 @@ Test(address, both_spellings_and_any_case)
 
 Test(asset, order_is_that_of_the_texts)
 {
-    static const char *const texts[] = {"0x1111111111111111111111111111111111111111",
-                                        "0x1111111111111111111111111111111111111111/0",
-                                        "0x1111111111111111111111111111111111111111/10",
-                                        "0x1111111111111111111111111111111111111111/9",
-                                        "0x2222222222222222222222222222222222222222", "native"};
+    static const char *const texts[] = {
+        "0x1111111111111111111111111111111111111111",    "0x1111111111111111111111111111111111111111/0",
+        "0x1111111111111111111111111111111111111111/10", "0x1111111111111111111111111111111111111111/9",
+        "0x2222222222222222222222222222222222222222",    "native"};
     for (size_t i = 0; i < 6; i++)
         for (size_t j = 0; j < 6; j++) {
             struct asset a, b;
             char text[ASSET_TEXT_SIZE];
-            cr_assert(asset_parse(texts[i], strlen(texts[i]), &a) && asset_parse(texts[j], strlen(texts[j]), &b));
+            cr_assert(asset_parse(texts[i], strlen(texts[i]), &a) &&
+                      asset_parse(texts[j], strlen(texts[j]), &b));
             int want = strcmp(texts[i], texts[j]), got = asset_compare(&a, &b);
             cr_assert((want < 0) == (got < 0) && (want > 0) == (got > 0), "%s %s", texts[i], texts[j]);
             cr_assert_eq(asset_format(a, text), strlen(texts[i]));
@@ -44,8 +44,19 @@ Test(asset, order_is_that_of_the_texts)
 Test(position, text_round_trips_and_bad_text_is_refused)
 {
     static const char *const good[] = {"0:0:0", "1:-1:0", "9223372036854775807:2147483647:2147483647"};
-    static const char *const bad[] = {"", "1", "1:2", "1:2:3:4", "01:2:3", "1:-2:3", "1:2:-3", "1:2:2147483648",
-                                      "1:2147483648:0", "9223372036854775808:0:0", "1: 2:3", "1:2:3 ", ":1:2"};
+    static const char *const bad[] = {"",
+                                      "1",
+                                      "1:2",
+                                      "1:2:3:4",
+                                      "01:2:3",
+                                      "1:-2:3",
+                                      "1:2:-3",
+                                      "1:2:2147483648",
+                                      "1:2147483648:0",
+                                      "9223372036854775808:0:0",
+                                      "1: 2:3",
+                                      "1:2:3 ",
+                                      ":1:2"};
     struct position position;
     char text[POSITION_TEXT_SIZE];
     for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {

@@ -21,7 +21,7 @@ struct arena_block {
 struct arena {
     struct arena_block *last;
     struct arena_block *spare; /* the largest block given back, for the next round */
-    size_t total, total_max; /* bytes given out, as asked for and rounded */
+    size_t total, total_max;   /* bytes given out, as asked for and rounded */
     size_t next_size;
 };
 

@@ -1,4 +1,5 @@
-/* clock.c - see tracer/clock.h. Civil dates by Howard Hinnant's days_from_civil arithmetic (public domain). */
+/* clock.c - see tracer/clock.h. Civil dates by Howard Hinnant's days_from_civil arithmetic (public domain).
+ */
 #include "tracer/clock.h"
 
 #include <inttypes.h>
@@ -43,8 +44,9 @@ void clock_format_utc(uint64_t unix_s, char to[static 32])
     uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
     uint64_t d = doy - (153 * mp + 2) / 5 + 1, m = mp < 10 ? mp + 3 : mp - 9;
     uint64_t y = yoe + era * 400 + (m <= 2);
-    snprintf(to, 32, "%04u-%02u-%02u %02u:%02u:%02u", (unsigned)y % 10000, (unsigned)m % 100, (unsigned)d % 100,
-             (unsigned)(second / 3600) % 100, (unsigned)(second / 60 % 60), (unsigned)(second % 60));
+    snprintf(to, 32, "%04u-%02u-%02u %02u:%02u:%02u", (unsigned)y % 10000, (unsigned)m % 100,
+             (unsigned)d % 100, (unsigned)(second / 3600) % 100, (unsigned)(second / 60 % 60),
+             (unsigned)(second % 60));
 }
 
 /* Two or four digits. */
@@ -66,17 +68,19 @@ bool clock_parse_utc(const char *text, size_t length, uint64_t *ret_unix_s)
     unsigned y, m, d, hour = 0, minute = 0, second = 0;
     if (length != 10 && length != 19 && length != 20)
         return false;
-    if (!digits(text, 4, &y) || text[4] != '-' || !digits(text + 5, 2, &m) || text[7] != '-' || !digits(text + 8, 2, &d))
+    if (!digits(text, 4, &y) || text[4] != '-' || !digits(text + 5, 2, &m) || text[7] != '-' ||
+        !digits(text + 8, 2, &d))
         return false;
     if (length > 10) {
-        bool iso = text[10] == 'T' && length == 20 && text[19] == 'Z', plain = text[10] == ' ' && length == 19;
-        if ((!iso && !plain) || !digits(text + 11, 2, &hour) || text[13] != ':' || !digits(text + 14, 2, &minute) ||
-            text[16] != ':' || !digits(text + 17, 2, &second))
+        bool iso = text[10] == 'T' && length == 20 && text[19] == 'Z',
+             plain = text[10] == ' ' && length == 19;
+        if ((!iso && !plain) || !digits(text + 11, 2, &hour) || text[13] != ':' ||
+            !digits(text + 14, 2, &minute) || text[16] != ':' || !digits(text + 17, 2, &second))
             return false;
     }
     bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
-    if (y < 1970 || m < 1 || m > 12 || d < 1 || d > month_days[m - 1] + (m == 2 && leap ? 1u : 0u) || hour > 23 ||
-        minute > 59 || second > 59)
+    if (y < 1970 || m < 1 || m > 12 || d < 1 || d > month_days[m - 1] + (m == 2 && leap ? 1u : 0u) ||
+        hour > 23 || minute > 59 || second > 59)
         return false;
     uint64_t year = y - (m <= 2), era = year / 400, yoe = year % 400;
     uint64_t doy = (153 * (uint64_t)(m > 2 ? m - 3 : m + 9) + 2) / 5 + d - 1;

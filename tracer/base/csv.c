@@ -15,17 +15,17 @@
 #define CHUNK ((size_t)1 << 18)
 
 struct csv {
-    FILE *file;       /* NULL: memory */
-    char *name;       /* in messages */
+    FILE *file; /* NULL: memory */
+    char *name; /* in messages */
     char separator;
     const char *at, *end; /* unread bytes */
     char *chunk;          /* of the file */
     char *line;           /* a line that crosses chunks, or has quotes */
     uint64_t line_number;
-    size_t column_count;               /* wanted */
-    char **column_names;               /* wanted */
+    size_t column_count;                  /* wanted */
+    char **column_names;                  /* wanted */
     size_t place[TRACER_CSV_COLUMNS_MAX]; /* wanted column -> place in the file, NO_COLUMN */
-    size_t places;                     /* columns of the file */
+    size_t places;                        /* columns of the file */
 };
 
 static enum tracer_status line_error(const struct csv *csv, struct error *err, const char *what)
@@ -35,7 +35,8 @@ static enum tracer_status line_error(const struct csv *csv, struct error *err, c
 
 /* The next line without its end, in *ret_text (writable copy in csv->line when it crosses a chunk).
  * TRACER_E_NOT_FOUND at the end. */
-static enum tracer_status next_line(struct csv *csv, const char **ret_text, size_t *ret_length, struct error *err)
+static enum tracer_status next_line(struct csv *csv, const char **ret_text, size_t *ret_length,
+                                    struct error *err)
 {
     size_t held = 0; /* bytes of this line in csv->line */
     csv->line_number++;
@@ -195,7 +196,8 @@ static struct csv *new_csv(const char *name, char separator, const char *const *
     return NULL;
 }
 
-static enum tracer_status finish_open(struct csv *csv, size_t required_count, struct csv **ret_csv, struct error *err)
+static enum tracer_status finish_open(struct csv *csv, size_t required_count, struct csv **ret_csv,
+                                      struct error *err)
 {
     enum tracer_status status = read_header(csv, required_count, err);
     if (status) {
@@ -286,8 +288,8 @@ enum tracer_status csv_next(struct csv *csv, struct csv_field *fields, struct er
     if ((status = split(csv, text, length, places, &count, err)))
         return status;
     if (count != csv->places)
-        return error_set(err, TRACER_E_USAGE, "%s:%" PRIu64 ": %zu columns where the header has %zu", csv->name,
-                         csv->line_number, count, csv->places);
+        return error_set(err, TRACER_E_USAGE, "%s:%" PRIu64 ": %zu columns where the header has %zu",
+                         csv->name, csv->line_number, count, csv->places);
     for (size_t c = 0; c < csv->column_count; c++)
         fields[c] = csv->place[c] == NO_COLUMN ? (struct csv_field){"", 0} : places[csv->place[c]];
     return TRACER_OK;

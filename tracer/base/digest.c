@@ -25,8 +25,8 @@ enum tracer_status digest_file(const char *path, struct digest *ret_digest, stru
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     struct stat info;
     if (file < 0 || fstat(file, &info) != 0 || !S_ISREG(info.st_mode)) {
-        enum tracer_status status = error_set(err, TRACER_E_USAGE, "%s: %s", path,
-                                              file < 0 ? strerror(errno) : "not a regular file");
+        enum tracer_status status =
+            error_set(err, TRACER_E_USAGE, "%s: %s", path, file < 0 ? strerror(errno) : "not a regular file");
         if (file >= 0)
             close(file);
         return status;

@@ -29,7 +29,8 @@ enum tracer_status file_read(const char *path, size_t size_max, struct buffer *r
         if (got < 0)
             status = error_set(err, TRACER_E_IO, "%s: %s", path, strerror(errno));
         else if (ret_bytes->size + (size_t)got > size_max)
-            status = error_set(err, TRACER_E_LIMIT, "%s: larger than the ceiling of %zu bytes", path, size_max);
+            status =
+                error_set(err, TRACER_E_LIMIT, "%s: larger than the ceiling of %zu bytes", path, size_max);
         else if (!buffer_add(ret_bytes, block, (size_t)got))
             status = error_set(err, TRACER_E_NOMEM, "%s: no memory", path);
     }
@@ -91,13 +92,14 @@ enum tracer_status output_commit(struct output *output, struct error *err)
             return error_set(err, TRACER_E_IO, "standard output could not be written: %s", strerror(errno));
         return TRACER_OK;
     }
-    bool written = !ferror(output->stream) && fflush(output->stream) == 0 && fsync(fileno(output->stream)) == 0;
+    bool written =
+        !ferror(output->stream) && fflush(output->stream) == 0 && fsync(fileno(output->stream)) == 0;
     int problem = errno;
     bool closed = fclose(output->stream) == 0;
     output->stream = NULL;
     if (!written || !closed || rename(output->temporary, output->path) != 0) {
-        enum tracer_status status =
-            error_set(err, TRACER_E_IO, "%s could not be written: %s", output->path, strerror(written ? errno : problem));
+        enum tracer_status status = error_set(err, TRACER_E_IO, "%s could not be written: %s", output->path,
+                                              strerror(written ? errno : problem));
         output_abort(output);
         return status;
     }

@@ -81,7 +81,8 @@ static uint64_t divide_digit(uint64_t *u, const uint64_t *v, int n)
 
 /* value[0..m) / divisor[0..n) with n >= 1 significant limbs; m, n at most 10 and 5. quotient[10] and
  * remainder[5] are filled with zeros above. */
-static void divide(const uint64_t *value, int m, const uint64_t *divisor, int n, uint64_t *quotient, uint64_t *remainder)
+static void divide(const uint64_t *value, int m, const uint64_t *divisor, int n, uint64_t *quotient,
+                   uint64_t *remainder)
 {
     uint64_t u[11] = {0}, v[5];
     memset(quotient, 0, 10 * sizeof(*quotient));
@@ -156,7 +157,8 @@ int u320_compare_products(struct u320 a, struct u320 b, struct u320 c, struct u3
 
 bool u256_mul_div(struct u256 a, struct u256 b, struct u256 c, struct u256 *ret_quotient)
 {
-    if ((a.limb[1] | a.limb[2] | a.limb[3] | b.limb[1] | b.limb[2] | b.limb[3] | c.limb[1] | c.limb[2] | c.limb[3]) == 0) {
+    if ((a.limb[1] | a.limb[2] | a.limb[3] | b.limb[1] | b.limb[2] | b.limb[3] | c.limb[1] | c.limb[2] |
+         c.limb[3]) == 0) {
         u128 quotient = (u128)a.limb[0] * b.limb[0] / c.limb[0];
         *ret_quotient = (struct u256){{(uint64_t)quotient, (uint64_t)(quotient >> 64), 0, 0}};
         return true;

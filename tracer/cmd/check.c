@@ -9,7 +9,8 @@ static enum tracer_status watch(void *context, uint64_t rows)
 {
     struct session *session = context;
     progress_show(session, rows, 0, "transfers", NULL);
-    return session_stop ? error_set(&session->err, TRACER_E_STOPPED, "stopped before the replay was complete: no answer")
+    return session_stop ? error_set(&session->err, TRACER_E_STOPPED,
+                                    "stopped before the replay was complete: no answer")
                         : TRACER_OK;
 }
 

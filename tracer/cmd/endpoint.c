@@ -20,9 +20,10 @@ static void print_probe(const char *name, const struct chain_probe *probe)
         printf("  finalized          %" PRIu64 "\n", probe->finalized);
     else
         printf("  finalized          not offered\n");
-    printf("  anchor             %s\n", !probe->anchor_checked ? probe->anchor_note[0] ? probe->anchor_note : "not checked"
-                                        : probe->anchor_fits   ? "fits"
-                                                               : "DIFFERS: another chain");
+    printf("  anchor             %s\n", !probe->anchor_checked
+                                            ? probe->anchor_note[0] ? probe->anchor_note : "not checked"
+                                        : probe->anchor_fits ? "fits"
+                                                             : "DIFFERS: another chain");
     printf("  old state          %s\n", yes_no(probe->archive));
     printf("  block receipts     %s\n", yes_no(probe->block_receipts));
     printf("  internal calls     %s\n", chain_traces_name(probe->traces));
@@ -32,7 +33,8 @@ static void print_probe(const char *name, const struct chain_probe *probe)
 }
 
 /* The probe in one line of JSON, kept in the store under the endpoint's name. */
-static enum tracer_status keep_probe(struct session *session, const char *name, const struct chain_probe *probe)
+static enum tracer_status keep_probe(struct session *session, const char *name,
+                                     const struct chain_probe *probe)
 {
     struct buffer text;
     char client[sizeof(probe->client_version)];
@@ -42,14 +44,17 @@ static enum tracer_status keep_probe(struct session *session, const char *name, 
             *c = '\'';
     buffer_init(&text, TRACER_KIB(4));
     buffer_printf(&text,
-                  "{\"schema\":\"tracer/endpoint/1\",\"client\":\"%s\",\"chain_id\":%" PRIu64 ",\"finalized\":%s,\"archive\":%s,"
-                  "\"block_receipts\":%s,\"traces\":\"%s\",\"ots\":%s,\"batch\":%" PRIu32 ",\"log_range\":%" PRIu64 "}\n",
+                  "{\"schema\":\"tracer/endpoint/1\",\"client\":\"%s\",\"chain_id\":%" PRIu64
+                  ",\"finalized\":%s,\"archive\":%s,"
+                  "\"block_receipts\":%s,\"traces\":\"%s\",\"ots\":%s,\"batch\":%" PRIu32
+                  ",\"log_range\":%" PRIu64 "}\n",
                   client, probe->chain_id, probe->has_finalized ? "true" : "false",
                   probe->archive ? "true" : "false", probe->block_receipts ? "true" : "false",
-                  chain_traces_name(probe->traces), probe->ots ? "true" : "false", probe->batch_max, probe->log_range);
-    enum tracer_status status =
-        buffer_ok(&text) ? graph_put_item(session->graph, GRAPH_ITEM_ENDPOINT, name, text.data, text.size, &session->err)
-                         : error_set(&session->err, TRACER_E_NOMEM, "no memory");
+                  chain_traces_name(probe->traces), probe->ots ? "true" : "false", probe->batch_max,
+                  probe->log_range);
+    enum tracer_status status = buffer_ok(&text) ? graph_put_item(session->graph, GRAPH_ITEM_ENDPOINT, name,
+                                                                  text.data, text.size, &session->err)
+                                                 : error_set(&session->err, TRACER_E_NOMEM, "no memory");
     buffer_release(&text);
     return status;
 }

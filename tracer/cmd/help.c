@@ -11,44 +11,59 @@
 #define COMMON_OPTIONS "quiet verbose progress"
 
 const struct command commands[] = {
-    {"demo", command_demo, "", "Trace the Axie Infinity / Ronin bridge theft of March 2022 from the embedded case, without network.",
+    {"demo", command_demo, "",
+     "Trace the Axie Infinity / Ronin bridge theft of March 2022 from the embedded case, without network.",
      "With --store the case is kept there, so that trace and check can be run on it.",
      "store format output view " TAINT_OPTIONS COMMON_OPTIONS, 0, 0},
-    {"trace", command_trace, "SEED...", "Follow stolen units forward from a seed: where is each one now, over which hops?",
-     "SEED is [NAME=]SPEC, SPEC being an address, a transaction hash (what its gainers gained), hash:N (the transfer of log\n"
-     "index N), hash:value (its top-level value), a key block:txi:idx, or the id of a heist in the registry (ronin-2022).\n"
+    {"trace", command_trace, "SEED...",
+     "Follow stolen units forward from a seed: where is each one now, over which hops?",
+     "SEED is [NAME=]SPEC, and SPEC an address, a transaction hash (what its gainers gained),\n"
+     "hash:N (the transfer of log index N), hash:value (its top-level value), a key\n"
+     "block:txi:idx, or the id of a heist in the registry (ronin-2022).\n"
      "Works on what the store covers; with --rpc the blocks --from..--to are ingested first.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",
      CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality opening no-traces refetch " COMMON_OPTIONS, 1, 100000},
-    {"check", command_check, "TARGET...", "Is this deposit or address tainted: by what, how much, over which path?",
-     "TARGET is an address, a transaction hash (all its transfers; --to ADDRESS picks those into one address), hash:N,\n"
-     "hash:value, or a key block:txi:idx. Sources are those of --source, else the registry's heists and sanctioned addresses.\n"
-     "Verdicts: exposed (exit 10), cannot_tell (11), clean (0). Anything that could not be seen is cannot_tell, never clean.\n"
-     "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of the taint specification says.",
+    {"check", command_check, "TARGET...",
+     "Is this deposit or address tainted: by what, how much, over which path?",
+     "TARGET is an address, a transaction hash (all its transfers; --to ADDRESS picks those into\n"
+     "one address), hash:N, hash:value, or a key block:txi:idx. Sources are those of --source,\n"
+     "else the registry's heists and sanctioned addresses.\n"
+     "Verdicts: exposed (exit 10), cannot_tell (11), clean (0). Whatever could not be seen is\n"
+     "cannot_tell, never clean.\n"
+     "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
+     "the taint specification says.",
      CASE_OPTIONS "source " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
     {"ingest", command_ingest, "", "Read blocks of a chain into the store.",
-     "Reads from behind what is stored (or --from) up to --to or the head; a reorg is followed. --record DIR keeps every\n"
-     "exchange, --replay DIR repeats the run from it without network.",
-     "store config chain from to finality follow opening no-traces refetch " RPC_OPTIONS COMMON_OPTIONS, 0, 0},
-    {"import", command_import, "FILE...", "Put rows of files into the store: transfers, labels or coverage, told apart by their header.",
-     "An import makes its chain a network of its own kind in the store: it never joins blocks that were ingested.",
+     "Reads from behind what is stored (or --from) up to --to or the head; a reorg is followed.\n"
+     "--record DIR keeps every exchange, --replay DIR repeats the run from it without network.",
+     "store config chain from to finality follow opening no-traces refetch " RPC_OPTIONS COMMON_OPTIONS, 0,
+     0},
+    {"import", command_import, "FILE...",
+     "Put rows of files into the store: transfers, labels or coverage, told apart by their header.",
+     "An import makes its chain a network of its own kind in the store: it never joins blocks\n"
+     "that were ingested.",
      "store config chain name " COMMON_OPTIONS, 1, 1000},
-    {"export", command_export, "transfers|labels", "Write rows of the store in the form that import reads.", NULL,
-     "store config chain from to output " COMMON_OPTIONS, 1, 1},
-    {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]", "Look after the store.",
-     "verify reads every record in a process of its own; backup writes a compact, verified copy; rebuild makes the derived\n"
-     "indexes anew from the log; coverage shows what is known of whom, by which method, and the gaps.",
+    {"export", command_export, "transfers|labels", "Write rows of the store in the form that import reads.",
+     NULL, "store config chain from to output " COMMON_OPTIONS, 1, 1},
+    {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]",
+     "Look after the store.",
+     "verify reads every record in a process of its own; backup writes a compact, verified copy;\n"
+     "rebuild makes the derived indexes anew from the log; coverage shows what is known of whom,\n"
+     "by which method, and the gaps.",
      "store config chain " COMMON_OPTIONS, 1, 2},
     {"endpoint", command_endpoint, "probe URL|NAME...", "What can this endpoint do?",
-     "Asks for chain, anchor, head, finality, old state, receipts, call traces, batch size and log range. With --store the\n"
-     "findings are kept there under the endpoint's name, never its URL.",
+     "Asks for chain, anchor, head, finality, old state, receipts, call traces, batch size and\n"
+     "log range. With --store the findings are kept there under the endpoint's name, never its URL.",
      "store config chain " RPC_OPTIONS COMMON_OPTIONS, 1, 33},
     {"replay", command_replay, "", "Run the taint engine on files, to the byte of the taint specification.",
      "Writes hops.csv, holdings.csv, lots.csv, absorbed.csv, totals.csv and diag.csv into --out.",
      FILE_OPTIONS "labels assets out " TAINT_OPTIONS COMMON_OPTIONS, 0, 0},
-    {"expand", command_expand, "", "Replay with ranked expansion of the explored set (taint specification, section 12).",
+    {"expand", command_expand, "",
+     "Replay with ranked expansion of the explored set (taint specification, section 12).",
      "Writes the files of replay and expand.csv.",
-     "transfers seeds labels assets out max-accounts max-hops max-degree min-score " TAINT_OPTIONS COMMON_OPTIONS, 0, 0},
+     "transfers seeds labels assets out max-accounts max-hops max-degree min-score " TAINT_OPTIONS
+         COMMON_OPTIONS,
+     0, 0},
     {"help", command_help, "[COMMAND]", "This text, or that of a command.", NULL, "", 0, 1},
     {0},
 };
@@ -72,11 +87,13 @@ int command_help(const struct options *options)
         options_print_usage(stdout, command);
         return EXIT_DONE;
     }
-    printf("tracer follows stolen funds across Ethereum and Ronin.\n\nusage: tracer COMMAND [options] [arguments]\n\n");
+    printf(
+        "tracer follows stolen funds across Ethereum and Ronin.\n\nusage: tracer COMMAND [options] [arguments]\n\n");
     for (const struct command *command = commands; command->name; command++)
         printf("  %-10s %s\n", command->name, command->summary);
-    printf("\n  tracer help COMMAND   options of a command\n  tracer --version      version, commit, libraries\n\n"
-           "exit codes: 0 done (check: clean), 10 exposed, 11 cannot tell, 12 some rows failed, 2 usage or bad input,\n"
-           "3 endpoints, 4 store or disk, 5 verification failed, 70 internal\n");
+    printf(
+        "\n  tracer help COMMAND   options of a command\n  tracer --version      version, commit, libraries\n\n"
+        "exit codes: 0 done (check: clean), 10 exposed, 11 cannot tell, 12 some rows failed, 2 usage or bad input,\n"
+        "3 endpoints, 4 store or disk, 5 verification failed, 70 internal\n");
     return EXIT_DONE;
 }

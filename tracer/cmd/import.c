@@ -36,10 +36,11 @@ static enum tracer_status kind_of(struct session *session, const char *path, enu
     else if (has_columns(path, coverage, 4))
         *ret_kind = FILE_COVERAGE;
     else
-        return error_set(&session->err, TRACER_E_USAGE,
-                         "%s: the header is that of no file we know: transfers (block,txi,idx,kind,asset,from,to,amount), "
-                         "labels (address,class) or coverage (account,from,to,what)",
-                         path);
+        return error_set(
+            &session->err, TRACER_E_USAGE,
+            "%s: the header is that of no file we know: transfers (block,txi,idx,kind,asset,from,to,amount), "
+            "labels (address,class) or coverage (account,from,to,what)",
+            path);
     return TRACER_OK;
 }
 
@@ -66,7 +67,8 @@ static enum tracer_status import_file(struct session *session, const char *path,
     if (!status) {
         const char *name = session->options->name ? session->options->name : session->network.name;
         progress_begin(session, "import");
-        status = load_transfers(session->graph, import, path, session->chain_id, name, show, session, stats, &session->err);
+        status = load_transfers(session->graph, import, path, session->chain_id, name, show, session, stats,
+                                &session->err);
         progress_end(session);
     }
     import_close(import);
@@ -82,7 +84,8 @@ int command_import(const struct options *options)
     if (!status)
         status = session_network(&session);
     if (!status && options->name && (!options->name[0] || strlen(options->name) > TRACER_NETWORK_NAME_MAX))
-        status = error_set(&session.err, TRACER_E_USAGE, "--name: 1 to %u characters", TRACER_NETWORK_NAME_MAX);
+        status =
+            error_set(&session.err, TRACER_E_USAGE, "--name: 1 to %u characters", TRACER_NETWORK_NAME_MAX);
     for (size_t i = 0; i < options->argument_count && !status; i++) {
         status = kind_of(&session, options->arguments[i], &kind);
         if (!status && !session.graph)
@@ -91,7 +94,9 @@ int command_import(const struct options *options)
             status = import_file(&session, options->arguments[i], kind, &stats);
     }
     if (!status && !options->quiet)
-        fprintf(stderr, "imported: %" PRIu64 " transfers in %" PRIu64 " blocks, %" PRIu64 " coverage records, %" PRIu64 " labels\n",
+        fprintf(stderr,
+                "imported: %" PRIu64 " transfers in %" PRIu64 " blocks, %" PRIu64
+                " coverage records, %" PRIu64 " labels\n",
                 stats.transfers, stats.blocks, stats.coverage, stats.labels);
     int code = status ? session_fail(&session, status) : EXIT_DONE;
     session_close(&session);
@@ -127,8 +132,9 @@ static enum tracer_status export_row(void *context, const struct transfer *trans
             return status;
         exporting->has_transaction = status == TRACER_OK;
     }
-    return export_transfer(exporting->stream, transfer, exporting->has_transaction ? &exporting->transaction : NULL,
-                           &exporting->block, err);
+    return export_transfer(exporting->stream, transfer,
+                           exporting->has_transaction ? &exporting->transaction : NULL, &exporting->block,
+                           err);
 }
 
 static enum tracer_status export_labels(void *context, const char *name, size_t size, struct error *err)
@@ -168,9 +174,9 @@ int command_export(const struct options *options)
         if (!status)
             status = export_header(output.stream, &session.err);
         if (!status)
-            status = graph_each(session.graph, session.chain_id, options->has_from ? options->from : range.first,
-                                options->has_to_block ? options->to_block : range.last, export_row, &exporting,
-                                &session.err);
+            status = graph_each(
+                session.graph, session.chain_id, options->has_from ? options->from : range.first,
+                options->has_to_block ? options->to_block : range.last, export_row, &exporting, &session.err);
     }
     if (!status)
         status = output_commit(&output, &session.err);

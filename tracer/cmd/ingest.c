@@ -7,10 +7,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-static void show(void *context, uint64_t first, uint64_t done, uint64_t last, const struct chain_fetch_stats *stats)
+static void show(void *context, uint64_t first, uint64_t done, uint64_t last,
+                 const struct chain_fetch_stats *stats)
 {
     char extra[64];
-    snprintf(extra, sizeof(extra), "%" PRIu64 " transfers, %" PRIu64 " MB", stats->transfers, stats->bytes / 1000000);
+    snprintf(extra, sizeof(extra), "%" PRIu64 " transfers, %" PRIu64 " MB", stats->transfers,
+             stats->bytes / 1000000);
     progress_show(context, done, last - first + 1, "blocks", extra);
 }
 
@@ -23,7 +25,8 @@ static void summary(const struct session *session, const struct ingest_stats *st
         return;
     }
     fprintf(stderr,
-            "%s: blocks %" PRIu64 " to %" PRIu64 " stored: %" PRIu64 " transactions, %" PRIu64 " transfers, internal calls: %s\n",
+            "%s: blocks %" PRIu64 " to %" PRIu64 " stored: %" PRIu64 " transactions, %" PRIu64
+            " transfers, internal calls: %s\n",
             session->network.name, stats->first, stats->last, stats->transactions, stats->transfers,
             chain_traces_name(stats->traces));
     fprintf(stderr,
@@ -31,9 +34,11 @@ static void summary(const struct session *session, const struct ingest_stats *st
             ms / 1000, ms / 100 % 10, stats->blocks * 1000 / ms, stats->transfers * 1000 / ms,
             stats->fetch.bytes / 1000000);
     if (session->options->verbose)
-        fprintf(stderr, "; waiting %" PRIu64 " ms, JSON %" PRIu64 " ms, decoding %" PRIu64 " ms, store %" PRIu64 " ms",
-                stats->fetch.wait_ns / 1000000, stats->fetch.read_ns / 1000000, stats->fetch.decode_ns / 1000000,
-                stats->store_ns / 1000000);
+        fprintf(stderr,
+                "; waiting %" PRIu64 " ms, JSON %" PRIu64 " ms, decoding %" PRIu64 " ms, store %" PRIu64
+                " ms",
+                stats->fetch.wait_ns / 1000000, stats->fetch.read_ns / 1000000,
+                stats->fetch.decode_ns / 1000000, stats->store_ns / 1000000);
     fprintf(stderr, "\n");
     if (stats->rewound)
         fprintf(stderr, "%" PRIu64 " blocks left the chain (reorg) and were moved aside\n", stats->rewound);
@@ -59,7 +64,8 @@ enum tracer_status session_ingest(struct session *session)
     if (!status && (!options->has_from && options->has_to_block) && !options->store)
         status = error_set(err, TRACER_E_USAGE, "which store? name its directory with --store DIR");
     if (!status && options->has_from && options->has_to_block && options->from > options->to_block)
-        status = error_set(err, TRACER_E_USAGE, "--from %" PRIu64 " is behind --to %" PRIu64, options->from, options->to_block);
+        status = error_set(err, TRACER_E_USAGE, "--from %" PRIu64 " is behind --to %" PRIu64, options->from,
+                           options->to_block);
     if (!status)
         status = session_endpoints(session);
     if (!status)

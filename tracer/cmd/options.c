@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum tracer_status set_fn(struct options *options, const char *name, const char *value, struct error *err);
+typedef enum tracer_status set_fn(struct options *options, const char *name, const char *value,
+                                  struct error *err);
 
 static enum tracer_status bad_value(struct error *err, const char *name, const char *value, const char *want)
 {
@@ -20,7 +21,8 @@ static enum tracer_status bad_value(struct error *err, const char *name, const c
                      safe_text(shown, sizeof(shown), value, strlen(value)), want);
 }
 
-static enum tracer_status number(const char *name, const char *value, uint64_t max, uint64_t *to, struct error *err)
+static enum tracer_status number(const char *name, const char *value, uint64_t max, uint64_t *to,
+                                 struct error *err)
 {
     char want[64];
     snprintf(want, sizeof(want), "a whole number from 0 to %" PRIu64, max);
@@ -42,20 +44,24 @@ static enum tracer_status add_to(const char **list, size_t *count, const char *n
     list[(*count)++] = value;
     return TRACER_OK;
 }
-static enum tracer_status set_rpc(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_rpc(struct options *options, const char *name, const char *value,
+                                  struct error *err)
 {
     return add_to(options->rpc, &options->rpc_count, name, value, err);
 }
-static enum tracer_status set_labels(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_labels(struct options *options, const char *name, const char *value,
+                                     struct error *err)
 {
     return add_to(options->labels, &options->labels_count, name, value, err);
 }
-static enum tracer_status set_source(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_source(struct options *options, const char *name, const char *value,
+                                     struct error *err)
 {
     return add_to(options->source, &options->source_count, name, value, err);
 }
 
-static enum tracer_status set_policy(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_policy(struct options *options, const char *name, const char *value,
+                                     struct error *err)
 {
     options->policy = value;
     if (!taint_policy_parse(value, &options->taint.policy))
@@ -75,7 +81,8 @@ static enum tracer_status word(const char *name, const char *value, const char *
     return bad_value(err, name, value, want);
 }
 
-static enum tracer_status set_links(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_links(struct options *options, const char *name, const char *value,
+                                    struct error *err)
 {
     static const char *const words[] = {"given", "auto", "none", NULL};
     int index = 0;
@@ -83,7 +90,8 @@ static enum tracer_status set_links(struct options *options, const char *name, c
     options->taint.links = (enum taint_links)index;
     return status;
 }
-static enum tracer_status set_fees(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_fees(struct options *options, const char *name, const char *value,
+                                   struct error *err)
 {
     static const char *const words[] = {"sink", "follow", NULL};
     int index = 0;
@@ -91,7 +99,8 @@ static enum tracer_status set_fees(struct options *options, const char *name, co
     options->taint.fees = (enum taint_fees)index;
     return status;
 }
-static enum tracer_status set_unknown(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_unknown(struct options *options, const char *name, const char *value,
+                                      struct error *err)
 {
     static const char *const words[] = {"track", "clean", NULL};
     int index = 0;
@@ -99,7 +108,8 @@ static enum tracer_status set_unknown(struct options *options, const char *name,
     options->taint.unknown = (enum taint_unknown)index;
     return status;
 }
-static enum tracer_status set_opening(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_opening(struct options *options, const char *name, const char *value,
+                                      struct error *err)
 {
     static const char *const words[] = {"unknown", "clean", NULL};
     int index = 0;
@@ -107,7 +117,8 @@ static enum tracer_status set_opening(struct options *options, const char *name,
     options->taint.opening = (enum taint_opening)index;
     return status;
 }
-static enum tracer_status set_progress(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_progress(struct options *options, const char *name, const char *value,
+                                       struct error *err)
 {
     static const char *const words[] = {"auto", "none", "json", NULL};
     int index = 0;
@@ -115,7 +126,8 @@ static enum tracer_status set_progress(struct options *options, const char *name
     options->progress = (enum progress_mode)index;
     return status;
 }
-static enum tracer_status set_view(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_view(struct options *options, const char *name, const char *value,
+                                   struct error *err)
 {
     static const char *const words[] = {"full", "summary", "hops", NULL};
     int index = 0;
@@ -123,7 +135,8 @@ static enum tracer_status set_view(struct options *options, const char *name, co
     options->view = (enum report_view)index;
     return status;
 }
-static enum tracer_status set_finality(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_finality(struct options *options, const char *name, const char *value,
+                                       struct error *err)
 {
     options->finality = FINALITY_DEPTH;
     if (strcmp(value, "finalized") == 0)
@@ -134,18 +147,21 @@ static enum tracer_status set_finality(struct options *options, const char *name
         return bad_value(err, name, value, "finalized, latest or a number of blocks up to 1000000");
     return TRACER_OK;
 }
-static enum tracer_status set_from(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_from(struct options *options, const char *name, const char *value,
+                                   struct error *err)
 {
     options->has_from = true;
     return number(name, value, INT64_MAX, &options->from, err);
 }
-static enum tracer_status set_since(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_since(struct options *options, const char *name, const char *value,
+                                    struct error *err)
 {
     options->has_since = true;
     return number(name, value, INT64_MAX, &options->since, err);
 }
 /* A block for most commands; for `check` an address picks the rows of a transaction into it. */
-static enum tracer_status set_to(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_to(struct options *options, const char *name, const char *value,
+                                 struct error *err)
 {
     if (address_parse(value, strlen(value), &options->to_address)) {
         options->has_to_address = true;
@@ -154,7 +170,8 @@ static enum tracer_status set_to(struct options *options, const char *name, cons
     options->has_to_block = true;
     return number(name, value, INT64_MAX, &options->to_block, err);
 }
-static enum tracer_status set_in_flight(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_in_flight(struct options *options, const char *name, const char *value,
+                                        struct error *err)
 {
     enum tracer_status status = number(name, value, TRACER_IN_FLIGHT_MAX, &options->in_flight, err);
     if (!status && options->in_flight == 0)
@@ -166,7 +183,8 @@ static enum tracer_status set_max_accounts(struct options *options, const char *
 {
     return number(name, value, UINT32_MAX, &options->max_accounts, err);
 }
-static enum tracer_status set_max_hops(struct options *options, const char *name, const char *value, struct error *err)
+static enum tracer_status set_max_hops(struct options *options, const char *name, const char *value,
+                                       struct error *err)
 {
     return number(name, value, UINT32_MAX, &options->max_hops, err);
 }
@@ -194,12 +212,12 @@ static const struct option_spec {
 } specs[] = {
     {"store", TEXT(store), "DIR", "the store"},
     {"config", TEXT(config), "FILE", "endpoints and networks by name (JSON)"},
-    {"chain", TEXT(chain), "NAME|ID", "ethereum, ronin, or a network of the configuration (default: ethereum)"},
-    {"rpc", CALL(set_rpc), "URL|NAME", "an endpoint; may be repeated. The word public stands for the built-in public ones"},
+    {"chain", TEXT(chain), "NAME|ID", "ethereum (default), ronin, or one of the configuration"},
+    {"rpc", CALL(set_rpc), "URL|NAME", "an endpoint; may be repeated; the word public: the built-in ones"},
     {"allow-local", FLAG(allow_local), NULL, "allow plain http to this machine, and private addresses"},
     {"from", CALL(set_from), "BLOCK", "first block"},
     {"to", CALL(set_to), "BLOCK", "last block; for check also an ADDRESS: only transfers into it"},
-    {"since", CALL(set_since), "BLOCK", "address seeds count from this block on (default: the first stored)"},
+    {"since", CALL(set_since), "BLOCK", "address seeds count from here (default: the first stored)"},
     {"finality", CALL(set_finality), "finalized|latest|N", "up to which block to read (default: finalized)"},
     {"follow", FLAG(follow), NULL, "go on at the head until stopped"},
     {"opening", FLAG(opening), NULL, "also fetch balances before the first block (archive endpoint)"},
@@ -213,10 +231,11 @@ static const struct option_spec {
     {"fees", CALL(set_fees), "sink|follow", "what becomes of taint paid as fee (default: sink)"},
     {"unknown", CALL(set_unknown), "track|clean", "units of unknown history (default: track)"},
     {"opening-units", CALL(set_opening), "unknown|clean", "units of opening balances (default: unknown)"},
-    {"labels", CALL(set_labels), "FILE", "labels (CSV: address,class,emit and more); may be repeated; the user's win"},
-    {"no-builtin-labels", FLAG(no_builtin_labels), NULL, "without the built-in registry of services and mixers"},
+    {"labels", CALL(set_labels), "FILE", "labels (CSV); may be repeated; they win over the built-in ones"},
+    {"no-builtin-labels", FLAG(no_builtin_labels), NULL,
+     "without the built-in registry of services and mixers"},
     {"assets", TEXT(assets), "FILE", "recognised assets (CSV) instead of the built-in list"},
-    {"source", CALL(set_source), "[NAME=]SEED", "a source of taint; may be repeated (default: the registry's heists and sanctioned addresses)"},
+    {"source", CALL(set_source), "[NAME=]SEED", "a source of taint; may be repeated (default: the registry)"},
     {"format", TEXT(format), "text|json|csv", "how to write the result (default: text)"},
     {"output", TEXT(output), "FILE", "write the result there instead of standard output"},
     {"view", CALL(set_view), "full|summary|hops", "parts of the text report (default: full)"},
@@ -273,8 +292,8 @@ static enum tracer_status apply(const struct option_spec *spec, struct options *
     return TRACER_OK;
 }
 
-enum tracer_status options_parse(const struct command *command, int argc, char **argv, struct options *ret_options,
-                                 struct error *err)
+enum tracer_status options_parse(const struct command *command, int argc, char **argv,
+                                 struct options *ret_options, struct error *err)
 {
     struct option table[SPEC_COUNT + 1] = {{0}};
     size_t spec_of[SPEC_COUNT], count = 0;
@@ -286,10 +305,8 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
                                        .has_arg = specs[i].argument ? required_argument : no_argument};
         spec_of[count++] = i;
     }
-    *ret_options = (struct options){.max_accounts = 1000,
-                                    .max_hops = UINT32_MAX,
-                                    .max_degree = UINT32_MAX,
-                                    .min_score = {{1, 0, 0, 0}}};
+    *ret_options = (struct options){
+        .max_accounts = 1000, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .min_score = {{1, 0, 0, 0}}};
     optind = 1;
     opterr = 0;
     for (;;) {
@@ -302,7 +319,8 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
             return error_set(err, TRACER_E_USAGE, "%s needs an argument",
                              safe_text(shown, sizeof(shown), given, strcspn(given, "=")));
         if (found == '?' || index < 0) /* the part behind '=' is not shown: it may be a URL with a key */
-            return error_set(err, TRACER_E_USAGE, "%s: no such option of this command, or not unique (see: tracer help %s)",
+            return error_set(err, TRACER_E_USAGE,
+                             "%s: no such option of this command, or not unique (see: tracer help %s)",
                              safe_text(shown, sizeof(shown), given, strcspn(given, "=")), command->name);
         enum tracer_status status = apply(&specs[spec_of[index]], ret_options, optarg, err);
         if (status)
@@ -311,15 +329,18 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
     ret_options->arguments = (const char **)(uintptr_t)(argv + optind);
     ret_options->argument_count = (size_t)(argc - optind);
     if (ret_options->argument_count < command->arguments_min)
-        return error_set(err, TRACER_E_USAGE, "too few arguments: tracer %s %s", command->name, command->arguments);
+        return error_set(err, TRACER_E_USAGE, "too few arguments: tracer %s %s", command->name,
+                         command->arguments);
     if (ret_options->argument_count > command->arguments_max)
-        return error_set(err, TRACER_E_USAGE, "too many arguments: tracer %s %s", command->name, command->arguments);
+        return error_set(err, TRACER_E_USAGE, "too many arguments: tracer %s %s", command->name,
+                         command->arguments);
     return TRACER_OK;
 }
 
 void options_print_usage(FILE *stream, const struct command *command)
 {
-    fprintf(stream, "usage: tracer %s [options] %s\n\n%s\n", command->name, command->arguments, command->summary);
+    fprintf(stream, "usage: tracer %s [options] %s\n\n%s\n", command->name, command->arguments,
+            command->summary);
     if (command->details)
         fprintf(stream, "\n%s\n", command->details);
     bool any = false;
@@ -330,7 +351,9 @@ void options_print_usage(FILE *stream, const struct command *command)
             fprintf(stream, "\noptions:\n");
         any = true;
         char left[64];
-        const char *name = strcmp(specs[i].name, "opening-units") == 0 && opening_has_argument(command) ? "opening" : specs[i].name;
+        const char *name = strcmp(specs[i].name, "opening-units") == 0 && opening_has_argument(command)
+                               ? "opening"
+                               : specs[i].name;
         snprintf(left, sizeof(left), "--%s%s%s", name, specs[i].argument ? " " : "",
                  specs[i].argument ? specs[i].argument : "");
         fprintf(stream, "  %-32s %s\n", left, specs[i].help);

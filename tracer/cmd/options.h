@@ -50,8 +50,8 @@ extern const struct command commands[];
 const struct command *command_find(const char *name);
 
 /** Read argv[1..] behind the command's name. Prints nothing. */
-enum tracer_status options_parse(const struct command *command, int argc, char **argv, struct options *ret_options,
-                                 struct error *err);
+enum tracer_status options_parse(const struct command *command, int argc, char **argv,
+                                 struct options *ret_options, struct error *err);
 void options_print_usage(FILE *stream, const struct command *command);
 
 #endif

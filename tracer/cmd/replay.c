@@ -34,7 +34,8 @@ static enum tracer_status read_inputs(struct files *files, const struct options 
     if (!status)
         status = import_cursor(files->import, &files->cursor, err);
     if (!status && options->seeds)
-        status = import_seeds((struct import_source){.path = options->seeds}, arena, &seeds, &files->input.seed_count, err);
+        status = import_seeds((struct import_source){.path = options->seeds}, arena, &seeds,
+                              &files->input.seed_count, err);
     if (!status && options->labels_count > 1)
         status = error_set(err, TRACER_E_USAGE, "--labels: one file here");
     if (!status && options->labels_count)
@@ -75,7 +76,8 @@ static enum tracer_status watch(void *context, uint64_t rows)
 {
     struct files *files = context;
     progress_show(&files->session, rows, import_row_count(files->import), "transfers", NULL);
-    return session_stop ? error_set(&files->session.err, TRACER_E_STOPPED, "stopped: nothing was written") : TRACER_OK;
+    return session_stop ? error_set(&files->session.err, TRACER_E_STOPPED, "stopped: nothing was written")
+                        : TRACER_OK;
 }
 
 static enum tracer_status replay(struct files *files)
@@ -93,7 +95,8 @@ static enum tracer_status make_directory(const char *path, struct error *err)
         return TRACER_OK;
     if (errno == EEXIST && stat(path, &info) == 0 && S_ISDIR(info.st_mode))
         return TRACER_OK;
-    return error_set(err, TRACER_E_USAGE, "--out %s: the directory could not be made: %s", path, strerror(errno));
+    return error_set(err, TRACER_E_USAGE, "--out %s: the directory could not be made: %s", path,
+                     strerror(errno));
 }
 
 /* One result file, whole or not at all. */
@@ -127,7 +130,8 @@ static enum tracer_status write_tables(struct files *files, const char *director
     enum tracer_status status = make_directory(directory, &files->session.err);
     for (int table = 0; table < TAINT_TABLE_COUNT && !status; table++)
         if (taint_has_table(files->taint, (enum taint_table)table))
-            status = write_file(files, directory, taint_table_name((enum taint_table)table), write_table, table);
+            status =
+                write_file(files, directory, taint_table_name((enum taint_table)table), write_table, table);
     return status;
 }
 
@@ -157,9 +161,11 @@ int check_files(const struct options *options)
     const struct taint_check *checks;
     enum tracer_status status = session_open(&files.session, options);
     if (!status && (!options->key || !position_parse(options->key, strlen(options->key), &position)))
-        status = error_set(&files.session.err, TRACER_E_USAGE, "which transfer? name it with --key BLOCK:TXI:IDX");
+        status =
+            error_set(&files.session.err, TRACER_E_USAGE, "which transfer? name it with --key BLOCK:TXI:IDX");
     if (!status && options->argument_count)
-        status = error_set(&files.session.err, TRACER_E_USAGE, "with --transfers the transfer is named by --key alone");
+        status = error_set(&files.session.err, TRACER_E_USAGE,
+                           "with --transfers the transfer is named by --key alone");
     if (!status)
         status = read_inputs(&files, options);
     if (!status)

@@ -31,7 +31,8 @@ static void on_pipe(int number)
 
 void session_catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}; /* a second one ends it at once */
+    struct sigaction action = {.sa_handler = on_signal,
+                               .sa_flags = (int)SA_RESETHAND}; /* a second one ends it at once */
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
@@ -103,7 +104,8 @@ int session_fail(struct session *session, enum tracer_status status)
     if (session->err.endpoint[0] && !strstr(session->err.text, session->err.endpoint))
         fprintf(stderr, "tracer: endpoint \"%s\": %s\n", session->err.endpoint, session->err.text);
     else
-        fprintf(stderr, "tracer: %s\n", session->err.text[0] ? session->err.text : tracer_status_name(status));
+        fprintf(stderr, "tracer: %s\n",
+                session->err.text[0] ? session->err.text : tracer_status_name(status));
     return exit_for(status);
 }
 
@@ -131,7 +133,8 @@ static enum tracer_status choose_chain(struct session *session)
         if (count == 0)
             return error_set(&session->err, TRACER_E_NOT_FOUND, "store %s is empty", session->options->store);
         if (count > 1)
-            return error_set(&session->err, TRACER_E_USAGE, "the store has several chains; choose one with --chain");
+            return error_set(&session->err, TRACER_E_USAGE,
+                             "the store has several chains; choose one with --chain");
         session->chain_id = networks[0].chain_id;
         return TRACER_OK;
     }
@@ -155,16 +158,18 @@ enum tracer_status session_store(struct session *session, enum graph_mode mode)
     struct graph_options options = {.mode = mode};
     enum tracer_status status = graph_open(session->options->store, &options, &session->graph, &session->err);
     if (status == TRACER_E_NOT_FOUND)
-        return error_set(&session->err, TRACER_E_NOT_FOUND,
-                         "there is no store in %s; make one with: tracer ingest, tracer import or tracer demo --store DIR",
-                         session->options->store);
+        return error_set(
+            &session->err, TRACER_E_NOT_FOUND,
+            "there is no store in %s; make one with: tracer ingest, tracer import or tracer demo --store DIR",
+            session->options->store);
     if (!status && mode == GRAPH_READ)
         status = choose_chain(session);
     return status;
 }
 
 /* `sha256`: 64 digits. */
-static enum tracer_status new_input(struct session *session, const char *role, const char *name, const char *sha256)
+static enum tracer_status new_input(struct session *session, const char *role, const char *name,
+                                    const char *sha256)
 {
     if (session->input_count == SESSION_INPUTS_MAX)
         return error_set(&session->err, TRACER_E_LIMIT, "more than %u input files", SESSION_INPUTS_MAX);
@@ -182,8 +187,10 @@ static enum tracer_status add_stored_list(void *context, const char *name, size_
     (void)size;
     enum tracer_status status = graph_get_item(session->graph, GRAPH_ITEM_LIST, name, &text, err);
     if (!status && strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) == 0)
-        status = label_add_memory(session->labels, name + strlen(LOAD_LABELS_PREFIX), text.data, text.size, LABEL_USER, err);
-    else if (!status && strncmp(name, LOAD_TRANSFERS_PREFIX, strlen(LOAD_TRANSFERS_PREFIX)) == 0 && text.size == 64)
+        status = label_add_memory(session->labels, name + strlen(LOAD_LABELS_PREFIX), text.data, text.size,
+                                  LABEL_USER, err);
+    else if (!status && strncmp(name, LOAD_TRANSFERS_PREFIX, strlen(LOAD_TRANSFERS_PREFIX)) == 0 &&
+             text.size == 64)
         status = new_input(session, "transfers", name + strlen(LOAD_TRANSFERS_PREFIX), text.data);
     buffer_release(&text);
     return status;
@@ -220,7 +227,8 @@ static enum tracer_status load_tokens(struct session *session)
     } else {
         struct import_asset *rows;
         size_t count;
-        status = import_assets((struct import_source){.path = options->assets}, session->arena, &rows, &count, &session->err);
+        status = import_assets((struct import_source){.path = options->assets}, session->arena, &rows, &count,
+                               &session->err);
         if (status || (status = add_input(session, "assets", options->assets)))
             return status;
         session->tokens = arena_calloc(session->arena, count + 2, sizeof(*session->tokens));
@@ -290,7 +298,8 @@ static const char *repeat_line(struct session *session, const char *command)
     return text ? text : "";
 }
 
-enum tracer_status session_case_input(struct session *session, const char *command, struct case_input *ret_input)
+enum tracer_status session_case_input(struct session *session, const char *command,
+                                      struct case_input *ret_input)
 {
     const struct options *options = session->options;
     *ret_input = (struct case_input){.graph = session->graph,
@@ -315,8 +324,9 @@ enum tracer_status session_endpoints(struct session *session)
     const struct options *options = session->options;
     struct error *err = &session->err;
     if (options->rpc_count == 0 && !options->replay)
-        return error_set(err, TRACER_E_USAGE,
-                         "which endpoint? name one with --rpc URL, or --rpc public for the built-in public ones");
+        return error_set(
+            err, TRACER_E_USAGE,
+            "which endpoint? name one with --rpc URL, or --rpc public for the built-in public ones");
     struct rpc_endpoint endpoints[TRACER_ENDPOINTS_MAX];
     size_t count = 0;
     enum tracer_status status =
@@ -355,7 +365,8 @@ static void format_duration(uint64_t seconds, char to[static 32])
         snprintf(to, 32, "%" PRIu64 "s", seconds);
 }
 
-void progress_show(struct session *session, uint64_t done, uint64_t total, const char *unit, const char *extra)
+void progress_show(struct session *session, uint64_t done, uint64_t total, const char *unit,
+                   const char *extra)
 {
     struct progress *progress = &session->progress;
     if (progress->mode == PROGRESS_NONE || (progress->mode == PROGRESS_AUTO && !progress->terminal))
@@ -366,7 +377,9 @@ void progress_show(struct session *session, uint64_t done, uint64_t total, const
     progress->last_ms = now;
     uint64_t rate = done * 1000 / elapsed, left = rate && total > done ? (total - done) / rate : 0;
     if (progress->mode == PROGRESS_JSON) {
-        fprintf(stderr, "{\"progress\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64 ",\"unit\":\"%s\",\"per_second\":%" PRIu64 ",\"seconds_left\":%" PRIu64 "}\n",
+        fprintf(stderr,
+                "{\"progress\":\"%s\",\"done\":%" PRIu64 ",\"total\":%" PRIu64
+                ",\"unit\":\"%s\",\"per_second\":%" PRIu64 ",\"seconds_left\":%" PRIu64 "}\n",
                 progress->what, done, total, unit, rate, left);
         return;
     }
@@ -374,8 +387,10 @@ void progress_show(struct session *session, uint64_t done, uint64_t total, const
     format_duration(left, duration);
     progress->shown = true;
     if (total)
-        fprintf(stderr, "\r\033[K%s: %" PRIu64 " of %" PRIu64 " %s (%" PRIu64 " %%), %" PRIu64 "/s, %s left%s%s",
-                progress->what, done, total, unit, done * 100 / total, rate, duration, extra ? ", " : "", extra ? extra : "");
+        fprintf(stderr,
+                "\r\033[K%s: %" PRIu64 " of %" PRIu64 " %s (%" PRIu64 " %%), %" PRIu64 "/s, %s left%s%s",
+                progress->what, done, total, unit, done * 100 / total, rate, duration, extra ? ", " : "",
+                extra ? extra : "");
     else
         fprintf(stderr, "\r\033[K%s: %" PRIu64 " %s, %" PRIu64 "/s%s%s", progress->what, done, unit, rate,
                 extra ? ", " : "", extra ? extra : "");
@@ -404,8 +419,8 @@ struct report_options session_report_options(const struct session *session)
 {
     struct report_options options = {.view = session->options->view};
     struct winsize size;
-    if (!session->options->output && isatty(STDOUT_FILENO) == 1 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-        size.ws_col >= 40)
+    if (!session->options->output && isatty(STDOUT_FILENO) == 1 &&
+        ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)
         options.columns = size.ws_col;
     return options;
 }

@@ -50,7 +50,8 @@ enum tracer_status session_store(struct session *session, enum graph_mode mode);
 /** Labels (built in, the store's lists, --labels) and assets (built in or --assets). */
 enum tracer_status session_case(struct session *session);
 /** The case for trace and check. `command` with `arguments` make the line that repeats it. */
-enum tracer_status session_case_input(struct session *session, const char *command, struct case_input *ret_input);
+enum tracer_status session_case_input(struct session *session, const char *command,
+                                      struct case_input *ret_input);
 /** Endpoints of --rpc or --replay, a pool, and the checked client. */
 enum tracer_status session_endpoints(struct session *session);
 
@@ -59,7 +60,8 @@ int session_fail(struct session *session, enum tracer_status status);
 
 void progress_begin(struct session *session, const char *what);
 /** `total` 0: not known. `extra` may be NULL. Shows nothing in the first two seconds. */
-void progress_show(struct session *session, uint64_t done, uint64_t total, const char *unit, const char *extra);
+void progress_show(struct session *session, uint64_t done, uint64_t total, const char *unit,
+                   const char *extra);
 void progress_end(struct session *session);
 
 /** The format asked for, or the default. NULL after an error. */

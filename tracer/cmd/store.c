@@ -24,8 +24,8 @@ static enum tracer_status print_networks(struct session *session)
         if (status == TRACER_E_NOT_FOUND)
             status = TRACER_OK;
         else if (!status)
-            printf("%-11s%" PRIu64 " to %" PRIu64 ", %" PRIu64 " stored\n", networks[i].time_keys ? "times" : "blocks",
-                   range.first, range.last, range.count);
+            printf("%-11s%" PRIu64 " to %" PRIu64 ", %" PRIu64 " stored\n",
+                   networks[i].time_keys ? "times" : "blocks", range.first, range.last, range.count);
         if (!status && range.first_gap && !networks[i].imported)
             printf("gap        the first missing block is %" PRIu64 "\n", range.first_gap);
     }
@@ -40,16 +40,19 @@ static enum tracer_status print_stat(struct session *session)
         status = graph_stat(session->graph, &stat, &session->err);
     if (status)
         return status;
-    printf("transfers  %" PRIu64 "\ntransactions %" PRIu64 "\naccounts   %" PRIu64 "\nassets     %" PRIu64 "\n", stat.transfers,
-           stat.transactions, stat.accounts, stat.assets);
+    printf("transfers  %" PRIu64 "\ntransactions %" PRIu64 "\naccounts   %" PRIu64 "\nassets     %" PRIu64
+           "\n",
+           stat.transfers, stat.transactions, stat.accounts, stat.assets);
     printf("orphans    %" PRIu64 "\ncoverage   %" PRIu64 " records\n", stat.orphans, stat.coverage_records);
-    printf("file       %" PRIu64 " bytes, %" PRIu64 " used (log %" PRIu64 " in %" PRIu64 " chunks, index %" PRIu64 " in %" PRIu64 " segments)\n",
+    printf("file       %" PRIu64 " bytes, %" PRIu64 " used (log %" PRIu64 " in %" PRIu64
+           " chunks, index %" PRIu64 " in %" PRIu64 " segments)\n",
            stat.file_bytes, stat.used_bytes, stat.log_bytes, stat.chunks, stat.index_bytes, stat.segments);
     printf("last stop  %s\n", stat.clean_stop ? "clean" : "not clean: run store verify");
     return TRACER_OK;
 }
 
-static enum tracer_status print_coverage_row(void *context, const struct graph_coverage *coverage, struct error *err)
+static enum tracer_status print_coverage_row(void *context, const struct graph_coverage *coverage,
+                                             struct error *err)
 {
     char account[ADDRESS_TEXT_SIZE];
     (void)context;
@@ -57,8 +60,9 @@ static enum tracer_status print_coverage_row(void *context, const struct graph_c
     address_format(coverage->account, account);
     printf("%s  %" PRIu64 " to %" PRIu64 "  %s, by %s (%s); cross-check: %s; grade %s%s%s\n",
            address_is_void(coverage->account) ? "every account" : account, coverage->first, coverage->last,
-           coverage->what, coverage->strategy, coverage->method, coverage->cross_check[0] ? coverage->cross_check : "none",
-           grade_name(coverage->grade), coverage->gap[0] ? "; GAP: " : "", coverage->gap);
+           coverage->what, coverage->strategy, coverage->method,
+           coverage->cross_check[0] ? coverage->cross_check : "none", grade_name(coverage->grade),
+           coverage->gap[0] ? "; GAP: " : "", coverage->gap);
     return TRACER_OK;
 }
 
@@ -72,11 +76,12 @@ static enum tracer_status print_coverage(struct session *session)
         wanted = &account;
     }
     struct address everyone = {{0}};
-    enum tracer_status status =
-        wanted ? graph_each_coverage(session->graph, session->chain_id, &everyone, print_coverage_row, NULL, &session->err)
-               : TRACER_OK;
+    enum tracer_status status = wanted ? graph_each_coverage(session->graph, session->chain_id, &everyone,
+                                                             print_coverage_row, NULL, &session->err)
+                                       : TRACER_OK;
     if (status == TRACER_OK || status == TRACER_E_NOT_FOUND)
-        status = graph_each_coverage(session->graph, session->chain_id, wanted, print_coverage_row, NULL, &session->err);
+        status = graph_each_coverage(session->graph, session->chain_id, wanted, print_coverage_row, NULL,
+                                     &session->err);
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
@@ -122,7 +127,8 @@ static int verify(const struct options *options)
         return EXIT_INTERNAL;
     int code = WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_STORE;
     if (WIFSIGNALED(status))
-        fprintf(stderr, "tracer: store %s: damaged: reading it raised signal %d. Restore a backup, or ingest again\n",
+        fprintf(stderr,
+                "tracer: store %s: damaged: reading it raised signal %d. Restore a backup, or ingest again\n",
                 options->store, WTERMSIG(status));
     if (code == EXIT_DONE && !options->quiet)
         printf("store %s: every record was read and is whole\n", options->store);
@@ -145,7 +151,8 @@ static enum tracer_status care(struct session *session, const char *verb)
     if (strcmp(verb, "rebuild") == 0)
         return graph_rebuild(session->graph, &session->err);
     if (session->options->argument_count < 2)
-        return error_set(&session->err, TRACER_E_USAGE, "store backup needs the new directory: tracer store backup DIR");
+        return error_set(&session->err, TRACER_E_USAGE,
+                         "store backup needs the new directory: tracer store backup DIR");
     return graph_backup(session->graph, session->options->arguments[1], &session->err);
 }
 
@@ -161,7 +168,8 @@ int command_store(const struct options *options)
         return verify(options);
     enum tracer_status status = session_open(&session, options);
     if (!status && !known)
-        status = error_set(&session.err, TRACER_E_USAGE, "store does one of: stat, verify, backup, compact, rebuild, coverage");
+        status = error_set(&session.err, TRACER_E_USAGE,
+                           "store does one of: stat, verify, backup, compact, rebuild, coverage");
     if (!status)
         status = care(&session, verb);
     int code = status ? session_fail(&session, status) : EXIT_DONE;

@@ -15,7 +15,8 @@ static enum tracer_status watch(void *context, uint64_t rows)
 {
     struct session *session = context;
     progress_show(session, rows, 0, "transfers", NULL);
-    return session_stop ? error_set(&session->err, TRACER_E_STOPPED, "stopped before the replay was complete: no result")
+    return session_stop ? error_set(&session->err, TRACER_E_STOPPED,
+                                    "stopped before the replay was complete: no result")
                         : TRACER_OK;
 }
 
@@ -35,7 +36,8 @@ static enum tracer_status write_trace(struct session *session, const struct repo
 }
 
 /* Trace `seeds` in the open store and write the result. */
-static int trace_and_write(struct session *session, const char *command, const char *const *seeds, size_t seed_count)
+static int trace_and_write(struct session *session, const char *command, const char *const *seeds,
+                           size_t seed_count)
 {
     const struct report_format *format = session_format(session, "text");
     if (!format)
@@ -109,8 +111,8 @@ int command_demo(const struct options *options)
     struct options mine = *options;
     if (!mine.store) {
         const char *parent = getenv("TMPDIR");
-        if (snprintf(temporary, sizeof(temporary), "%s/tracer-demo-XXXXXX", parent && *parent ? parent : "/tmp") >=
-                (int)sizeof(temporary) ||
+        if (snprintf(temporary, sizeof(temporary), "%s/tracer-demo-XXXXXX",
+                     parent && *parent ? parent : "/tmp") >= (int)sizeof(temporary) ||
             !mkdtemp(temporary)) {
             fprintf(stderr, "tracer: no temporary directory could be made; name one with --store DIR\n");
             return EXIT_STORE;

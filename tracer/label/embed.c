@@ -40,15 +40,18 @@ struct range {
 };
 
 static const struct range registry_files[EMBEDDED_COUNT] = {
-    [EMBEDDED_HEISTS] = {"registry/heists.tsv", tracer_embed_heists_start, tracer_embed_heists_end, DIGEST_HEISTS},
+    [EMBEDDED_HEISTS] = {"registry/heists.tsv", tracer_embed_heists_start, tracer_embed_heists_end,
+                         DIGEST_HEISTS},
     [EMBEDDED_HEIST_ADDRESSES] = {"registry/heist_addresses.tsv", tracer_embed_heist_addresses_start,
                                   tracer_embed_heist_addresses_end, DIGEST_HEIST_ADDRESSES},
     [EMBEDDED_CASE_ADDRESSES] = {"registry/case_addresses.tsv", tracer_embed_case_addresses_start,
                                  tracer_embed_case_addresses_end, DIGEST_CASE_ADDRESSES},
     [EMBEDDED_SANCTIONED] = {"registry/sanctioned.tsv", tracer_embed_sanctioned_start,
                              tracer_embed_sanctioned_end, DIGEST_SANCTIONED},
-    [EMBEDDED_SERVICES] = {"registry/services.tsv", tracer_embed_services_start, tracer_embed_services_end, DIGEST_SERVICES},
-    [EMBEDDED_ASSETS] = {"registry/assets.csv", tracer_embed_assets_start, tracer_embed_assets_end, DIGEST_ASSETS},
+    [EMBEDDED_SERVICES] = {"registry/services.tsv", tracer_embed_services_start, tracer_embed_services_end,
+                           DIGEST_SERVICES},
+    [EMBEDDED_ASSETS] = {"registry/assets.csv", tracer_embed_assets_start, tracer_embed_assets_end,
+                         DIGEST_ASSETS},
 };
 
 static const struct range case_files[] = {
@@ -67,7 +70,8 @@ struct embedded_file embedded_file(enum embedded which)
 {
     const struct range *range = &registry_files[which];
     struct embedded_file file = {.name = range->name, .data = range->start, .size = range_size(range)};
-    bool whole = hex_decode(range->digest, strlen(range->digest), file.digest.bytes, sizeof(file.digest.bytes));
+    bool whole =
+        hex_decode(range->digest, strlen(range->digest), file.digest.bytes, sizeof(file.digest.bytes));
     assert(whole); /* written by the build */
     return file;
 }

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-static const char *const policy_words[POLICY_COUNT] = {"fifo", "lifo", "haircut", "poison", "cleanfirst", "taintfirst"};
+static const char *const policy_words[POLICY_COUNT] = {"fifo",   "lifo",       "haircut",
+                                                       "poison", "cleanfirst", "taintfirst"};
 static const char *const class_words[CLASS_COUNT] = {"", "service", "mixer", "bridge", "venue"};
 
 const char *taint_policy_name(enum taint_policy policy)

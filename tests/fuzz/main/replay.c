@@ -1,7 +1,8 @@
-/* replay.c - runs a fuzz target as a plain program: every file of its corpus, and simple mutations of each (a byte
- * changed, cut, doubled) from a fixed seed, TRACER_FUZZ_ROUNDS of them a file (default 200).
+/* replay.c - runs a fuzz target as a plain program: every file of its corpus, and simple mutations of each (a
+ * byte changed, cut, doubled) from a fixed seed, TRACER_FUZZ_ROUNDS of them a file (default 200).
  *
- * With clang the same target is a real fuzzer: clang -fsanitize=fuzzer,address -Iinclude tests/fuzz/fuzz_NAME.c ... */
+ * With clang the same target is a real fuzzer: clang -fsanitize=fuzzer,address -Iinclude
+ * tests/fuzz/fuzz_NAME.c ... */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
