@@ -53,14 +53,17 @@ void arena_free(struct arena *arena)
 /* Give a block back; one is kept, since loops with marks ask for the same again. */
 static void drop_block(struct arena *arena, struct arena_block *block)
 {
-#ifndef TRACER_ARENA_MALLOC
-    if (!arena->spare || arena->spare->size < block->size) {
-        free(arena->spare);
-        arena->spare = block;
-        return;
-    }
-#endif
+#ifdef TRACER_ARENA_MALLOC
+    (void)arena;
     free(block);
+#else
+    struct arena_block *smaller = block;
+    if (!arena->spare || arena->spare->size < block->size) {
+        smaller = arena->spare;
+        arena->spare = block;
+    }
+    free(smaller);
+#endif
 }
 
 static struct arena_block *new_block(struct arena *arena, size_t size)
