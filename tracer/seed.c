@@ -387,7 +387,7 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
         if (heists[i].theft_tx_count > 0) {
             status = seed_theft_transactions(state, heists[i].id, &heists[i], &missing, err);
         } else {
-            bool any = false, known;
+            bool any = false, known = false;
             for (size_t s = 0; s < heists[i].seed_count && !status; s++) {
                 status = case_knows_account(state, heists[i].seeds[s], &known, err);
                 any = any || (known && !has_class(state, heists[i].seeds[s]));
