@@ -6,7 +6,8 @@ cd "$(dirname "$0")/.."
 root=$(pwd)
 jobs=$(nproc)
 mkdir -p build
-[ "${1:-}" = --long ] && export TRACER_CASES=1000000 TRACER_KILLS=1000
+long=${1:-}
+[ "$long" = --long ] && export TRACER_CASES=1000000 TRACER_TEST_KILLS=1000 TRACER_TEST_FLIPS=10000
 
 passed=0 failed=0 skipped=0
 # step NAME COMMAND...: run it, time it, show its output only when it fails.
@@ -37,6 +38,8 @@ step "build: gcc, debug, warnings are errors" build debug
 step "tests: gcc, debug" tests debug
 step "build: clang, release" build clang
 step "build: ASan and UBSan" build asan
+# The random harnesses ran in full above; instrumented ones run a part of them unless asked for more.
+[ "$long" = --long ] || export TRACER_CASES=3000
 step "tests: ASan and UBSan" tests asan
 step "build: verify (invariants checked inside)" build verify
 step "tests: verify, taint and graph" ctest --test-dir build/verify --output-on-failure -j "$jobs" -L 'taint|graph'
@@ -67,6 +70,10 @@ for chain in 1 2020; do
   step "end to end on a real node, chain id $chain" node tests/e2e/run.mjs --tracer "$root/build/debug/tracer" --chain $chain
 done
 step "end to end under ASan and UBSan" node tests/e2e/run.mjs --tracer "$root/build/asan/tracer" --chain 1
+
+if [ "$long" = --long ]; then
+  step "clang-tidy" sh -c "run-clang-tidy -quiet -p build/clang '/(tracer|chains)/.*\.c$'"
+fi
 
 printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" = 0 ]
