@@ -135,6 +135,12 @@ static void *must(void *memory)
     return memory;
 }
 
+static void sort(void *array, size_t count, size_t size, int (*order)(const void *, const void *))
+{
+    if (count)
+        qsort(array, count, size, order);
+}
+
 static void grow(void **array, size_t count, size_t *capacity, size_t size)
 {
     if (count < *capacity)
@@ -830,7 +836,7 @@ static void settle(struct engine *e, struct group *group)
         if (!in)
             u320_add(&pocket_of(group, &row->asset)->wanted, row->amount);
     }
-    qsort(group->pockets, group->pocket_count, sizeof(*group->pockets), order_pockets);
+    sort(group->pockets, group->pocket_count, sizeof(*group->pockets), order_pockets);
     bool any_in = false, any_out = false;
     for (size_t i = 0; i < group->pocket_count; i++) {
         struct pocket *p = &group->pockets[i];
@@ -1068,7 +1074,7 @@ static void activate(struct engine *e, uint64_t block)
     for (size_t i = 0; i < e->input->seed_count; i++)
         if (e->input->seeds[i].is_address && e->input->seeds[i].block_number <= block)
             seeds[count++] = e->input->seeds[i];
-    qsort(seeds, count, sizeof(*seeds), order_address_seeds);
+    sort(seeds, count, sizeof(*seeds), order_address_seeds);
     for (size_t i = 0; i < count; i++) {
         unsigned source = source_index(e, seeds[i].source);
         if (is_active(e, seeds[i].address, source))
@@ -1187,7 +1193,7 @@ static int order_records(const void *a, const void *b)
 
 static void write_hops(struct engine *e, struct buffer *out)
 {
-    qsort(e->records, e->record_count, sizeof(*e->records), order_records);
+    sort(e->records, e->record_count, sizeof(*e->records), order_records);
     buffer_text(out, "block,txi,idx,asset,from,to,amount,source,tainted,hop,parent\n");
     for (size_t i = 0; i < e->record_count; i++) {
         const struct record *record = &e->records[i];
@@ -1221,7 +1227,7 @@ static int order_holdings(const void *a, const void *b)
 
 static void write_holdings(struct engine *e, struct buffer *out)
 {
-    qsort(e->holdings, e->holding_count, sizeof(*e->holdings), order_holdings);
+    sort(e->holdings, e->holding_count, sizeof(*e->holdings), order_holdings);
     buffer_text(out, "account,asset,balance,tag,amount,hop,via\n");
     for (size_t i = 0; i < e->holding_count; i++) {
         struct holding *holding = e->holdings[i];
@@ -1280,7 +1286,7 @@ static int order_absorbed(const void *a, const void *b)
 
 static void write_absorbed(struct engine *e, struct buffer *out)
 {
-    qsort(e->absorbed, e->absorbed_count, sizeof(*e->absorbed), order_absorbed);
+    sort(e->absorbed, e->absorbed_count, sizeof(*e->absorbed), order_absorbed);
     buffer_text(out, "account,class,asset,tag,amount\n");
     for (size_t i = 0; i < e->absorbed_count; i++) {
         const struct taint_label *label = label_of(e, e->absorbed[i].account);
@@ -1302,7 +1308,7 @@ static int order_totals(const void *a, const void *b)
 
 static void write_totals(struct engine *e, struct buffer *out)
 {
-    qsort(e->totals, e->total_count, sizeof(*e->totals), order_totals);
+    sort(e->totals, e->total_count, sizeof(*e->totals), order_totals);
     buffer_text(out, "asset,tag,seeded,emitted,created,converted_in,held,absorbed,burned,fees,converted_out,retagged\n");
     for (size_t i = 0; i < e->total_count; i++) {
         const struct total *total = &e->totals[i];
@@ -1470,7 +1476,7 @@ static void gather(struct engine *e)
     for (size_t i = 0; i < input->label_count; i++)
         if (input->labels[i].emit[0])
             add_name(e, input->labels[i].emit);
-    qsort(e->names, e->sources, sizeof(e->names[0]), order_names);
+    sort(e->names, e->sources, sizeof(e->names[0]), order_names);
     e->unknown = e->sources;
     e->clean = e->sources + 1;
     e->active = must(calloc(input->seed_count + 1, sizeof(*e->active)));

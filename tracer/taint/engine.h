@@ -29,16 +29,19 @@ struct tagged {
     bool has_via;
 };
 
-/* Units of one account in one asset. While `queue` is empty all of the balance has the tag `uniform`: that is
+#define HOLDING_INLINE_TAGS 1u
+
+/* Units of one account in one asset. A holding does not move (its `tags` may point into itself). While `queue` is empty all of the balance has the tag `uniform`: that is
  * the common case and costs no queue. */
 struct holding {
-    uint32_t account, asset;
     struct u256 balance;
-    struct queue queue;
-    struct tagged *tags; /* sorted by tag; clean is not in it */
+    struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
     uint32_t tag_count, tag_capacity;
     uint32_t uniform;
+    uint32_t account, asset;
+    struct queue queue;
     struct holding *sibling; /* next holding of an account that has an address seed */
+    struct tagged few[HOLDING_INLINE_TAGS];
 };
 
 /* hop and parent of a source in the units of one transfer (4.2: info). Sorted by source. */
@@ -118,10 +121,13 @@ struct policy {
 };
 extern const struct policy policy_table[POLICY_COUNT];
 
-/* Power-of-two table of indices or pointers. */
+/* Power-of-two table, open addressing. */
+struct table_slot {
+    uint64_t key; /* plus 1; 0: empty */
+    struct holding *holding;
+};
 struct table {
-    uint64_t *keys; /* plus 1; 0: empty */
-    uint32_t *values;
+    struct table_slot *slots;
     size_t capacity, count;
 };
 
@@ -159,8 +165,10 @@ struct taint {
     struct holding **holding_blocks;
     size_t holding_count, holding_block_count;
 
-    struct cursor_row *rows; /* of the transaction at hand */
-    size_t row_count, row_capacity;
+    const struct cursor_row *rows; /* of the transaction at hand: in the cursor's batch, or in `kept` */
+    size_t row_count;
+    struct cursor_row *kept; /* of a transaction that is cut by the end of a batch */
+    size_t kept_count, kept_capacity;
 
     struct parcel parcel; /* scratch */
     struct u320 *sums;    /* scratch [source_count + 2] */
@@ -211,6 +219,10 @@ struct tagged *holding_tag(struct holding *holding, uint32_t tag); /* NULL: none
 struct tagged *holding_tag_add(struct holding *holding, uint32_t tag); /* finds or makes; NULL: no memory */
 void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount); /* drops it at zero */
 void holdings_release(struct taint *taint);
+/** Rows are known long before they are run: fetch into the cache where the holding will be looked for, and then (a
+ * few rows later) the holding itself. */
+void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset);
+void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset);
 /** accounts[id] and assets[id], classified on first sight; NULL: no memory. */
 const struct account_state *account_get(struct taint *taint, uint32_t id);
 const struct asset_state *asset_get(struct taint *taint, uint32_t id);

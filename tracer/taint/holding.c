@@ -18,26 +18,19 @@ static uint64_t mix(uint64_t key)
 static bool table_grow(struct table *table)
 {
     size_t capacity = table->capacity ? table->capacity * 2 : 1024;
-    uint64_t *keys = calloc(capacity, sizeof(*keys));
-    uint32_t *values = malloc(capacity * sizeof(*values));
-    if (!keys || !values) {
-        free(keys);
-        free(values);
+    struct table_slot *slots = calloc(capacity, sizeof(*slots));
+    if (!slots)
         return false;
-    }
     for (size_t i = 0; i < table->capacity; i++) {
-        if (!table->keys[i])
+        if (!table->slots[i].key)
             continue;
-        size_t at = mix(table->keys[i]) & (capacity - 1);
-        while (keys[at])
+        size_t at = mix(table->slots[i].key) & (capacity - 1);
+        while (slots[at].key)
             at = (at + 1) & (capacity - 1);
-        keys[at] = table->keys[i];
-        values[at] = table->values[i];
+        slots[at] = table->slots[i];
     }
-    free(table->keys);
-    free(table->values);
-    table->keys = keys;
-    table->values = values;
+    free(table->slots);
+    table->slots = slots;
     table->capacity = capacity;
     return true;
 }
@@ -58,10 +51,28 @@ struct holding *holding_find(const struct taint *taint, uint32_t account, uint32
     uint64_t key = holding_key(account, asset);
     if (!table->capacity)
         return NULL;
-    for (size_t at = mix(key) & (table->capacity - 1); table->keys[at]; at = (at + 1) & (table->capacity - 1))
-        if (table->keys[at] == key)
-            return holding_at(taint, table->values[at]);
+    for (size_t at = mix(key) & (table->capacity - 1); table->slots[at].key; at = (at + 1) & (table->capacity - 1))
+        if (table->slots[at].key == key)
+            return table->slots[at].holding;
     return NULL;
+}
+
+void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset)
+{
+    const struct table *table = &taint->holding_table;
+    if (account < taint->account_capacity)
+        __builtin_prefetch(&taint->accounts[account]);
+    if (table->capacity)
+        __builtin_prefetch(&table->slots[mix(holding_key(account, asset)) & (table->capacity - 1)]);
+}
+
+void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset)
+{
+    const struct holding *holding = holding_find(taint, account, asset);
+    if (!holding)
+        return;
+    for (size_t at = 0; at < sizeof(*holding); at += 64)
+        __builtin_prefetch((const char *)holding + at, 1);
 }
 
 static bool add_block(struct taint *taint)
@@ -91,12 +102,13 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
         return NULL;
     uint64_t key = holding_key(account, asset);
     size_t at = mix(key) & (table->capacity - 1);
-    while (table->keys[at])
+    while (table->slots[at].key)
         at = (at + 1) & (table->capacity - 1);
-    table->keys[at] = key;
-    table->values[at] = (uint32_t)taint->holding_count;
-    table->count++;
     holding = holding_at(taint, taint->holding_count++);
+    table->slots[at] = (struct table_slot){key, holding};
+    table->count++;
+    holding->tags = holding->few;
+    holding->tag_capacity = HOLDING_INLINE_TAGS;
     holding->account = account;
     holding->asset = asset;
     holding->uniform = taint->clean;
@@ -111,14 +123,15 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
 void holdings_release(struct taint *taint)
 {
     for (size_t i = 0; i < taint->holding_count; i++) {
-        queue_release(&holding_at(taint, i)->queue);
-        free(holding_at(taint, i)->tags);
+        struct holding *holding = holding_at(taint, i);
+        queue_release(&holding->queue);
+        if (holding->tags != holding->few)
+            free(holding->tags);
     }
     for (size_t i = 0; i < taint->holding_block_count; i++)
         free(taint->holding_blocks[i]);
     free(taint->holding_blocks);
-    free(taint->holding_table.keys);
-    free(taint->holding_table.values);
+    free(taint->holding_table.slots);
 }
 
 /* First entry with a tag not below `tag`. */
@@ -147,10 +160,13 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
     if (at < holding->tag_count && holding->tags[at].tag == tag)
         return &holding->tags[at];
     if (holding->tag_count == holding->tag_capacity) {
-        uint32_t capacity = holding->tag_capacity ? holding->tag_capacity * 2 : 1;
-        struct tagged *tags = realloc(holding->tags, capacity * sizeof(*tags));
+        uint32_t capacity = holding->tag_capacity * 2;
+        bool inside = holding->tags == holding->few;
+        struct tagged *tags = realloc(inside ? NULL : holding->tags, capacity * sizeof(*tags));
         if (!tags)
             return NULL;
+        if (inside)
+            memcpy(tags, holding->few, sizeof(holding->few));
         holding->tags = tags;
         holding->tag_capacity = capacity;
     }

@@ -247,10 +247,12 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
 {
     uint32_t slot = taint->accounts[row->to].slot;
     const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
+    uint32_t before = taint->clean;
     for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
         uint32_t source = parcel->queue.lots[i].tag;
-        if (!tag_is_source(taint, source))
-            continue;
+        if (!tag_is_source(taint, source) || source == before)
+            continue; /* doing it twice would change nothing */
+        before = source;
         const struct info *info = info_find(parcel, source);
         assert(info);
         struct tagged *tagged = holding_tag(holding, source);
@@ -462,26 +464,84 @@ static bool run_transaction(struct taint *taint)
 
 /* ---- the whole ---- */
 
-static enum tracer_status add_row(struct taint *taint, const struct cursor_row *row, struct error *err)
+static enum tracer_status check_opening(const struct taint *taint, const struct cursor_row *row, struct error *err)
 {
     if (row->kind == TRANSFER_OPENING && taint->options.opening == OPENING_CLEAN && taint->seed_least_known &&
         row->position.block_number > taint->seed_least)
         return error_set(err, TRACER_E_USAGE,
                          "opening=clean: an opening row of block %llu is later than the least block of all seeds (%llu)",
                          (unsigned long long)row->position.block_number, (unsigned long long)taint->seed_least);
-    struct cursor_row *rows = grow(taint->rows, taint->row_count, &taint->row_capacity, sizeof(*rows));
-    if (!rows)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    taint->rows = rows;
-    rows[taint->row_count++] = *row;
     return TRACER_OK;
+}
+
+static enum tracer_status keep(struct taint *taint, const struct cursor_row *rows, size_t count, struct error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct cursor_row *kept = grow(taint->kept, taint->kept_count, &taint->kept_capacity, sizeof(*kept));
+        if (!kept)
+            return error_set(err, TRACER_E_NOMEM, "no memory");
+        taint->kept = kept;
+        kept[taint->kept_count++] = rows[i];
+    }
+    return TRACER_OK;
+}
+
+static enum tracer_status run(struct taint *taint, const struct cursor_row *rows, size_t count, struct error *err)
+{
+    taint->rows = rows;
+    taint->row_count = count;
+    if (count == 0 || run_transaction(taint))
+        return TRACER_OK;
+    return error_set(err, TRACER_E_NOMEM, "no memory for the state of the replay");
 }
 
 static enum tracer_status flush(struct taint *taint, struct error *err)
 {
-    bool ok = taint->row_count == 0 || run_transaction(taint);
-    taint->row_count = 0;
-    return ok ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the state of the replay");
+    enum tracer_status status = run(taint, taint->kept, taint->kept_count, err);
+    taint->kept_count = 0;
+    return status;
+}
+
+#define PREFETCH_SLOTS 12u /* rows ahead */
+#define PREFETCH_HOLDINGS 6u
+
+static void prefetch(const struct taint *taint, const struct cursor_row *rows, size_t count, size_t at)
+{
+    if (at + PREFETCH_SLOTS < count) {
+        const struct cursor_row *row = &rows[at + PREFETCH_SLOTS];
+        holding_prefetch_slot(taint, row->from, row->asset);
+        holding_prefetch_slot(taint, row->to, row->asset);
+    }
+    if (at + PREFETCH_HOLDINGS < count) {
+        const struct cursor_row *row = &rows[at + PREFETCH_HOLDINGS];
+        holding_prefetch(taint, row->from, row->asset);
+        holding_prefetch(taint, row->to, row->asset);
+    }
+}
+
+/* Run the transactions of a batch in place, but for its last, which may go on in the next batch: that is kept. */
+static enum tracer_status run_batch(struct taint *taint, const struct cursor_row *rows, size_t count,
+                                    struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    size_t first = 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        prefetch(taint, rows, count, i);
+        bool begins = i > 0 ? !position_same_transaction(rows[i - 1].position, rows[i].position)
+                            : taint->kept_count &&
+                                  !position_same_transaction(taint->kept[0].position, rows[0].position);
+        if (begins && taint->kept_count) { /* what was kept ends here */
+            if (!(status = keep(taint, rows + first, i - first, err)))
+                status = flush(taint, err);
+            first = i;
+        } else if (begins) {
+            status = run(taint, rows + first, i - first, err);
+            first = i;
+        }
+        if (!status)
+            status = check_opening(taint, &rows[i], err);
+    }
+    return status ? status : keep(taint, rows + first, count - first, err);
 }
 
 /* 12: the recipients of transfer-seed rows join the explored set. */
@@ -570,7 +630,7 @@ void taint_free(struct taint *taint)
     free(taint->slot_table);
     free(taint->accounts);
     free(taint->assets);
-    free(taint->rows);
+    free(taint->kept);
     queue_release(&taint->parcel.queue);
     free(taint->parcel.infos);
     free(taint->hops);
@@ -593,12 +653,7 @@ enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void
     if (!status)
         status = taint->cursor->rewind(taint->cursor->self, err);
     while (!status && !(status = taint->cursor->next(taint->cursor->self, &rows, &count, err)) && count) {
-        for (size_t i = 0; i < count && !status; i++) {
-            if (taint->row_count && !position_same_transaction(taint->rows[0].position, rows[i].position))
-                status = flush(taint, err);
-            if (!status)
-                status = add_row(taint, &rows[i], err);
-        }
+        status = run_batch(taint, rows, count, err);
         seen += count;
         if (!status && watch && seen - watched >= WATCH_ROWS) {
             watched = seen;

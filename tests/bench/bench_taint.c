@@ -1,0 +1,355 @@
+/* bench_taint.c - the engine beside a plain loop over arrays that does the same sums (performance.md 5, goals 9, 10).
+ *
+ *     bench_taint            TRACER_BENCH_ROWS transfers (default 5,000,000), TRACER_BENCH_ACCOUNTS (500,000)
+ *
+ * A power-law graph in memory: each account first gets units from void, then accounts pay each other parts of
+ * what they hold. Stolen is what void paid to all accounts, to every seventh, or to 300. The loop has 64-bit amounts,
+ * no hops, no records of tainted rows and no checks of keys: it is the bound, not a rival. Both must find the same
+ * tainted units at the end. Every measurement runs in a process of its own; the rows (72 bytes each) are
+ * part of its peak memory. CPU seconds, the best of TRACER_BENCH_TIMES (default 3).
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tracer/taint.h"
+
+#define BATCH_ROWS 4096u
+
+static void die(const char *what)
+{
+    fprintf(stderr, "bench_taint: %s\n", what);
+    exit(1);
+}
+
+static void *must(void *memory)
+{
+    if (!memory)
+        die("no memory");
+    return memory;
+}
+
+/* CPU seconds of the process: other work on the machine matters less than to the wall clock. */
+static double seconds_used(void)
+{
+    struct timespec used;
+    if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used))
+        die("no clock");
+    return (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+}
+
+/* ---- rows ---- */
+
+struct rows {
+    struct cursor_row *rows;
+    size_t count, at;
+    uint32_t accounts; /* without void */
+};
+
+static uint64_t draw(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* 1 .. accounts, low numbers far more often: the cube of a uniform draw. */
+static uint32_t draw_account(uint64_t *state, uint32_t accounts)
+{
+    uint64_t u = draw(state) >> 32;
+    uint64_t cube = (u * u >> 32) * u >> 32;
+    uint64_t rank = cube * accounts >> 32;
+    return 1 + (uint32_t)(rank * 2654435761u % accounts); /* popular accounts do not stand side by side */
+}
+
+static struct rows make_rows(size_t transfers, uint32_t accounts)
+{
+    struct rows made = {.count = transfers + accounts, .accounts = accounts};
+    uint64_t state = 0x2545f4914f6cdd1du, *balance = must(calloc((size_t)accounts + 1, sizeof(*balance)));
+    made.rows = must(calloc(made.count, sizeof(*made.rows)));
+    for (size_t i = 0; i < made.count; i++) {
+        struct cursor_row *row = &made.rows[i];
+        uint32_t to = i < accounts ? (uint32_t)i + 1 : draw_account(&state, accounts), from = 0;
+        uint64_t v = 1 + draw(&state) % 1000000000000u;
+        if (i >= accounts)
+            from = draw_account(&state, accounts);
+        if (from && (from == to || balance[from] == 0))
+            from = 0; /* minted */
+        else if (from)
+            v = draw(&state) % 4 == 0 ? balance[from] : 1 + draw(&state) % balance[from];
+        balance[from] -= from ? v : 0;
+        balance[to] += v;
+        *row = (struct cursor_row){.position = {i / 100, (int32_t)(i % 100), 0},
+                                   .amount = u256_from_u64(v),
+                                   .from = from,
+                                   .to = to,
+                                   .kind = TRANSFER_VALUE};
+    }
+    free(balance);
+    return made;
+}
+
+static enum tracer_status next(void *self, const struct cursor_row **ret_rows, size_t *ret_count, struct error *err)
+{
+    struct rows *rows = self;
+    size_t left = rows->count - rows->at;
+    (void)err;
+    *ret_rows = rows->rows + rows->at;
+    *ret_count = left < BATCH_ROWS ? left : BATCH_ROWS;
+    rows->at += *ret_count;
+    return TRACER_OK;
+}
+
+static enum tracer_status start_again(void *self, struct error *err)
+{
+    (void)err;
+    ((struct rows *)self)->at = 0;
+    return TRACER_OK;
+}
+
+static uint32_t account_count(void *self)
+{
+    return ((struct rows *)self)->accounts + 1;
+}
+
+static uint32_t asset_count(void *self)
+{
+    (void)self;
+    return 1;
+}
+
+static struct address account(void *self, uint32_t id)
+{
+    struct address address = {{0}};
+    (void)self;
+    for (int i = 0; i < 4; i++)
+        address.bytes[i] = (uint8_t)(id >> (24 - 8 * i));
+    return address;
+}
+
+static struct asset asset(void *self, uint32_t id)
+{
+    (void)self;
+    (void)id;
+    return (struct asset){.kind = ASSET_NATIVE};
+}
+
+/* Is what void paid to this account at first stolen? */
+static bool is_seeded(const struct rows *rows, uint32_t id, uint32_t every)
+{
+    return every ? id % every == 0 : id % (rows->accounts / 300 + 1) == 0;
+}
+
+/* ---- the plain loops: one source, u64, tags 0 source, 1 unknown, 2 clean ---- */
+
+struct plain_lot {
+    uint64_t units;
+    uint64_t tag;
+};
+struct plain {
+    uint64_t balance, tainted;
+    struct plain_lot *lots;
+    uint32_t start, count, capacity;
+};
+
+static void plain_push(struct plain *p, uint64_t units, uint64_t tag)
+{
+    if (p->count && p->lots[p->start + p->count - 1].tag == tag) {
+        p->lots[p->start + p->count - 1].units += units;
+        return;
+    }
+    if (p->start + p->count == p->capacity) {
+        if (p->start > p->capacity / 2) {
+            memmove(p->lots, p->lots + p->start, p->count * sizeof(*p->lots));
+            p->start = 0;
+        } else {
+            p->capacity = p->capacity ? 2 * p->capacity : 4;
+            p->lots = must(realloc(p->lots, p->capacity * sizeof(*p->lots)));
+        }
+    }
+    p->lots[p->start + p->count++] = (struct plain_lot){units, tag};
+}
+
+static void plain_fifo(struct plain *from, struct plain *to, uint64_t v)
+{
+    while (v) {
+        struct plain_lot *lot = &from->lots[from->start];
+        uint64_t part = lot->units < v ? lot->units : v, tag = lot->tag;
+        lot->units -= part;
+        v -= part;
+        if (!lot->units && (from->count--, ++from->start, !from->count))
+            from->start = 0;
+        plain_push(to, part, tag);
+    }
+}
+
+static void plain_lifo(struct plain *from, struct plain *to, uint64_t v)
+{
+    size_t end = from->start + from->count, first = end;
+    while (v >= from->lots[first - 1].units) {
+        v -= from->lots[--first].units;
+        if (!v)
+            break;
+    }
+    if (v) {
+        from->lots[first - 1].units -= v;
+        plain_push(to, v, from->lots[first - 1].tag);
+    }
+    for (size_t i = first; i < end; i++)
+        plain_push(to, from->lots[i].units, from->lots[i].tag);
+    from->count -= (uint32_t)(end - first);
+}
+
+static uint64_t run_plain(const struct rows *rows, enum taint_policy policy, uint32_t every)
+{
+    struct plain *state = must(calloc((size_t)rows->accounts + 1, sizeof(*state)));
+    uint64_t held = 0;
+    for (size_t i = 0; i < rows->count; i++) {
+        const struct cursor_row *row = &rows->rows[i];
+        struct plain *from = &state[row->from], *to = &state[row->to];
+        uint64_t v = row->amount.limb[0], m = 0;
+        bool seeded = i < rows->accounts && is_seeded(rows, row->to, every);
+        if (policy == POLICY_POISON) {
+            bool carries = row->from ? from->tainted : seeded;
+            from->balance -= row->from ? v : 0;
+            from->tainted = from->tainted && from->balance;
+            to->tainted = to->tainted || carries;
+            to->balance += v;
+        } else if (policy == POLICY_HAIRCUT) {
+            if (row->from) {
+                m = (uint64_t)((unsigned __int128)from->tainted * v / from->balance);
+                from->tainted -= m;
+                from->balance -= v;
+            } else {
+                m = seeded ? v : 0;
+            }
+            to->tainted += m;
+            to->balance += v;
+        } else if (!row->from) {
+            plain_push(to, v, seeded ? 0 : 2);
+        } else if (policy == POLICY_FIFO) {
+            plain_fifo(from, to, v);
+        } else {
+            plain_lifo(from, to, v);
+        }
+    }
+    for (size_t a = 0; a <= rows->accounts; a++) {
+        held += policy == POLICY_POISON ? (state[a].tainted ? state[a].balance : 0) : state[a].tainted;
+        for (size_t l = 0; l < state[a].count; l++)
+            held += state[a].lots[state[a].start + l].tag == 0 ? state[a].lots[state[a].start + l].units : 0;
+    }
+    return held; /* the process ends: nothing is freed */
+}
+
+/* ---- the engine ---- */
+
+static uint64_t run_engine(struct rows *rows, enum taint_policy policy, uint32_t every, double *ret_seconds)
+{
+    struct cursor cursor = {rows, next, start_again, account_count, asset_count, account, asset, NULL};
+    struct taint_seed *seeds = must(calloc(rows->accounts, sizeof(*seeds)));
+    struct taint_input input = {.options.policy = policy, .seeds = seeds};
+    const struct taint_holding *holdings;
+    struct taint *taint;
+    struct error err = {0};
+    uint64_t held = 0;
+    for (uint32_t i = 0; i < rows->accounts; i++)
+        if (is_seeded(rows, rows->rows[i].to, every))
+            seeds[input.seed_count++] = (struct taint_seed){.source = "s", .position = rows->rows[i].position};
+    if (taint_new(&input, &cursor, &taint, &err))
+        die(err.text);
+    double begun = seconds_used();
+    if (taint_replay(taint, NULL, NULL, &err))
+        die(err.text);
+    *ret_seconds = seconds_used() - begun;
+    size_t count = taint_holdings(taint, &holdings);
+    for (size_t i = 0; i < count; i++)
+        held += holdings[i].tag == 0 ? holdings[i].amount.limb[0] : 0;
+    return held;
+}
+
+/* ---- measuring ---- */
+
+struct figure {
+    double seconds;
+    uint64_t held;
+    long peak_kb;
+};
+
+static struct figure measure(struct rows *rows, enum taint_policy policy, uint32_t every, bool engine)
+{
+    int ends[2];
+    struct figure figure = {0};
+    struct rusage usage;
+    int exit_status;
+    fflush(stdout);
+    if (pipe(ends))
+        die("no pipe");
+    pid_t child = fork();
+    if (child < 0)
+        die("no process");
+    if (child == 0) {
+        if (engine) {
+            figure.held = run_engine(rows, policy, every, &figure.seconds);
+        } else {
+            double begun = seconds_used();
+            figure.held = run_plain(rows, policy, every);
+            figure.seconds = seconds_used() - begun;
+        }
+        _exit(write(ends[1], &figure, sizeof(figure)) != (ssize_t)sizeof(figure));
+    }
+    close(ends[1]);
+    bool good = read(ends[0], &figure, sizeof(figure)) == (ssize_t)sizeof(figure);
+    close(ends[0]);
+    if (wait4(child, &exit_status, 0, &usage) != child || exit_status != 0 || !good)
+        die("a measurement failed");
+    figure.peak_kb = usage.ru_maxrss;
+    return figure;
+}
+
+static struct figure best(struct rows *rows, enum taint_policy policy, uint32_t every, bool engine, uint64_t times)
+{
+    struct figure best = measure(rows, policy, every, engine);
+    for (uint64_t i = 1; i < times; i++) {
+        struct figure again = measure(rows, policy, every, engine);
+        if (again.seconds < best.seconds)
+            best.seconds = again.seconds;
+    }
+    return best;
+}
+
+static uint64_t environment(const char *name, uint64_t otherwise)
+{
+    const char *text = getenv(name);
+    return text && *text ? strtoull(text, NULL, 10) : otherwise;
+}
+
+int main(void)
+{
+    static const enum taint_policy policies[] = {POLICY_FIFO, POLICY_LIFO, POLICY_HAIRCUT, POLICY_POISON};
+    static const struct {
+        const char *name;
+        uint32_t every;
+    } sizes[] = {{"all", 1}, {"1/7", 7}, {"300", 0}};
+    uint64_t times = environment("TRACER_BENCH_TIMES", 3);
+    struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000), (uint32_t)environment("TRACER_BENCH_ACCOUNTS", 500000));
+    printf("%zu rows, %" PRIu32 " accounts\n", rows.count, rows.accounts);
+    printf("%-8s %-5s %14s %14s %7s %10s %10s\n", "policy", "seeds", "engine rows/s", "loop rows/s", "ratio", "engine MB", "loop MB");
+    for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
+        for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+            struct figure loop = best(&rows, policies[p], sizes[s].every, false, times);
+            struct figure engine = best(&rows, policies[p], sizes[s].every, true, times);
+            if (loop.held != engine.held)
+                die("the loop and the engine do not agree");
+            printf("%-8s %-5s %14.0f %14.0f %6.0f%% %10ld %10ld\n", taint_policy_name(policies[p]), sizes[s].name,
+                   (double)rows.count / engine.seconds, (double)rows.count / loop.seconds, 100 * loop.seconds / engine.seconds,
+                   engine.peak_kb / 1024, loop.peak_kb / 1024);
+        }
+    free(rows.rows);
+    return 0;
+}
