@@ -5,6 +5,7 @@ import { createServer } from 'node:net';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hold } from './cleanup.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -71,8 +72,7 @@ export class Node {
       child.once('error', (error) => { this.exited = true; this.log += error.message; resolve(); });
       child.once('exit', () => { this.exited = true; resolve(); });
     });
-    this.onExit = () => child.kill('SIGKILL');
-    process.once('exit', this.onExit);
+    this.forget = hold(() => child.kill('SIGKILL'));
     const until = Date.now() + 15000;
     for (;;) {
       if (this.exited) throw new Error(`anvil ended: ${this.log}`);
@@ -106,11 +106,11 @@ export class Node {
 
   async stop() {
     if (!this.child) return;
-    process.removeListener('exit', this.onExit);
     if (!this.exited) this.child.kill('SIGTERM');
     const hard = globalThis.setTimeout(() => this.child.kill('SIGKILL'), 5000);
     await this.gone;
     clearTimeout(hard);
+    this.forget();
     this.child = undefined;
   }
 }

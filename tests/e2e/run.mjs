@@ -2,16 +2,19 @@
 //   node run.mjs --tracer PATH [--chain 1|2020] [--keep]     without --chain: both
 //   node run.mjs --self-test [--chain ...]                   the books against the node only
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { homedir, hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Books } from './books.mjs';
+import { hold } from './cleanup.mjs';
+import { Gate, REFUSALS, SECRETS } from './gate.mjs';
 import { Node, freePort } from './node.mjs';
 import { Scenario, compareSteps } from './scenario.mjs';
 import { compile } from './solc.mjs';
 import { POLICIES, Taint } from './taint.mjs';
-import { EXIT, VERDICT, Tracer, checkedAnswers, exportedRows, failure, tracedHops, tracedTotals } from './tracer.mjs';
+import { EXIT, VERDICT, Tracer, checkedAnswers, exportedRows, failure, tracedHops, tracedTotals, withoutRepeat } from './tracer.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -166,6 +169,48 @@ async function traceTests(run, world) {
       sameLists(tracedHops(result.json).map(hopText), expectedHops(taint), 'hops');
       if (policy !== 'poison') compareTotals(result.json, taint);
     });
+  await run.test('trace that ingests first: the result of ingest and trace, but for the line to repeat it', async () => {
+    const args = [`theft=${eth}`, `theft=${usdx}`];
+    const two = await tracer.trace('store', 'fifo', args);
+    const one = await tracer.traceFrom({ rpc: world.gate.url(), first: 1, last: scenario.last }, 'at-once', 'fifo', args);
+    exits(one, EXIT.done);
+    equal(withoutRepeat(one.text), withoutRepeat(two.text), 'result');
+    equal(sha256(await exported(world, 'at-once')), sha256(await exported(world, 'store')), 'digest of the export');
+  });
+}
+
+// Without opening balances what an account had before is unknown, by the overspend rule.
+async function bareTests(run, world) {
+  const { tracer, scenario } = world;
+  const books = { all: () => world.books.rows };
+  const sources = scenario.thefts().map((step) => `theft=${step.hash}`);
+  const deposits = scenario.deposits();
+  await run.test('from block 0 without openings: the same rows', async () => {
+    await ingested(world, 'bare', { rpc: world.rpc, first: 0, last: scenario.last, opening: false });
+    sameLists(exportedRows(await exported(world, 'bare')).map(rowText), world.books.rows.map(rowText), 'rows');
+  });
+  for (const policy of POLICIES) {
+    const taint = engine(world, policy, { books });
+    await run.test(`trace without openings, ${policy}: every hop, and the totals`, async () => {
+      if (policy !== 'poison') assert(taint.totals.get('native unknown').created > 1000n * 10n ** 18n, 'hardly anything was overspent');
+      const result = await tracer.trace('bare', policy, sources);
+      exits(result, EXIT.done);
+      sameLists(tracedHops(result.json).map(hopText), expectedHops(taint), 'hops');
+      if (policy !== 'poison') compareTotals(result.json, taint);
+    });
+    await run.test(`check without openings, ${policy}`, async () => {
+      const result = await tracer.check('bare', policy, sources, deposits.map(({ hash }) => hash));
+      const wanted = deposits.map(({ name, hash }) => {
+        const lines = carriedLines(taint, world.books, hash);
+        return { name, lines, verdict: verdictOf(lines, world.recognised) };
+      });
+      exits(result, wanted.some(({ verdict }) => verdict === 'cannot_tell') ? EXIT.cannotTell : EXIT.exposed);
+      checkedAnswers(result.json).forEach((answer, index) => {
+        equal(answer.verdict, wanted[index].verdict, `verdict of ${wanted[index].name}`);
+        sameLists(answer.lines.map(lineText), wanted[index].lines.map(lineText), `lines of ${wanted[index].name}`);
+      });
+    });
+  }
 }
 
 const lineText = (line) => `${line.what} ${line.key ?? line.asset} ${line.status} amount ${line.amount} tainted ${line.tainted} unknown ${line.unknown} clean ${line.clean} ppm ${line.low}..${line.high}${(line.sources ?? []).map((source) =>
@@ -207,14 +252,13 @@ function accountLines(taint, account) {
 async function checkTests(run, world) {
   const { tracer, scenario, books } = world;
   const sources = scenario.thefts().map((step) => `theft=${step.hash}`);
-  const recognised = new Set(['native', scenario.usdx.address]);
   for (const policy of POLICIES) {
     const taint = engine(world, policy, { opening: 'clean' });
     const questions = [
       ...scenario.deposits().map(({ name, hash }) => ({ name, target: hash, lines: carriedLines(taint, books, hash) })),
       ...['depositClean', 'depositMixed', 'depositEoa', 'depositLabelled', 'hot', 'w2', 'fan', 'out1', 'noise'].map((role) =>
         ({ name: `address of ${role}`, target: scenario.at[role], lines: accountLines(taint, scenario.at[role]) })),
-    ].map((question) => ({ ...question, verdict: verdictOf(question.lines, recognised) }));
+    ].map((question) => ({ ...question, verdict: verdictOf(question.lines, world.recognised) }));
     // Whether holdings without any taint are listed is left to the program.
     const told = (lines) => lines.filter((line) => line.what !== 'holds' || line.clean < line.amount)
       .map((line) => lineText(line.what === 'carried' ? line : { ...line, sources: [] }));
@@ -253,60 +297,65 @@ async function checkTests(run, world) {
 
 async function ingestTests(run, world) {
   const { tracer, node, scenario, books } = world;
-  await run.test('endpoint probe', async () => {
-    const result = await tracer.probe(node.url);
+  await run.test('version', async () => {
+    const result = await tracer.run('--version');
+    exits(result, EXIT.done);
+    assert(/^tracer \d+\.\d+\.\d+ \([^)]+\), taint\/1\n/.test(result.stdout) && result.stderr === '', result.stdout + result.stderr);
+  });
+  for (const [name, endpoint] of [['URL', world.gate.url()], ['name, kept in a store', 'alpha']]) await run.test(`endpoint probe by ${name}`, async () => {
+    const result = await tracer.probe(endpoint, endpoint === 'alpha' ? ['--store', tracer.path('probed')] : []);
     exits(result, EXIT.done);
     for (const pattern of [new RegExp(`chain id +${world.chainId}\\b`), /anchor +fits/, /old state +yes/, /finalized +[0-9]+/, /block receipts +yes/, /internal calls +callTracer with logs/])
       assert(pattern.test(result.stdout), `no ${pattern} in\n${result.stdout}`);
   });
   await run.test('wrong anchor: refused, nothing written', async () => {
     const config = tracer.writeConfig('wrong.json', world.chainId, `0x${'ab'.repeat(32)}`);
-    const result = await tracer.ingest('wrong', { rpc: node.url, first: 1, last: scenario.last, config });
+    const result = await tracer.ingest('wrong', { rpc: world.rpc, first: 1, last: scenario.last, config });
     exits(result, EXIT.endpoints);
     assert(!tracer.hasStore('wrong'), 'a store was made');
   });
   await run.test('wrong chain id: refused, nothing written', async () => {
     const config = tracer.writeConfig('other.json', world.chainId + 1, world.genesis);
-    const result = await tracer.ingest('wrong', { rpc: node.url, first: 1, last: scenario.last, config });
+    const result = await tracer.ingest('wrong', { rpc: world.rpc, first: 1, last: scenario.last, config });
     exits(result, EXIT.endpoints);
     assert(!tracer.hasStore('wrong'), 'a store was made');
   });
   await run.test('a test node is not the built-in chain of its id', async () => {
-    const result = await tracer.ingest('wrong', { rpc: node.url, first: 1, last: scenario.last, chain: world.chainId === 1 ? 'ethereum' : 'ronin' });
+    const result = await tracer.ingest('wrong', { rpc: world.rpc, first: 1, last: scenario.last, chain: world.chainId === 1 ? 'ethereum' : 'ronin' });
     exits(result, EXIT.endpoints);
     assert(!tracer.hasStore('wrong'), 'a store was made');
   });
   await run.test('unreachable endpoint', async () => {
-    const result = await tracer.ingest('wrong', { rpc: `http://127.0.0.1:${await freePort()}`, first: 1, last: scenario.last });
+    const result = await tracer.ingest('wrong', { rpc: world.gate.url('plain', `127.0.0.1:${await freePort()}`), first: 1, last: scenario.last });
     exits(result, EXIT.endpoints);
     assert(!tracer.hasStore('wrong'), 'a store was made');
   });
   await run.test('ingest with openings, recorded', () =>
-    ingested(world, 'store', { rpc: node.url, first: 1, last: scenario.last, record: 'recording' }));
+    ingested(world, 'store', { rpc: world.rpc, first: 1, last: scenario.last, record: 'recording', more: ['--verbose', '--progress', 'json'] }));
   await run.test('export: every row, in the order of execution', async () => {
     sameLists(exportedRows(await exported(world, 'store')).map(rowText), books.rows.map(rowText), 'rows');
   });
   await run.test('ingest again changes nothing', async () => {
     const before = await exported(world, 'store');
-    await ingested(world, 'store', { rpc: node.url, first: 1, last: scenario.last });
-    await ingested(world, 'store', { rpc: node.url, first: 3, last: 7, opening: false, more: ['--refetch'] });
+    await ingested(world, 'store', { rpc: world.rpc, first: 1, last: scenario.last });
+    await ingested(world, 'store', { rpc: world.rpc, first: 3, last: 7, opening: false, more: ['--refetch'] });
     equal(sha256(await exported(world, 'store')), sha256(before), 'digest of the export');
   });
   await run.test('a store of another anchor is not mixed with this one', async () => {
     const before = await exported(world, 'store');
     const config = tracer.writeConfig('wrong.json', world.chainId, `0x${'ab'.repeat(32)}`);
-    exits(await tracer.ingest('store', { rpc: node.url, config }), EXIT.endpoints);
+    exits(await tracer.ingest('store', { rpc: world.rpc, config }), EXIT.endpoints);
     equal(sha256(await exported(world, 'store')), sha256(before), 'digest of the export');
   });
   await run.test('finality: no block above the finalized one', async () => {
     const finalized = Number((await node.rpc('eth_getBlockByNumber', 'finalized', false)).number);
     assert(finalized > 5 && finalized < scenario.last, `finalized is ${finalized}`);
-    await ingested(world, 'finalized', { rpc: node.url, first: 1, finality: 'finalized', opening: false });
+    await ingested(world, 'finalized', { rpc: world.rpc, first: 1, finality: 'finalized', opening: false });
     const wanted = books.rows.filter((row) => row.block <= finalized);
     sameLists(exportedRows(await exported(world, 'finalized')).map(rowText), wanted.map(rowText), 'rows');
   });
   await run.test('without call traces: no internal rows, and the trace says that it has a gap', async () => {
-    await ingested(world, 'untraced', { rpc: node.url, first: 1, last: scenario.last, more: ['--no-traces'] });
+    await ingested(world, 'untraced', { rpc: world.rpc, first: 1, last: scenario.last, more: ['--no-traces'] });
     const rowOf = (row) => [row.kind, row.asset, row.from, row.to, row.amount, row.hash, row.logIndex ?? ''].join(' ');
     sameLists(exportedRows(await exported(world, 'untraced')).map(rowOf), books.rows.filter((row) => row.kind !== 'internal').map(rowOf), 'rows');
     const sources = [`theft=${scenario.thefts()[1].hash}`];
@@ -314,20 +363,21 @@ async function ingestTests(run, world) {
     exits(await tracer.check('untraced', 'fifo', sources, [scenario.named.get('token deposit clean').hash]), EXIT.cannotTell);
   });
   await run.test('a split ingest gives the same as one', async () => {
-    await ingested(world, 'parts', { rpc: node.url, first: 1, last: 5 });
-    await ingested(world, 'parts', { rpc: node.url, last: 9 });
-    await ingested(world, 'parts', { rpc: node.url, last: scenario.last });
+    await ingested(world, 'parts', { rpc: world.rpc, first: 1, last: 5 });
+    await ingested(world, 'parts', { rpc: world.rpc, last: 9 });
+    await ingested(world, 'parts', { rpc: world.rpc, last: scenario.last });
     equal(sha256(await exported(world, 'parts')), sha256(await exported(world, 'store')), 'digest of the export');
   });
 }
 
-// Two histories from the same block on; the second and a third, shorter one replace the first.
+// Two histories from the same block on; the second and a third, shorter one replace the first. Two stores see all
+// of it: 'reorg' by one call of tracer after each, 'followed' by a call that goes on all the time.
 async function reorgTests(run, world) {
   const { tracer, node, scenario } = world;
   const sources = scenario.thefts().map((step) => `theft=${step.hash}`);
   const compare = async (fresh) => {
-    await ingested(world, 'reorg', { rpc: node.url });
-    await ingested(world, fresh, { rpc: node.url, first: 1 });
+    await ingested(world, 'reorg', { rpc: world.rpc });
+    await ingested(world, fresh, { rpc: world.rpc, first: 1 });
     const text = await exported(world, fresh);
     equal(sha256(await exported(world, 'reorg')), sha256(text), 'digest of the export');
     const books = await (await new Books().read(node, 1, Number(await node.rpc('eth_blockNumber')))).open(node);
@@ -345,12 +395,27 @@ async function reorgTests(run, world) {
       blocks.unshift((await node.rpc('eth_getBlockByNumber', hex(number), false)).hash);
     return blocks;
   };
+  const follower = tracer.follow('followed', { rpc: world.rpc, first: 1 });
+  let gone;
+  follower.ended.then((result) => { gone = result; }, (error) => { gone = { code: error.message, args: [], stderr: '' }; });
+  // Wait until the follower's store is, byte for byte, the other one.
+  const follows = async (other) => {
+    const text = await exported(world, other);
+    for (const until = Date.now() + tracer.timeout / 2; ; await sleep(500)) {
+      assert(!gone, gone && `the follower ended: ${failure(gone)}`);
+      const result = await tracer.export('followed');
+      if (result.code === EXIT.done && result.text === text) return;
+      assert(Date.now() < until, `the follower's store did not become that of ${other}`);
+    }
+  };
+  await run.test('follow: the blocks that are there', () => follows('store'));
   let snapshot = await node.rpc('evm_snapshot');
   const histories = [];
   await run.test('reorg: the first history', async () => {
     histories.push(await branch('a'));
-    await ingested(world, 'reorg', { rpc: node.url, first: 1 });
+    await ingested(world, 'reorg', { rpc: world.rpc, first: 1 });
   });
+  await run.test('follow: new blocks', () => follows('reorg'));
   for (const [which, name] of [['b', 'a longer history'], ['a', 'a shorter history']]) {
     assert(await node.rpc('evm_revert', snapshot), 'the node did not go back');
     snapshot = await node.rpc('evm_snapshot');
@@ -359,7 +424,112 @@ async function reorgTests(run, world) {
       assert(histories.at(-1)[0] !== histories.at(-2)[0], 'both histories have the same block after the fork');
       await compare(`fresh-${which}`);
     });
+    await run.test(`follow: ${name} replaces it`, () => follows(`fresh-${which}`));
   }
+  await run.test('follow: ends well when told to, and leaves a sound store', async () => {
+    follower.child.kill('SIGTERM');
+    const result = await follower.ended;
+    exits(result, EXIT.done);
+    assert(/\b5 blocks left the chain/.test(result.stderr), `no word of the 2 and 3 blocks that were replaced:\n${result.stderr}`);
+    equal(await exported(world, 'followed'), await exported(world, 'fresh-a'), 'export');
+    exits(await tracer.store('followed', 'verify'), EXIT.done);
+    await ingested(world, 'followed', { rpc: world.rpc, opening: false });
+    equal(await exported(world, 'followed'), await exported(world, 'fresh-a'), 'export');
+  });
+}
+
+// ---- what must not be told ----
+
+// Ways in which a text may stand in a file: as it is in any case, in hexadecimal, in base64 (if long enough).
+function forms(text) {
+  const bytes = Buffer.from(text);
+  const base64 = [0, 1, 2].map((shift) => Buffer.concat([Buffer.alloc(shift), bytes]).toString('base64').slice(shift ? 4 : 0, -4));
+  return { lower: [text.toLowerCase(), bytes.toString('hex')], exact: base64.filter((form) => form.length >= 12) };
+}
+
+function tells(content, texts) {
+  const exact = Buffer.isBuffer(content) ? content.toString('latin1') : content;
+  const lower = exact.toLowerCase();
+  return texts.filter((text) => forms(text).lower.some((form) => lower.includes(form)) || forms(text).exact.some((form) => exact.includes(form)));
+}
+
+function filesOf(directory) {
+  return readdirSync(directory, { withFileTypes: true }).flatMap((entry) =>
+    (entry.isDirectory() ? filesOf(join(directory, entry.name)) : [join(directory, entry.name)]));
+}
+
+async function refusalTests(run, world) {
+  const { tracer, gate, scenario } = world;
+  const ask = (how) => {
+    const request = { rpc: gate.url(how), first: 1, last: scenario.last };
+    return Promise.all([tracer.ingest(`refused-${how}`, { ...request, rpc: `alpha-${how}`, record: `recording-${how}`, more: ['--verbose'] }),
+      tracer.probe(gate.url(how)), tracer.traceFrom(request, `refused-trace-${how}`, 'fifo', [scenario.thefts()[0].hash])]);
+  };
+  const asked = REFUSALS.map(ask); // at once: some wait before they try again
+  for (const answers of asked) answers.catch(() => {}); // told by the test
+  for (const [index, how] of REFUSALS.entries())
+    await run.test(`an endpoint that repeats its keys: ${how}`, async () => {
+      for (const result of await asked[index]) exits(result, EXIT.endpoints);
+      assert(gate.refused.has(how), 'nobody asked');
+    });
+  await run.test('an endpoint that repeats its keys: the name of its program', async () => {
+    const result = await tracer.probe('alpha-program', ['--store', tracer.path('probed')]);
+    exits(result, EXIT.done);
+    assert(gate.refused.has('program') && /client +.*project/.test(result.stdout), `no such program in\n${result.stdout}`);
+  });
+  await run.test('URLs and headers that are no good', async () => {
+    const url = gate.url();
+    const header = tracer.env.E2E_AUTH;
+    const calls = [['--rpc', url.replace('://', ':/')], ['--rpc', url.replace('http', 'ftp')], ['--rpc', `${url} `], ['--rpc', url.replace('127.', 'user:127.')],
+      [`--rcp=${url}`], ['--rpc', url, '--rpc'], ['--rpc', url, '--in-flight', 'x']];
+    for (const call of calls)
+      exits(await tracer.run('ingest', '--store', tracer.path('wrong'), '--config', tracer.config, '--chain', tracer.name, '--allow-local', ...call), EXIT.usage);
+    for (const wrong of [`${SECRETS.header}`, `${header}\x01`, `${header}\nX: y`]) {
+      tracer.env.E2E_AUTH = wrong;
+      exits(await tracer.ingest('wrong', { rpc: 'alpha', first: 1, last: 2 }), EXIT.usage);
+    }
+    tracer.env.E2E_AUTH = header;
+    assert(!tracer.hasStore('wrong'), 'a store was made');
+  });
+}
+
+async function reportTests(run, world) {
+  const { tracer, scenario } = world;
+  await run.test('reports in text and CSV, and what the store says of itself', async () => {
+    for (const format of ['text', 'csv'])
+      exits(await tracer.run('trace', ...tracer.case('store', 'fifo'), '--format', format, scenario.thefts()[0].hash), EXIT.done);
+    for (const what of ['stat', 'coverage', 'verify']) exits(await tracer.store('store', what), EXIT.done);
+  });
+}
+
+// After everything else: all that tracer wrote in the run.
+async function secretTests(run, world) {
+  const { tracer, gate } = world;
+  const files = filesOf(tracer.directory);
+  const ours = new Set(tracer.configs);
+  const secrets = Object.values(SECRETS);
+  const places = ({ outputs, texts, streams = ['stdout', 'stderr'] }) => [
+    ...outputs.flatMap((output) => streams.flatMap((stream) => tells(output[stream], texts)
+      .map((text) => `"${text}" in ${stream} of ${output.args.slice(0, 2).join(' ')}: ${output[stream].slice(0, 300)}`))),
+    ...files.filter((file) => !ours.has(file)).flatMap((file) => [...tells(readFileSync(file), texts), ...tells(file.slice(tracer.directory.length), texts)]
+      .map((text) => `"${text}" in ${file}`))];
+  const found = (pattern) => files.filter((file) => pattern.test(file)).length;
+  await run.test('T11_keys_of_path_query_and_header_are_in_no_output_no_error_and_no_file', async () => {
+    assert(gate.passed.plain > 10 && gate.passed.authorized > 100, 'the keys were not used');
+    for (const file of ours) equal(tells(readFileSync(file), secrets.slice(0, 2)).length, 2, `secrets seen in ${file}`);
+    for (const form of [SECRETS.header.toUpperCase(), Buffer.from(SECRETS.header).toString('hex'), Buffer.from(`Bearer ${SECRETS.header}.`).toString('base64')])
+      equal(tells(`a ${form} b`, secrets).join(), SECRETS.header, `secrets seen in ${form}`);
+    assert(tracer.outputs.length > 60 && found(/\.exchange$/) > 10 && found(/data\.mdb$/) > 10, 'too little was looked at');
+    equal(places({ outputs: tracer.outputs, texts: secrets }).join('\n'), '', 'secrets told');
+  });
+  // Recordings, stores, exports and results are what is handed on; error texts stay with the user.
+  await run.test('E5_what_is_handed_on_names_no_url_no_key_no_home_path_and_no_host', async () => {
+    const texts = [...secrets, 'http:', 'https:', '127.0.0.1', 'localhost', gate.host, 'E2E_AUTH', tracer.directory, tracer.home, `${homedir()}/`,
+      ...(hostname().length > 6 ? [hostname()] : []), tracer.env.HOSTNAME];
+    const handedOn = tracer.outputs.filter((output) => ['trace', 'check', 'export', 'endpoint'].includes(output.args[0]));
+    assert(handedOn.some((output) => output.args[0] === 'check' && output.stdout.length > 1000), 'too little was looked at');
+    equal(places({ outputs: handedOn, texts, streams: ['stdout'] }).join('\n'), '', 'private things told');
+  });
 }
 
 async function replayTests(run, world) {
@@ -375,37 +545,53 @@ async function replayTests(run, world) {
   });
 }
 
-async function testChain(chainId, contracts) {
-  const run = new Run(chainId);
+async function testChain(run, contracts) {
+  const { chainId } = run;
   const directory = mkdtempSync(join(tmpdir(), 'tracer-e2e-'));
-  const node = await Node.start({ chainId });
+  const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  const forget = options.keep ? undefined : hold(remove);
+  let node;
+  let gate;
   try {
+    node = await Node.start({ chainId });
     const scenario = new Scenario(node, contracts);
     await scenario.prepare();
     await scenario.play();
     const books = await (await new Books().read(node, 1, scenario.last)).open(node);
     const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
     const world = { chainId, node, scenario, books, genesis, fork: scenario.last,
-      labels: new Map(scenario.labels().map((label) => [label.address, label])),
+      labels: new Map(scenario.labels().map((label) => [label.address, label])), recognised: new Set(['native', scenario.usdx.address]),
       seeds: seedsFor(books, scenario.thefts().map(({ hash }) => ({ source: 'theft', hash }))) };
     await selfTest(run, world);
     if (options.tracer) {
-      world.tracer = new Tracer(resolve(options.tracer), directory, { chainId, genesis, wrapper: options.wrapper?.split(' ') });
+      gate = world.gate = await Gate.open(node);
+      world.rpc = 'alpha';
+      const endpoints = [['alpha', 'authorized'], ...['program', ...REFUSALS].map((how) => [`alpha-${how}`, how])]
+        .map(([name, door]) => ({ name, url: gate.url(door), header_env: 'E2E_AUTH' }));
+      world.tracer = new Tracer(resolve(options.tracer), directory, { chainId, genesis, endpoints, wrapper: options.wrapper?.split(' '),
+        env: { E2E_AUTH: gate.header, HOSTNAME: 'host-of-the-run' } });
       world.tracer.writeLabels(scenario.labels());
       world.tracer.writeAssets([{ asset: 'native', decimals: 18, weight: 2000 }, { asset: scenario.usdx.address, decimals: 6, weight: 1 }]);
       await ingestTests(run, world);
       await traceTests(run, world);
       await checkTests(run, world);
-      await reorgTests(run, world);
+      await bareTests(run, world);
+      await reportTests(run, world);
+      await Promise.all([refusalTests(run, world), reorgTests(run, world)]);
       await node.stop();
       await replayTests(run, world);
+      await secretTests(run, world);
     }
+  } catch (error) {
+    run.failed++;
+    console.log(`FAIL  ${chainId}: the run broke off\n      ${error.stack.replaceAll('\n', '\n      ')}`);
   } finally {
-    await node.stop();
+    gate?.close();
+    await node?.stop();
+    forget?.();
     if (options.keep) console.log(`kept: ${directory}`);
-    else rmSync(directory, { recursive: true, force: true });
+    else remove();
   }
-  return run;
 }
 
 if (!options.tracer && !options['self-test']) {
@@ -415,8 +601,10 @@ if (!options.tracer && !options['self-test']) {
 if (options['self-test']) options.tracer = undefined;
 const start = Date.now();
 const contracts = compile();
-const runs = await Promise.all((options.chain ?? ['1', '2020']).map((chain) => testChain(Number(chain), contracts)));
+const runs = (options.chain ?? ['1', '2020']).map((chain) => new Run(Number(chain)));
+await Promise.all(runs.map((run) => testChain(run, contracts)));
 const passed = runs.reduce((all, run) => all + run.passed, 0);
 const failed = runs.reduce((all, run) => all + run.failed, 0);
-console.log(`${passed} passed, ${failed} failed (${((Date.now() - start) / 1000).toFixed(1)} s)`);
-process.exitCode = failed ? 1 : 0;
+console.log(`${((Date.now() - start) / 1000).toFixed(1)} s`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

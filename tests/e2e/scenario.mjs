@@ -131,8 +131,9 @@ export class Scenario {
     this.collectibles = await this.deploy('Collectibles');
     this.forwarder = await this.deploy('Forwarder', [at.hot]);
     this.forwarder2 = await this.deploy('Forwarder', [at.hot]);
+    this.between = await this.deploy('Between');
     await this.block();
-    const { usdx, bridge, mixer, oddities, library, collectibles, forwarder, forwarder2 } = this;
+    const { usdx, bridge, mixer, oddities, library, collectibles, forwarder, forwarder2, between } = this;
 
     // 2: honest money.
     for (const [to, amount] of [[at.whale, usd(5000000)], [at.whale2, usd(2000000)], [at.user, usd(40000)], [oddities.address, usd(777)]])
@@ -239,6 +240,14 @@ export class Scenario {
       internal(oddities.address, at.heir, 1000004n), this.tokenMove(oddities.address, at.heir, 1000004n)], { amount: ether(7), name: 'interleaved' });
     await this.call(at.fan, oddities, 'delegate', [library.address, at.heir, ether('6.5')],
       [value(at.fan, oddities.address, ether('6.6')), internal(oddities.address, at.heir, ether('6.5'))], { amount: ether('6.6'), name: 'delegatecall' });
+    const unit = ether('0.1');
+    const logged = (from, to, amount) => ({ kind: 'token', asset: between.address, from, to, amount });
+    const paid = (to, units) => internal(between.address, to, unit * units);
+    await this.call(at.fan, between, 'play', [at.friend, at.heir, unit], [value(at.fan, between.address, ether(2)),
+      logged(between.address, at.friend, 1n), paid(at.friend, 1n), logged(between.address, at.friend, 2n), logged(at.friend, at.heir, 3n),
+      paid(at.heir, 2n), logged(at.heir, at.friend, 4n), logged(between.address, at.friend, 5n), paid(at.friend, 3n),
+      logged(between.address, at.friend, 6n), logged(at.friend, at.heir, 7n), logged(between.address, at.heir, 8n), paid(at.heir, 4n),
+      logged(between.address, at.friend, 9n), paid(at.friend, 5n), logged(at.heir, at.friend, 10n)], { amount: ether(2), name: 'logs between calls' });
     await this.noise(1);
     await this.block();
 

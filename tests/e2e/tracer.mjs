@@ -1,14 +1,17 @@
 // The program under test: how it is called and where its answers stand. Nothing else here knows its names.
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { hold } from './cleanup.mjs';
 
 export const EXIT = { done: 0, exposed: 10, cannotTell: 11, usage: 2, endpoints: 3, store: 4 };
 export const VERDICT = { exposed: EXIT.exposed, cannot_tell: EXIT.cannotTell, clean: EXIT.done };
 
-function run(program, args, timeout) {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+// -> {child, ended}, the latter a promise of {code, stdout, stderr, args}
+function start(program, args, env, timeout) {
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
+  const forget = hold(() => child.kill('SIGKILL'));
+  const ended = new Promise((resolve, reject) => {
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (data) => { stdout += data; });
@@ -17,9 +20,11 @@ function run(program, args, timeout) {
     child.once('error', reject);
     child.once('close', (code, signal) => {
       clearTimeout(timer);
+      forget();
       resolve({ code: signal ? signal : code, stdout, stderr, args });
     });
   });
+  return { child, ended };
 }
 
 export function failure(result) {
@@ -35,11 +40,18 @@ export function readCsv(text) {
 }
 
 export class Tracer {
-  constructor(program, directory, { chainId, genesis, name = 'devnet', wrapper = [] }) {
+  // endpoints: of the configuration; env: beside the environment of this process
+  constructor(program, directory, { chainId, genesis, endpoints, env = {}, name = 'devnet', wrapper = [] }) {
     this.command = [...wrapper, program];
     this.directory = directory;
     this.name = name;
+    this.endpoints = endpoints;
+    this.home = this.path('home-of-the-run');
+    mkdirSync(this.home);
+    this.env = { ...process.env, HOME: this.home, TMPDIR: this.home, ...env };
     this.timeout = wrapper.length ? 300000 : 60000;
+    this.outputs = []; // of every call: {args, stdout, stderr}
+    this.configs = []; // paths
     this.config = this.writeConfig('config.json', chainId, genesis);
   }
 
@@ -49,7 +61,8 @@ export class Tracer {
 
   writeConfig(file, chainId, genesis) {
     const networks = [{ name: this.name, chain_id: chainId, anchor: `0:${genesis}`, rules: 'latest' }];
-    writeFileSync(this.path(file), `${JSON.stringify({ networks }, null, 1)}\n`);
+    writeFileSync(this.path(file), `${JSON.stringify({ endpoints: this.endpoints, networks }, null, 1)}\n`);
+    if (!this.configs.includes(this.path(file))) this.configs.push(this.path(file));
     return this.path(file);
   }
 
@@ -66,18 +79,30 @@ export class Tracer {
     writeFileSync(this.assets, lines.map((line) => `${line}\n`).join(''));
   }
 
-  run(...args) {
+  start(args, timeout = this.timeout) {
     const [program, ...rest] = this.command;
-    return run(program, [...rest, ...args], this.timeout);
+    const { child, ended } = start(program, [...rest, ...args], this.env, timeout);
+    return { child, ended: ended.then((result) => {
+      this.outputs.push({ ...result, args });
+      return result;
+    }) };
   }
 
-  probe(url) {
-    return this.run('endpoint', 'probe', url, '--config', this.config, '--chain', this.name, '--allow-local');
+  run(...args) {
+    return this.start(args).ended;
   }
 
-  // from: {rpc: URL} or {replay: DIRECTORY}
-  ingest(store, { rpc, replay, record, first, last, opening = true, finality = 'latest', config = this.config, chain = this.name, more = [] }) {
-    const args = ['ingest', '--store', this.path(store), '--config', config, '--chain', chain];
+  probe(endpoint, more = []) {
+    return this.run('endpoint', 'probe', endpoint, '--config', this.config, '--chain', this.name, '--allow-local', ...more);
+  }
+
+  store(store, what) {
+    return this.run('store', what, '--store', this.path(store));
+  }
+
+  // from: {rpc: URL or name} or {replay: DIRECTORY}
+  source({ rpc, replay, record, first, last, opening = true, finality = 'latest' }) {
+    const args = [];
     if (rpc) args.push('--rpc', rpc, '--allow-local');
     if (replay) args.push('--replay', this.path(replay));
     if (record) args.push('--record', this.path(record));
@@ -85,7 +110,21 @@ export class Tracer {
     if (last !== undefined) args.push('--to', String(last));
     if (finality) args.push('--finality', finality);
     if (opening) args.push('--opening');
-    return this.run(...args, ...more);
+    return args;
+  }
+
+  ingestCall(store, request) {
+    const { config = this.config, chain = this.name, more = [] } = request;
+    return ['ingest', '--store', this.path(store), '--config', config, '--chain', chain, ...this.source(request), ...more];
+  }
+
+  ingest(store, request) {
+    return this.run(...this.ingestCall(store, request));
+  }
+
+  // -> {child, ended}; stopped with a signal
+  follow(store, request) {
+    return this.start([...this.ingestCall(store, { opening: false, ...request }), '--follow'], 2 * this.timeout);
   }
 
   hasStore(store) {
@@ -104,12 +143,18 @@ export class Tracer {
       '--assets', this.assets, '--policy', policy, '--format', 'json'];
   }
 
-  // -> {code, json}
+  // -> {code, text, json}
   async trace(store, policy, seeds, more = []) {
     const file = this.path(`${store}-${policy}.json`);
     const result = await this.run('trace', ...this.case(store, policy), '--output', file, ...more, ...seeds);
     const answered = result.code === EXIT.done || result.code === EXIT.cannotTell;
-    return { ...result, json: answered && existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : undefined };
+    const text = answered && existsSync(file) ? readFileSync(file, 'utf8') : undefined;
+    return { ...result, text, json: text && JSON.parse(text) };
+  }
+
+  // A trace that ingests first.
+  traceFrom(request, store, policy, seeds) {
+    return this.trace(store, policy, seeds, this.source(request));
   }
 
   async check(store, policy, sources, targets, more = []) {
@@ -134,6 +179,14 @@ export function tracedHops(json) {
     key: hop.key, hash: hop.transaction_hash, kind: hop.kind, from: hop.from, to: hop.to, asset: hop.asset, amount: hop.amount,
     source: hop.source, tainted: hop.tainted, hop: hop.hop, parent: hop.parent ?? null, logIndex: hop.log_index,
   }));
+}
+
+// The result without the line that tells the command to repeat it.
+export function withoutRepeat(text) {
+  const lines = text.split('\n');
+  const kept = lines.filter((line) => !/^ *"repeat": /.test(line));
+  if (kept.length !== lines.length - 1) throw new Error('not one line "repeat"');
+  return kept.join('\n');
 }
 
 // One entry per source and asset: what came in and where it is.

@@ -49,9 +49,9 @@ static inline void store_remove(const char *path)
 {
     static const char *const files[] = {"data.mdb", "lock.mdb", "writer.lock"};
     for (int i = 0; i < 3; i++) {
-        char file[512];
-        snprintf(file, sizeof(file), "%s/%s", path, files[i]);
-        unlink(file);
+        char file[1024];
+        if (snprintf(file, sizeof(file), "%s/%s", path, files[i]) < (int)sizeof(file))
+            unlink(file);
     }
     rmdir(path);
 }
