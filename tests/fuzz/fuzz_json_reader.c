@@ -110,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_reader reader;
     json_error_t error;
-    char *text = malloc(size ? size : 1); /* exactly as long: ASan sees one byte too far */
+    char *text = calloc(size ? size : 1, 1); /* exactly as long: ASan sees one byte too far */
     want(text != NULL, "no memory");
     if (size)
         memcpy(text, data, size);
