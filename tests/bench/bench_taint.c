@@ -1,12 +1,16 @@
-/* bench_taint.c - the engine beside a plain loop over arrays that does the same sums (performance.md 5, goals 9, 10).
+/* bench_taint.c - the engine beside a plain loop over arrays that does the same sums (performance.md 5, goals
+ * 9, 10).
  *
- *     bench_taint            TRACER_BENCH_ROWS transfers (default 5,000,000), TRACER_BENCH_ACCOUNTS (500,000)
+ *     bench_taint [STORE]    TRACER_BENCH_ROWS transfers (default 5,000,000), TRACER_BENCH_ACCOUNTS (500,000)
+ *
+ * With STORE, a directory that does not exist yet, the rows are put into a store there and the engine reads
+ * that.
  *
  * A power-law graph in memory: each account first gets units from void, then accounts pay each other parts of
- * what they hold. Stolen is what void paid to all accounts, to every seventh, or to 300. The loop has 64-bit amounts,
- * no hops, no records of tainted rows and no checks of keys: it is the bound, not a rival. Both must find the same
- * tainted units at the end. Every measurement runs in a process of its own; the rows (72 bytes each) are
- * part of its peak memory. CPU seconds, the best of TRACER_BENCH_TIMES (default 3).
+ * what they hold. Stolen is what void paid to all accounts, to every seventh, or to 300. The loop has 64-bit
+ * amounts, no hops, no records of tainted rows and no checks of keys: it is the bound, not a rival. Both must
+ * find the same tainted units at the end. Every measurement runs in a process of its own; the rows (72 bytes
+ * each) are part of its peak memory. CPU seconds, the best of TRACER_BENCH_TIMES (default 3).
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -17,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tracer/graph.h"
 #include "tracer/taint.h"
 
 #define BATCH_ROWS 4096u
@@ -95,7 +100,8 @@ static struct rows make_rows(size_t transfers, uint32_t accounts)
     return made;
 }
 
-static enum tracer_status next(void *self, const struct cursor_row **ret_rows, size_t *ret_count, struct error *err)
+static enum tracer_status next(void *self, const struct cursor_row **ret_rows, size_t *ret_count,
+                               struct error *err)
 {
     struct rows *rows = self;
     size_t left = rows->count - rows->at;
@@ -247,11 +253,63 @@ static uint64_t run_plain(const struct rows *rows, enum taint_policy policy, uin
     return held; /* the process ends: nothing is freed */
 }
 
-/* ---- the engine ---- */
+/* ---- the store ---- */
 
-static uint64_t run_engine(struct rows *rows, enum taint_policy policy, uint32_t every, double *ret_seconds)
+#define CHAIN 1u
+#define BLOCK_ROWS 100u /* as make_rows() numbers them */
+
+static void put_rows(const struct rows *rows, const char *path)
+{
+    struct graph_options options = {.mode = GRAPH_CREATE};
+    struct graph_network network = {.chain_id = CHAIN, .name = "bench", .imported = true};
+    struct graph *graph;
+    struct graph_write *write;
+    struct error err = {0};
+    static struct transfer transfers[BLOCK_ROWS];
+    if (graph_open(path, &options, &graph, &err) || graph_put_network(graph, &network, &err) ||
+        graph_begin(graph, &write, &err))
+        die(err.text);
+    for (size_t i = 0; i < rows->count; i += BLOCK_ROWS) {
+        size_t count = rows->count - i < BLOCK_ROWS ? rows->count - i : BLOCK_ROWS;
+        for (size_t r = 0; r < count; r++)
+            transfers[r] = (struct transfer){.position = rows->rows[i + r].position,
+                                             .kind = TRANSFER_VALUE,
+                                             .from = account(NULL, rows->rows[i + r].from),
+                                             .to = account(NULL, rows->rows[i + r].to),
+                                             .amount = rows->rows[i + r].amount,
+                                             .log_index = LOG_INDEX_NONE};
+        struct block block = {.chain_id = CHAIN,
+                              .number = i / BLOCK_ROWS,
+                              .time = i / BLOCK_ROWS,
+                              .grade = GRADE_ASSERTED,
+                              .transfers = transfers,
+                              .transfer_count = count};
+        if (graph_put_block(write, &block, &err))
+            die(err.text);
+    }
+    if (graph_commit(write, &err))
+        die(err.text);
+    graph_close(graph);
+}
+
+static struct cursor open_cursor(struct rows *rows, const char *path)
 {
     struct cursor cursor = {rows, next, start_again, account_count, asset_count, account, asset, NULL};
+    struct graph_options options = {.mode = GRAPH_READ};
+    struct graph *graph;
+    struct error err = {0};
+    if (path && (graph_open(path, &options, &graph, &err) ||
+                 graph_cursor(graph, CHAIN, 0, rows->count / BLOCK_ROWS, &cursor, &err)))
+        die(err.text);
+    return cursor; /* the process ends: nothing is closed */
+}
+
+/* ---- the engine ---- */
+
+static uint64_t run_engine(struct rows *rows, const char *path, enum taint_policy policy, uint32_t every,
+                           double *ret_seconds)
+{
+    struct cursor cursor = open_cursor(rows, path);
     struct taint_seed *seeds = must(calloc(rows->accounts, sizeof(*seeds)));
     struct taint_input input = {.options.policy = policy, .seeds = seeds};
     const struct taint_holding *holdings;
@@ -260,7 +318,8 @@ static uint64_t run_engine(struct rows *rows, enum taint_policy policy, uint32_t
     uint64_t held = 0;
     for (uint32_t i = 0; i < rows->accounts; i++)
         if (is_seeded(rows, rows->rows[i].to, every))
-            seeds[input.seed_count++] = (struct taint_seed){.source = "s", .position = rows->rows[i].position};
+            seeds[input.seed_count++] =
+                (struct taint_seed){.source = "s", .position = rows->rows[i].position};
     if (taint_new(&input, &cursor, &taint, &err))
         die(err.text);
     double begun = seconds_used();
@@ -281,7 +340,8 @@ struct figure {
     long peak_kb;
 };
 
-static struct figure measure(struct rows *rows, enum taint_policy policy, uint32_t every, bool engine)
+static struct figure measure(struct rows *rows, const char *path, enum taint_policy policy, uint32_t every,
+                             bool engine)
 {
     int ends[2];
     struct figure figure = {0};
@@ -295,7 +355,7 @@ static struct figure measure(struct rows *rows, enum taint_policy policy, uint32
         die("no process");
     if (child == 0) {
         if (engine) {
-            figure.held = run_engine(rows, policy, every, &figure.seconds);
+            figure.held = run_engine(rows, path, policy, every, &figure.seconds);
         } else {
             double begun = seconds_used();
             figure.held = run_plain(rows, policy, every);
@@ -312,11 +372,12 @@ static struct figure measure(struct rows *rows, enum taint_policy policy, uint32
     return figure;
 }
 
-static struct figure best(struct rows *rows, enum taint_policy policy, uint32_t every, bool engine, uint64_t times)
+static struct figure best(struct rows *rows, const char *path, enum taint_policy policy, uint32_t every,
+                          bool engine, uint64_t times)
 {
-    struct figure best = measure(rows, policy, every, engine);
+    struct figure best = measure(rows, path, policy, every, engine);
     for (uint64_t i = 1; i < times; i++) {
-        struct figure again = measure(rows, policy, every, engine);
+        struct figure again = measure(rows, path, policy, every, engine);
         if (again.seconds < best.seconds)
             best.seconds = again.seconds;
     }
@@ -329,26 +390,45 @@ static uint64_t environment(const char *name, uint64_t otherwise)
     return text && *text ? strtoull(text, NULL, 10) : otherwise;
 }
 
-int main(void)
+/* In a process of its own: a store is opened after a fork, never before. */
+static void make_store(const struct rows *rows, const char *path)
 {
+    int exit_status;
+    pid_t child = fork();
+    if (child == 0) {
+        put_rows(rows, path);
+        _exit(0);
+    }
+    if (child < 0 || waitpid(child, &exit_status, 0) != child || exit_status != 0)
+        die("the store was not made");
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = argc > 1 ? argv[1] : NULL;
     static const enum taint_policy policies[] = {POLICY_FIFO, POLICY_LIFO, POLICY_HAIRCUT, POLICY_POISON};
     static const struct {
         const char *name;
         uint32_t every;
     } sizes[] = {{"all", 1}, {"1/7", 7}, {"300", 0}};
     uint64_t times = environment("TRACER_BENCH_TIMES", 3);
-    struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000), (uint32_t)environment("TRACER_BENCH_ACCOUNTS", 500000));
-    printf("%zu rows, %" PRIu32 " accounts\n", rows.count, rows.accounts);
-    printf("%-8s %-5s %14s %14s %7s %10s %10s\n", "policy", "seeds", "engine rows/s", "loop rows/s", "ratio", "engine MB", "loop MB");
+    struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000),
+                                 (uint32_t)environment("TRACER_BENCH_ACCOUNTS", 500000));
+    if (path)
+        make_store(&rows, path);
+    printf("%zu rows, %" PRIu32 " accounts, the engine reads %s\n", rows.count, rows.accounts,
+           path ? "a store" : "memory");
+    printf("%-8s %-5s %14s %14s %7s %10s %10s\n", "policy", "seeds", "engine rows/s", "loop rows/s", "ratio",
+           "engine MB", "loop MB");
     for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
         for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
-            struct figure loop = best(&rows, policies[p], sizes[s].every, false, times);
-            struct figure engine = best(&rows, policies[p], sizes[s].every, true, times);
+            struct figure loop = best(&rows, path, policies[p], sizes[s].every, false, times);
+            struct figure engine = best(&rows, path, policies[p], sizes[s].every, true, times);
             if (loop.held != engine.held)
                 die("the loop and the engine do not agree");
-            printf("%-8s %-5s %14.0f %14.0f %6.0f%% %10ld %10ld\n", taint_policy_name(policies[p]), sizes[s].name,
-                   (double)rows.count / engine.seconds, (double)rows.count / loop.seconds, 100 * loop.seconds / engine.seconds,
-                   engine.peak_kb / 1024, loop.peak_kb / 1024);
+            printf("%-8s %-5s %14.0f %14.0f %6.0f%% %10ld %10ld\n", taint_policy_name(policies[p]),
+                   sizes[s].name, (double)rows.count / engine.seconds, (double)rows.count / loop.seconds,
+                   100 * loop.seconds / engine.seconds, engine.peak_kb / 1024, loop.peak_kb / 1024);
         }
     free(rows.rows);
     return 0;
