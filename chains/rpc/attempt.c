@@ -254,6 +254,10 @@ void attempt_settle(struct work *work)
         return;
     }
     bool whole = false;
+    /* A reply may echo the key that asked for it. No chain data does: whoever quotes, stores or records the
+     * result later then cannot tell it (T11, E5). */
+    if (batch->body.size)
+        secrets_mask(&endpoint->secrets, SECRET_KEY_MIN, batch->body.data, batch->body.size);
     struct json_span reply = {batch->body.size ? batch->body.data : "", batch->body.size};
     enum answer_class class = judge_reply(work, reply, work->first_id, &answerer, &whole, &err);
     if (!whole && class != ANSWER_GOOD)
