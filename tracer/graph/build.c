@@ -7,37 +7,64 @@
 
 /* One window of the log, held in memory while its runs are written. All that is fresh in a long load fits. */
 #define WINDOW_ENTRIES_MAX (2 * FRESH_ROWS_MAX)
+#define ROW_GROUP 32u /* rows that share a way to their block */
 
 struct posting { /* an end of a row */
     uint32_t account, row;
 };
-struct window {
+struct packed { /* an entry of a run of hashes or addresses: 48 bits of the key; a block of the window, or an
+                   id */
+    uint64_t key;
+    uint32_t block, place;
+};
+/* Its memory is kept from one window to the next: pages that the kernel must clear cost more than sorting. */
+struct index_window {
     struct posting *postings, *spare;
-    size_t posting_count, posting_capacity;
-    uint32_t *row_block; /* row of the window -> block of the window */
-    size_t row_count, row_capacity;
-    uint64_t *blocks;    /* number */
-    uint32_t *block_row; /* first row */
-    size_t block_count, block_capacity;
-    struct segment_entry *hashes, *hashes_spare;
-    size_t hash_count, hash_capacity;
+    size_t posting_count, posting_capacity, spare_capacity;
+    uint32_t *group_block; /* first row of a group -> its block in the window */
+    size_t row_count, group_capacity;
+    uint64_t *blocks;    /* numbers of those that have rows */
+    uint32_t *block_row; /* first row; behind the last one UINT32_MAX */
+    size_t block_count, block_capacity, block_row_capacity;
+    uint64_t *hash_blocks; /* numbers of those that have transactions */
+    size_t hash_block_count, hash_block_capacity;
+    struct packed *entries, *entries_spare;
+    size_t entry_count, entry_capacity, entry_spare_capacity;
     uint64_t last; /* everything up to this block is in the window */
     bool complete; /* no block of the fresh ranges is left behind it */
 };
 
-static void window_release(struct window *window)
+void segment_forget(struct graph *graph)
 {
+    struct index_window *window = graph->window;
+    if (!window)
+        return;
     free(window->postings);
     free(window->spare);
-    free(window->row_block);
+    free(window->group_block);
     free(window->blocks);
     free(window->block_row);
-    free(window->hashes);
-    free(window->hashes_spare);
-    *window = (struct window){0};
+    free(window->hash_blocks);
+    free(window->entries);
+    free(window->entries_spare);
+    free(window);
+    graph->window = NULL;
 }
 
-static bool room(void *array, size_t *capacity, size_t wanted, size_t item_size)
+/* The window of the store, emptied. NULL: no memory. */
+static struct index_window *use_window(struct graph *graph)
+{
+    if (!graph->window)
+        graph->window = calloc(1, sizeof(*graph->window));
+    struct index_window *window = graph->window;
+    if (window)
+        window->posting_count = window->row_count = window->block_count = window->hash_block_count =
+            window->entry_count = 0;
+    return window;
+}
+
+/* Room for `wanted` items, of which `used` are there. */
+static bool room(void *array, size_t *capacity, size_t used, size_t wanted, size_t item_size)
 {
     void **slot = array;
     if (wanted <= *capacity)
@@ -46,34 +73,42 @@ static bool room(void *array, size_t *capacity, size_t wanted, size_t item_size)
     void *grown = large_alloc(grown_to * item_size);
     if (!grown)
         return false;
-    if (*slot)
-        memcpy(grown, *slot, *capacity * item_size);
+    if (used)
+        memcpy(grown, *slot, used * item_size);
     free(*slot);
     *slot = grown;
     *capacity = grown_to;
     return true;
 }
 
-static bool window_room(struct window *window, size_t rows, size_t blocks)
+static bool window_room(struct index_window *window, size_t rows, size_t blocks)
 {
-    size_t blocks_capacity = window->block_capacity;
-    return room(&window->postings, &window->posting_capacity, window->posting_count + rows * 2,
-                sizeof(*window->postings)) &&
-           room(&window->row_block, &window->row_capacity, window->row_count + rows,
-                sizeof(*window->row_block)) &&
-           room(&window->blocks, &blocks_capacity, window->block_count + blocks, sizeof(*window->blocks)) &&
-           room(&window->block_row, &window->block_capacity, window->block_count + blocks,
-                sizeof(*window->block_row));
+    size_t groups = (window->row_count + ROW_GROUP - 1) / ROW_GROUP;
+    return room(&window->postings, &window->posting_capacity, window->posting_count,
+                window->posting_count + rows * 2, sizeof(*window->postings)) &&
+           room(&window->group_block, &window->group_capacity, groups, groups + rows / ROW_GROUP + 1,
+                sizeof(*window->group_block)) &&
+           room(&window->blocks, &window->block_capacity, window->block_count, window->block_count + blocks,
+                sizeof(*window->blocks)) &&
+           room(&window->block_row, &window->block_row_capacity, window->block_count,
+                window->block_count + blocks + 1, sizeof(*window->block_row));
+}
+
+static uint32_t column_mask(unsigned width)
+{
+    return width == 4 ? UINT32_MAX : (UINT32_C(1) << width * 8) - 1;
 }
 
 /* Both ends of the rows [first, end) of a chunk; void has no hints. */
-static void take_rows(struct window *window, const struct chunk *chunk, uint32_t first, uint32_t end)
+static void take_rows(struct index_window *window, const struct chunk *chunk, uint32_t first, uint32_t end)
 {
     struct posting *to = window->postings + window->posting_count;
     uint32_t row = (uint32_t)window->row_count;
+    size_t from_width = chunk->widths[WIDTH_FROM], to_width = chunk->widths[WIDTH_TO];
+    uint32_t from_mask = column_mask((unsigned)from_width), to_mask = column_mask((unsigned)to_width);
     for (uint32_t i = first; i < end; i++, row++) {
-        uint32_t a = chunk_column(chunk->from, chunk->widths[WIDTH_FROM], i);
-        uint32_t b = chunk_column(chunk->to, chunk->widths[WIDTH_TO], i);
+        uint32_t a = get_u32(chunk->from + i * from_width) & from_mask;
+        uint32_t b = get_u32(chunk->to + i * to_width) & to_mask;
         *to = (struct posting){a, row};
         to += a != 0;
         *to = (struct posting){b, row};
@@ -82,47 +117,59 @@ static void take_rows(struct window *window, const struct chunk *chunk, uint32_t
     window->posting_count = (size_t)(to - window->postings);
 }
 
-static bool take_chunk(struct window *window, const struct chunk *chunk, struct block_range range)
+static void take_block(struct index_window *window, const struct chunk *chunk, uint32_t block)
+{
+    uint32_t first = chunk_row_start(chunk, block), end = chunk_row_start(chunk, block + 1);
+    if (first == end)
+        return;
+    window->blocks[window->block_count] = chunk_number(chunk, block);
+    window->block_row[window->block_count] = (uint32_t)window->row_count;
+    take_rows(window, chunk, first, end);
+    size_t group = (window->row_count + ROW_GROUP - 1) / ROW_GROUP;
+    window->row_count += end - first;
+    for (; group * ROW_GROUP < window->row_count; group++)
+        window->group_block[group] = (uint32_t)window->block_count;
+    window->block_count++;
+}
+
+static bool take_chunk(struct index_window *window, const struct chunk *chunk, struct block_range range)
 {
     uint32_t block = chunk_find(chunk, range.first);
     if (!window_room(window, chunk->row_count, chunk->block_count))
         return false;
-    for (; block < chunk->block_count && chunk_number(chunk, block) <= range.last; block++) {
-        uint32_t first = chunk_row_start(chunk, block), end = chunk_row_start(chunk, block + 1);
-        window->blocks[window->block_count] = chunk_number(chunk, block);
-        window->block_row[window->block_count] = (uint32_t)window->row_count;
-        take_rows(window, chunk, first, end);
-        for (uint32_t i = first; i < end; i++)
-            window->row_block[window->row_count++] = (uint32_t)window->block_count;
-        window->block_count++;
-    }
+    for (; block < chunk->block_count && chunk_number(chunk, block) <= range.last; block++)
+        take_block(window, chunk, block);
+    window->block_row[window->block_count] = UINT32_MAX;
     return true;
 }
 
-static bool take_transactions(struct window *window, const struct transaction_chunk *chunk,
+static bool take_transactions(struct index_window *window, const struct transaction_chunk *chunk,
                               struct block_range range)
 {
     uint32_t block = transaction_chunk_find(chunk, range.first);
-    if (!room(&window->hashes, &window->hash_capacity, window->hash_count + chunk->transaction_count,
-              sizeof(*window->hashes)))
+    if (!room(&window->entries, &window->entry_capacity, window->entry_count,
+              window->entry_count + chunk->transaction_count, sizeof(*window->entries)) ||
+        !room(&window->hash_blocks, &window->hash_block_capacity, window->hash_block_count,
+              window->hash_block_count + chunk->block_count, sizeof(*window->hash_blocks)))
         return false;
     for (; block < chunk->block_count && transaction_chunk_number(chunk, block) <= range.last; block++) {
         uint32_t first, end;
         transaction_chunk_range(chunk, block, &first, &end);
         for (; first < end; first++) {
-            struct chunk_transaction transaction = transaction_chunk_get(chunk, first);
-            if (!hash_is_zero(transaction.hash))
-                window->hashes[window->hash_count++] = (struct segment_entry){
-                    segment_hash_key(transaction.hash), transaction_chunk_number(chunk, block),
-                    (uint32_t)(transaction.transaction_index + 1)};
+            struct hash hash = transaction_chunk_hash(chunk, first);
+            if (!hash_is_zero(hash))
+                window->entries[window->entry_count++] =
+                    (struct packed){segment_hash_key(hash), (uint32_t)window->hash_block_count,
+                                    (uint32_t)(transaction_chunk_index(chunk, first) + 1)};
         }
+        window->hash_blocks[window->hash_block_count++] = transaction_chunk_number(chunk, block);
     }
     return true;
 }
 
 /* The log chunk under the cursor and its transactions. */
 static enum tracer_status take(struct graph *graph, MDB_txn *txn, struct store_cursor *cursor,
-                               struct block_range range, struct window *window, struct error *err)
+                               struct block_range range, struct index_window *window, struct error *err)
 {
     struct record record;
     struct chunk chunk;
@@ -149,8 +196,8 @@ static enum tracer_status take(struct graph *graph, MDB_txn *txn, struct store_c
 }
 
 static enum tracer_status gather_range(struct graph *graph, MDB_txn *txn, struct store_cursor *cursor,
-                                       uint64_t chain_id, struct block_range range, struct window *window,
-                                       struct error *err)
+                                       uint64_t chain_id, struct block_range range,
+                                       struct index_window *window, struct error *err)
 {
     struct key key = key_of_block(chain_id, range.first), prefix = key_of_chain(chain_id);
     enum tracer_status status = store_cursor_floor(cursor, &key, prefix.size, err);
@@ -159,7 +206,7 @@ static enum tracer_status gather_range(struct graph *graph, MDB_txn *txn, struct
     while (!status && store_cursor_in(cursor, &prefix) && cursor->key_size == key.size &&
            get_u64_big(cursor->key + 8) <= range.last) {
         uint64_t start = get_u64_big(cursor->key + 8);
-        if (window->row_count + window->hash_count >= WINDOW_ENTRIES_MAX && start > range.first) {
+        if (window->row_count + window->entry_count >= WINDOW_ENTRIES_MAX && start > range.first) {
             window->last = start - 1;
             window->complete = false;
             return TRACER_OK;
@@ -174,7 +221,7 @@ static enum tracer_status gather_range(struct graph *graph, MDB_txn *txn, struct
 
 /* As many fresh blocks as a window holds. */
 static enum tracer_status gather(struct graph *graph, uint64_t chain_id, const struct chain_state *state,
-                                 struct window *window, struct error *err)
+                                 struct index_window *window, struct error *err)
 {
     MDB_txn *txn;
     struct store_cursor cursor;
@@ -197,130 +244,165 @@ static enum tracer_status gather(struct graph *graph, uint64_t chain_id, const s
 
 #define DIGIT_BITS 11u
 #define DIGITS (1u << DIGIT_BITS)
+#define PASSES 3u
 
-static bool sort_postings(struct window *window)
+/* Counts become where each digit begins. Returns false when one digit has everything. */
+static bool begin_digits(size_t counts[static DIGITS], size_t total)
 {
-    uint32_t max = 0;
-    for (size_t i = 0; i < window->posting_count; i++)
-        max |= window->postings[i].account;
-    free(window->spare);
-    window->spare = large_alloc((window->posting_capacity + 1) * sizeof(*window->spare));
-    if (!window->spare)
-        return false;
-    for (unsigned shift = 0; shift < 32 && max >> shift; shift += DIGIT_BITS) {
-        size_t starts[DIGITS] = {0}, sum = 0;
-        for (size_t i = 0; i < window->posting_count; i++)
-            starts[window->postings[i].account >> shift & (DIGITS - 1)]++;
-        for (size_t i = 0; i < DIGITS; i++) {
-            size_t count = starts[i];
-            starts[i] = sum;
-            sum += count;
-        }
-        for (size_t i = 0; i < window->posting_count; i++)
-            window->spare[starts[window->postings[i].account >> shift & (DIGITS - 1)]++] =
-                window->postings[i];
-        struct posting *sorted = window->spare;
-        window->spare = window->postings;
-        window->postings = sorted;
+    size_t sum = 0;
+    for (size_t i = 0; i < DIGITS; i++) {
+        size_t count = counts[i];
+        if (count == total)
+            return false;
+        counts[i] = sum;
+        sum += count;
     }
     return true;
 }
 
-static int compare_entries(const void *a, const void *b)
+static bool sort_postings(struct index_window *window)
 {
-    return segment_compare(a, b);
+    size_t count = window->posting_count, starts[PASSES][DIGITS] = {{0}};
+    if (!room(&window->spare, &window->spare_capacity, 0, window->posting_capacity, sizeof(*window->spare)))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        for (unsigned pass = 0; pass < PASSES; pass++)
+            starts[pass][window->postings[i].account >> pass * DIGIT_BITS & (DIGITS - 1)]++;
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        const struct posting *from = window->postings;
+        struct posting *to = window->spare;
+        if (!begin_digits(starts[pass], count))
+            continue;
+        for (size_t i = 0; i < count; i++)
+            to[starts[pass][from[i].account >> pass * DIGIT_BITS & (DIGITS - 1)]++] = from[i];
+        size_t capacity = window->spare_capacity;
+        window->spare = window->postings;
+        window->spare_capacity = window->posting_capacity;
+        window->postings = to;
+        window->posting_capacity = capacity;
+    }
+    return true;
+}
+
+static int packed_compare(const void *a, const void *b)
+{
+    const struct packed *left = a, *right = b;
+    if (left->key != right->key)
+        return left->key < right->key ? -1 : 1;
+    if (left->block != right->block)
+        return left->block < right->block ? -1 : 1;
+    return left->place == right->place ? 0 : left->place < right->place ? -1 : 1;
 }
 
 /* Keys are hashes, so after their upper bits are sorted few entries are out of place. Where a hostile chain
  * made many equal upper bits, those are sorted by comparison. */
-static void settle_entries(struct segment_entry *entries, size_t count, unsigned shift)
+static void settle_entries(struct packed *entries, size_t count, unsigned shift)
 {
     for (size_t first = 0, end; first < count; first = end) {
         for (end = first + 1; end < count && entries[end].key >> shift == entries[first].key >> shift;)
             end++;
         if (end - first > 32) {
-            qsort(entries + first, end - first, sizeof(*entries), compare_entries);
+            qsort(entries + first, end - first, sizeof(*entries), packed_compare);
             continue;
         }
         for (size_t i = first + 1; i < end; i++)
-            for (size_t j = i; j > first && segment_compare(&entries[j], &entries[j - 1]) < 0; j--) {
-                struct segment_entry held = entries[j];
+            for (size_t j = i; j > first && packed_compare(&entries[j], &entries[j - 1]) < 0; j--) {
+                struct packed held = entries[j];
                 entries[j] = entries[j - 1];
                 entries[j - 1] = held;
             }
     }
 }
 
-static bool sort_entries(struct segment_entry **entries, size_t count)
+#define KEY_BITS 48u
+
+static bool sort_entries(struct index_window *window)
 {
-    struct segment_entry *from = *entries, *to = large_alloc((count + 1) * sizeof(*to));
-    if (!to)
+    size_t count = window->entry_count;
+    if (!room(&window->entries_spare, &window->entry_spare_capacity, 0, window->entry_capacity,
+              sizeof(*window->entries)))
         return false;
-    for (unsigned shift = 48 - 2 * DIGIT_BITS; shift < 48; shift += DIGIT_BITS) {
-        size_t starts[DIGITS] = {0}, sum = 0;
+    struct packed *from = window->entries, *to = window->entries_spare;
+    for (unsigned shift = KEY_BITS - 2 * DIGIT_BITS; shift < KEY_BITS; shift += DIGIT_BITS) {
+        size_t starts[DIGITS] = {0};
         for (size_t i = 0; i < count; i++)
             starts[from[i].key >> shift & (DIGITS - 1)]++;
-        for (size_t i = 0; i < DIGITS; i++) {
-            size_t here = starts[i];
-            starts[i] = sum;
-            sum += here;
-        }
+        if (!begin_digits(starts, count))
+            continue;
         for (size_t i = 0; i < count; i++)
             to[starts[from[i].key >> shift & (DIGITS - 1)]++] = from[i];
-        struct segment_entry *sorted = to;
+        struct packed *sorted = to;
         to = from;
         from = sorted;
     }
-    settle_entries(from, count, 48 - 2 * DIGIT_BITS);
-    free(to);
-    *entries = from;
+    if (from != window->entries) {
+        size_t capacity = window->entry_spare_capacity;
+        window->entry_spare_capacity = window->entry_capacity;
+        window->entry_capacity = capacity;
+        window->entries = from;
+        window->entries_spare = to;
+    }
+    settle_entries(window->entries, count, KEY_BITS - 2 * DIGIT_BITS);
     return true;
 }
 
 /* --- runs -------------------------------------------------------------------------------------------- */
 
-#define ROWS_AHEAD 24u
+#define ENTRIES_AT_ONCE 256u
 
 static enum tracer_status write_rows(struct graph *graph, uint64_t chain_id, struct run_list *list,
-                                     struct window *window, struct error *err)
+                                     struct index_window *window, struct error *err)
 {
     struct run_writer writer;
+    struct segment_entry entries[ENTRIES_AT_ONCE];
     enum tracer_status status = TRACER_OK;
     if (!sort_postings(window))
         return store_error(graph, err, TRACER_E_NOMEM, "no memory to index the log");
     run_writer_begin(&writer, graph, chain_id, list, RUN_ROWS, window->block_count ? window->blocks[0] : 0);
-    for (size_t i = 0; !status && i < window->posting_count; i++) {
-        uint32_t row = window->postings[i].row, block = window->row_block[row];
-        if (i + ROWS_AHEAD < window->posting_count)
-            __builtin_prefetch(&window->row_block[window->postings[i + ROWS_AHEAD].row]);
-        struct segment_entry entry = {window->postings[i].account, window->blocks[block],
-                                      row - window->block_row[block]};
-        status = run_writer_add(&writer, &entry, err);
+    for (size_t i = 0; !status && i < window->posting_count;) {
+        size_t count = 0;
+        for (; count < ENTRIES_AT_ONCE && i < window->posting_count; i++, count++) {
+            uint32_t row = window->postings[i].row, block = window->group_block[row / ROW_GROUP];
+            while (window->block_row[block + 1] <= row)
+                block++;
+            entries[count] = (struct segment_entry){window->postings[i].account, window->blocks[block],
+                                                    row - window->block_row[block]};
+        }
+        status = run_writer_add(&writer, entries, count, err);
     }
     return status ? status : run_writer_end(&writer, err);
 }
 
+/* Blocks of entries are looked up in `blocks`, if there are any. */
 static enum tracer_status write_entries(struct graph *graph, uint64_t chain_id, struct run_list *list,
-                                        enum run_kind kind, struct segment_entry **entries, size_t count,
-                                        struct error *err)
+                                        enum run_kind kind, struct index_window *window,
+                                        const uint64_t *blocks, struct error *err)
 {
     struct run_writer writer;
-    uint64_t base = UINT64_MAX;
+    struct segment_entry entries[ENTRIES_AT_ONCE];
     enum tracer_status status = TRACER_OK;
-    if (count == 0)
+    if (window->entry_count == 0)
         return TRACER_OK;
-    if (!sort_entries(entries, count))
+    uint32_t base = UINT32_MAX;
+    for (size_t i = 0; i < window->entry_count; i++)
+        base = window->entries[i].block < base ? window->entries[i].block : base;
+    if (!sort_entries(window))
         return store_error(graph, err, TRACER_E_NOMEM, "no memory to index the log");
-    for (size_t i = 0; i < count; i++)
-        base = (*entries)[i].block < base ? (*entries)[i].block : base;
-    run_writer_begin(&writer, graph, chain_id, list, kind, base);
-    for (size_t i = 0; !status && i < count; i++)
-        status = run_writer_add(&writer, &(*entries)[i], err);
+    run_writer_begin(&writer, graph, chain_id, list, kind, blocks ? blocks[base] : base);
+    for (size_t i = 0; !status && i < window->entry_count;) {
+        size_t count = 0;
+        for (; count < ENTRIES_AT_ONCE && i < window->entry_count; i++, count++) {
+            const struct packed *entry = &window->entries[i];
+            entries[count] = (struct segment_entry){entry->key, blocks ? blocks[entry->block] : entry->block,
+                                                    entry->place};
+        }
+        status = run_writer_add(&writer, entries, count, err);
+    }
     return status ? status : run_writer_end(&writer, err);
 }
 
 /* Take what the window covers out of the fresh ranges. */
-static void cover(struct chain_state *state, const struct window *window)
+static void cover(struct chain_state *state, const struct index_window *window)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < state->fresh_count; i++) {
@@ -336,7 +418,7 @@ static void cover(struct chain_state *state, const struct window *window)
         kept == 0 || state->fresh_rows < window->row_count ? 0 : state->fresh_rows - window->row_count;
 }
 
-static enum tracer_status write_window(struct graph *graph, uint64_t chain_id, struct window *window,
+static enum tracer_status write_window(struct graph *graph, uint64_t chain_id, struct index_window *window,
                                        struct error *err)
 {
     struct run_list list;
@@ -348,7 +430,7 @@ static enum tracer_status write_window(struct graph *graph, uint64_t chain_id, s
     if (!status)
         status = write_rows(graph, chain_id, &list, window, err);
     if (!status)
-        status = write_entries(graph, chain_id, &list, RUN_HASHES, &window->hashes, window->hash_count, err);
+        status = write_entries(graph, chain_id, &list, RUN_HASHES, window, window->hash_blocks, err);
     if (!status)
         status = store_load_chain(graph, chain_id, &chain, err);
     if (!status)
@@ -365,12 +447,11 @@ static enum tracer_status write_window(struct graph *graph, uint64_t chain_id, s
 /* --- addresses --------------------------------------------------------------------------------------- */
 
 static enum tracer_status gather_addresses(struct graph *graph, uint64_t chain_id, uint32_t first,
-                                           uint32_t end, struct segment_entry *entries, struct error *err)
+                                           uint32_t end, struct index_window *window, struct error *err)
 {
-    enum tracer_status status = TRACER_OK;
     MDB_txn *txn;
     uint32_t id = first;
-    status = store_read_begin(graph, &txn, err);
+    enum tracer_status status = store_read_begin(graph, &txn, err);
     while (!status && id < end) {
         struct record record;
         uint32_t start = id - id % ACCOUNTS_PER_RECORD;
@@ -382,15 +463,15 @@ static enum tracer_status gather_addresses(struct graph *graph, uint64_t chain_i
         for (; !status && id < end && (size_t)(id - start) * ACCOUNT_SIZE < record.size; id++) {
             struct address address;
             memcpy(address.bytes, record.data + (size_t)(id - start) * ACCOUNT_SIZE, ACCOUNT_SIZE);
-            entries[id - first] = (struct segment_entry){segment_address_key(address), id, 0};
+            window->entries[window->entry_count++] = (struct packed){segment_address_key(address), id, 0};
         }
     }
     store_read_end(graph);
     return status;
 }
 
-static enum tracer_status write_addresses(struct graph *graph, uint64_t chain_id, uint32_t first,
-                                          uint32_t end, struct segment_entry **entries, struct error *err)
+static enum tracer_status write_addresses(struct graph *graph, uint64_t chain_id, uint32_t end,
+                                          struct index_window *window, struct error *err)
 {
     struct run_list list;
     enum tracer_status status = store_write_begin(graph, err);
@@ -398,7 +479,7 @@ static enum tracer_status write_addresses(struct graph *graph, uint64_t chain_id
         return status;
     status = store_get_runs(graph, graph->writer, chain_id, &list, err);
     if (!status)
-        status = write_entries(graph, chain_id, &list, RUN_ADDRESSES, entries, end - first, err);
+        status = write_entries(graph, chain_id, &list, RUN_ADDRESSES, window, NULL, err);
     list.addressed = end;
     if (!status)
         status = store_put_runs(graph, chain_id, &list, err);
@@ -415,13 +496,12 @@ enum tracer_status segment_build_addresses(struct graph *graph, uint64_t chain_i
     enum tracer_status status = TRACER_OK;
     while (!status && first < end) {
         uint32_t here = end - first < 2 * FRESH_ROWS_MAX ? end - first : 2 * FRESH_ROWS_MAX;
-        struct segment_entry *entries = large_alloc(here * sizeof(*entries));
-        if (!entries)
+        struct index_window *window = use_window(graph);
+        if (!window || !room(&window->entries, &window->entry_capacity, 0, here, sizeof(*window->entries)))
             return store_error(graph, err, TRACER_E_NOMEM, "no memory to index addresses");
-        status = gather_addresses(graph, chain_id, first, first + here, entries, err);
+        status = gather_addresses(graph, chain_id, first, first + here, window, err);
         if (!status)
-            status = write_addresses(graph, chain_id, first, first + here, &entries, err);
-        free(entries);
+            status = write_addresses(graph, chain_id, first + here, window, err);
         first += here;
     }
     return status;
@@ -430,10 +510,9 @@ enum tracer_status segment_build_addresses(struct graph *graph, uint64_t chain_i
 enum tracer_status segment_build_rows(struct graph *graph, uint64_t chain_id, const struct chain_state *state,
                                       struct error *err)
 {
-    struct window window = {0};
-    enum tracer_status status = gather(graph, chain_id, state, &window, err);
-    if (!status)
-        status = write_window(graph, chain_id, &window, err);
-    window_release(&window);
-    return status;
+    struct index_window *window = use_window(graph);
+    if (!window)
+        return store_error(graph, err, TRACER_E_NOMEM, "no memory to index the log");
+    enum tracer_status status = gather(graph, chain_id, state, window, err);
+    return status ? status : write_window(graph, chain_id, window, err);
 }

@@ -138,6 +138,9 @@ uint32_t transaction_chunk_find(const struct transaction_chunk *chunk, uint64_t 
 void transaction_chunk_range(const struct transaction_chunk *chunk, uint32_t block, uint32_t *ret_first,
                              uint32_t *ret_end);
 struct chunk_transaction transaction_chunk_get(const struct transaction_chunk *chunk, uint32_t index);
+/* Only its hash (zero: the chunk has none), only its transaction_index. */
+struct hash transaction_chunk_hash(const struct transaction_chunk *chunk, uint32_t index);
+int32_t transaction_chunk_index(const struct transaction_chunk *chunk, uint32_t index);
 
 /** Copy block `block` of a chunk (and its transactions; `transactions` may be NULL) behind the builder's
  * last. False: no memory, or the two chunks do not fit together. */

@@ -320,6 +320,19 @@ uint32_t transaction_chunk_find(const struct transaction_chunk *chunk, uint64_t 
     return low;
 }
 
+struct hash transaction_chunk_hash(const struct transaction_chunk *chunk, uint32_t index)
+{
+    struct hash hash = {{0}};
+    if (chunk->widths[4])
+        memcpy(hash.bytes, chunk->hash + (size_t)index * sizeof(hash.bytes), sizeof(hash.bytes));
+    return hash;
+}
+
+int32_t transaction_chunk_index(const struct transaction_chunk *chunk, uint32_t index)
+{
+    return txi_of(chunk->txi, chunk->widths[0], index);
+}
+
 struct chunk_transaction transaction_chunk_get(const struct transaction_chunk *chunk, uint32_t index)
 {
     struct chunk_transaction transaction = {.transaction_index = txi_of(chunk->txi, chunk->widths[0], index),

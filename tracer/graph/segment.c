@@ -90,36 +90,86 @@ static enum tracer_status end_page(struct run_writer *writer, struct error *err)
     return status ? status : commit_part(writer, err);
 }
 
-enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entry,
-                                  struct error *err)
+/* A varint without branches for what is below 2^28; up to 4 bytes are touched, and the page has room. */
+static inline uint8_t *put_short(uint8_t *to, uint64_t value)
 {
-    bool empty = writer->at == writer->page;
-    if (!empty && segment_compare(&writer->last, entry) == 0)
-        return TRACER_OK;
-    if (!empty && (size_t)(writer->at - writer->page) + GROUP_MAX > PAGE_PAYLOAD) {
-        enum tracer_status status = end_page(writer, err);
-        if (status)
-            return status;
-        empty = true;
+    if (value >> 28)
+        return put_varint(to, value);
+    uint32_t v = (uint32_t)value, size = (38u - (uint32_t)__builtin_clz(v | 1)) / 7;
+    uint32_t spread = (v & 0x7f) | (v & 0x3f80) << 1 | (v & 0x1fc000) << 2 | (v & 0xfe00000) << 3;
+    put_u32(to, spread | (0x80808080u & ((1u << (size - 1) * 8) - 1)));
+    return to + size;
+}
+
+/* Put entries on the page while they fit; the page has one already. Returns how many. */
+static size_t fill_page(struct run_writer *writer, const struct segment_entry *entries, size_t count)
+{
+    const uint8_t *end = writer->page + PAGE_PAYLOAD - GROUP_MAX;
+    const uint64_t base = writer->base;
+    struct segment_entry last = writer->last;
+    uint8_t *at = writer->at, *group = writer->group_size;
+    uint64_t repeated = 0;
+    size_t i = 0;
+    for (; i < count && at <= end; i++) {
+        const struct segment_entry entry = entries[i];
+        if (entry.key != last.key) {
+            put_u16(group, (uint32_t)(at - group - 2));
+            group = put_short(at, entry.key - last.key);
+            at = put_short(group + 2, entry.block - base);
+            at = put_short(at, entry.place);
+        } else if (entry.block != last.block) {
+            at = put_short(at, entry.block - last.block);
+            at = put_short(at, entry.place);
+        } else if (entry.place != last.place) {
+            *at = 0;
+            at = put_short(at + 1, entry.place - last.place);
+        } else {
+            repeated++;
+        }
+        last = entry;
     }
-    if (empty) {
-        put_u64(writer->page, writer->base);
-        writer->at = writer->page + 8;
-        writer->first = writer->last = *entry;
-    }
-    if (!writer->group_size || entry->key != writer->last.key) {
-        end_group(writer);
-        writer->at = put_varint(writer->at, entry->key - writer->last.key);
-        writer->group_size = writer->at;
-        writer->at = put_varint(writer->at + 2, entry->block - writer->base);
-        writer->at = put_varint(writer->at, entry->place);
-    } else {
-        uint64_t further = entry->block - writer->last.block;
-        writer->at = put_varint(writer->at, further);
-        writer->at = put_varint(writer->at, further ? entry->place : entry->place - writer->last.place);
-    }
-    writer->last = *entry;
+    writer->at = at;
+    writer->group_size = group;
+    writer->last = last;
+    writer->run.entries += i - repeated;
+    return i;
+}
+
+static void begin_page(struct run_writer *writer, const struct segment_entry *entry)
+{
+    put_u64(writer->page, writer->base);
+    writer->first = writer->last = *entry;
+    writer->at = put_varint(writer->page + 8, 0);
+    writer->group_size = writer->at;
+    writer->at = put_varint(writer->at + 2, entry->block - writer->base);
+    writer->at = put_varint(writer->at, entry->place);
     writer->run.entries++;
+}
+
+enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entries,
+                                  size_t count, struct error *err)
+{
+    while (count > 0) {
+        size_t done = 1;
+        if (writer->at == writer->page)
+            begin_page(writer, entries);
+        else
+            done = fill_page(writer, entries, count);
+        entries += done;
+        count -= done;
+        if (count == 0)
+            break;
+        if ((size_t)(writer->at - writer->page) + GROUP_MAX > PAGE_PAYLOAD) {
+            if (segment_compare(&writer->last, entries) == 0) { /* it does not begin the next page either */
+                entries++;
+                count--;
+                continue;
+            }
+            enum tracer_status status = end_page(writer, err);
+            if (status)
+                return status;
+        }
+    }
     return TRACER_OK;
 }
 

@@ -45,8 +45,8 @@ struct run_writer {
 void run_writer_begin(struct run_writer *writer, struct graph *graph, uint64_t chain_id,
                       struct run_list *list, enum run_kind kind, uint64_t base);
 /** In order; repeated entries are dropped. */
-enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entry,
-                                  struct error *err);
+enum tracer_status run_writer_add(struct run_writer *writer, const struct segment_entry *entries,
+                                  size_t count, struct error *err);
 /** The last page, and the run into the directory (which the caller puts and commits). */
 enum tracer_status run_writer_end(struct run_writer *writer, struct error *err);
 
@@ -77,6 +77,8 @@ enum tracer_status segment_build_rows(struct graph *graph, uint64_t chain_id, co
 /** Runs for the addresses of ids [first, end). */
 enum tracer_status segment_build_addresses(struct graph *graph, uint64_t chain_id, uint32_t first,
                                            uint32_t end, struct error *err);
+/** Give back the memory that building keeps from one window to the next. */
+void segment_forget(struct graph *graph);
 
 /* --- upkeep (upkeep.c) ------------------------------------------------------------------------------- */
 

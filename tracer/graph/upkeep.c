@@ -105,7 +105,7 @@ static enum tracer_status merge_into(struct run_writer *writer, struct run_reade
                 least = &readers[i];
         if (!least)
             return TRACER_OK;
-        enum tracer_status status = run_writer_add(writer, &least->entry, err);
+        enum tracer_status status = run_writer_add(writer, &least->entry, 1, err);
         if (!status)
             status = run_reader_next(least, graph, graph->writer, err);
         if (status)
@@ -256,6 +256,7 @@ enum tracer_status segment_flush_all(struct graph *graph, struct error *err)
     for (size_t i = 0; !status && i < count; i++)
         status = segment_flush(graph, ids[i], err);
     free(ids);
+    segment_forget(graph);
     return status;
 }
 
@@ -309,5 +310,8 @@ enum tracer_status segment_rebuild(struct graph *graph, uint64_t chain_id, struc
         chain->changed = true;
     }
     status = store_write_commit(graph, err);
-    return status ? status : segment_flush(graph, chain_id, err);
+    if (!status)
+        status = segment_flush(graph, chain_id, err);
+    segment_forget(graph);
+    return status;
 }

@@ -43,6 +43,7 @@ void graph_abort(struct graph_write *write)
     struct graph *graph = write->graph;
     if (store_check(graph, NULL) == TRACER_OK)
         store_write_abort(graph);
+    segment_forget(graph);
     free_write(write);
 }
 
@@ -471,10 +472,9 @@ enum tracer_status graph_commit(struct graph_write *write, struct error *err)
     }
     status = store_write_commit(graph, err);
     free_write(write);
-    if (status)
-        return status;
-    if (chain && chain->loaded &&
+    if (!status && chain && chain->loaded &&
         (chain->state.fresh_rows >= FRESH_ROWS_FLUSH || chain->state.fresh_count >= FRESH_RANGES_MAX / 2))
-        return segment_flush(graph, chain->id, err);
-    return TRACER_OK;
+        status = segment_flush(graph, chain->id, err);
+    segment_forget(graph);
+    return status;
 }
