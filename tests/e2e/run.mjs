@@ -484,11 +484,8 @@ async function refusalTests(run, world) {
       [`--rcp=${url}`], ['--rpc', url, '--rpc'], ['--rpc', url, '--in-flight', 'x']];
     for (const call of calls)
       exits(await tracer.run('ingest', '--store', tracer.path('wrong'), '--config', tracer.config, '--chain', tracer.name, '--allow-local', ...call), EXIT.usage);
-    for (const wrong of [`${SECRETS.header}`, `${header}\x01`, `${header}\nX: y`]) {
-      tracer.env.E2E_AUTH = wrong;
-      exits(await tracer.ingest('wrong', { rpc: 'alpha', first: 1, last: 2 }), EXIT.usage);
-    }
-    tracer.env.E2E_AUTH = header;
+    for (const wrong of [`${SECRETS.header}`, `${header}\x01`, `${header}\nX: y`])
+      exits(await tracer.ingest('wrong', { rpc: 'alpha', first: 1, last: 2, env: { E2E_AUTH: wrong } }), EXIT.usage);
     assert(!tracer.hasStore('wrong'), 'a store was made');
   });
 }

@@ -79,9 +79,9 @@ export class Tracer {
     writeFileSync(this.assets, lines.map((line) => `${line}\n`).join(''));
   }
 
-  start(args, timeout = this.timeout) {
+  start(args, { timeout = this.timeout, env = {} } = {}) {
     const [program, ...rest] = this.command;
-    const { child, ended } = start(program, [...rest, ...args], this.env, timeout);
+    const { child, ended } = start(program, [...rest, ...args], { ...this.env, ...env }, timeout);
     return { child, ended: ended.then((result) => {
       this.outputs.push({ ...result, args });
       return result;
@@ -118,13 +118,14 @@ export class Tracer {
     return ['ingest', '--store', this.path(store), '--config', config, '--chain', chain, ...this.source(request), ...more];
   }
 
+  // request.env: over the environment of the run, for this call alone; other calls may run at the same time
   ingest(store, request) {
-    return this.run(...this.ingestCall(store, request));
+    return this.start(this.ingestCall(store, request), { env: request.env }).ended;
   }
 
   // -> {child, ended}; stopped with a signal
   follow(store, request) {
-    return this.start([...this.ingestCall(store, { opening: false, ...request }), '--follow'], 2 * this.timeout);
+    return this.start([...this.ingestCall(store, { opening: false, ...request }), '--follow'], { timeout: 10 * this.timeout });
   }
 
   hasStore(store) {
