@@ -8,7 +8,8 @@
 enum tracer_status taint_ask(struct taint *taint, struct position position, struct error *err)
 {
     assert(!taint->replayed);
-    struct taint_check *checks = grow(taint->checks, taint->check_count, &taint->check_capacity, sizeof(*checks));
+    struct taint_check *checks =
+        grow(taint->checks, taint->check_count, &taint->check_capacity, sizeof(*checks));
     if (!checks)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     taint->checks = checks;
@@ -19,8 +20,8 @@ enum tracer_status taint_ask(struct taint *taint, struct position position, stru
 enum tracer_status taint_ask_account(struct taint *taint, struct address account, struct error *err)
 {
     assert(!taint->replayed);
-    struct address *asked =
-        grow(taint->asked_accounts, taint->asked_account_count, &taint->asked_account_capacity, sizeof(*asked));
+    struct address *asked = grow(taint->asked_accounts, taint->asked_account_count,
+                                 &taint->asked_account_capacity, sizeof(*asked));
     if (!asked)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     taint->asked_accounts = asked;
@@ -57,55 +58,42 @@ static uint32_t ppm(struct u256 part, struct u256 whole)
     return (uint32_t)result.limb[0];
 }
 
-/* Sums by tag of a parcel: sources in taint->sums[0..source_count), unknown behind them. */
-static void sum_tags(struct taint *taint, const struct queue *queue)
+static bool answer(struct taint *taint, struct taint_check *check, const struct cursor_row *row,
+                   const struct parcel *parcel, bool fee)
 {
-    memset(taint->sums, 0, ((size_t)taint->source_count + 2) * sizeof(*taint->sums));
-    for (size_t i = queue->start; i < queue->start + queue->count; i++)
-        u320_add(&taint->sums[queue->lots[i].tag], queue->lots[i].amount);
-}
-
-static struct u256 narrow(struct u320 value)
-{
-    assert(value.limb[4] == 0);
-    return (struct u256){{value.limb[0], value.limb[1], value.limb[2], value.limb[3]}};
-}
-
-static bool answer(struct taint *taint, struct taint_check *check, const struct cursor_row *row, struct parcel *parcel, bool fee)
-{
-    bool poison = taint->options.policy == POLICY_POISON, fits = true;
+    bool poison = taint->options.policy == POLICY_POISON;
     struct u256 v = row->amount, direct = {{0}}, tainted = {{0}};
     size_t count = 0;
-    sum_tags(taint, &parcel->queue);
-    struct taint_check_source *sources = arena_calloc(taint->arena, (size_t)taint->source_count + 1, sizeof(*sources));
+    struct taint_check_source *sources = arena_calloc(taint->arena, parcel->sums.count + 1, sizeof(*sources));
     if (!sources)
         return false;
-    for (uint32_t s = 0; s < taint->source_count; s++) {
-        if (u320_is_zero(taint->sums[s]))
+    for (size_t i = 0; i < parcel->sums.count; i++) {
+        const struct lot *lot = &parcel->sums.lots[i];
+        if (lot->tag == taint->unknown)
+            check->unknown = lot->amount;
+        if (!tag_is_source(taint, lot->tag))
             continue;
-        const struct info *info = info_find(parcel, s);
+        const struct info *info = info_find(parcel, lot->tag);
         assert(info);
         struct taint_check_source *source = &sources[count++];
-        *source = (struct taint_check_source){.source = s,
-                                              .amount = narrow(taint->sums[s]),
-                                              .ppm = ppm(narrow(taint->sums[s]), v),
+        *source = (struct taint_check_source){.source = lot->tag,
+                                              .amount = lot->amount,
+                                              .ppm = ppm(lot->amount, v),
                                               .hop = fee ? -1 : (int32_t)info->hop,
                                               .direct = !fee && info->hop <= 1,
                                               .hop_index = SIZE_MAX};
         if (poison)
             tainted = v;
         else
-            fits = fits && u256_add(tainted, source->amount, &tainted);
+            tainted = units_sum(tainted, lot->amount);
         if (source->direct && poison)
             direct = v;
         else if (source->direct)
-            fits = fits && u256_add(direct, source->amount, &direct);
+            direct = units_sum(direct, lot->amount);
     }
-    check->unknown = poison ? (struct u256){{0}} : narrow(taint->sums[taint->unknown]);
-    struct u256 upper;
-    fits = fits && u256_add(tainted, check->unknown, &upper) && u256_sub(v, upper, &check->clean) &&
-           u256_sub(tainted, direct, &check->indirect);
-    assert(fits);
+    struct u256 upper = units_sum(tainted, check->unknown);
+    check->clean = units_difference(v, upper);
+    check->indirect = units_difference(tainted, direct);
     check->tainted = tainted;
     check->direct = direct;
     check->ppm_min = ppm(tainted, v);
@@ -126,7 +114,8 @@ struct taint_received *received_get(struct taint *taint, uint32_t account, uint3
     if (!received || !sources)
         return NULL;
     taint->received = received;
-    received[taint->received_count] = (struct taint_received){.account = account, .asset = asset, .sources = sources};
+    received[taint->received_count] =
+        (struct taint_received){.account = account, .asset = asset, .sources = sources};
     return &received[taint->received_count++];
 }
 
@@ -138,8 +127,8 @@ static bool receive(struct taint *taint, const struct cursor_row *row, const str
     received->rows++;
     u320_add(&received->amount, row->amount);
     struct u320 *sources = received->sources;
-    for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
-        const struct lot *lot = &parcel->queue.lots[i];
+    for (size_t i = 0; i < parcel->sums.count; i++) {
+        const struct lot *lot = &parcel->sums.lots[i];
         if (tag_is_source(taint, lot->tag))
             u320_add(&sources[lot->tag], lot->amount);
         else if (lot->tag == taint->unknown)
@@ -149,8 +138,8 @@ static bool receive(struct taint *taint, const struct cursor_row *row, const str
 }
 
 /* Called for every row with what it carries, after the seeds and before it arrives. */
-void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status, struct parcel *parcel, bool fee,
-               bool *ok)
+void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status,
+               const struct parcel *parcel, bool fee, bool *ok)
 {
     if (taint->accounts[row->to].asked && status == CHECK_OK && !fee)
         *ok = *ok && receive(taint, row, parcel);

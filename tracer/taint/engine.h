@@ -1,46 +1,40 @@
 /* engine.h - the state of a replay (taint-spec 3); internal to tracer/taint.
  *
  * Tags inside are numbers in tag order (3.2): sources 0..source_count-1, then unknown, then clean. One
- * source file a noun: replay.c decides, queue.c / haircut.c / poison.c move units, holding.c finds state,
+ * source file a noun: replay.c decides, ordered.c / haircut.c / poison.c move units (lots.h), holding.c finds state,
  * group.c exchanges (8), seed.c seeds (6), result.c what is read afterwards.
  */
 #ifndef TRACER_TAINT_ENGINE_H
 #define TRACER_TAINT_ENGINE_H
 
+#include "lots.h"
 #include "tracer/arena.h"
 #include "tracer/taint.h"
-
-struct lot {
-    struct u256 amount;
-    uint32_t tag;
-};
-
-/* A run of lots, oldest first; also the parcel of 3.4. The live part is lots[start, start + count). */
-struct queue {
-    struct lot *lots;
-    size_t start, count, capacity;
-};
 
 /* What a holding knows of one tag other than clean: units (poison: unused), hop and via (3.3). */
 struct tagged {
     struct u256 amount;
-    struct position via;
+    struct position via; /* NO_VIA: none */
     uint32_t tag, hop;
-    bool has_via;
 };
+#define NO_VIA ((struct position){.block_number = UINT64_MAX})
+static inline const struct position *tagged_via(const struct tagged *tagged)
+{
+    return tagged->via.block_number == UINT64_MAX ? NULL : &tagged->via;
+}
 
 #define HOLDING_INLINE_TAGS 1u
 
-/* Units of one account in one asset. A holding does not move (its `tags` may point into itself). While `queue` is empty all of the balance has the tag `uniform`: that is
- * the common case and costs no queue. */
+/* Units of one account in one asset; two cache lines. A holding does not move (its `tags` may point into itself). While
+ * it has no queue, or an empty one, all of the balance has the tag `uniform`: the common case. */
 struct holding {
     struct u256 balance;
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
+    struct queue *queue; /* ordered policies; NULL until two tags meet */
     uint32_t tag_count, tag_capacity;
-    uint32_t uniform;
     uint32_t account, asset;
-    struct queue queue;
-    struct holding *sibling; /* next holding of an account that has an address seed */
+    uint32_t uniform;
+    uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */
     struct tagged few[HOLDING_INLINE_TAGS];
 };
 
@@ -51,9 +45,10 @@ struct info {
     bool has_parent;
 };
 
-/* The units of one transfer on their way. */
+/* The units of one transfer on their way (3.4). Under poison the sums are (v, source): they overlap. */
 struct parcel {
-    struct queue queue; /* poison: one entry (v, source) a source; amounts overlap */
+    struct sums sums;
+    struct queue queue; /* the order, where it matters: ordered policies, two tags or more */
     struct info *infos;
     size_t info_count, info_capacity;
 };
@@ -73,7 +68,7 @@ struct seed_slot {
     struct address address;
     uint32_t *active; /* sources, ascending */
     uint32_t active_count;
-    struct holding *holdings;
+    uint32_t holdings; /* the first: index + 1 */
 };
 
 struct address_seed { /* sorted by block, source, address */
@@ -108,18 +103,16 @@ struct absorbed {
 
 struct policy {
     const char *name;
-    bool queues; /* the units have an order */
-    /** Take v <= balance units out of the holding into the (empty) parcel's queue, in leaving order, and lower the
-     * balance and the tags' amounts. */
-    bool (*take)(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel);
-    /** Append a parcel. The balance and the tags' amounts grow. */
-    bool (*add)(struct taint *taint, struct holding *holding, const struct queue *parcel);
+    bool ordered; /* the units have an order */
+    /** Take v <= balance units out of the holding into the (empty) parcel, and lower the balance and the tags' amounts. */
+    bool (*take)(struct taint *taint, struct holding *holding, struct u256 v, struct parcel *parcel);
+    /** The balance and the tags' amounts grow; the parcel keeps its sums, its order is used up. */
+    bool (*add)(struct taint *taint, struct holding *holding, struct parcel *parcel);
     /** Make u units of `tag` as the oldest (4.4). */
     bool (*create)(struct taint *taint, struct holding *holding, struct u256 u, uint32_t tag);
     /** All clean and unknown units become `tag` (6.1). */
     bool (*retag)(struct taint *taint, struct holding *holding, uint32_t tag);
 };
-extern const struct policy policy_table[POLICY_COUNT];
 
 /* Power-of-two table, open addressing. */
 struct table_slot {
@@ -228,13 +221,19 @@ const struct account_state *account_get(struct taint *taint, uint32_t id);
 const struct asset_state *asset_get(struct taint *taint, uint32_t id);
 bool tables_make(struct taint *taint);
 
-/* queue.c */
-bool queue_push(struct queue *queue, struct u256 amount, uint32_t tag); /* at the newest end; merges; skips zero */
-bool queue_push_front(struct queue *queue, struct u256 amount, uint32_t tag);
-void queue_clear(struct queue *queue);
-void queue_release(struct queue *queue);
-/** Give the holding's queue real lots. */
-bool queue_make_real(struct holding *holding);
+/** All clean and unknown units become `tag`, in the tags. */
+bool holding_retag(const struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed);
+bool holding_gain(const struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag); /* clean: no tag */
+
+/* parcel.c */
+void parcel_clear(struct parcel *parcel);
+void parcel_release(struct parcel *parcel);
+/** Put units behind those that are there. */
+bool parcel_put(const struct taint *taint, struct parcel *parcel, struct u256 amount, uint32_t tag);
+/** Its units in their order. */
+bool parcel_each(const struct parcel *parcel, lots_visit_fn *visit, void *context);
+void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, const struct position *parent, bool *ok);
+const struct info *info_find(const struct parcel *parcel, uint32_t source);
 
 /* haircut.c */
 /** scale(T, W, x) of 5.1: the share of the next tag in tag order (clean left out), which has `amount`; W > 0. The two
@@ -248,18 +247,16 @@ bool seeds_activate(struct taint *taint, uint64_t block_number);
 /** Re-tag a parcel by the transfer seeds of `position` (6.2). */
 bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v, struct parcel *parcel);
 bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source);
-void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, const struct position *parent, bool *ok);
-struct info *info_find(struct parcel *parcel, uint32_t source);
 
 /* replay.c */
 bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
 bool replay_arrive(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
-bool replay_record(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
-bool replay_end_queue(struct taint *taint, uint32_t account, uint32_t asset, const struct queue *queue);
+bool replay_record(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel);
+bool replay_end_parcel(struct taint *taint, uint32_t account, uint32_t asset, const struct parcel *parcel);
 /** Absorb at a labelled account, or burn at void. */
 bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag, struct u320 amount);
 bool replay_overflows(struct taint *taint, const struct cursor_row *row);
-void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status, struct parcel *parcel, bool fee,
+void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status, const struct parcel *parcel, bool fee,
                bool *ok);
 struct taint_received *received_get(struct taint *taint, uint32_t account, uint32_t asset); /* NULL: no memory */
 struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag); /* NULL: no memory */
@@ -281,8 +278,5 @@ bool group_deferred_to(const struct taint *taint, size_t out_index, size_t last_
 
 /* result.c */
 enum tracer_status results_make(struct taint *taint, struct error *err);
-
-/** Grow an array by doubling; NULL without memory (the old one stays). */
-void *grow(void *items, size_t count, size_t *capacity, size_t size);
 
 #endif

@@ -497,8 +497,8 @@ bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
     struct side *side = side_of(group, row->asset);
     u320_add(&side->paid, row->amount);
     side->last_to = row->to;
-    for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
-        const struct lot *lot = &parcel->queue.lots[i];
+    for (size_t i = 0; i < parcel->sums.count; i++) {
+        const struct lot *lot = &parcel->sums.lots[i];
         if (lot->tag == taint->clean)
             continue;
         u320_add(&side->paid_tags[lot->tag], lot->amount);
@@ -520,11 +520,10 @@ static bool draw(struct taint *taint, struct group *group, struct side *side, co
 {
     size_t tags = (size_t)taint->source_count + 1;
     struct u320 v = u320_from_u256(row->amount), rest = v;
-    queue_clear(&parcel->queue);
-    parcel->info_count = 0;
+    parcel_clear(parcel);
     if (taint->options.policy == POLICY_POISON) {
         for (size_t i = 0; i < group->base_count; i++)
-            if (!queue_push(&parcel->queue, row->amount, group->bases[i].source))
+            if (!parcel_put(taint, parcel, row->amount, group->bases[i].source))
                 return false;
         return true;
     }
@@ -533,11 +532,11 @@ static bool draw(struct taint *taint, struct group *group, struct side *side, co
         struct u320 part = taint->sums[t];
         u320_sub_u320(&side->pot[t], part);
         u320_sub_u320(&rest, part);
-        if (!queue_push(&parcel->queue, (struct u256){{part.limb[0], part.limb[1], part.limb[2], part.limb[3]}}, t))
+        if (!parcel_put(taint, parcel, (struct u256){{part.limb[0], part.limb[1], part.limb[2], part.limb[3]}}, t))
             return false;
     }
     u320_sub_u320(&side->undrawn, v);
-    return queue_push(&parcel->queue, (struct u256){{rest.limb[0], rest.limb[1], rest.limb[2], rest.limb[3]}}, taint->clean);
+    return parcel_put(taint, parcel, (struct u256){{rest.limb[0], rest.limb[1], rest.limb[2], rest.limb[3]}}, taint->clean);
 }
 
 bool group_out_leg(struct taint *taint, size_t index)
@@ -550,8 +549,8 @@ bool group_out_leg(struct taint *taint, size_t index)
         return false;
     if (replay_overflows(taint, row)) {
         taint->diag.overflow++;
-        ok = replay_end_queue(taint, row->from, row->asset, &parcel->queue);
-        queue_clear(&parcel->queue);
+        ok = replay_end_parcel(taint, row->from, row->asset, parcel);
+        parcel_clear(parcel);
         check_row(taint, row, CHECK_OVERFLOW, parcel, false, &ok);
         return ok;
     }

@@ -81,9 +81,11 @@ static bool add_block(struct taint *taint)
     if (!blocks)
         return false;
     taint->holding_blocks = blocks;
-    blocks[taint->holding_block_count] = calloc(BLOCK_SIZE, sizeof(struct holding));
-    if (!blocks[taint->holding_block_count])
+    void *block = aligned_alloc(64, BLOCK_SIZE * sizeof(struct holding));
+    if (!block)
         return false;
+    memset(block, 0, BLOCK_SIZE * sizeof(struct holding));
+    blocks[taint->holding_block_count] = block;
     taint->holding_block_count++;
     return true;
 }
@@ -115,7 +117,7 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
     uint32_t slot = taint->accounts[account].slot;
     if (slot) {
         holding->sibling = taint->slots[slot - 1].holdings;
-        taint->slots[slot - 1].holdings = holding;
+        taint->slots[slot - 1].holdings = (uint32_t)taint->holding_count;
     }
     return holding;
 }
@@ -124,7 +126,9 @@ void holdings_release(struct taint *taint)
 {
     for (size_t i = 0; i < taint->holding_count; i++) {
         struct holding *holding = holding_at(taint, i);
-        queue_release(&holding->queue);
+        if (holding->queue)
+            queue_release(holding->queue);
+        free(holding->queue);
         if (holding->tags != holding->few)
             free(holding->tags);
     }
@@ -172,7 +176,7 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
     }
     memmove(holding->tags + at + 1, holding->tags + at, (holding->tag_count - at) * sizeof(*holding->tags));
     holding->tag_count++;
-    holding->tags[at] = (struct tagged){.tag = tag};
+    holding->tags[at] = (struct tagged){.tag = tag, .via = NO_VIA};
     return &holding->tags[at];
 }
 
@@ -180,13 +184,36 @@ void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount)
 {
     struct tagged *tagged = holding_tag(holding, tag);
     assert(tagged);
-    bool fits = u256_sub(tagged->amount, amount, &tagged->amount);
-    assert(fits);
+    tagged->amount = units_difference(tagged->amount, amount);
     if (!u256_is_zero(tagged->amount))
         return;
     size_t at = (size_t)(tagged - holding->tags);
     holding->tag_count--;
     memmove(tagged, tagged + 1, (holding->tag_count - at) * sizeof(*tagged));
+}
+
+bool holding_gain(const struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag)
+{
+    if (tag == taint->clean)
+        return true;
+    struct tagged *tagged = holding_tag_add(holding, tag);
+    if (tagged)
+        tagged->amount = units_sum(tagged->amount, amount);
+    return tagged != NULL;
+}
+
+bool holding_retag(const struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed)
+{
+    struct u256 changed = holding->balance;
+    for (uint32_t i = 0; i < holding->tag_count && tag_is_source(taint, holding->tags[i].tag); i++)
+        changed = units_difference(changed, holding->tags[i].amount);
+    *ret_changed = !u256_is_zero(changed);
+    if (!*ret_changed)
+        return true;
+    const struct tagged *unknown = holding_tag(holding, taint->unknown);
+    if (unknown)
+        holding_tag_lose(holding, taint->unknown, unknown->amount);
+    return holding_gain(taint, holding, changed, tag);
 }
 
 /* ---- accounts and assets by id ---- */

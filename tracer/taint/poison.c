@@ -4,11 +4,10 @@
 
 #include <assert.h>
 
-static bool take(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel)
+static bool take(struct taint *taint, struct holding *holding, struct u256 v, struct parcel *parcel)
 {
-    (void)taint;
     for (uint32_t i = 0; i < holding->tag_count; i++)
-        if (!queue_push(parcel, v, holding->tags[i].tag))
+        if (!parcel_put(taint, parcel, v, holding->tags[i].tag))
             return false;
     bool fits = u256_sub(holding->balance, v, &holding->balance);
     assert(fits);
@@ -18,10 +17,11 @@ static bool take(struct taint *taint, struct holding *holding, struct u256 v, st
 }
 
 /* The balance grows by the caller (poison parcels do not say by how much). */
-static bool add(struct taint *taint, struct holding *holding, const struct queue *parcel)
+static bool add(struct taint *taint, struct holding *holding, struct parcel *parcel)
 {
-    for (size_t i = parcel->start; i < parcel->start + parcel->count; i++)
-        if (tag_is_source(taint, parcel->lots[i].tag) && !holding_tag_add(holding, parcel->lots[i].tag))
+    for (size_t i = 0; i < parcel->sums.count; i++)
+        if (tag_is_source(taint, parcel->sums.lots[i].tag) &&
+            !holding_tag_add(holding, parcel->sums.lots[i].tag))
             return false;
     return true;
 }

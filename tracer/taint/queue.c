@@ -1,52 +1,40 @@
-/* queue.c - units in an order: fifo, lifo, and the tag-aware cleanfirst and taintfirst (5.2, 5.4). */
-#include "engine.h"
+/* queue.c - a queue of lots: an array, and behind it, when it gets long, a tree and a second array (lots.h).
+ * What happens at the ends is done in the arrays; what cuts deep gathers everything into the tree and cuts
+ * that. */
+#include "lots.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-void *grow(void *items, size_t count, size_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return items;
-    size_t larger = *capacity ? *capacity * 2 : 8;
-    if (larger > SIZE_MAX / size)
-        return NULL;
-    void *grown = realloc(items, larger * size);
-    if (grown)
-        *capacity = larger;
-    return grown;
-}
+#define NEWEST_MAX (2 * LOTS_LEAF)
+#define CUT_LOTS 16u /* lots that are cut off one by one before the tree is asked */
 
-static struct u256 sum(struct u256 a, struct u256 b)
-{
-    struct u256 result;
-    bool fits = u256_add(a, b, &result);
-    assert(fits); /* balances stay below 2^256: step 2 of 4.2 */
-    return result;
-}
-
-static struct u256 difference(struct u256 a, struct u256 b)
-{
-    struct u256 result;
-    bool fits = u256_sub(a, b, &result);
-    assert(fits);
-    return result;
-}
+struct queue_long {
+    struct lot_tree *middle;
+    size_t newest_count;
+    struct lot newest[NEWEST_MAX];
+};
 
 void queue_clear(struct queue *queue)
 {
+    if (queue->rest)
+        lot_tree_release(queue->rest->middle);
+    free(queue->rest);
+    queue->rest = NULL;
     queue->start = queue->count = 0;
 }
 
 void queue_release(struct queue *queue)
 {
+    queue_clear(queue);
     free(queue->lots);
     *queue = (struct queue){0};
 }
 
-/* Room for one more lot at the newest end; the gap that cuts left at the oldest end is used again when it is
- * at least half. */
+/* ---- the array ---- */
+
+/* Room for one more lot behind the live ones; the gap that cuts left at the oldest end is used again when it
+ * is at least half. */
 static bool make_room(struct queue *queue)
 {
     if (queue->start + queue->count < queue->capacity)
@@ -63,16 +51,12 @@ static bool make_room(struct queue *queue)
     return true;
 }
 
-bool queue_push(struct queue *queue, struct u256 amount, uint32_t tag)
+static bool array_push(struct queue *queue, struct u256 amount, uint32_t tag)
 {
-    if (u256_is_zero(amount))
+    struct lot *newest = queue->count ? &queue->lots[queue->start + queue->count - 1] : NULL;
+    if (newest && newest->tag == tag) {
+        newest->amount = units_sum(newest->amount, amount);
         return true;
-    if (queue->count) {
-        struct lot *newest = &queue->lots[queue->start + queue->count - 1];
-        if (newest->tag == tag) {
-            newest->amount = sum(newest->amount, amount);
-            return true;
-        }
     }
     if (!make_room(queue))
         return false;
@@ -80,26 +64,132 @@ bool queue_push(struct queue *queue, struct u256 amount, uint32_t tag)
     return true;
 }
 
-bool queue_push_front(struct queue *queue, struct u256 amount, uint32_t tag)
+static bool array_set(struct queue *queue, const struct lot *lots, size_t count)
+{
+    bool ok = true;
+    queue->start = queue->count = 0;
+    for (size_t i = 0; i < count && ok; i++)
+        ok = array_push(queue, lots[i].amount, lots[i].tag);
+    return ok;
+}
+
+static bool visit_push(void *context, const struct lot *lot)
+{
+    return array_push(context, lot->amount, lot->tag);
+}
+
+/* ---- long queues ---- */
+
+/* All lots as one tree; the queue is empty afterwards. */
+static struct lot_tree *gather(struct queue *queue, bool *ok)
+{
+    struct lot_tree *tree = lot_tree_make(queue->lots + queue->start, queue->count, ok);
+    if (queue->rest) {
+        tree = lot_tree_join(tree, queue->rest->middle, ok);
+        tree = lot_tree_join(tree, lot_tree_make(queue->rest->newest, queue->rest->newest_count, ok), ok);
+        queue->rest->middle = NULL;
+    }
+    queue_clear(queue);
+    return tree;
+}
+
+static bool lengthen(struct queue *queue)
+{
+    return queue->rest || (queue->rest = calloc(1, sizeof(*queue->rest)));
+}
+
+/* The lots of a tree, taken over, into an empty queue: short if they are few. */
+static bool spread(struct queue *queue, struct lot_tree *tree)
+{
+    bool ok = true;
+    if (lot_tree_count(tree) > LOTS_SHORT / 2) {
+        ok = lengthen(queue);
+        if (ok) {
+            queue->rest->middle = tree;
+            return true;
+        }
+    } else {
+        ok = lot_tree_each(tree, visit_push, queue);
+    }
+    lot_tree_release(tree);
+    return ok;
+}
+
+/* The newest lots of a long queue go into its tree. */
+static bool spill(struct queue_long *rest)
+{
+    bool ok = true;
+    rest->middle = lot_tree_join(rest->middle, lot_tree_make(rest->newest, rest->newest_count, &ok), &ok);
+    rest->newest_count = 0;
+    return ok;
+}
+
+/* See that the array has the oldest lots: from the tree, or what is left of a queue that is long no more. */
+static bool refill_oldest(struct queue *queue)
+{
+    struct lot lots[LOTS_LEAF];
+    size_t count;
+    bool ok = true;
+    if (queue->count || !queue->rest)
+        return true;
+    if (queue->rest->middle) {
+        queue->rest->middle = lot_tree_pop(queue->rest->middle, false, lots, &count, &ok);
+        return array_set(queue, lots, count) && ok;
+    }
+    ok = array_set(queue, queue->rest->newest, queue->rest->newest_count);
+    free(queue->rest);
+    queue->rest = NULL;
+    return ok;
+}
+
+static bool refill_newest(struct queue *queue)
+{
+    struct queue_long *rest = queue->rest;
+    bool ok = true;
+    if (!rest || rest->newest_count)
+        return true;
+    if (rest->middle) {
+        rest->middle = lot_tree_pop(rest->middle, true, rest->newest, &rest->newest_count, &ok);
+        return ok;
+    }
+    free(rest);
+    queue->rest = NULL;
+    return true;
+}
+
+bool queue_push(struct queue *queue, struct u256 amount, uint32_t tag)
+{
+    if (u256_is_zero(amount))
+        return true;
+    if (!queue->rest && queue->count < LOTS_SHORT)
+        return array_push(queue, amount, tag);
+    if (!lengthen(queue))
+        return false;
+    struct queue_long *rest = queue->rest;
+    struct lot *newest = rest->newest_count ? &rest->newest[rest->newest_count - 1] : NULL;
+    if (newest && newest->tag == tag) {
+        newest->amount = units_sum(newest->amount, amount);
+        return true;
+    }
+    if (rest->newest_count == NEWEST_MAX && !spill(rest))
+        return false;
+    rest->newest[rest->newest_count++] = (struct lot){amount, tag};
+    return true;
+}
+
+bool queue_push_oldest(struct queue *queue, struct u256 amount, uint32_t tag)
 {
     if (u256_is_zero(amount))
         return true;
     if (queue->count && queue->lots[queue->start].tag == tag) {
-        queue->lots[queue->start].amount = sum(queue->lots[queue->start].amount, amount);
+        queue->lots[queue->start].amount = units_sum(queue->lots[queue->start].amount, amount);
         return true;
     }
-    if (queue->start == 0) { /* leave a gap for the next ones */
-        size_t gap = queue->count / 2 + 4, need = queue->count + gap + 1;
-        if (queue->capacity < need) {
-            struct lot *lots = realloc(queue->lots, need * sizeof(*lots));
-            if (!lots)
-                return false;
-            queue->lots = lots;
-            queue->capacity = need;
-        } else {
-            gap = queue->capacity - queue->count;
-            gap = gap > 1 ? gap / 2 + 1 : 1;
-        }
+    if (!queue->start) {
+        if (!make_room(queue))
+            return false;
+        size_t gap = queue->capacity - queue->count;
+        gap -= gap / 2;
         memmove(queue->lots + gap, queue->lots, queue->count * sizeof(*queue->lots));
         queue->start = gap;
     }
@@ -108,236 +198,219 @@ bool queue_push_front(struct queue *queue, struct u256 amount, uint32_t tag)
     return true;
 }
 
-bool queue_make_real(struct holding *holding)
+bool queue_append(struct queue *queue, struct queue *from)
 {
-    return holding->queue.count || queue_push(&holding->queue, holding->balance, holding->uniform);
-}
-
-/* Back to the cheap form when one tag is left (or none). */
-static void simplify(struct taint *taint, struct holding *holding)
-{
-    struct queue *queue = &holding->queue;
-    if (u256_is_zero(holding->balance)) {
-        queue_clear(queue);
-        holding->uniform = taint->clean;
-    } else if (queue->count == 1) {
-        holding->uniform = queue->lots[queue->start].tag;
-        queue_clear(queue);
+    bool ok = true;
+    if (queue_is_empty(queue)) {
+        struct queue empty = *queue;
+        *queue = *from;
+        *from = empty;
+        return true;
     }
+    if (!from->rest) {
+        for (size_t i = from->start; i < from->start + from->count && ok; i++)
+            ok = queue_push(queue, from->lots[i].amount, from->lots[i].tag);
+        queue_clear(from);
+        return ok;
+    }
+    ok = lengthen(queue) && spill(queue->rest);
+    if (!ok)
+        return false;
+    struct queue_long *rest = queue->rest;
+    rest->newest_count = from->rest->newest_count;
+    memcpy(rest->newest, from->rest->newest, rest->newest_count * sizeof(*rest->newest));
+    from->rest->newest_count = 0;
+    rest->middle = lot_tree_join(rest->middle, gather(from, &ok), &ok);
+    return ok;
 }
 
-static bool lose(struct taint *taint, struct holding *holding, uint32_t tag, struct u256 amount)
+/* ---- cutting ---- */
+
+/* By the tree: the oldest v units go to `cut`, the rest to `kept`; one of them is the queue. */
+static bool split(struct queue *queue, struct u256 v, struct queue *oldest, struct queue *rest)
 {
-    if (tag != taint->clean)
-        holding_tag_lose(holding, tag, amount);
-    return true;
+    struct lot_tree *trees[2];
+    struct queue part = {0};
+    bool ok = true;
+    lot_tree_split(gather(queue, &ok), v, &trees[0], &trees[1], &ok);
+    struct queue *to = oldest == queue ? rest : oldest;
+    ok = spread(queue, trees[oldest != queue]) && ok;
+    ok = spread(&part, trees[oldest == queue]) && ok;
+    ok = ok && queue_append(to, &part);
+    queue_release(&part);
+    return ok;
 }
 
-static bool take_uniform(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel)
+bool queue_cut_oldest(struct queue *queue, struct u256 v, struct queue *to)
 {
-    lose(taint, holding, holding->uniform, v);
-    holding->balance = difference(holding->balance, v);
-    bool pushed = queue_push(parcel, v, holding->uniform);
-    if (u256_is_zero(holding->balance))
-        holding->uniform = taint->clean;
-    return pushed;
-}
-
-/* All of it: the parcel takes the lots over. */
-static bool take_all(struct taint *taint, struct holding *holding, struct queue *parcel)
-{
-    struct queue empty = *parcel;
-    *parcel = holding->queue;
-    queue_clear(&empty);
-    holding->queue = empty;
-    holding->tag_count = 0;
-    holding->balance = (struct u256){{0}};
-    holding->uniform = taint->clean;
-    return true;
-}
-
-static bool take_oldest(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel)
-{
-    struct queue *queue = &holding->queue;
-    if (!queue->count)
-        return take_uniform(taint, holding, v, parcel);
-    if (u256_equal(v, holding->balance))
-        return take_all(taint, holding, parcel);
-    holding->balance = difference(holding->balance, v);
-    while (!u256_is_zero(v)) {
+    for (size_t lots = 0; !u256_is_zero(v); lots++) {
+        if (queue->rest && lots == CUT_LOTS)
+            return split(queue, v, to, queue);
+        if (!refill_oldest(queue))
+            return false;
         struct lot *oldest = &queue->lots[queue->start];
         struct u256 part = u256_min(v, oldest->amount);
-        if (!queue_push(parcel, part, oldest->tag))
+        if (!queue_push(to, part, oldest->tag))
             return false;
-        lose(taint, holding, oldest->tag, part);
-        oldest->amount = difference(oldest->amount, part);
-        v = difference(v, part);
+        oldest->amount = units_difference(oldest->amount, part);
+        v = units_difference(v, part);
         if (u256_is_zero(oldest->amount)) {
             queue->start++;
             queue->count--;
         }
     }
-    simplify(taint, holding);
-    return true;
+    return refill_oldest(queue);
 }
 
-static bool take_newest(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel)
+static struct u256 total(const struct queue *queue)
 {
-    struct queue *queue = &holding->queue;
-    if (!queue->count)
-        return take_uniform(taint, holding, v, parcel);
-    if (u256_equal(v, holding->balance))
-        return take_all(taint, holding, parcel);
-    holding->balance = difference(holding->balance, v);
-    /* Find where the tail begins, then move it in its order. */
-    size_t first = queue->start + queue->count;
+    struct u256 amount = {{0}};
+    for (size_t i = queue->start; i < queue->start + queue->count; i++)
+        amount = units_sum(amount, queue->lots[i].amount);
+    if (!queue->rest)
+        return amount;
+    for (size_t i = 0; i < queue->rest->newest_count; i++)
+        amount = units_sum(amount, queue->rest->newest[i].amount);
+    return units_sum(amount, lot_tree_amount(queue->rest->middle));
+}
+
+bool queue_cut_newest(struct queue *queue, struct u256 v, struct queue *to)
+{
+    if (!refill_newest(queue))
+        return false;
+    struct lot *lots = queue->rest ? queue->rest->newest : queue->lots + queue->start;
+    size_t *count = queue->rest ? &queue->rest->newest_count : &queue->count, first = *count;
+    size_t least = queue->rest && first > CUT_LOTS ? first - CUT_LOTS : 0;
     struct u256 left = v;
-    while (u256_compare(left, queue->lots[first - 1].amount) >= 0) {
-        left = difference(left, queue->lots[--first].amount);
-        if (u256_is_zero(left))
+    while (first > least && !u256_is_zero(left)) {
+        if (u256_compare(left, lots[first - 1].amount) < 0)
             break;
+        left = units_difference(left, lots[--first].amount);
     }
+    if (first == least && !u256_is_zero(left)) /* deeper than the array, or than is worth while */
+        return split(queue, units_difference(total(queue), v), queue, to);
     if (!u256_is_zero(left)) {
-        struct lot *cut = &queue->lots[first - 1];
-        cut->amount = difference(cut->amount, left);
-        lose(taint, holding, cut->tag, left);
-        if (!queue_push(parcel, left, cut->tag))
+        lots[first - 1].amount = units_difference(lots[first - 1].amount, left);
+        if (!queue_push(to, left, lots[first - 1].tag))
             return false;
     }
+    for (size_t i = first; i < *count; i++)
+        if (!queue_push(to, lots[i].amount, lots[i].tag))
+            return false;
+    *count = first;
+    return refill_newest(queue);
+}
+
+/* One pass over the array: what is kept is moved together. */
+static bool cut_kind_short(struct queue *queue, struct u256 *v, uint32_t tag_end, bool below,
+                           struct queue *to)
+{
     size_t end = queue->start + queue->count;
-    for (size_t i = first; i < end; i++) {
-        lose(taint, holding, queue->lots[i].tag, queue->lots[i].amount);
-        if (!queue_push(parcel, queue->lots[i].amount, queue->lots[i].tag))
-            return false;
-    }
-    queue->count = first - queue->start;
-    simplify(taint, holding);
-    return true;
-}
-
-/* One pass over the queue, oldest first: take what `wanted` says, keep the rest. */
-static bool take_some(struct taint *taint, struct holding *holding, struct u256 *v, bool tainted, struct queue *parcel)
-{
-    struct queue *queue = &holding->queue, rest = {0};
-    for (size_t i = queue->start; i < queue->start + queue->count; i++) {
+    queue->count = 0;
+    for (size_t i = queue->start; i < end; i++) {
         struct lot lot = queue->lots[i];
-        struct u256 part = tag_is_source(taint, lot.tag) == tainted ? u256_min(*v, lot.amount) : (struct u256){{0}};
-        if (!u256_is_zero(part)) {
-            if (!queue_push(parcel, part, lot.tag)) {
-                queue_release(&rest);
-                return false;
-            }
-            lose(taint, holding, lot.tag, part);
-            *v = difference(*v, part);
-        }
-        if (!queue_push(&rest, difference(lot.amount, part), lot.tag)) {
-            queue_release(&rest);
+        struct u256 part = (lot.tag < tag_end) == below ? u256_min(*v, lot.amount) : (struct u256){{0}};
+        if (!queue_push(to, part, lot.tag))
             return false;
-        }
+        *v = units_difference(*v, part);
+        lot.amount = units_difference(lot.amount, part);
+        if (!u256_is_zero(lot.amount) && !array_push(queue, lot.amount, lot.tag))
+            return false;
     }
-    queue_release(queue);
-    *queue = rest;
     return true;
 }
 
-static bool take_by_taint(struct taint *taint, struct holding *holding, struct u256 v, bool tainted_first,
-                          struct queue *parcel)
+bool queue_cut_kind(struct queue *queue, struct u256 *v, uint32_t tag_end, bool below, struct queue *to)
 {
-    if (!holding->queue.count)
-        return take_uniform(taint, holding, v, parcel);
-    struct u256 left = v;
-    if (!take_some(taint, holding, &left, tainted_first, parcel) || !take_some(taint, holding, &left, !tainted_first, parcel))
+    bool ok = true;
+    if (!refill_oldest(queue))
         return false;
-    holding->balance = difference(holding->balance, v);
-    simplify(taint, holding);
-    return true;
+    struct u256 there = {{0}}; /* in the array */
+    for (size_t i = queue->start; queue->rest && i < queue->start + queue->count; i++)
+        if ((queue->lots[i].tag < tag_end) == below)
+            there = units_sum(there, queue->lots[i].amount);
+    if (!queue->rest || u256_compare(there, *v) >= 0)
+        return cut_kind_short(queue, v, tag_end, below, to) && refill_oldest(queue);
+    struct lot_tree *picked, *rest;
+    struct queue part = {0};
+    lot_tree_pick(gather(queue, &ok), v, tag_end, below, &picked, &rest, &ok);
+    ok = spread(&part, picked) && ok;
+    ok = spread(queue, rest) && ok;
+    ok = ok && queue_append(to, &part);
+    queue_release(&part);
+    return ok;
 }
 
-static bool take_clean_first(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel)
+bool queue_retag(struct queue *queue, uint32_t tag_end, uint32_t tag)
 {
-    return take_by_taint(taint, holding, v, false, parcel);
+    bool ok = true;
+    if (queue->rest)
+        return spread(queue, lot_tree_retag(gather(queue, &ok), tag_end, tag, &ok)) && ok;
+    size_t end = queue->start + queue->count;
+    queue->count = 0;
+    for (size_t i = queue->start; i < end && ok; i++)
+        ok =
+            array_push(queue, queue->lots[i].amount, queue->lots[i].tag < tag_end ? queue->lots[i].tag : tag);
+    return ok;
 }
 
-static bool take_taint_first(struct taint *taint, struct holding *holding, struct u256 v, struct queue *parcel)
-{
-    return take_by_taint(taint, holding, v, true, parcel);
-}
+/* ---- reading ---- */
 
-static bool gain(struct taint *taint, struct holding *holding, uint32_t tag, struct u256 amount)
+struct merging {
+    lots_visit_fn *visit;
+    void *context;
+    struct lot lot; /* zero: none yet */
+};
+
+static bool visit_merged(void *context, const struct lot *lot)
 {
-    if (tag == taint->clean)
+    struct merging *merging = context;
+    bool begins = u256_is_zero(merging->lot.amount);
+    if (!begins && merging->lot.tag == lot->tag) {
+        merging->lot.amount = units_sum(merging->lot.amount, lot->amount);
         return true;
-    struct tagged *tagged = holding_tag_add(holding, tag);
-    if (tagged)
-        tagged->amount = sum(tagged->amount, amount);
-    return tagged != NULL;
+    }
+    struct lot before = merging->lot;
+    merging->lot = *lot;
+    return begins || merging->visit(merging->context, &before);
 }
 
-static bool add(struct taint *taint, struct holding *holding, const struct queue *parcel)
+bool queue_each(const struct queue *queue, lots_visit_fn *visit, void *context)
 {
-    bool simple = holding->queue.count == 0;
-    for (size_t i = parcel->start; i < parcel->start + parcel->count; i++) {
-        const struct lot *lot = &parcel->lots[i];
-        if (simple && u256_is_zero(holding->balance)) {
-            holding->uniform = lot->tag;
-        } else if (simple && lot->tag != holding->uniform) {
-            if (!queue_make_real(holding))
-                return false;
-            simple = false;
-        }
-        if (!simple && !queue_push(&holding->queue, lot->amount, lot->tag))
-            return false;
-        holding->balance = sum(holding->balance, lot->amount);
-        if (!gain(taint, holding, lot->tag, lot->amount))
-            return false;
-    }
+    struct merging merging = {.visit = visit, .context = context};
+    bool on = true;
+    for (size_t i = queue->start; i < queue->start + queue->count && on; i++)
+        on = visit_merged(&merging, &queue->lots[i]);
+    if (queue->rest)
+        on = on && lot_tree_each(queue->rest->middle, visit_merged, &merging);
+    for (size_t i = 0; queue->rest && i < queue->rest->newest_count && on; i++)
+        on = visit_merged(&merging, &queue->rest->newest[i]);
+    return on && (u256_is_zero(merging.lot.amount) || visit(context, &merging.lot));
+}
+
+bool sums_add_queue(struct sums *sums, const struct queue *queue)
+{
+    const struct lot *middle = NULL, *newest = queue->rest ? queue->rest->newest : NULL;
+    size_t middle_count = queue->rest ? lot_tree_sums(queue->rest->middle, &middle) : 0;
+    size_t newest_count = queue->rest ? queue->rest->newest_count : 0;
+    bool ok = true;
+    for (size_t i = queue->start; i < queue->start + queue->count && ok; i++)
+        ok = sums_add(sums, queue->lots[i].amount, queue->lots[i].tag);
+    for (size_t i = 0; i < middle_count && ok; i++)
+        ok = sums_add(sums, middle[i].amount, middle[i].tag);
+    for (size_t i = 0; i < newest_count && ok; i++)
+        ok = sums_add(sums, newest[i].amount, newest[i].tag);
+    return ok;
+}
+
+bool queue_copy(const struct queue *queue, struct queue *ret_copy)
+{
+    *ret_copy = (struct queue){0};
+    bool ok = array_set(ret_copy, queue->lots + queue->start, queue->count);
+    if (!queue->rest || !ok || !(ok = lengthen(ret_copy)))
+        return ok;
+    ret_copy->rest->middle = lot_tree_share(queue->rest->middle);
+    ret_copy->rest->newest_count = queue->rest->newest_count;
+    memcpy(ret_copy->rest->newest, queue->rest->newest, queue->rest->newest_count * sizeof(struct lot));
     return true;
 }
-
-static bool create(struct taint *taint, struct holding *holding, struct u256 u, uint32_t tag)
-{
-    if (holding->queue.count == 0 && (u256_is_zero(holding->balance) || holding->uniform == tag))
-        holding->uniform = tag;
-    else if (!queue_make_real(holding) || !queue_push_front(&holding->queue, u, tag))
-        return false;
-    holding->balance = sum(holding->balance, u);
-    return gain(taint, holding, tag, u);
-}
-
-static bool retag(struct taint *taint, struct holding *holding, uint32_t tag)
-{
-    struct queue *queue = &holding->queue, rest = {0};
-    if (u256_is_zero(holding->balance))
-        return true;
-    if (queue->count == 0) {
-        if (tag_is_source(taint, holding->uniform))
-            return true;
-        lose(taint, holding, holding->uniform, holding->balance);
-        holding->uniform = tag;
-        return gain(taint, holding, tag, holding->balance);
-    }
-    for (size_t i = queue->start; i < queue->start + queue->count; i++) {
-        struct lot lot = queue->lots[i];
-        if (!tag_is_source(taint, lot.tag)) {
-            lose(taint, holding, lot.tag, lot.amount);
-            if (!gain(taint, holding, tag, lot.amount)) {
-                queue_release(&rest);
-                return false;
-            }
-            lot.tag = tag;
-        }
-        if (!queue_push(&rest, lot.amount, lot.tag)) {
-            queue_release(&rest);
-            return false;
-        }
-    }
-    queue_release(queue);
-    *queue = rest;
-    simplify(taint, holding);
-    return true;
-}
-
-const struct policy policy_fifo = {"fifo", true, take_oldest, add, create, retag};
-const struct policy policy_lifo = {"lifo", true, take_newest, add, create, retag};
-const struct policy policy_cleanfirst = {"cleanfirst", true, take_clean_first, add, create, retag};
-const struct policy policy_taintfirst = {"taintfirst", true, take_taint_first, add, create, retag};

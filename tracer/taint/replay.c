@@ -59,27 +59,15 @@ struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag)
     return &taint->totals[at].sums;
 }
 
-/* Add every entry but clean to one column of the totals. */
-static bool count_queue(struct taint *taint, uint32_t asset, const struct queue *queue, size_t column)
-{
-    if (is_poison(taint))
-        return true;
-    for (size_t i = queue->start; i < queue->start + queue->count; i++) {
-        if (queue->lots[i].tag == taint->clean)
-            continue;
-        struct taint_total *total = total_get(taint, asset, queue->lots[i].tag);
-        if (!total)
-            return false;
-        u320_add((struct u320 *)(void *)((char *)total + column), queue->lots[i].amount);
-    }
-    return true;
-}
-
+/* Add units to one column of the totals. */
 static bool count_one(struct taint *taint, uint32_t asset, uint32_t tag, struct u256 amount, size_t column)
 {
-    struct lot lot = {amount, tag};
-    struct queue queue = {&lot, 0, 1, 1};
-    return count_queue(taint, asset, &queue, column);
+    if (is_poison(taint) || tag == taint->clean)
+        return true;
+    struct taint_total *total = total_get(taint, asset, tag);
+    if (total)
+        u320_add((struct u320 *)(void *)((char *)total + column), amount);
+    return total != NULL;
 }
 
 static struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag)
@@ -135,13 +123,13 @@ bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t 
     return true;
 }
 
-bool replay_end_queue(struct taint *taint, uint32_t account, uint32_t asset, const struct queue *queue)
+bool replay_end_parcel(struct taint *taint, uint32_t account, uint32_t asset, const struct parcel *parcel)
 {
-    for (size_t i = queue->start; i < queue->start + queue->count; i++)
-        if (queue->lots[i].tag != taint->clean &&
-            !replay_end(taint, account, asset, queue->lots[i].tag, u320_from_u256(queue->lots[i].amount)))
-            return false;
-    return true;
+    bool ok = true;
+    for (size_t i = 0; i < parcel->sums.count && ok; i++)
+        if (parcel->sums.lots[i].tag != taint->clean)
+            ok = replay_end(taint, account, asset, parcel->sums.lots[i].tag, u320_from_u256(parcel->sums.lots[i].amount));
+    return ok;
 }
 
 /* ---- one row ---- */
@@ -182,7 +170,7 @@ static bool overspend(struct taint *taint, struct holding *holding, struct u256 
         if (!tagged)
             return false;
         tagged->hop = 0;
-        tagged->has_via = false;
+        tagged->via = NO_VIA;
     }
     return count_one(taint, holding->asset, seeds->active[0], u, offsetof(struct taint_total, seeded));
 }
@@ -197,16 +185,15 @@ static bool depart_plain(struct taint *taint, const struct cursor_row *row, stru
         return false;
     for (uint32_t i = 0; i < holding->tag_count && tag_is_source(taint, holding->tags[i].tag); i++)
         info_set(parcel, holding->tags[i].tag, holding->tags[i].hop + 1,
-                 holding->tags[i].has_via ? &holding->tags[i].via : NULL, &ok);
-    return ok && taint->policy->take(taint, holding, row->amount, &parcel->queue);
+                 tagged_via(&holding->tags[i]), &ok);
+    return ok && taint->policy->take(taint, holding, row->amount, parcel);
 }
 
 /* 4.3. The parcel must be empty. */
 bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
 {
     const struct account_state *from = &taint->accounts[row->from];
-    queue_clear(&parcel->queue);
-    parcel->info_count = 0;
+    parcel_clear(parcel);
     uint32_t tag = taint->clean;
     bool ok = true;
     size_t column = offsetof(struct taint_total, emitted);
@@ -239,7 +226,7 @@ bool replay_depart(struct taint *taint, const struct cursor_row *row, struct par
     }
     if (is_poison(taint) && !tag_is_source(taint, tag))
         return ok; /* poison parcels hold sources only */
-    return ok && queue_push(&parcel->queue, row->amount, tag) && count_one(taint, row->asset, tag, row->amount, column);
+    return ok && parcel_put(taint, parcel, row->amount, tag) && count_one(taint, row->asset, tag, row->amount, column);
 }
 
 /* hop and via of the sources that arrive (4.5), before the units do. */
@@ -247,12 +234,8 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
 {
     uint32_t slot = taint->accounts[row->to].slot;
     const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
-    uint32_t before = taint->clean;
-    for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
-        uint32_t source = parcel->queue.lots[i].tag;
-        if (!tag_is_source(taint, source) || source == before)
-            continue; /* doing it twice would change nothing */
-        before = source;
+    for (size_t i = 0; i < parcel->sums.count && tag_is_source(taint, parcel->sums.lots[i].tag); i++) {
+        uint32_t source = parcel->sums.lots[i].tag;
         const struct info *info = info_find(parcel, source);
         assert(info);
         struct tagged *tagged = holding_tag(holding, source);
@@ -263,11 +246,10 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
             origin = origin || seeds->active[s] == source;
         if (origin) {
             tagged->hop = 0;
-            tagged->has_via = false;
+            tagged->via = NO_VIA;
         } else if (!held || info->hop < tagged->hop) {
             tagged->hop = info->hop;
             tagged->via = row->position;
-            tagged->has_via = true;
         }
     }
     return true;
@@ -276,7 +258,7 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
 static bool arrive_plain(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
 {
     struct holding *holding = holding_get(taint, row->to, row->asset);
-    if (!holding || !arrive_hops(taint, row, holding, parcel) || !taint->policy->add(taint, holding, &parcel->queue))
+    if (!holding || !arrive_hops(taint, row, holding, parcel) || !taint->policy->add(taint, holding, parcel))
         return false;
     if (is_poison(taint)) {
         bool fits = u256_add(holding->balance, row->amount, &holding->balance);
@@ -294,32 +276,14 @@ bool replay_arrive(struct taint *taint, const struct cursor_row *row, struct par
 {
     if (taint->accounts[row->to].class_ == ACCOUNT_PLAIN)
         return arrive_plain(taint, row, parcel);
-    return replay_end_queue(taint, row->to, row->asset, &parcel->queue);
-}
-
-static int order_records(const void *a, const void *b)
-{
-    const struct taint_hop *x = a, *y = b;
-    return x->source < y->source ? -1 : x->source > y->source;
+    return replay_end_parcel(taint, row->to, row->asset, parcel);
 }
 
 /* Step 6: one record a source, in source order. */
-bool replay_record(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+bool replay_record(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel)
 {
-    size_t first = taint->hop_count;
-    for (size_t i = parcel->queue.start; i < parcel->queue.start + parcel->queue.count; i++) {
-        const struct lot *lot = &parcel->queue.lots[i];
-        if (!tag_is_source(taint, lot->tag))
-            continue;
-        struct taint_hop *record = NULL;
-        for (size_t h = first; h < taint->hop_count; h++)
-            if (taint->hops[h].source == lot->tag)
-                record = &taint->hops[h];
-        if (record) {
-            bool fits = u256_add(record->tainted, lot->amount, &record->tainted);
-            assert(fits);
-            continue;
-        }
+    for (size_t i = 0; i < parcel->sums.count && tag_is_source(taint, parcel->sums.lots[i].tag); i++) {
+        const struct lot *lot = &parcel->sums.lots[i];
         struct taint_hop *hops = grow(taint->hops, taint->hop_count, &taint->hop_capacity, sizeof(*hops));
         if (!hops)
             return false;
@@ -337,8 +301,6 @@ bool replay_record(struct taint *taint, const struct cursor_row *row, struct par
                                                       .hop = info->hop,
                                                       .has_parent = info->has_parent};
     }
-    if (taint->hop_count - first > 1)
-        qsort(taint->hops + first, taint->hop_count - first, sizeof(*taint->hops), order_records);
     return true;
 }
 
@@ -347,13 +309,14 @@ static bool sink_fee(struct taint *taint, const struct cursor_row *row, struct p
 {
     bool ok = true;
     check_row(taint, row, CHECK_OK, parcel, true, &ok);
-    if (!ok || !count_queue(taint, row->asset, &parcel->queue, offsetof(struct taint_total, fees)))
+    for (size_t i = 0; i < parcel->sums.count && ok; i++)
+        ok = count_one(taint, row->asset, parcel->sums.lots[i].tag, parcel->sums.lots[i].amount, offsetof(struct taint_total, fees));
+    if (!ok)
         return false;
     if (taint->accounts[row->to].class_ != ACCOUNT_PLAIN)
         return true;
-    queue_clear(&parcel->queue);
-    parcel->info_count = 0;
-    return (is_poison(taint) || queue_push(&parcel->queue, row->amount, taint->clean)) && arrive_plain(taint, row, parcel);
+    parcel_clear(parcel);
+    return (is_poison(taint) || parcel_put(taint, parcel, row->amount, taint->clean)) && arrive_plain(taint, row, parcel);
 }
 
 static bool run_ordinary(struct taint *taint, const struct cursor_row *row)
@@ -372,7 +335,7 @@ static bool run_ordinary(struct taint *taint, const struct cursor_row *row)
         status = CHECK_OVERFLOW;
     }
     if (status != CHECK_OK) {
-        queue_clear(&parcel->queue);
+        parcel_clear(parcel);
         check_row(taint, row, status, parcel, false, &ok);
         return ok;
     }
@@ -410,6 +373,12 @@ static bool run_group_row(struct taint *taint, size_t index)
 }
 
 #ifdef TRACER_VERIFY
+static bool verify_lot(void *context, const struct lot *lot)
+{
+    u320_add(context, lot->amount);
+    return !u256_is_zero(lot->amount);
+}
+
 /* 9.2: the tags of a holding sum to its balance, the queue too. */
 static void verify_holding(const struct taint *taint, const struct holding *holding)
 {
@@ -421,9 +390,10 @@ static void verify_holding(const struct taint *taint, const struct holding *hold
         u320_add(&tags, holding->tags[i].amount);
     }
     assert(u320_compare(tags, balance) <= 0);
-    for (size_t i = holding->queue.start; i < holding->queue.start + holding->queue.count; i++)
-        u320_add(&queue, holding->queue.lots[i].amount);
-    assert(!holding->queue.count || u320_compare(queue, balance) == 0);
+    if (!holding->queue || queue_is_empty(holding->queue))
+        return;
+    queue_each(holding->queue, verify_lot, &queue);
+    assert(u320_compare(queue, balance) == 0);
 }
 #endif
 
@@ -631,8 +601,7 @@ void taint_free(struct taint *taint)
     free(taint->accounts);
     free(taint->assets);
     free(taint->kept);
-    queue_release(&taint->parcel.queue);
-    free(taint->parcel.infos);
+    parcel_release(&taint->parcel);
     free(taint->hops);
     free(taint->totals);
     free(taint->absorbed);

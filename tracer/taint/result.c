@@ -106,8 +106,9 @@ static bool make_holdings(struct taint *taint)
                                                  .balance = holding->balance,
                                                  .amount = poison ? holding->balance : tagged->amount,
                                                  .hop = tagged->hop,
-                                                 .via = tagged->via,
-                                                 .has_via = source && tagged->has_via};
+                                                 .has_via = source && tagged_via(tagged)};
+            if (shown[at - 1].has_via)
+                shown[at - 1].via = tagged->via;
             if (poison)
                 continue;
             struct taint_total *total = total_get(taint, holding->asset, tagged->tag);
@@ -314,9 +315,28 @@ static int order_lots(const void *a, const void *b, void *context)
     return order ? order : order_assets(context, x->asset, y->asset);
 }
 
+struct lot_visit {
+    const struct taint *taint;
+    const struct holding *holding;
+    taint_lot_fn *visit;
+    void *context;
+    uint64_t pos;
+    struct error *err;
+    enum tracer_status status;
+};
+
+static bool visit_lot(void *context, const struct lot *lot)
+{
+    struct lot_visit *work = context;
+    uint32_t tag = lot->tag == work->taint->clean ? TAINT_CLEAN : public_tag(work->taint, lot->tag);
+    work->status =
+        work->visit(work->context, work->holding->account, work->holding->asset, work->pos++, lot->amount, tag, work->err);
+    return !work->status;
+}
+
 enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit, void *context, struct error *err)
 {
-    if (!taint->policy->queues)
+    if (!taint->policy->ordered)
         return TRACER_OK;
     size_t count = 0;
     struct holding **sorted = malloc((taint->holding_count + 1) * sizeof(*sorted));
@@ -326,16 +346,16 @@ enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit
         if (has_other_tag(holding_at(taint, i)))
             sorted[count++] = holding_at(taint, i);
     qsort_r(sorted, count, sizeof(*sorted), order_lots, (void *)(uintptr_t)taint);
-    enum tracer_status status = TRACER_OK;
-    for (size_t i = 0; i < count && !status; i++) {
-        struct lot one = {sorted[i]->balance, sorted[i]->uniform};
-        const struct queue uniform = {&one, 0, 1, 1}, *queue = sorted[i]->queue.count ? &sorted[i]->queue : &uniform;
-        for (size_t pos = 0; pos < queue->count && !status; pos++) {
-            const struct lot *lot = &queue->lots[queue->start + pos];
-            uint32_t tag = lot->tag == taint->clean ? TAINT_CLEAN : public_tag(taint, lot->tag);
-            status = visit(context, sorted[i]->account, sorted[i]->asset, pos, lot->amount, tag, err);
-        }
+    struct lot_visit work = {.taint = taint, .visit = visit, .context = context, .err = err};
+    for (size_t i = 0; i < count && !work.status; i++) {
+        const struct lot uniform = {sorted[i]->balance, sorted[i]->uniform};
+        work.holding = sorted[i];
+        work.pos = 0;
+        if (sorted[i]->queue && !queue_is_empty(sorted[i]->queue))
+            queue_each(sorted[i]->queue, visit_lot, &work);
+        else
+            visit_lot(&work, &uniform);
     }
     free(sorted);
-    return status;
+    return work.status;
 }

@@ -10,7 +10,8 @@
 static bool good_name(const char *name)
 {
     size_t length = strnlen(name, TRACER_SOURCE_NAME_MAX + 1);
-    if (length == 0 || length > TRACER_SOURCE_NAME_MAX || strcmp(name, "clean") == 0 || strcmp(name, "unknown") == 0)
+    if (length == 0 || length > TRACER_SOURCE_NAME_MAX || strcmp(name, "clean") == 0 ||
+        strcmp(name, "unknown") == 0)
         return false;
     for (size_t i = 0; i < length; i++) {
         char c = name[i];
@@ -34,12 +35,15 @@ static enum tracer_status collect_names(struct taint *taint, struct error *err)
     if (!names)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     for (size_t i = 0; i < most; i++) {
-        const char *name = i < input->seed_count ? input->seeds[i].source : input->labels[i - input->seed_count].emit;
+        const char *name =
+            i < input->seed_count ? input->seeds[i].source : input->labels[i - input->seed_count].emit;
         if (i >= input->seed_count && !name[0])
             continue;
         if (!good_name(name))
-            return error_set(err, TRACER_E_USAGE,
-                             "\"%.64s\" is no source name: 1 to 64 of A-Z a-z 0-9 _ . -, not \"clean\" or \"unknown\"", name);
+            return error_set(
+                err, TRACER_E_USAGE,
+                "\"%.64s\" is no source name: 1 to 64 of A-Z a-z 0-9 _ . -, not \"clean\" or \"unknown\"",
+                name);
         memcpy(names[count++], name, strlen(name) + 1);
     }
     qsort(names, count, sizeof(*names), order_names);
@@ -61,7 +65,7 @@ static uint32_t find_source(const struct taint *taint, const char *name)
     const char(*found)[TRACER_SOURCE_NAME_MAX + 1] =
         bsearch(name, taint->source_names, taint->source_count, sizeof(*taint->source_names), order_names);
     assert(found);
-    return (uint32_t)(found - (const char(*)[TRACER_SOURCE_NAME_MAX + 1])taint->source_names);
+    return (uint32_t)(found - (const char(*)[TRACER_SOURCE_NAME_MAX + 1]) taint->source_names);
 }
 
 static int order_labels(const void *a, const void *b)
@@ -87,7 +91,8 @@ static enum tracer_status check_labels(struct taint *taint, struct error *err)
         if (label->emit[0] && label->class_ == CLASS_VENUE)
             return error_set(err, TRACER_E_USAGE, "labels: %s is a venue and cannot emit", text);
         if (label->emit[0] && input->options.opening == OPENING_CLEAN)
-            return error_set(err, TRACER_E_USAGE, "opening=clean does not go with labels that emit (%s)", text);
+            return error_set(err, TRACER_E_USAGE, "opening=clean does not go with labels that emit (%s)",
+                             text);
     }
     qsort(sorted, input->label_count, sizeof(*sorted), order_labels);
     for (size_t i = 1; i < input->label_count; i++) {
@@ -148,7 +153,8 @@ static enum tracer_status make_address_seeds(struct taint *taint, struct error *
             return error_set(err, TRACER_E_USAGE, "seeds: an address seed on the %s address %s",
                              address_is_void(seed->address) ? "void" : "labelled", text);
         addresses[count] = seed->address;
-        seeds[count++] = (struct sortable){seed->address, seed->block_number, find_source(taint, seed->source)};
+        seeds[count++] =
+            (struct sortable){seed->address, seed->block_number, find_source(taint, seed->source)};
     }
     qsort(addresses, count, sizeof(*addresses), order_addresses);
     for (size_t i = 0; i < count; i++)
@@ -167,7 +173,8 @@ static enum tracer_status make_address_seeds(struct taint *taint, struct error *
             else
                 high = middle;
         }
-        taint->address_seeds[i] = (struct address_seed){seeds[i].block_number, seeds[i].source, (uint32_t)low};
+        taint->address_seeds[i] =
+            (struct address_seed){seeds[i].block_number, seeds[i].source, (uint32_t)low};
     }
     taint->address_seed_count = count;
     return TRACER_OK;
@@ -238,7 +245,7 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
     if (!tagged)
         return true;
     tagged->hop = 0;
-    tagged->has_via = false;
+    tagged->via = NO_VIA;
     if (taint->options.policy == POLICY_POISON)
         return true;
     bool fits = u256_sub(tagged->amount, before, &gained);
@@ -270,67 +277,56 @@ bool seeds_activate(struct taint *taint, uint64_t block_number)
         slot->active[at] = seed->source;
         slot->active_count++;
         bool poison = taint->options.policy == POLICY_POISON;
-        for (struct holding *holding = slot->holdings; holding; holding = holding->sibling)
+        for (uint32_t next = slot->holdings; next;) {
+            struct holding *holding = holding_at(taint, next - 1);
+            next = holding->sibling;
             if (!seeds_retag(taint, holding, poison ? seed->source : slot->active[0]))
                 return false;
+        }
     }
     return true;
 }
 
-struct info *info_find(struct parcel *parcel, uint32_t source)
+struct retagging {
+    const struct taint *taint;
+    struct parcel *rest;
+    uint32_t source;
+    struct u256 left, done, unknown;
+};
+
+static bool retag_lot(void *context, const struct lot *lot)
 {
-    for (size_t i = 0; i < parcel->info_count; i++)
-        if (parcel->infos[i].source == source)
-            return &parcel->infos[i];
-    return NULL;
+    struct retagging *work = context;
+    struct u256 part =
+        tag_is_source(work->taint, lot->tag) ? (struct u256){{0}} : u256_min(lot->amount, work->left);
+    work->left = units_difference(work->left, part);
+    work->done = units_sum(work->done, part);
+    if (lot->tag == work->taint->unknown)
+        work->unknown = units_sum(work->unknown, part);
+    return parcel_put(work->taint, work->rest, part, work->source) &&
+           parcel_put(work->taint, work->rest, units_difference(lot->amount, part), lot->tag);
 }
 
-void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, const struct position *parent, bool *ok)
+/* Re-tag clean and unknown units from the first entry on, until `most` are done; the parcel is made anew. */
+static bool retag_parcel(struct taint *taint, struct parcel *parcel, uint32_t source, struct u256 most,
+                         uint32_t asset, struct u256 *ret_done)
 {
-    struct info *info = info_find(parcel, source);
-    if (!info) {
-        struct info *infos = grow(parcel->infos, parcel->info_count, &parcel->info_capacity, sizeof(*infos));
-        if (!infos) {
-            *ok = false;
-            return;
-        }
-        parcel->infos = infos;
-        info = &infos[parcel->info_count++];
-    }
-    *info = (struct info){.source = source, .hop = hop, .has_parent = parent != NULL};
-    if (parent)
-        info->parent = *parent;
-}
-
-/* Re-tag clean and unknown units from the first entry on, until `left` are done; the queue is rebuilt. */
-static bool retag_parcel(struct taint *taint, struct queue *queue, uint32_t source, struct u256 left, uint32_t asset,
-                         struct u256 *ret_done)
-{
-    struct queue rest = {0};
-    struct u256 done = {{0}}, unknown = {{0}};
-    bool fits = true, pushed = true;
-    for (size_t i = queue->start; i < queue->start + queue->count && pushed; i++) {
-        struct lot lot = queue->lots[i];
-        struct u256 part = tag_is_source(taint, lot.tag) ? (struct u256){{0}} : u256_min(lot.amount, left);
-        fits = fits && u256_sub(left, part, &left) && u256_add(done, part, &done);
-        if (lot.tag == taint->unknown)
-            fits = fits && u256_add(unknown, part, &unknown);
-        pushed = queue_push(&rest, part, source);
-        fits = fits && u256_sub(lot.amount, part, &lot.amount);
-        pushed = pushed && queue_push(&rest, lot.amount, lot.tag);
-    }
-    assert(fits);
-    queue_release(queue);
-    *queue = rest;
-    *ret_done = done;
+    struct parcel rest = {0}, before = *parcel;
+    struct retagging work = {.taint = taint, .rest = &rest, .source = source, .left = most};
+    bool ok = parcel_each(parcel, retag_lot, &work);
+    parcel->sums = rest.sums;
+    parcel->queue = rest.queue;
+    before.infos = NULL;
+    parcel_release(&before);
+    *ret_done = work.done;
     struct taint_total *total = total_get(taint, asset, source);
-    if (!pushed || !total)
+    if (!ok || !total)
         return false;
-    u320_add(&total->seeded, done);
-    if (!u256_is_zero(unknown)) {
+    u320_add(&total->seeded, work.done);
+    if (!u256_is_zero(work.unknown)) {
         if (!(total = total_get(taint, asset, taint->unknown)))
             return false;
-        u320_add(&total->retagged, unknown);
+        u320_add(&total->retagged, work.unknown);
     }
     return true;
 }
@@ -348,25 +344,27 @@ static size_t first_seed(const struct taint *taint, struct position position)
     return low;
 }
 
-bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v, struct parcel *parcel)
+bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v,
+                 struct parcel *parcel)
 {
     static const struct u256 all = {{UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX}};
     bool ok = true;
     for (size_t i = first_seed(taint, position);
-         i < taint->transfer_seed_count && position_compare(taint->transfer_seeds[i].position, position) == 0; i++) {
+         i < taint->transfer_seed_count && position_compare(taint->transfer_seeds[i].position, position) == 0;
+         i++) {
         struct transfer_seed *seed = &taint->transfer_seeds[i];
         if (taint->options.policy == POLICY_POISON) {
             bool there = false;
-            for (size_t l = parcel->queue.start; l < parcel->queue.start + parcel->queue.count; l++)
-                there = there || parcel->queue.lots[l].tag == seed->source;
-            if (!there && !queue_push(&parcel->queue, v, seed->source))
+            for (size_t l = 0; l < parcel->sums.count; l++)
+                there = there || parcel->sums.lots[l].tag == seed->source;
+            if (!there && !parcel_put(taint, parcel, v, seed->source))
                 return false;
             info_set(parcel, seed->source, 0, NULL, &ok);
             seed->done = true;
             continue;
         }
         struct u256 done;
-        if (!retag_parcel(taint, &parcel->queue, seed->source, seed->has_amount ? seed->amount : all, asset, &done))
+        if (!retag_parcel(taint, parcel, seed->source, seed->has_amount ? seed->amount : all, asset, &done))
             return false;
         if (!u256_is_zero(done)) {
             info_set(parcel, seed->source, 0, NULL, &ok);

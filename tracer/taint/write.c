@@ -16,7 +16,7 @@ const char *taint_table_name(enum taint_table table)
 bool taint_has_table(const struct taint *taint, enum taint_table table)
 {
     if (table == TAINT_LOTS)
-        return taint->policy->queues;
+        return taint->policy->ordered;
     return table != TAINT_TOTALS || taint->options.policy != POLICY_POISON;
 }
 
