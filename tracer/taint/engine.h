@@ -9,6 +9,7 @@
 
 #include "lots.h"
 #include "tracer/arena.h"
+#include "tracer/large.h"
 #include "tracer/taint.h"
 
 /* What a holding knows of one tag other than clean: units (poison: unused), hop and via (3.3). */
@@ -24,6 +25,7 @@ static inline const struct position *tagged_via(const struct tagged *tagged)
 }
 
 #define HOLDING_INLINE_TAGS 1u
+#define HOLDING_BLOCKS 29u /* 16 << b holdings in block b: 2^32 in all */
 
 /* Units of one account in one asset; two cache lines. A holding does not move (its `tags` may point into itself). While
  * it has no queue, or an empty one, all of the balance has the tag `uniform`: the common case. */
@@ -120,7 +122,8 @@ struct table_slot {
     struct holding *holding;
 };
 struct table {
-    struct table_slot *slots;
+    struct large memory;
+    struct table_slot *slots; /* in `memory` */
     size_t capacity, count;
 };
 
@@ -135,9 +138,11 @@ struct taint {
     uint32_t source_count;
     uint32_t unknown, clean; /* tags */
 
-    struct account_state *accounts;
+    struct large account_memory;
+    struct account_state *accounts; /* in `account_memory` */
     size_t account_capacity;
-    struct asset_state *assets;
+    struct large asset_memory;
+    struct asset_state *assets; /* in `asset_memory` */
     size_t asset_capacity;
     uint32_t *label_table, *explored_table, *slot_table; /* open addressing over addresses, index + 1 */
     size_t label_mask, explored_mask, slot_mask;
@@ -155,8 +160,8 @@ struct taint {
     uint64_t seed_least; /* least block of all seeds */
 
     struct table holding_table;
-    struct holding **holding_blocks;
-    size_t holding_count, holding_block_count;
+    struct large holding_blocks[HOLDING_BLOCKS]; /* each twice the one before */
+    size_t holding_count;
 
     const struct cursor_row *rows; /* of the transaction at hand: in the cursor's batch, or in `kept` */
     size_t row_count;
@@ -170,8 +175,9 @@ struct taint {
     struct leg *legs; /* parallel to rows when there are groups */
     struct arena *scratch;
 
-    struct taint_hop *hops;
-    size_t hop_count, hop_capacity;
+    struct large hop_memory;
+    struct taint_hop *hops; /* in `hop_memory` */
+    size_t hop_count;
     struct total *totals;
     size_t total_count, total_capacity;
     struct absorbed *absorbed;

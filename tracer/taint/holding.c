@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BLOCK_SIZE ((size_t)1024)
+#define BLOCK_LEAST ((size_t)16) /* 2^BLOCK_BITS */
+#define BLOCK_BITS 4
 
 static uint64_t mix(uint64_t key)
 {
@@ -17,10 +18,11 @@ static uint64_t mix(uint64_t key)
 
 static bool table_grow(struct table *table)
 {
-    size_t capacity = table->capacity ? table->capacity * 2 : 1024;
-    struct table_slot *slots = calloc(capacity, sizeof(*slots));
-    if (!slots)
+    size_t capacity = table->capacity ? table->capacity * 2 : 32;
+    struct large memory = {0};
+    if (!large_grow(&memory, capacity * sizeof(struct table_slot)))
         return false;
+    struct table_slot *slots = memory.at;
     for (size_t i = 0; i < table->capacity; i++) {
         if (!table->slots[i].key)
             continue;
@@ -29,9 +31,8 @@ static bool table_grow(struct table *table)
             at = (at + 1) & (capacity - 1);
         slots[at] = table->slots[i];
     }
-    free(table->slots);
-    table->slots = slots;
-    table->capacity = capacity;
+    large_free(&table->memory);
+    *table = (struct table){memory, slots, capacity, table->count};
     return true;
 }
 
@@ -40,9 +41,17 @@ static uint64_t holding_key(uint32_t account, uint32_t asset)
     return ((uint64_t)account << 32 | asset) + 1;
 }
 
+/* Holdings do not move: block b has BLOCK_LEAST << b of them, so it begins with number (BLOCK_LEAST << b) -
+ * BLOCK_LEAST. */
+static size_t block_of(size_t index)
+{
+    return (size_t)(63 - __builtin_clzll(index + BLOCK_LEAST)) - BLOCK_BITS;
+}
+
 struct holding *holding_at(const struct taint *taint, size_t index)
 {
-    return &taint->holding_blocks[index / BLOCK_SIZE][index % BLOCK_SIZE];
+    size_t block = block_of(index);
+    return (struct holding *)taint->holding_blocks[block].at + (index + BLOCK_LEAST - (BLOCK_LEAST << block));
 }
 
 struct holding *holding_find(const struct taint *taint, uint32_t account, uint32_t asset)
@@ -51,7 +60,8 @@ struct holding *holding_find(const struct taint *taint, uint32_t account, uint32
     uint64_t key = holding_key(account, asset);
     if (!table->capacity)
         return NULL;
-    for (size_t at = mix(key) & (table->capacity - 1); table->slots[at].key; at = (at + 1) & (table->capacity - 1))
+    for (size_t at = mix(key) & (table->capacity - 1); table->slots[at].key;
+         at = (at + 1) & (table->capacity - 1))
         if (table->slots[at].key == key)
             return table->slots[at].holding;
     return NULL;
@@ -75,21 +85,6 @@ void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asse
         __builtin_prefetch((const char *)holding + at, 1);
 }
 
-static bool add_block(struct taint *taint)
-{
-    struct holding **blocks = realloc(taint->holding_blocks, (taint->holding_block_count + 1) * sizeof(struct holding *));
-    if (!blocks)
-        return false;
-    taint->holding_blocks = blocks;
-    void *block = aligned_alloc(64, BLOCK_SIZE * sizeof(struct holding));
-    if (!block)
-        return false;
-    memset(block, 0, BLOCK_SIZE * sizeof(struct holding));
-    blocks[taint->holding_block_count] = block;
-    taint->holding_block_count++;
-    return true;
-}
-
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)
 {
     struct holding *holding = holding_find(taint, account, asset);
@@ -98,9 +93,9 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
         return holding;
     if (table->count * 3 >= table->capacity * 2 && !table_grow(table))
         return NULL;
-    if (taint->holding_count == taint->holding_block_count * BLOCK_SIZE && !add_block(taint))
-        return NULL;
-    if (taint->holding_count >= UINT32_MAX)
+    if (taint->holding_count >= UINT32_MAX ||
+        !large_grow(&taint->holding_blocks[block_of(taint->holding_count)],
+                    (BLOCK_LEAST << block_of(taint->holding_count)) * sizeof(*holding)))
         return NULL;
     uint64_t key = holding_key(account, asset);
     size_t at = mix(key) & (table->capacity - 1);
@@ -132,10 +127,9 @@ void holdings_release(struct taint *taint)
         if (holding->tags != holding->few)
             free(holding->tags);
     }
-    for (size_t i = 0; i < taint->holding_block_count; i++)
-        free(taint->holding_blocks[i]);
-    free(taint->holding_blocks);
-    free(taint->holding_table.slots);
+    for (size_t i = 0; i < HOLDING_BLOCKS; i++)
+        large_free(&taint->holding_blocks[i]);
+    large_free(&taint->holding_table.memory);
 }
 
 /* First entry with a tag not below `tag`. */
@@ -246,7 +240,8 @@ static uint32_t *make_table(const void *first, size_t count, size_t stride, size
 }
 
 /* Index + 1 of an address, 0: it is not there. */
-static uint32_t look_up(const uint32_t *table, size_t mask, const void *first, size_t stride, struct address address)
+static uint32_t look_up(const uint32_t *table, size_t mask, const void *first, size_t stride,
+                        struct address address)
 {
     for (size_t at = address_hash(address) & mask; table[at]; at = (at + 1) & mask)
         if (memcmp((const char *)first + (table[at] - 1) * stride, address.bytes, sizeof(address)) == 0)
@@ -256,9 +251,12 @@ static uint32_t look_up(const uint32_t *table, size_t mask, const void *first, s
 
 bool tables_make(struct taint *taint)
 {
-    taint->label_table = make_table(taint->input->labels, taint->input->label_count, sizeof(struct taint_label), &taint->label_mask);
-    taint->explored_table = make_table(taint->explored, taint->explored_count, sizeof(struct address), &taint->explored_mask);
-    taint->slot_table = make_table(taint->slots, taint->slot_count, sizeof(struct seed_slot), &taint->slot_mask);
+    taint->label_table = make_table(taint->input->labels, taint->input->label_count,
+                                    sizeof(struct taint_label), &taint->label_mask);
+    taint->explored_table =
+        make_table(taint->explored, taint->explored_count, sizeof(struct address), &taint->explored_mask);
+    taint->slot_table =
+        make_table(taint->slots, taint->slot_count, sizeof(struct seed_slot), &taint->slot_mask);
     return taint->label_table && taint->explored_table && taint->slot_table;
 }
 
@@ -272,8 +270,10 @@ static uint32_t source_of(const struct taint *taint, const char *name)
 
 static void classify(struct taint *taint, uint32_t id, struct account_state *account)
 {
-    static const uint8_t classes[CLASS_COUNT] = {[CLASS_SERVICE] = ACCOUNT_SERVICE, [CLASS_MIXER] = ACCOUNT_MIXER,
-                                                 [CLASS_BRIDGE] = ACCOUNT_BRIDGE, [CLASS_VENUE] = ACCOUNT_VENUE};
+    static const uint8_t classes[CLASS_COUNT] = {[CLASS_SERVICE] = ACCOUNT_SERVICE,
+                                                 [CLASS_MIXER] = ACCOUNT_MIXER,
+                                                 [CLASS_BRIDGE] = ACCOUNT_BRIDGE,
+                                                 [CLASS_VENUE] = ACCOUNT_VENUE};
     struct address address = taint->cursor->account(taint->cursor->self, id);
     for (size_t i = 0; i < taint->asked_account_count; i++)
         account->asked = account->asked || address_equal(taint->asked_accounts[i], address);
@@ -288,35 +288,20 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
         account->emit = labels[label - 1].emit[0] ? source_of(taint, labels[label - 1].emit) : 0;
         return;
     }
-    account->slot = look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address);
-    bool inside = !taint->input->has_explored ||
-                  look_up(taint->explored_table, taint->explored_mask, taint->explored, sizeof(struct address), address);
+    account->slot =
+        look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address);
+    bool inside = !taint->input->has_explored || look_up(taint->explored_table, taint->explored_mask,
+                                                         taint->explored, sizeof(struct address), address);
     account->class_ = inside ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
-}
-
-/* Room for index `id`, zeroed. */
-static void *reach(void *items, size_t id, size_t *capacity, size_t size)
-{
-    if (id < *capacity)
-        return items;
-    size_t larger = *capacity ? *capacity : 1024;
-    while (larger <= id)
-        larger *= 2;
-    char *grown = realloc(items, larger * size);
-    if (!grown)
-        return NULL;
-    memset(grown + *capacity * size, 0, (larger - *capacity) * size);
-    *capacity = larger;
-    return grown;
 }
 
 const struct account_state *account_get(struct taint *taint, uint32_t id)
 {
     if (id >= taint->account_capacity) {
-        struct account_state *accounts = reach(taint->accounts, id, &taint->account_capacity, sizeof(*accounts));
-        if (!accounts)
+        if (!large_grow(&taint->account_memory, ((size_t)id + 1) * sizeof(struct account_state)))
             return NULL;
-        taint->accounts = accounts;
+        taint->accounts = taint->account_memory.at;
+        taint->account_capacity = taint->account_memory.size / sizeof(struct account_state);
     }
     struct account_state *account = &taint->accounts[id];
     if (account->class_ == ACCOUNT_UNSEEN)
@@ -327,10 +312,10 @@ const struct account_state *account_get(struct taint *taint, uint32_t id)
 const struct asset_state *asset_get(struct taint *taint, uint32_t id)
 {
     if (id >= taint->asset_capacity) {
-        struct asset_state *assets = reach(taint->assets, id, &taint->asset_capacity, sizeof(*assets));
-        if (!assets)
+        if (!large_grow(&taint->asset_memory, ((size_t)id + 1) * sizeof(struct asset_state)))
             return NULL;
-        taint->assets = assets;
+        taint->assets = taint->asset_memory.at;
+        taint->asset_capacity = taint->asset_memory.size / sizeof(struct asset_state);
     }
     struct asset_state *state = &taint->assets[id];
     if (state->ready)
@@ -347,9 +332,9 @@ const struct asset_state *asset_get(struct taint *taint, uint32_t id)
         state->dust = listed->dust;
     }
     const struct taint_label *labels = taint->input->labels;
-    uint32_t label = asset.kind == ASSET_NATIVE
-                         ? 0
-                         : look_up(taint->label_table, taint->label_mask, labels, sizeof(*labels), asset.contract);
+    uint32_t label = asset.kind == ASSET_NATIVE ? 0
+                                                : look_up(taint->label_table, taint->label_mask, labels,
+                                                          sizeof(*labels), asset.contract);
     state->contract_is_venue = label && labels[label - 1].class_ == CLASS_VENUE;
     return state;
 }

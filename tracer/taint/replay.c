@@ -284,13 +284,12 @@ bool replay_record(struct taint *taint, const struct cursor_row *row, const stru
 {
     for (size_t i = 0; i < parcel->sums.count && tag_is_source(taint, parcel->sums.lots[i].tag); i++) {
         const struct lot *lot = &parcel->sums.lots[i];
-        struct taint_hop *hops = grow(taint->hops, taint->hop_count, &taint->hop_capacity, sizeof(*hops));
-        if (!hops)
+        if (!large_grow(&taint->hop_memory, (taint->hop_count + 1) * sizeof(struct taint_hop)))
             return false;
-        taint->hops = hops;
+        taint->hops = taint->hop_memory.at;
         const struct info *info = info_find(parcel, lot->tag);
         assert(info);
-        hops[taint->hop_count++] = (struct taint_hop){.position = row->position,
+        taint->hops[taint->hop_count++] = (struct taint_hop){.position = row->position,
                                                       .parent = info->parent,
                                                       .amount = row->amount,
                                                       .tainted = lot->amount,
@@ -598,11 +597,11 @@ void taint_free(struct taint *taint)
     free(taint->label_table);
     free(taint->explored_table);
     free(taint->slot_table);
-    free(taint->accounts);
-    free(taint->assets);
+    large_free(&taint->account_memory);
+    large_free(&taint->asset_memory);
     free(taint->kept);
     parcel_release(&taint->parcel);
-    free(taint->hops);
+    large_free(&taint->hop_memory);
     free(taint->totals);
     free(taint->absorbed);
     free(taint->checks);
