@@ -71,7 +71,25 @@ typedef enum tracer_status taint_watch_fn(void *context, uint64_t rows);
 TRACER_MUST_USE enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void *context,
                                                 struct error *err);
 
-/* Results, sorted as section 11 says. Borrowed until taint_free(). */
+/* Going on and going back (5.6), by whole blocks: after any of it the state is, to the byte, that of a fresh replay of
+ * the rows that count. */
+
+/** Keep what taint_rollback() needs for blocks from `first_block` on that are replayed from now on. Not together with
+ * taint_ask() and taint_ask_account(): TRACER_E_USAGE. */
+TRACER_MUST_USE enum tracer_status taint_keep_undo(struct taint *taint, uint64_t first_block, struct error *err);
+/** Blocks before `first_block` are final: drop what was kept of them. */
+void taint_forget_undo(struct taint *taint, uint64_t first_block);
+/** Replay more rows, of later blocks, after taint_replay(). The new cursor (borrowed, must outlive the struct taint or the
+ * next call of this) gives the same ids as the one before. taint_hops() is up to date afterwards; for the other results call
+ * taint_settle(). TRACER_E_CONFLICT: a seed among the rows makes the explored set larger (12): replay from the start. */
+TRACER_MUST_USE enum tracer_status taint_extend(struct taint *taint, struct cursor *cursor, taint_watch_fn *watch,
+                                                void *context, struct error *err);
+/** Back to the state after `block_number`; the same holds for the results. TRACER_E_LIMIT: not kept. */
+TRACER_MUST_USE enum tracer_status taint_rollback(struct taint *taint, uint64_t block_number, struct error *err);
+/** Make the results anew; the old ones are gone. */
+TRACER_MUST_USE enum tracer_status taint_settle(struct taint *taint, struct error *err);
+
+/* Results, sorted as section 11 says. Borrowed until taint_free() or the next of the calls above. */
 size_t taint_hops(const struct taint *taint, const struct taint_hop **ret_hops);
 size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings);
 size_t taint_absorbed(const struct taint *taint, const struct taint_absorbed **ret_absorbed);

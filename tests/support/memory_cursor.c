@@ -37,7 +37,7 @@ static uint32_t more(uint32_t seen, uint32_t id)
 static enum tracer_status next(void *self, const struct cursor_row **ret_rows, size_t *ret_count, struct error *err)
 {
     struct memory_cursor *memory = self;
-    size_t left = memory->count - memory->at, count = left < memory->batch ? left : memory->batch;
+    size_t left = memory->end - memory->at, count = left < memory->batch ? left : memory->batch;
     (void)err;
     free(memory->lent);
     memory->lent = must(malloc((count + 1) * sizeof(*memory->lent)));
@@ -56,7 +56,7 @@ static enum tracer_status next(void *self, const struct cursor_row **ret_rows, s
 static enum tracer_status start_again(void *self, struct error *err)
 {
     (void)err;
-    ((struct memory_cursor *)self)->at = 0;
+    ((struct memory_cursor *)self)->at = ((struct memory_cursor *)self)->first;
     return TRACER_OK;
 }
 
@@ -94,11 +94,17 @@ static void release(void *self)
     *memory = (struct memory_cursor){0};
 }
 
+void memory_cursor_window(struct memory_cursor *memory, size_t first, size_t end)
+{
+    memory->first = memory->at = first;
+    memory->end = end;
+}
+
 void memory_cursor_open(struct memory_cursor *memory, const struct transfer *transfers, size_t count, size_t batch,
                         struct cursor *cursor)
 {
     assert(batch > 0);
-    *memory = (struct memory_cursor){.count = count, .batch = batch, .account_seen = 1, .asset_seen = 1};
+    *memory = (struct memory_cursor){.end = count, .batch = batch, .account_seen = 1, .asset_seen = 1};
     memory->rows = must(calloc(count + 1, sizeof(*memory->rows)));
     memory->accounts = must(calloc(2 * count + 1, sizeof(*memory->accounts)));
     memory->assets = must(calloc(count + 1, sizeof(*memory->assets)));

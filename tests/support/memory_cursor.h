@@ -11,7 +11,7 @@
 
 struct memory_cursor {
     struct cursor_row *rows;
-    size_t count, at, batch;
+    size_t first, end, at, batch;
     struct cursor_row *lent;    /* the copy of the last batch */
     struct address *accounts;
     struct asset *assets;
@@ -22,5 +22,7 @@ struct memory_cursor {
 /** Makes `cursor` read `count` transfers, at most `batch` (> 0) a call; cursor_close() frees. Aborts without memory. */
 void memory_cursor_open(struct memory_cursor *memory, const struct transfer *transfers, size_t count, size_t batch,
                         struct cursor *cursor);
+/** From now on it reads rows [first, end) of what it was opened with; the ids stay. */
+void memory_cursor_window(struct memory_cursor *memory, size_t first, size_t end);
 
 #endif

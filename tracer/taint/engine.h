@@ -33,7 +33,8 @@ struct holding {
     struct u256 balance;
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
     struct queue *queue; /* ordered policies; NULL until two tags meet */
-    uint32_t tag_count, tag_capacity;
+    uint32_t tag_count; /* there is room up to the next power of two */
+    uint32_t epoch;     /* undo.c */
     uint32_t account, asset;
     uint32_t uniform;
     uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */
@@ -93,11 +94,12 @@ struct asset_state {
 
 struct total {
     uint64_t key; /* asset << 32 | tag, plus 1; 0: empty */
+    uint32_t epoch; /* undo.c */
     struct taint_total sums;
 };
 struct absorbed {
     uint64_t key; /* account << 32 | asset */
-    uint32_t tag;
+    uint32_t tag, epoch; /* undo.c */
     bool used;
     uint8_t place;
     struct u320 amount;
@@ -177,7 +179,7 @@ struct taint {
 
     struct large hop_memory;
     struct taint_hop *hops; /* in `hop_memory` */
-    size_t hop_count;
+    size_t hop_count, hops_sorted;
     struct total *totals;
     size_t total_count, total_capacity;
     struct absorbed *absorbed;
@@ -196,6 +198,8 @@ struct taint {
     size_t absorbed_shown_count;
     struct taint_total *totals_shown;
     size_t totals_shown_count;
+    struct undo *undo;   /* NULL: nothing is kept */
+    uint64_t next_block; /* of the rows to come, at least */
     bool replayed, asked_sorted;
     struct taint_input *owned_input; /* of taint_expand() */
     struct address *owned_explored;
@@ -216,6 +220,7 @@ struct holding *holding_find(const struct taint *taint, uint32_t account, uint32
 struct holding *holding_at(const struct taint *taint, size_t index);
 struct tagged *holding_tag(struct holding *holding, uint32_t tag); /* NULL: none */
 struct tagged *holding_tag_add(struct holding *holding, uint32_t tag); /* finds or makes; NULL: no memory */
+bool holding_tags_set(struct holding *holding, const struct tagged *tags, uint32_t count); /* copies */
 void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount); /* drops it at zero */
 void holdings_release(struct taint *taint);
 /** Rows are known long before they are run: fetch into the cache where the holding will be looked for, and then (a
@@ -226,6 +231,7 @@ void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asse
 const struct account_state *account_get(struct taint *taint, uint32_t id);
 const struct asset_state *asset_get(struct taint *taint, uint32_t id);
 bool tables_make(struct taint *taint);
+bool is_explored(const struct taint *taint, struct address address);
 
 /** All clean and unknown units become `tag`, in the tags. */
 bool holding_retag(const struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed);
@@ -252,6 +258,8 @@ enum tracer_status seeds_make(struct taint *taint, struct error *err);
 bool seeds_activate(struct taint *taint, uint64_t block_number);
 /** Re-tag a parcel by the transfer seeds of `position` (6.2). */
 bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v, struct parcel *parcel);
+/** Back to the first `count` activations, for accounts; holdings are restored elsewhere. */
+void seeds_deactivate(struct taint *taint, size_t count);
 bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source);
 
 /* replay.c */
@@ -282,7 +290,18 @@ bool group_out_leg(struct taint *taint, size_t index);
 /** Rows deferred to row `index`, the last in leg of a group: call for each in key order. */
 bool group_deferred_to(const struct taint *taint, size_t out_index, size_t last_in_index);
 
+struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag); /* NULL: no memory */
+
+/* undo.c: call before the first change; false without memory. Nothing happens unless undo is kept. */
+bool undo_begin(struct taint *taint, uint64_t block_number);
+bool undo_holding(struct taint *taint, struct holding *holding);
+bool undo_total(struct taint *taint, struct total *total);
+bool undo_absorbed(struct taint *taint, struct absorbed *absorbed);
+bool undo_seed(struct taint *taint, size_t index); /* it becomes done */
+void undo_release(struct taint *taint);
+
 /* result.c */
-enum tracer_status results_make(struct taint *taint, struct error *err);
+bool results_sort_hops(struct taint *taint);
+void results_release(struct taint *taint);
 
 #endif

@@ -105,7 +105,6 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
     table->slots[at] = (struct table_slot){key, holding};
     table->count++;
     holding->tags = holding->few;
-    holding->tag_capacity = HOLDING_INLINE_TAGS;
     holding->account = account;
     holding->asset = asset;
     holding->uniform = taint->clean;
@@ -157,21 +156,37 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
     uint32_t at = tag_place(holding, tag);
     if (at < holding->tag_count && holding->tags[at].tag == tag)
         return &holding->tags[at];
-    if (holding->tag_count == holding->tag_capacity) {
-        uint32_t capacity = holding->tag_capacity * 2;
+    uint32_t count = holding->tag_count;
+    if (count && (count & (count - 1)) == 0) {
         bool inside = holding->tags == holding->few;
-        struct tagged *tags = realloc(inside ? NULL : holding->tags, capacity * sizeof(*tags));
+        struct tagged *tags = realloc(inside ? NULL : holding->tags, 2 * (size_t)count * sizeof(*tags));
         if (!tags)
             return NULL;
         if (inside)
             memcpy(tags, holding->few, sizeof(holding->few));
         holding->tags = tags;
-        holding->tag_capacity = capacity;
     }
     memmove(holding->tags + at + 1, holding->tags + at, (holding->tag_count - at) * sizeof(*holding->tags));
     holding->tag_count++;
     holding->tags[at] = (struct tagged){.tag = tag, .via = NO_VIA};
     return &holding->tags[at];
+}
+
+bool holding_tags_set(struct holding *holding, const struct tagged *tags, uint32_t count)
+{
+    size_t capacity = 1;
+    struct tagged *to = holding->few;
+    while (capacity < count)
+        capacity *= 2;
+    if (count > HOLDING_INLINE_TAGS && !(to = malloc(capacity * sizeof(*to))))
+        return false;
+    if (holding->tags != holding->few)
+        free(holding->tags);
+    if (count)
+        memcpy(to, tags, count * sizeof(*to));
+    holding->tags = to;
+    holding->tag_count = count;
+    return true;
 }
 
 void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount)
@@ -260,6 +275,11 @@ bool tables_make(struct taint *taint)
     return taint->label_table && taint->explored_table && taint->slot_table;
 }
 
+bool is_explored(const struct taint *taint, struct address address)
+{
+    return look_up(taint->explored_table, taint->explored_mask, taint->explored, sizeof(struct address), address) != 0;
+}
+
 static uint32_t source_of(const struct taint *taint, const char *name)
 {
     for (uint32_t s = 0; s < taint->source_count; s++)
@@ -290,9 +310,7 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
     }
     account->slot =
         look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address);
-    bool inside = !taint->input->has_explored || look_up(taint->explored_table, taint->explored_mask,
-                                                         taint->explored, sizeof(struct address), address);
-    account->class_ = inside ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
+    account->class_ = !taint->input->has_explored || is_explored(taint, address) ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
 }
 
 const struct account_state *account_get(struct taint *taint, uint32_t id)

@@ -56,7 +56,7 @@ struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag)
         taint->totals[at].sums = (struct taint_total){.asset = asset, .tag = tag};
         taint->total_count++;
     }
-    return &taint->totals[at].sums;
+    return undo_total(taint, &taint->totals[at]) ? &taint->totals[at].sums : NULL;
 }
 
 /* Add units to one column of the totals. */
@@ -70,7 +70,7 @@ static bool count_one(struct taint *taint, uint32_t asset, uint32_t tag, struct 
     return total != NULL;
 }
 
-static struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag)
+struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag)
 {
     if (taint->absorbed_count * 2 >= taint->absorbed_capacity) {
         size_t capacity = taint->absorbed_capacity ? taint->absorbed_capacity * 2 : 64;
@@ -98,7 +98,7 @@ static struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint
         taint->absorbed[at] = (struct absorbed){.key = key, .tag = tag, .used = true};
         taint->absorbed_count++;
     }
-    return &taint->absorbed[at];
+    return undo_absorbed(taint, &taint->absorbed[at]) ? &taint->absorbed[at] : NULL;
 }
 
 static const uint8_t places[] = {[ACCOUNT_FRONTIER] = PLACE_FRONTIER, [ACCOUNT_SERVICE] = PLACE_SERVICE,
@@ -179,7 +179,7 @@ static bool depart_plain(struct taint *taint, const struct cursor_row *row, stru
 {
     struct holding *holding = holding_get(taint, row->from, row->asset);
     bool ok = true;
-    if (!holding)
+    if (!holding || !undo_holding(taint, holding))
         return false;
     if (u256_compare(row->amount, holding->balance) > 0 && !overspend(taint, holding, row->amount))
         return false;
@@ -258,7 +258,7 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
 static bool arrive_plain(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
 {
     struct holding *holding = holding_get(taint, row->to, row->asset);
-    if (!holding || !arrive_hops(taint, row, holding, parcel) || !taint->policy->add(taint, holding, parcel))
+    if (!holding || !undo_holding(taint, holding) || !arrive_hops(taint, row, holding, parcel) || !taint->policy->add(taint, holding, parcel))
         return false;
     if (is_poison(taint)) {
         bool fits = u256_add(holding->balance, row->amount, &holding->balance);
@@ -459,7 +459,10 @@ static enum tracer_status run(struct taint *taint, const struct cursor_row *rows
 {
     taint->rows = rows;
     taint->row_count = count;
-    if (count == 0 || run_transaction(taint))
+    if (count == 0)
+        return TRACER_OK;
+    taint->next_block = rows[0].position.block_number + 1;
+    if (undo_begin(taint, rows[0].position.block_number) && run_transaction(taint))
         return TRACER_OK;
     return error_set(err, TRACER_E_NOMEM, "no memory for the state of the replay");
 }
@@ -533,7 +536,10 @@ static enum tracer_status explore_seeds(struct taint *taint, struct error *err)
                 position_compare(taint->transfer_seeds[next].position, rows[i].position) != 0)
                 continue;
             struct address address = taint->cursor->account(taint->cursor->self, rows[i].to);
-            taint->explored[taint->explored_count++] = address;
+            if (taint->replayed && !is_explored(taint, address))
+                return error_set(err, TRACER_E_CONFLICT, "the recipient of a seed joins the explored set: replay from the start");
+            if (!taint->replayed)
+                taint->explored[taint->explored_count++] = address;
             while (next < taint->transfer_seed_count &&
                    position_compare(taint->transfer_seeds[next].position, rows[i].position) == 0)
                 next++;
@@ -590,7 +596,9 @@ void taint_free(struct taint *taint)
 {
     if (!taint)
         return;
+    undo_release(taint);
     holdings_release(taint);
+    results_release(taint);
     arena_free(taint->scratch);
     free(taint->owned_input);
     free(taint->owned_explored);
@@ -611,16 +619,16 @@ void taint_free(struct taint *taint)
     free(taint);
 }
 
-enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void *context, struct error *err)
+static enum tracer_status run_rows(struct taint *taint, taint_watch_fn *watch, void *context, struct error *err)
 {
     const struct cursor_row *rows;
     size_t count;
-    uint64_t seen = 0, watched = 0;
-    assert(!taint->replayed);
-    enum tracer_status status = make_explored(taint, err);
-    if (!status)
-        status = taint->cursor->rewind(taint->cursor->self, err);
+    uint64_t seen = 0, watched = 0, next_block = taint->next_block;
+    enum tracer_status status = taint->cursor->rewind(taint->cursor->self, err);
     while (!status && !(status = taint->cursor->next(taint->cursor->self, &rows, &count, err)) && count) {
+        if (seen == 0 && rows[0].position.block_number < next_block)
+            return error_set(err, TRACER_E_USAGE, "block %llu was replayed before",
+                             (unsigned long long)rows[0].position.block_number);
         status = run_batch(taint, rows, count, err);
         seen += count;
         if (!status && watch && seen - watched >= WATCH_ROWS) {
@@ -630,8 +638,26 @@ enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void
     }
     if (!status)
         status = flush(taint, err);
-    for (size_t i = 0; i < taint->transfer_seed_count && !status; i++)
-        taint->diag.seeds_noop += !taint->transfer_seeds[i].done;
+    if (!status && !results_sort_hops(taint))
+        status = error_set(err, TRACER_E_NOMEM, "no memory for the results");
     taint->replayed = true;
-    return status ? status : results_make(taint, err);
+    return status;
+}
+
+enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void *context, struct error *err)
+{
+    assert(!taint->replayed);
+    enum tracer_status status = make_explored(taint, err);
+    if (!status)
+        status = run_rows(taint, watch, context, err);
+    return status ? status : taint_settle(taint, err);
+}
+
+enum tracer_status taint_extend(struct taint *taint, struct cursor *cursor, taint_watch_fn *watch, void *context,
+                                struct error *err)
+{
+    assert(taint->replayed);
+    taint->cursor = cursor;
+    enum tracer_status status = explore_seeds(taint, err);
+    return status ? status : run_rows(taint, watch, context, err);
 }

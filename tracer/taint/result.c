@@ -7,14 +7,17 @@
 
 static int order_accounts(const struct taint *taint, uint32_t a, uint32_t b)
 {
-    return a == b ? 0 : address_compare(taint->cursor->account(taint->cursor->self, a), taint->cursor->account(taint->cursor->self, b));
+    return a == b ? 0
+                  : address_compare(taint->cursor->account(taint->cursor->self, a),
+                                    taint->cursor->account(taint->cursor->self, b));
 }
 
 static int order_assets(const struct taint *taint, uint32_t a, uint32_t b)
 {
     if (a == b)
         return 0;
-    struct asset left = taint->cursor->asset(taint->cursor->self, a), right = taint->cursor->asset(taint->cursor->self, b);
+    struct asset left = taint->cursor->asset(taint->cursor->self, a),
+                 right = taint->cursor->asset(taint->cursor->self, b);
     return asset_compare(&left, &right);
 }
 
@@ -68,29 +71,34 @@ static uint32_t public_tag(const struct taint *taint, uint32_t tag)
     return tag == taint->unknown ? TAINT_UNKNOWN : tag;
 }
 
-static bool sort_hops(struct taint *taint)
+/* What was sorted before stays: hops of later blocks come behind it. */
+bool results_sort_hops(struct taint *taint)
 {
     bool sorted = true;
-    for (size_t i = 0; i < taint->hop_count; i++) {
+    size_t first = taint->hops_sorted;
+    for (size_t i = first; i < taint->hop_count; i++) {
         struct taint_hop *hop = &taint->hops[i];
         const struct asset_state *asset = asset_get(taint, hop->asset);
         if (!asset)
             return false;
         hop->shown = u256_compare(hop->tainted, asset->dust) >= 0;
-        sorted = sorted && (i == 0 || order_hops(hop - 1, hop) < 0);
+        sorted = sorted && (i == first || order_hops(hop - 1, hop) < 0);
     }
     if (!sorted) /* only exchanges run rows out of key order */
-        qsort(taint->hops, taint->hop_count, sizeof(*taint->hops), order_hops);
+        qsort(taint->hops + first, taint->hop_count - first, sizeof(*taint->hops), order_hops);
+    taint->hops_sorted = taint->hop_count;
     return true;
 }
 
 static bool make_holdings(struct taint *taint)
 {
     size_t count = 0, at = 0;
+    for (size_t i = 0; i < taint->total_capacity; i++)
+        taint->totals[i].sums.held = (struct u320){{0}};
     bool poison = taint->options.policy == POLICY_POISON;
     for (size_t i = 0; i < taint->holding_count; i++)
         count += holding_at(taint, i)->tag_count;
-    struct taint_holding *shown = arena_calloc(taint->arena, count + 1, sizeof(*shown));
+    struct taint_holding *shown = calloc(count + 1, sizeof(*shown));
     if (!shown)
         return false;
     for (size_t i = 0; i < taint->holding_count; i++) {
@@ -112,12 +120,15 @@ static bool make_holdings(struct taint *taint)
             if (poison)
                 continue;
             struct taint_total *total = total_get(taint, holding->asset, tagged->tag);
-            if (!total)
+            if (!total) {
+                free(shown);
                 return false;
+            }
             u320_add(&total->held, tagged->amount);
         }
     }
     qsort_r(shown, at, sizeof(*shown), order_holdings, taint);
+    free(taint->holdings_shown);
     taint->holdings_shown = shown;
     taint->holdings_shown_count = at;
     return true;
@@ -125,7 +136,7 @@ static bool make_holdings(struct taint *taint)
 
 static bool make_absorbed(struct taint *taint)
 {
-    struct taint_absorbed *shown = arena_calloc(taint->arena, taint->absorbed_count + 1, sizeof(*shown));
+    struct taint_absorbed *shown = calloc(taint->absorbed_count + 1, sizeof(*shown));
     size_t at = 0;
     if (!shown)
         return false;
@@ -140,6 +151,7 @@ static bool make_absorbed(struct taint *taint)
                                               .amount = absorbed->amount};
     }
     qsort_r(shown, at, sizeof(*shown), order_absorbed, taint);
+    free(taint->absorbed_shown);
     taint->absorbed_shown = shown;
     taint->absorbed_shown_count = at;
     return true;
@@ -172,7 +184,7 @@ static bool make_totals(struct taint *taint)
 {
     if (taint->options.policy == POLICY_POISON)
         return true;
-    struct taint_total *shown = arena_calloc(taint->arena, taint->total_count + 1, sizeof(*shown));
+    struct taint_total *shown = calloc(taint->total_count + 1, sizeof(*shown));
     size_t at = 0;
     if (!shown)
         return false;
@@ -186,6 +198,7 @@ static bool make_totals(struct taint *taint)
         at++;
     }
     qsort_r(shown, at, sizeof(*shown), order_totals, taint);
+    free(taint->totals_shown);
     taint->totals_shown = shown;
     taint->totals_shown_count = at;
     return true;
@@ -215,7 +228,8 @@ static void link_answers(struct taint *taint)
             struct taint_received *received = &taint->received[i];
             if (taint->hops[h].to != received->account || taint->hops[h].asset != received->asset)
                 continue;
-            if (received->best_hop_index == SIZE_MAX || taint->hops[h].hop < taint->hops[received->best_hop_index].hop)
+            if (received->best_hop_index == SIZE_MAX ||
+                taint->hops[h].hop < taint->hops[received->best_hop_index].hop)
                 received->best_hop_index = h;
         }
 }
@@ -235,14 +249,24 @@ static bool add_balances(struct taint *taint)
     return true;
 }
 
-enum tracer_status results_make(struct taint *taint, struct error *err)
+enum tracer_status taint_settle(struct taint *taint, struct error *err)
 {
-    if (!sort_hops(taint) || !add_balances(taint) || !make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
+    taint->diag.seeds_noop = 0;
+    for (size_t i = 0; i < taint->transfer_seed_count; i++)
+        taint->diag.seeds_noop += !taint->transfer_seeds[i].done;
+    if (!add_balances(taint) || !make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
         return error_set(err, TRACER_E_NOMEM, "no memory for the results");
     if (taint->received_count)
         qsort_r(taint->received, taint->received_count, sizeof(*taint->received), order_received, taint);
     link_answers(taint);
     return TRACER_OK;
+}
+
+void results_release(struct taint *taint)
+{
+    free(taint->holdings_shown);
+    free(taint->absorbed_shown);
+    free(taint->totals_shown);
 }
 
 size_t taint_hops(const struct taint *taint, const struct taint_hop **ret_hops)
@@ -293,12 +317,14 @@ size_t taint_path(const struct taint *taint, size_t hop_index, size_t *ret_indic
 {
     size_t length = 0;
     for (size_t at = hop_index; at != SIZE_MAX && length <= taint->hop_count; length++)
-        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source) : SIZE_MAX;
+        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source)
+                                        : SIZE_MAX;
     size_t place = length;
     for (size_t at = hop_index; at != SIZE_MAX && place > 0;) {
         if (--place < capacity)
             ret_indices[place] = at;
-        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source) : SIZE_MAX;
+        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source)
+                                        : SIZE_MAX;
     }
     return length;
 }
@@ -329,12 +355,13 @@ static bool visit_lot(void *context, const struct lot *lot)
 {
     struct lot_visit *work = context;
     uint32_t tag = lot->tag == work->taint->clean ? TAINT_CLEAN : public_tag(work->taint, lot->tag);
-    work->status =
-        work->visit(work->context, work->holding->account, work->holding->asset, work->pos++, lot->amount, tag, work->err);
+    work->status = work->visit(work->context, work->holding->account, work->holding->asset, work->pos++,
+                               lot->amount, tag, work->err);
     return !work->status;
 }
 
-enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit, void *context, struct error *err)
+enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit, void *context,
+                                  struct error *err)
 {
     if (!taint->policy->ordered)
         return TRACER_OK;

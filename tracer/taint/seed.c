@@ -234,6 +234,8 @@ enum tracer_status seeds_make(struct taint *taint, struct error *err)
 bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
 {
     struct u256 before = {{0}}, unknown = {{0}}, gained;
+    if (!undo_holding(taint, holding))
+        return false;
     struct tagged *tagged = holding_tag(holding, source), *lost = holding_tag(holding, taint->unknown);
     if (tagged)
         before = tagged->amount;
@@ -248,8 +250,7 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
     tagged->via = NO_VIA;
     if (taint->options.policy == POLICY_POISON)
         return true;
-    bool fits = u256_sub(tagged->amount, before, &gained);
-    assert(fits);
+    gained = units_difference(tagged->amount, before);
     struct taint_total *total = total_get(taint, holding->asset, source);
     if (!total)
         return false;
@@ -262,21 +263,30 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
     return true;
 }
 
+/* Its source becomes active at its account; false: it is already. */
+static bool activate(struct taint *taint, const struct address_seed *seed)
+{
+    struct seed_slot *slot = &taint->slots[seed->slot];
+    uint32_t at = 0;
+    while (at < slot->active_count && slot->active[at] < seed->source)
+        at++;
+    if (at < slot->active_count && slot->active[at] == seed->source)
+        return false; /* a repeat has no effect */
+    memmove(slot->active + at + 1, slot->active + at, (slot->active_count - at) * sizeof(uint32_t));
+    slot->active[at] = seed->source;
+    slot->active_count++;
+    return true;
+}
+
 bool seeds_activate(struct taint *taint, uint64_t block_number)
 {
+    bool poison = taint->options.policy == POLICY_POISON;
     while (taint->next_address_seed < taint->address_seed_count &&
            taint->address_seeds[taint->next_address_seed].block_number <= block_number) {
         const struct address_seed *seed = &taint->address_seeds[taint->next_address_seed++];
-        struct seed_slot *slot = &taint->slots[seed->slot];
-        uint32_t at = 0;
-        while (at < slot->active_count && slot->active[at] < seed->source)
-            at++;
-        if (at < slot->active_count && slot->active[at] == seed->source)
-            continue; /* a repeat has no effect */
-        memmove(slot->active + at + 1, slot->active + at, (slot->active_count - at) * sizeof(uint32_t));
-        slot->active[at] = seed->source;
-        slot->active_count++;
-        bool poison = taint->options.policy == POLICY_POISON;
+        const struct seed_slot *slot = &taint->slots[seed->slot];
+        if (!activate(taint, seed))
+            continue;
         for (uint32_t next = slot->holdings; next;) {
             struct holding *holding = holding_at(taint, next - 1);
             next = holding->sibling;
@@ -285,6 +295,17 @@ bool seeds_activate(struct taint *taint, uint64_t block_number)
         }
     }
     return true;
+}
+
+void seeds_deactivate(struct taint *taint, size_t count)
+{
+    if (count == taint->next_address_seed)
+        return;
+    for (size_t i = 0; i < taint->slot_count; i++)
+        taint->slots[i].active_count = 0;
+    for (size_t i = 0; i < count; i++)
+        activate(taint, &taint->address_seeds[i]);
+    taint->next_address_seed = count;
 }
 
 struct retagging {
@@ -344,6 +365,13 @@ static size_t first_seed(const struct taint *taint, struct position position)
     return low;
 }
 
+static bool done(struct taint *taint, size_t index)
+{
+    bool before = taint->transfer_seeds[index].done;
+    taint->transfer_seeds[index].done = true;
+    return before || undo_seed(taint, index);
+}
+
 bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v,
                  struct parcel *parcel)
 {
@@ -352,7 +380,7 @@ bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, 
     for (size_t i = first_seed(taint, position);
          i < taint->transfer_seed_count && position_compare(taint->transfer_seeds[i].position, position) == 0;
          i++) {
-        struct transfer_seed *seed = &taint->transfer_seeds[i];
+        const struct transfer_seed *seed = &taint->transfer_seeds[i];
         if (taint->options.policy == POLICY_POISON) {
             bool there = false;
             for (size_t l = 0; l < parcel->sums.count; l++)
@@ -360,15 +388,15 @@ bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, 
             if (!there && !parcel_put(taint, parcel, v, seed->source))
                 return false;
             info_set(parcel, seed->source, 0, NULL, &ok);
-            seed->done = true;
+            ok = ok && done(taint, i);
             continue;
         }
-        struct u256 done;
-        if (!retag_parcel(taint, parcel, seed->source, seed->has_amount ? seed->amount : all, asset, &done))
+        struct u256 units;
+        if (!retag_parcel(taint, parcel, seed->source, seed->has_amount ? seed->amount : all, asset, &units))
             return false;
-        if (!u256_is_zero(done)) {
+        if (!u256_is_zero(units)) {
             info_set(parcel, seed->source, 0, NULL, &ok);
-            seed->done = true;
+            ok = ok && done(taint, i);
         }
     }
     return ok;
