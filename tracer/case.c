@@ -142,6 +142,14 @@ void case_close(struct case_state *state)
     cursor_close(&state->cursor);
 }
 
+static void number_sources(struct case_state *state)
+{
+    for (size_t i = 0; i < state->seed_count; i++)
+        for (uint32_t s = 0; s < taint_source_count(state->taint); s++)
+            if (strcmp(taint_source_name(state->taint, s), state->seeds[i].source) == 0)
+                state->shown_seeds[i].source = s;
+}
+
 enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err)
 {
     const struct case_input *input = state->input;
@@ -167,12 +175,21 @@ enum tracer_status case_engine(struct case_state *state, struct taint_options op
                                    .has_explored = state->has_explored};
     enum tracer_status status =
         graph_cursor(input->graph, input->chain_id, state->first, state->last, &state->cursor, err);
-    if (status || (status = taint_new(engine, &state->cursor, &state->taint, err)))
-        return status;
-    for (size_t i = 0; i < state->seed_count; i++)
-        for (uint32_t s = 0; s < taint_source_count(state->taint); s++)
-            if (strcmp(taint_source_name(state->taint, s), state->seeds[i].source) == 0)
-                state->shown_seeds[i].source = s;
+    if (!status)
+        status = taint_new(engine, &state->cursor, &state->taint, err);
+    if (!status)
+        number_sources(state);
+    return status;
+}
+
+enum tracer_status case_adopt(struct case_state *state, const struct case_state *owner, struct error *err)
+{
+    if (state->seed_count != owner->seed_count)
+        return error_set(err, TRACER_E_INTERNAL, "the seeds are others than those of the replay");
+    state->options = owner->options;
+    state->taint = owner->taint;
+    state->cursor = owner->cursor;
+    number_sources(state);
     return TRACER_OK;
 }
 

@@ -11,7 +11,6 @@
 #define COMMIT_ROWS 100000u /* a durable commit costs nothing at this size (performance 2.4) */
 #define COMMIT_BLOCKS 5000u /* and no later than this, so that a kill loses little */
 #define REORG_RESTARTS_MAX 16u
-#define FINALITY_DEPTH_DEFAULT 64u
 #define OPENING_PAIRS_MAX 1000000u
 
 struct ingesting {
@@ -104,6 +103,11 @@ static enum tracer_status deliver(void *context, const struct block *block, stru
     return status;
 }
 
+uint64_t ingest_reorg_depth(enum chain_finality finality, uint64_t finality_depth)
+{
+    return finality == FINALITY_DEPTH && finality_depth > TRACER_REORG_DEPTH ? finality_depth : TRACER_REORG_DEPTH;
+}
+
 /* Find the highest stored block that is still the chain's, at most `depth` below the highest stored, and
  * remove what is above it. */
 static enum tracer_status rewind_to_chain(const struct ingest_request *request, struct ingest_stats *stats,
@@ -116,9 +120,7 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
         return TRACER_OK;
     if (status)
         return status;
-    uint64_t depth = request->finality == FINALITY_DEPTH && request->finality_depth > FINALITY_DEPTH_DEFAULT
-                         ? request->finality_depth
-                         : FINALITY_DEPTH_DEFAULT;
+    uint64_t depth = ingest_reorg_depth(request->finality, request->finality_depth);
     uint64_t number = range.last;
     for (;; number--) {
         struct block stored;
@@ -150,6 +152,7 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
     uint64_t removed = 0;
     status = graph_rewind(request->graph, chain_id, number, &removed, err);
     stats->rewound += removed;
+    stats->kept_to = number < stats->kept_to ? number : stats->kept_to;
     return status;
 }
 
@@ -349,6 +352,9 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
     enum tracer_status status = register_network(request, err);
     bool begun = false;
     while (!status) {
+        bool first = !begun;
+        uint64_t blocks = ret_stats->blocks;
+        ret_stats->kept_to = UINT64_MAX;
         if ((status = rewind_to_chain(request, ret_stats, err)) ||
             (status = choose_range(&ingesting, begun, err)))
             break;
@@ -362,6 +368,8 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
             if (ingesting.committed)
                 ret_stats->last = ingesting.committed - 1;
         }
+        if (!status && request->landed && (first || ret_stats->blocks > blocks || ret_stats->kept_to < UINT64_MAX))
+            status = request->landed(request->landed_context, ret_stats->kept_to, err);
         if (status || !request->follow || (request->has_to && ret_stats->last >= request->to))
             break;
         if (wait_for_head(request) == TRACER_E_STOPPED)

@@ -60,9 +60,18 @@ enum tracer_status case_note(struct case_state *state, enum note_kind kind, stru
 /** Make the engine from the seeds, labels and options gathered so far. */
 enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err);
 enum tracer_status case_replay(struct case_state *state, struct error *err);
+/** Take the engine and the cursor of another case with the same seeds, which keeps owning them. */
+enum tracer_status case_adopt(struct case_state *state, const struct case_state *owner, struct error *err);
 /** The notes that every result has: grades, coverage, options, limits of the method. */
 enum tracer_status case_common_notes(struct case_state *state, struct error *err);
 enum tracer_status case_head(struct case_state *state, struct result_head *ret_head, struct error *err);
+
+/* trace.c */
+/** case_open() and the seeds of the request. */
+enum tracer_status trace_case(struct case_state *state, const struct trace_request *request, struct arena *arena,
+                              struct error *err);
+enum tracer_status trace_build(struct case_state *state, struct trace_result *result, struct error *err);
+enum tracer_status trace_result_new(struct trace_result **ret_result, struct error *err);
 
 /* rows.c */
 #define CASE_ROWS_MAX TRACER_BLOCK_TRANSFERS_MAX

@@ -337,7 +337,7 @@ static enum tracer_status explored_note(struct case_state *state, const struct t
         state->explored_count, waiting);
 }
 
-static enum tracer_status build(struct case_state *state, struct trace_result *result, struct error *err)
+enum tracer_status trace_build(struct case_state *state, struct trace_result *result, struct error *err)
 {
     enum tracer_status status;
     if ((status = gather_names(state, err)) || (status = case_seal_tables(state, err)) ||
@@ -353,8 +353,7 @@ static enum tracer_status build(struct case_state *state, struct trace_result *r
     return TRACER_OK;
 }
 
-enum tracer_status trace_run(const struct trace_request *request, struct trace_result **ret_result,
-                             struct error *err)
+enum tracer_status trace_result_new(struct trace_result **ret_result, struct error *err)
 {
     struct arena *arena = arena_new(TRACER_MEMORY_MAX);
     struct trace_result *result = arena ? arena_calloc(arena, 1, sizeof(*result)) : NULL;
@@ -363,23 +362,40 @@ enum tracer_status trace_run(const struct trace_request *request, struct trace_r
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
     result->arena = arena;
-    struct case_state state;
-    enum tracer_status status = case_open(&state, &request->input, arena, err);
+    *ret_result = result;
+    return TRACER_OK;
+}
+
+enum tracer_status trace_case(struct case_state *state, const struct trace_request *request, struct arena *arena,
+                              struct error *err)
+{
+    enum tracer_status status = case_open(state, &request->input, arena, err);
     if (!status && request->seed_count == 0)
         status = error_set(err, TRACER_E_USAGE, "name at least one seed");
     for (size_t i = 0; i < request->seed_count && !status; i++)
-        status = case_add_seed(&state, request->seeds[i], request->has_since, request->since, err);
+        status = case_add_seed(state, request->seeds[i], request->has_since, request->since, err);
+    return status;
+}
+
+enum tracer_status trace_run(const struct trace_request *request, struct trace_result **ret_result,
+                             struct error *err)
+{
+    struct trace_result *result;
+    struct case_state state;
+    enum tracer_status status = trace_result_new(&result, err);
+    if (status)
+        return status;
+    status = trace_case(&state, request, result->arena, err);
     if (!status)
         status = case_engine(&state, request->input.options, err);
     if (!status)
         status = case_replay(&state, err);
     if (!status)
-        status = build(&state, result, err);
+        status = trace_build(&state, result, err);
     case_close(&state);
-    if (status) {
+    if (status)
         trace_result_free(result);
-        return status;
-    }
-    *ret_result = result;
-    return TRACER_OK;
+    else
+        *ret_result = result;
+    return status;
 }

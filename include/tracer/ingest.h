@@ -21,6 +21,10 @@ struct ingest_request {
     bool follow;    /* go on at the head until stopped */
     uint32_t follow_interval_ms;
     volatile const int *stop;
+    /* After each round that changed the store, and after the first: blocks above `kept_to` are others than before
+     * (UINT64_MAX: none of the old ones is). What is not TRACER_OK ends the run. May be NULL. */
+    enum tracer_status (*landed)(void *context, uint64_t kept_to, struct error *err);
+    void *landed_context;
     void (*progress)(void *context, uint64_t first, uint64_t done, uint64_t last,
                      const struct chain_fetch_stats *stats);
     void *progress_context;
@@ -28,11 +32,14 @@ struct ingest_request {
 struct ingest_stats {
     uint64_t first, last, head; /* the range that is now stored of this run */
     uint64_t blocks, transactions, transfers, rewound, openings;
+    uint64_t kept_to; /* of the last round: see landed */
     uint64_t store_ns;
     struct chain_fetch_stats fetch;
     enum chain_traces traces;
 };
 
+/** How many blocks a reorg may take back. */
+uint64_t ingest_reorg_depth(enum chain_finality finality, uint64_t finality_depth);
 /** Idempotent: stored blocks are compared with the chain where the run touches them; a reorg is rewound (what
  * it removes stays in the orphans) up to the depth of finality, deeper is TRACER_E_CONFLICT. */
 TRACER_MUST_USE enum tracer_status ingest_run(const struct ingest_request *request,

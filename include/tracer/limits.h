@@ -53,6 +53,7 @@
 #define TRACER_LABELS_MAX 20000000u
 
 /* engine and store */
+#define TRACER_REORG_DEPTH 64u /* blocks that a reorg may take back; --finality N asks for more */
 #define TRACER_SOURCES_MAX 65535u
 #define TRACER_SEEDS_MAX 1000000u
 #define TRACER_PATH_MAX 1000000u                /* records of one path */

@@ -40,4 +40,22 @@ struct trace_request {
 TRACER_MUST_USE enum tracer_status trace_run(const struct trace_request *request,
                                              struct trace_result **ret_result, struct error *err);
 
+/* A trace that goes on with the chain (--follow). */
+struct trace_follow;
+struct trace_change {
+    struct trace_result *result; /* the whole, as of a fresh trace; owned by the caller; NULL if it waits */
+    uint64_t kept_to;            /* blocks above left the chain; UINT64_MAX: none did */
+    size_t withdrawn;            /* flagged hops of the result before that are no more */
+    size_t first_hop;            /* hops of the result from here on are new */
+    bool waits;                  /* a reorg took a seed away, and it has not come again */
+};
+
+/** `request` is borrowed; `reorg_depth` is how many blocks a reorg may take back without a replay from the start. */
+TRACER_MUST_USE enum tracer_status trace_follow_new(const struct trace_request *request, uint64_t reorg_depth,
+                                                    struct trace_follow **ret_follow, struct error *err);
+/** The store has other blocks than at the last call: those above `kept_to` (UINT64_MAX: none) were replaced or removed. */
+TRACER_MUST_USE enum tracer_status trace_follow_update(struct trace_follow *follow, uint64_t kept_to,
+                                                       struct trace_change *ret_change, struct error *err);
+void trace_follow_free(struct trace_follow *follow); /* NULL is fine */
+
 #endif

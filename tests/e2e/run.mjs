@@ -370,8 +370,8 @@ async function ingestTests(run, world) {
   });
 }
 
-// Two histories from the same block on; the second and a third, shorter one replace the first. Two stores see all
-// of it: 'reorg' by one call of tracer after each, 'followed' by a call that goes on all the time.
+// Two histories from the same block on; the second and a third, shorter one replace the first. Three stores see all
+// of it: 'reorg' by one call of tracer after each, 'followed' and 'traced' by calls that go on all the time.
 async function reorgTests(run, world) {
   const { tracer, node, scenario } = world;
   const sources = scenario.thefts().map((step) => `theft=${step.hash}`);
@@ -396,17 +396,29 @@ async function reorgTests(run, world) {
     return blocks;
   };
   const follower = tracer.follow('followed', { rpc: world.rpc, first: 1 });
+  const traceFollower = tracer.followTrace('traced', 'fifo', { rpc: world.rpc, first: 1 }, sources);
   let gone;
-  follower.ended.then((result) => { gone = result; }, (error) => { gone = { code: error.message, args: [], stderr: '' }; });
-  // Wait until the follower's store is, byte for byte, the other one.
-  const follows = async (other) => {
-    const text = await exported(world, other);
+  for (const { ended } of [follower, traceFollower])
+    ended.then((result) => { gone = result; }, (error) => { gone = { code: error.message, args: [], stderr: '' }; });
+  // Wait until a follower has, byte for byte, what the other store has.
+  const becomes = async (other, wanted, read) => {
     for (const until = Date.now() + tracer.timeout / 2; ; await sleep(500)) {
-      assert(!gone, gone && `the follower ended: ${failure(gone)}`);
-      const result = await tracer.export('followed');
-      if (result.code === EXIT.done && result.text === text) return;
-      assert(Date.now() < until, `the follower's store did not become that of ${other}`);
+      assert(!gone, gone && `a follower ended: ${failure(gone)}`);
+      if (await read() === wanted) return;
+      assert(Date.now() < until, `the follower did not become as ${other}`);
     }
+  };
+  const follows = async (other) => {
+    await becomes(other, await exported(world, other), async () => {
+      const result = await tracer.export('followed');
+      return result.code === EXIT.done ? result.text : undefined;
+    });
+    const traced = await tracer.trace('followed', 'fifo', sources);
+    exits(traced, EXIT.done);
+    await becomes('a fresh trace', withoutRepeat(traced.text), () => {
+      const text = tracer.resultOf('traced');
+      return text && withoutRepeat(text);
+    });
   };
   await run.test('follow: the blocks that are there', () => follows('store'));
   let snapshot = await node.rpc('evm_snapshot');
@@ -426,6 +438,19 @@ async function reorgTests(run, world) {
     });
     await run.test(`follow: ${name} replaces it`, () => follows(`fresh-${which}`));
   }
+  await run.test('trace --follow: a line for each new flagged hop, and those that are withdrawn', async () => {
+    gone = undefined;
+    traceFollower.child.kill('SIGTERM');
+    const result = await traceFollower.ended;
+    exits(result, EXIT.done);
+    const lines = result.stdout.trimEnd().split('\n').map((line) => JSON.parse(line));
+    const withdrawn = [...result.stderr.matchAll(/^(\d+) flagged hops above block/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+    assert(withdrawn > 0, `nothing was withdrawn:\n${result.stderr}`);
+    const hops = JSON.parse(tracer.resultOf('traced')).hops;
+    equal(lines.length, hops.length + withdrawn, 'lines told');
+    const last = new Map(lines.map((line) => [`${line.key} ${line.source}`, JSON.stringify(line)]));
+    for (const hop of hops) equal(last.get(`${hop.key} ${hop.source}`), JSON.stringify(hop), 'the line of a hop');
+  });
   await run.test('follow: ends well when told to, and leaves a sound store', async () => {
     follower.child.kill('SIGTERM');
     const result = await follower.ended;

@@ -128,6 +128,17 @@ export class Tracer {
     return this.start([...this.ingestCall(store, { opening: false, ...request }), '--follow'], { timeout: 10 * this.timeout });
   }
 
+  // A trace that goes on at the head; its result so far is in the file that resultOf() reads.
+  followTrace(store, policy, request, seeds) {
+    return this.start(['trace', ...this.case(store, policy), '--output', this.path(`${store}.json`), ...this.source({ opening: false, ...request }),
+      '--follow', ...seeds], { timeout: 10 * this.timeout });
+  }
+
+  // -> text, undefined if there is none yet
+  resultOf(store) {
+    return existsSync(this.path(`${store}.json`)) ? readFileSync(this.path(`${store}.json`), 'utf8') : undefined;
+  }
+
   hasStore(store) {
     return existsSync(this.path(store));
   }

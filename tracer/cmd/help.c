@@ -21,8 +21,10 @@ const struct command commands[] = {
      "hash:N (the transfer of log index N), hash:value (its top-level value), a key\n"
      "block:txi:idx, or the id of a heist in the registry (ronin-2022).\n"
      "Works on what the store covers; with --rpc the blocks --from..--to are ingested first.\n"
+     "With --rpc and --follow it goes on at the head: standard output has a line for each new\n"
+     "flagged hop, and --output FILE is rewritten whenever the result changes.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",
-     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality opening no-traces refetch " COMMON_OPTIONS, 1, 100000},
+     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality follow opening no-traces refetch " COMMON_OPTIONS, 1, 100000},
     {"check", command_check, "TARGET...",
      "Is this deposit or address tainted: by what, how much, over which path?",
      "TARGET is an address, a transaction hash (all its transfers; --to ADDRESS picks those into\n"

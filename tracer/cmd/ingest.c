@@ -56,7 +56,9 @@ static void print_notes(const struct session *session, size_t *next)
     }
 }
 
-enum tracer_status session_ingest(struct session *session)
+enum tracer_status session_ingest(struct session *session,
+                                  enum tracer_status (*landed)(void *context, uint64_t kept_to, struct error *err),
+                                  void *context)
 {
     const struct options *options = session->options;
     struct error *err = &session->err;
@@ -90,6 +92,8 @@ enum tracer_status session_ingest(struct session *session)
                                      .refetch = options->refetch,
                                      .follow = options->follow,
                                      .stop = &session_stop,
+                                     .landed = landed,
+                                     .landed_context = context,
                                      .progress = show,
                                      .progress_context = session};
     struct ingest_stats stats;
@@ -108,7 +112,7 @@ int command_ingest(const struct options *options)
     struct session session;
     enum tracer_status status = session_open(&session, options);
     if (!status)
-        status = session_ingest(&session);
+        status = session_ingest(&session, NULL, NULL);
     int code = status ? session_fail(&session, status) : EXIT_DONE;
     session_close(&session);
     return code;

@@ -88,7 +88,9 @@ int command_endpoint(const struct options *options);
 int command_help(const struct options *options);
 /** `check --transfers`: the engine on files, taint-spec 11. */
 int check_files(const struct options *options);
-/** Ingest as `ingest` does, before a trace with --rpc. Prints a summary unless quiet. */
-enum tracer_status session_ingest(struct session *session);
+/** Ingest as `ingest` does, for a trace with --rpc too. Prints a summary unless quiet. `landed` may be NULL: ingest.h. */
+enum tracer_status session_ingest(struct session *session,
+                                  enum tracer_status (*landed)(void *context, uint64_t kept_to, struct error *err),
+                                  void *context);
 
 #endif

@@ -1,6 +1,7 @@
 /* trace.c - `trace` and `demo`. */
 #include "session.h"
 
+#include "tracer/ingest.h"
 #include "tracer/load.h"
 #include "tracer/trace.h"
 
@@ -35,6 +36,21 @@ static enum tracer_status write_trace(struct session *session, const struct repo
     return status;
 }
 
+static enum tracer_status make_request(struct session *session, const char *command, const char *const *seeds,
+                                       size_t seed_count, struct trace_request *ret_request)
+{
+    *ret_request = (struct trace_request){.seeds = seeds,
+                                          .seed_count = seed_count,
+                                          .has_since = session->options->has_since,
+                                          .since = session->options->since};
+    enum tracer_status status = session_case(session);
+    if (!status)
+        status = session_case_input(session, command, &ret_request->input);
+    ret_request->input.watch = watch;
+    ret_request->input.watch_context = session;
+    return status;
+}
+
 /* Trace `seeds` in the open store and write the result. */
 static int trace_and_write(struct session *session, const char *command, const char *const *seeds,
                            size_t seed_count)
@@ -42,19 +58,12 @@ static int trace_and_write(struct session *session, const char *command, const c
     const struct report_format *format = session_format(session, "text");
     if (!format)
         return session_fail(session, TRACER_E_USAGE);
-    struct trace_request request = {.seeds = seeds,
-                                    .seed_count = seed_count,
-                                    .has_since = session->options->has_since,
-                                    .since = session->options->since};
+    struct trace_request request;
     struct trace_result *result = NULL;
-    enum tracer_status status = session_case(session);
-    if (!status)
-        status = session_case_input(session, command, &request.input);
+    enum tracer_status status = make_request(session, command, seeds, seed_count, &request);
     if (status)
         return session_fail(session, status);
     progress_begin(session, "replay");
-    request.input.watch = watch;
-    request.input.watch_context = session;
     status = trace_run(&request, &result, &session->err);
     progress_end(session);
     if (!status)
@@ -64,12 +73,76 @@ static int trace_and_write(struct session *session, const char *command, const c
     return code;
 }
 
+/* ---- --follow ---- */
+
+struct following {
+    struct session *session;
+    const struct report_format *format;
+    struct trace_request request;
+    struct trace_follow *follow;
+    bool touches_gap;
+};
+
+/* The store changed: tell what is new, and write the result anew. */
+static enum tracer_status landed(void *context, uint64_t kept_to, struct error *err)
+{
+    struct following *following = context;
+    struct session *session = following->session;
+    struct trace_change change;
+    enum tracer_status status = TRACER_OK;
+    if (!following->follow) {
+        if (!(following->format = session_format(session, "text")))
+            return TRACER_E_USAGE;
+        status = make_request(session, "trace", session->options->arguments, session->options->argument_count,
+                              &following->request);
+        if (!status)
+            status = trace_follow_new(&following->request,
+                                      ingest_reorg_depth(session->options->finality, session->options->finality_depth),
+                                      &following->follow, err);
+    }
+    if (!status)
+        status = trace_follow_update(following->follow, kept_to, &change, err);
+    if (status)
+        return status;
+    progress_end(session);
+    if (change.withdrawn && !session->options->quiet)
+        fprintf(stderr, "%zu flagged hops above block %" PRIu64 " are withdrawn: their blocks left the chain\n",
+                change.withdrawn, kept_to);
+    if (change.waits) {
+        fprintf(stderr, "a seed left the chain with its block; waiting for it to come again: %s\n", err->text);
+        return TRACER_OK;
+    }
+    following->touches_gap = change.result->touches_gap;
+    status = following->format->new_hops(stdout, change.result, change.first_hop, err);
+    if (!status && fflush(stdout) != 0)
+        status = error_set(err, TRACER_E_IO, "writing to standard output failed");
+    if (!status && session->options->output)
+        status = write_trace(session, following->format, change.result);
+    trace_result_free(change.result);
+    return status;
+}
+
+static int follow_chain(struct session *session)
+{
+    struct following following = {.session = session};
+    enum tracer_status status = session_ingest(session, landed, &following);
+    trace_follow_free(following.follow);
+    if (status)
+        return session_fail(session, status);
+    return following.touches_gap ? EXIT_CANNOT_TELL : EXIT_DONE;
+}
+
 int command_trace(const struct options *options)
 {
     struct session session;
     enum tracer_status status = session_open(&session, options);
+    if (!status && options->follow) {
+        int code = follow_chain(&session);
+        session_close(&session);
+        return code;
+    }
     if (!status && (options->rpc_count || options->replay)) {
-        status = session_ingest(&session);
+        status = session_ingest(&session, NULL, NULL);
         graph_close(session.graph); /* it was open for writing */
         session.graph = NULL;
     }

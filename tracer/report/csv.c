@@ -146,24 +146,29 @@ static void add_hop(struct line *line, const struct trace_result *result, const 
     add_text(line, "tracer/trace-csv/1");
 }
 
-enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
-                             const struct report_options *options, struct error *err)
+enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err)
 {
     struct line line = {0};
     struct view view = view_of_trace(result);
     enum tracer_status status = TRACER_OK;
-    (void)options;
     buffer_init(&line.bytes, LINE_MAX_BYTES);
-    fputs("key,block_number,transaction_hash,log_index,time,time_utc,kind,from,from_name,to,to_name,asset,"
-          "symbol,"
-          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,schema\n",
-          stream);
-    for (size_t i = 0; i < result->hop_count && !status; i++) {
+    for (size_t i = first; i < result->hop_count && !status; i++) {
         add_hop(&line, result, &view, &result->hops[i]);
         status = put(&line, stream, err);
     }
     buffer_release(&line.bytes);
     return status ? status : stream_done(stream, err);
+}
+
+enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
+                             const struct report_options *options, struct error *err)
+{
+    (void)options;
+    fputs("key,block_number,transaction_hash,log_index,time,time_utc,kind,from,from_name,to,to_name,asset,"
+          "symbol,"
+          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,schema\n",
+          stream);
+    return csv_new_hops(stream, result, 0, err);
 }
 
 #define CHECK_LINE_COLUMNS 21  /* from `what` to `ppm_max` */

@@ -96,6 +96,17 @@ static void put_hop(struct json_writer *json, const struct trace_result *result,
     json_shut(json, '}');
 }
 
+enum tracer_status json_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err)
+{
+    struct view view = view_of_trace(result);
+    for (size_t i = first; i < result->hop_count; i++) {
+        struct json_writer json;
+        json_writer_init_line(&json, stream);
+        put_hop(&json, result, &view, &result->hops[i]);
+    }
+    return stream_done(stream, err);
+}
+
 enum tracer_status json_trace(FILE *stream, const struct trace_result *result,
                               const struct report_options *options, struct error *err)
 {

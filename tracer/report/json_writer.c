@@ -8,6 +8,11 @@
 
 void json_writer_init(struct json_writer *json, FILE *stream)
 {
+    *json = (struct json_writer){.stream = stream, .lines_depth = JSON_WRITER_LINES_DEPTH};
+}
+
+void json_writer_init_line(struct json_writer *json, FILE *stream)
+{
     *json = (struct json_writer){.stream = stream};
 }
 
@@ -26,9 +31,9 @@ static void separate(struct json_writer *json)
     if (json->depth == 0)
         return;
     if (json->is_filled[json->depth - 1])
-        fputs(json->depth > JSON_WRITER_LINES_DEPTH ? ", " : ",", json->stream);
+        fputs(json->depth > json->lines_depth ? ", " : ",", json->stream);
     json->is_filled[json->depth - 1] = true;
-    if (json->depth <= JSON_WRITER_LINES_DEPTH)
+    if (json->depth <= json->lines_depth)
         new_line(json);
 }
 
@@ -43,7 +48,7 @@ void json_open(struct json_writer *json, char bracket)
 void json_shut(struct json_writer *json, char bracket)
 {
     bool is_filled = json->is_filled[--json->depth];
-    if (is_filled && json->depth < JSON_WRITER_LINES_DEPTH)
+    if (is_filled && json->depth < json->lines_depth)
         new_line(json);
     fputc(bracket, json->stream);
     if (json->depth == 0)

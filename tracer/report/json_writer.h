@@ -12,12 +12,14 @@
 
 struct json_writer {
     FILE *stream;
-    unsigned depth;
+    unsigned depth, lines_depth;
     bool is_filled[JSON_WRITER_DEPTH_MAX]; /* something stands in the container already */
     bool is_after_key;
 };
 
 void json_writer_init(struct json_writer *json, FILE *stream);
+/** A document of one line. */
+void json_writer_init_line(struct json_writer *json, FILE *stream);
 void json_open(struct json_writer *json, char bracket); /* '{' or '[' */
 void json_shut(struct json_writer *json, char bracket); /* '}' or ']' */
 void json_key(struct json_writer *json, const char *key);

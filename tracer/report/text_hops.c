@@ -185,6 +185,21 @@ static void print_table(const struct text *text, const struct trace_result *resu
     }
 }
 
+enum tracer_status text_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err)
+{
+    struct view view = view_of_trace(result);
+    struct report_options options = {.columns = UINT16_MAX, .explorer_hashes = true};
+    struct text text;
+    text_init(&text, stream, &view, &options);
+    for (size_t i = first; i < result->hop_count; i++) {
+        struct hop_cells cells;
+        make_cells(&text, result, i, &cells);
+        fprintf(stream, "%s  hop %s  %s  %s %s (tainted: %s)  %s" ARROW "%s  [%s]\n", cells.time, cells.hop, cells.transaction,
+                cells.amount, cells.asset, cells.tainted, cells.from, cells.to, result->sources[result->hops[i].source]);
+    }
+    return stream_done(stream, err);
+}
+
 void text_hops(const struct text *text, const struct trace_result *result)
 {
     size_t known = 0;

@@ -56,6 +56,9 @@ enum tracer_status stream_done(FILE *stream, struct error *err); /* TRACER_E_IO 
 /* The writers of the table in format.c. */
 enum tracer_status text_trace(FILE *stream, const struct trace_result *result,
                               const struct report_options *options, struct error *err);
+enum tracer_status text_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err);
+enum tracer_status json_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err);
+enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err);
 enum tracer_status text_check(FILE *stream, const struct check_result *result,
                               const struct report_options *options, struct error *err);
 enum tracer_status json_trace(FILE *stream, const struct trace_result *result,
