@@ -210,11 +210,17 @@ static enum tracer_status option_notes(struct case_state *state, struct taint_op
             "cleanfirst: untainted units leave first (the least taint that can have moved on)",
         [POLICY_TAINTFIRST] = "taintfirst: tainted units leave first (the most taint that can have moved on)",
     };
-    enum tracer_status status = case_note(
-        state, NOTE_ASSUMPTION, err,
-        "policy %s. This is accounting under a declared convention, not a probability; other policies place units "
-        "differently",
-        policies[options.policy]);
+    enum tracer_status status =
+        state->compares
+            ? case_note(
+                  state, NOTE_ASSUMPTION, err,
+                  "each policy is a complete trace of its own; none is mixed with another. Low and high are the least and the greatest among "
+                  "them, not bounds for every rule that one could think of. What they agree on does not depend on the policy")
+            : case_note(
+                  state, NOTE_ASSUMPTION, err,
+                  "policy %s. This is accounting under a declared convention, not a probability; other policies place units "
+                  "differently",
+                  policies[options.policy]);
     if (!status)
         status = case_note(
             state, NOTE_ASSUMPTION, err,
@@ -297,6 +303,7 @@ enum tracer_status case_head(struct case_state *state, struct result_head *ret_h
                                .first_block = state->first,
                                .last_block = state->last,
                                .options = state->options,
+                               .policy = taint_policy_name(state->options.policy),
                                .has_explored = state->has_explored,
                                .explored_count = state->explored_count,
                                .notes = state->notes,

@@ -35,6 +35,7 @@ struct case_state {
     struct taint_asset *assets;
 
     struct taint_options options; /* as the engine was given them */
+    bool compares;                /* several policies: the notes speak of none */
     struct cursor cursor;
     struct taint *taint;
 
@@ -71,6 +72,12 @@ enum tracer_status case_head(struct case_state *state, struct result_head *ret_h
 enum tracer_status trace_case(struct case_state *state, const struct trace_request *request, struct arena *arena,
                               struct error *err);
 enum tracer_status trace_build(struct case_state *state, struct trace_result *result, struct error *err);
+/** Names, totals, places and hops of the engine at hand, piece by piece: for a comparison. */
+enum tracer_status trace_gather(struct case_state *state, struct error *err);
+enum tracer_status trace_build_seeds(struct case_state *state, struct trace_result *result, struct error *err);
+enum tracer_status trace_build_totals(struct case_state *state, struct trace_result *result, struct error *err);
+enum tracer_status trace_build_hops(struct case_state *state, struct trace_result *result, struct error *err);
+enum tracer_status trace_build_rest(struct case_state *state, struct trace_result *result, struct error *err);
 enum tracer_status trace_result_new(struct trace_result **ret_result, struct error *err);
 
 /* rows.c */

@@ -11,7 +11,7 @@ static bool is_source(uint32_t tag)
 }
 
 /* Every address and asset that the result will name. */
-static enum tracer_status gather_names(struct case_state *state, struct error *err)
+enum tracer_status trace_gather(struct case_state *state, struct error *err)
 {
     const struct taint_hop *hops;
     const struct taint_holding *holdings;
@@ -95,7 +95,7 @@ static uint32_t find_record(const struct taint_hop *hops, size_t count, struct p
     return RESULT_NONE;
 }
 
-static enum tracer_status build_hops(struct case_state *state, struct trace_result *result, struct error *err)
+enum tracer_status trace_build_hops(struct case_state *state, struct trace_result *result, struct error *err)
 {
     const struct taint_hop *hops;
     size_t count = taint_hops(state->taint, &hops), distinct = 0;
@@ -138,7 +138,7 @@ static enum tracer_status build_hops(struct case_state *state, struct trace_resu
     grade_paths(shown, count);
     result->hops = shown;
     result->hop_count = count;
-    if (inferred)
+    if (inferred && !state->compares)
         status = case_note(state, NOTE_ASSUMPTION, err,
                            "%" PRIu64
                            " of %zu flagged hops are inferred: computed from balances, in no source as such",
@@ -250,7 +250,7 @@ static bool balanced(const struct result_total *total)
     return u320_compare(in, out) == 0;
 }
 
-static enum tracer_status build_totals(struct case_state *state, struct trace_result *result,
+enum tracer_status trace_build_totals(struct case_state *state, struct trace_result *result,
                                        struct error *err)
 {
     const struct taint_total *engine;
@@ -286,7 +286,7 @@ static enum tracer_status build_totals(struct case_state *state, struct trace_re
     return TRACER_OK;
 }
 
-static enum tracer_status build_seeds(struct case_state *state, struct trace_result *result,
+enum tracer_status trace_build_seeds(struct case_state *state, struct trace_result *result,
                                       struct error *err)
 {
     const char **names = arena_calloc(state->arena, taint_source_count(state->taint) + 1, sizeof(*names));
@@ -337,13 +337,11 @@ static enum tracer_status explored_note(struct case_state *state, const struct t
         state->explored_count, waiting);
 }
 
-enum tracer_status trace_build(struct case_state *state, struct trace_result *result, struct error *err)
+enum tracer_status trace_build_rest(struct case_state *state, struct trace_result *result, struct error *err)
 {
     enum tracer_status status;
-    if ((status = gather_names(state, err)) || (status = case_seal_tables(state, err)) ||
-        (status = build_seeds(state, result, err)) || (status = build_totals(state, result, err)) ||
-        (status = build_hops(state, result, err)) || (status = explored_note(state, result, err)) ||
-        (status = case_common_notes(state, err)) || (status = case_head(state, &result->head, err)))
+    if ((status = explored_note(state, result, err)) || (status = case_common_notes(state, err)) ||
+        (status = case_head(state, &result->head, err)))
         return status;
     result->accounts = state->accounts;
     result->account_count = state->account_count;
@@ -351,6 +349,16 @@ enum tracer_status trace_build(struct case_state *state, struct trace_result *re
     result->asset_count = state->asset_shown_count;
     result->touches_gap = state->touches_gap;
     return TRACER_OK;
+}
+
+enum tracer_status trace_build(struct case_state *state, struct trace_result *result, struct error *err)
+{
+    enum tracer_status status;
+    if ((status = trace_gather(state, err)) || (status = case_seal_tables(state, err)) ||
+        (status = trace_build_seeds(state, result, err)) || (status = trace_build_totals(state, result, err)) ||
+        (status = trace_build_hops(state, result, err)))
+        return status;
+    return trace_build_rest(state, result, err);
 }
 
 enum tracer_status trace_result_new(struct trace_result **ret_result, struct error *err)

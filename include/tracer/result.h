@@ -54,6 +54,7 @@ struct result_head {
     struct hash first_hash, last_hash; /* zero when imported */
     uint64_t first_time, last_time;
     struct taint_options options;
+    const char *policy; /* its name; "all" of a comparison */
     bool has_explored;
     uint64_t explored_count;
     const struct result_input *inputs;
@@ -139,6 +140,40 @@ struct trace_result {
     bool touches_gap; /* exit code 11 */
 };
 void trace_result_free(struct trace_result *result); /* NULL is fine */
+
+/* The same trace under each policy that keeps totals, side by side (taint-spec 10): complete traces of one policy each. */
+#define COMPARED_COUNT 5u
+extern const enum taint_policy compared_policies[COMPARED_COUNT];
+struct compared { /* one amount by policy, in the order of compared_policies; 0 where it has none */
+    struct u320 amounts[COMPARED_COUNT];
+    uint8_t low, high; /* index of the least and the greatest; equal if all are the same */
+};
+struct compared_total { /* by source, asset as in a trace */
+    uint32_t source, asset;
+    struct compared came_in;
+    struct compared places[PLACE_IS_COUNT];
+};
+struct compared_place { /* by source, asset, place, greatest amount falling, account */
+    uint32_t source, asset;
+    enum place place;
+    uint32_t account;
+    struct compared amount;
+};
+struct compared_hop { /* flagged under at least one of the policies; by key, source */
+    struct result_hop hop; /* `tainted`, `hop` and `parent` are of the first policy that flags it; parent is not kept */
+    struct compared tainted;
+};
+struct compare_result {
+    struct arena *arena; /* owns everything: compare_result_free() */
+    struct trace_result trace; /* of the first policy, but for its totals, places and hops: head, tables, sources, seeds */
+    const struct compared_total *totals;
+    size_t total_count;
+    const struct compared_place *places;
+    size_t place_count;
+    const struct compared_hop *hops;
+    size_t hop_count;
+};
+void compare_result_free(struct compare_result *result); /* NULL is fine */
 
 /* check */
 enum verdict { VERDICT_CLEAN, VERDICT_CANNOT_TELL, VERDICT_EXPOSED }; /* the worst is the greatest */

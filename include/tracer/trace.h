@@ -40,6 +40,10 @@ struct trace_request {
 TRACER_MUST_USE enum tracer_status trace_run(const struct trace_request *request,
                                              struct trace_result **ret_result, struct error *err);
 
+/** The same seeds under every policy of `compared_policies`; request->input.options.policy does not matter. */
+TRACER_MUST_USE enum tracer_status trace_compare(const struct trace_request *request,
+                                                 struct compare_result **ret_result, struct error *err);
+
 /* A trace that goes on with the chain (--follow). */
 struct trace_follow;
 struct trace_change {

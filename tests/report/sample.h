@@ -257,6 +257,7 @@ static inline void sample_make(struct sample *s)
         NOTE_GAP, "the history of 13 accounts is in the store, that of all others is not"};
     s->notes[2] = (struct result_note){NOTE_ASSUMPTION, "rows of the file are asserted"};
     s->trace.head = (struct result_head){.version = "0.1.0",
+                                         .policy = "fifo",
                                          .commit = "0123456789ab",
                                          .network = "ethereum",
                                          .chain_id = 1,
@@ -290,8 +291,44 @@ static inline void sample_make(struct sample *s)
     sample_check(s);
 }
 
+/* The trace beside itself: the second policy has twice as much of everything. */
+static inline enum tracer_status sample_compare(const struct report_format *format, FILE *stream, const struct sample *s,
+                                                const struct report_options *options, struct error *err)
+{
+    static struct compared_place places[SAMPLE_ACCOUNTS + 8];
+    static struct compared_hop hops[7];
+    static struct compared_total totals[3];
+    struct compare_result result = {.trace = s->trace,
+                                    .places = places,
+                                    .place_count = s->trace.place_count,
+                                    .hops = hops,
+                                    .hop_count = s->trace.hop_count,
+                                    .totals = totals,
+                                    .total_count = s->trace.total_count};
+    memset(totals, 0, sizeof(totals));
+    for (size_t i = 0; i < s->trace.total_count; i++) {
+        totals[i].source = s->trace.totals[i].source;
+        totals[i].asset = s->trace.totals[i].asset;
+        totals[i].came_in.amounts[1] = totals[i].places[PLACE_IS_HELD].amounts[1] = s->trace.totals[i].seeded;
+        totals[i].came_in.high = totals[i].places[PLACE_IS_HELD].high = 1;
+    }
+    for (size_t i = 0; i < s->trace.place_count; i++) {
+        const struct result_place *place = &s->trace.places[i];
+        places[i] = (struct compared_place){place->source, place->asset, place->place, place->account, {.high = 1}};
+        places[i].amount.amounts[0] = places[i].amount.amounts[1] = place->amount;
+        u320_add_u320(&places[i].amount.amounts[1], place->amount);
+    }
+    for (size_t i = 0; i < s->trace.hop_count; i++) {
+        hops[i] = (struct compared_hop){s->trace.hops[i], {.high = 1}};
+        hops[i].tainted.amounts[1] = u320_from_u256(s->trace.hops[i].tainted);
+    }
+    return format->compare(stream, &result, options, err);
+}
+
+enum { PRINT_TRACE, PRINT_CHECK, PRINT_COMPARE, PRINT_COUNT };
+
 /* What a format writes, to be freed. */
-static inline char *sample_print(const struct sample *s, const char *format, bool check, unsigned columns,
+static inline char *sample_print(const struct sample *s, const char *format, int what, unsigned columns,
                                  enum report_view view)
 {
     char *text = NULL;
@@ -300,8 +337,9 @@ static inline char *sample_print(const struct sample *s, const char *format, boo
     struct error err = {0};
     struct report_options options = {.view = view, .columns = columns};
     const struct report_format *found = report_find(format);
-    enum tracer_status status = check ? found->check(stream, &s->check, &options, &err)
-                                      : found->trace(stream, &s->trace, &options, &err);
+    enum tracer_status status = what == PRINT_CHECK     ? found->check(stream, &s->check, &options, &err)
+                                : what == PRINT_COMPARE ? sample_compare(found, stream, s, &options, &err)
+                                                        : found->trace(stream, &s->trace, &options, &err);
     fclose(stream);
     if (status)
         abort();

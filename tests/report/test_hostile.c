@@ -71,9 +71,9 @@ Test(hostile, X1_every_format_writes_printable_ascii_only)
     static const char *const formats[] = {"text", "json", "csv"};
     for (size_t c = 0; c < CORPUS_COUNT; c++)
         for (size_t f = 0; f < 3; f++)
-            for (int check = 0; check < 2; check++) {
+            for (int what = PRINT_TRACE; what < PRINT_COUNT; what++) {
                 poison_names(corpus[c]);
-                char *text = sample_print(&sample, formats[f], check, 100, VIEW_FULL);
+                char *text = sample_print(&sample, formats[f], what, 100, VIEW_FULL);
                 expect_printable(text);
                 free(text);
             }

@@ -64,6 +64,9 @@ static enum tracer_status set_policy(struct options *options, const char *name, 
                                      struct error *err)
 {
     options->policy = value;
+    options->all_policies = strcmp(value, "all") == 0;
+    if (options->all_policies)
+        return TRACER_OK;
     if (!taint_policy_parse(value, &options->taint.policy))
         return bad_value(err, name, value, "one of fifo, lifo, haircut, poison, cleanfirst, taintfirst");
     return TRACER_OK;
@@ -226,7 +229,7 @@ static const struct option_spec {
     {"in-flight", CALL(set_in_flight), "N", "requests under way at once (default 16)"},
     {"record", TEXT(record), "DIR", "write every exchange with the endpoints into DIR"},
     {"replay", TEXT(replay), "DIR", "answer from a recording; no network"},
-    {"policy", CALL(set_policy), "NAME", "fifo (default), lifo, haircut, poison, cleanfirst, taintfirst"},
+    {"policy", CALL(set_policy), "NAME", "fifo (default), lifo, haircut, poison, cleanfirst, taintfirst; all (trace, demo)"},
     {"links", CALL(set_links), "given|auto|none", "which exchanges (swaps) are linked (default: given)"},
     {"fees", CALL(set_fees), "sink|follow", "what becomes of taint paid as fee (default: sink)"},
     {"unknown", CALL(set_unknown), "track|clean", "units of unknown history (default: track)"},
@@ -328,6 +331,8 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
     }
     ret_options->arguments = (const char **)(uintptr_t)(argv + optind);
     ret_options->argument_count = (size_t)(argc - optind);
+    if (ret_options->all_policies && strcmp(command->name, "trace") != 0 && strcmp(command->name, "demo") != 0)
+        return error_set(err, TRACER_E_USAGE, "--policy all is for trace and demo: %s answers under one policy", command->name);
     if (ret_options->argument_count < command->arguments_min)
         return error_set(err, TRACER_E_USAGE, "too few arguments: tracer %s %s", command->name,
                          command->arguments);

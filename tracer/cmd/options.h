@@ -25,6 +25,7 @@ struct options {
     struct address to_address;
     enum chain_finality finality;
     uint64_t finality_depth;
+    bool all_policies; /* --policy all: trace and demo only */
     bool allow_local, quiet, verbose, follow, opening, no_traces, refetch, no_builtin_labels;
     enum report_view view;
     enum progress_mode progress;

@@ -308,7 +308,8 @@ static const char *repeat_line(struct session *session, const char *command)
     const struct options *options = session->options;
     struct buffer line;
     buffer_init(&line, TRACER_KIB(64));
-    buffer_printf(&line, "tracer %s --policy %s", command, taint_policy_name(options->taint.policy));
+    buffer_printf(&line, "tracer %s --policy %s", command,
+                  options->all_policies ? "all" : taint_policy_name(options->taint.policy));
     if (options->taint.links != LINKS_GIVEN)
         buffer_printf(&line, " --links %s", options->taint.links == LINKS_AUTO ? "auto" : "none");
     if (options->taint.fees != FEES_SINK)

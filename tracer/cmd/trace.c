@@ -21,15 +21,17 @@ static enum tracer_status watch(void *context, uint64_t rows)
                         : TRACER_OK;
 }
 
-static enum tracer_status write_trace(struct session *session, const struct report_format *format,
-                                      const struct trace_result *result)
+/* One of the two results. */
+static enum tracer_status write_result(struct session *session, const struct report_format *format,
+                                       const struct trace_result *trace, const struct compare_result *compare)
 {
     struct output output;
     struct report_options options = session_report_options(session);
     enum tracer_status status = output_open(session->options->output, &output, &session->err);
     if (status)
         return status;
-    status = format->trace(output.stream, result, &options, &session->err);
+    status = trace ? format->trace(output.stream, trace, &options, &session->err)
+                   : format->compare(output.stream, compare, &options, &session->err);
     if (!status)
         status = output_commit(&output, &session->err);
     output_abort(&output);
@@ -59,18 +61,22 @@ static int trace_and_write(struct session *session, const char *command, const c
     if (!format)
         return session_fail(session, TRACER_E_USAGE);
     struct trace_request request;
-    struct trace_result *result = NULL;
+    struct trace_result *trace = NULL;
+    struct compare_result *compare = NULL;
+    bool all = session->options->all_policies;
     enum tracer_status status = make_request(session, command, seeds, seed_count, &request);
     if (status)
         return session_fail(session, status);
     progress_begin(session, "replay");
-    status = trace_run(&request, &result, &session->err);
+    status =
+        all ? trace_compare(&request, &compare, &session->err) : trace_run(&request, &trace, &session->err);
     progress_end(session);
     if (!status)
-        status = write_trace(session, format, result);
-    int code = status ? session_fail(session, status) : result->touches_gap ? EXIT_CANNOT_TELL : EXIT_DONE;
-    trace_result_free(result);
-    return code;
+        status = write_result(session, format, trace, compare);
+    bool gap = !status && (all ? compare->trace.touches_gap : trace->touches_gap);
+    trace_result_free(trace);
+    compare_result_free(compare);
+    return status ? session_fail(session, status) : gap ? EXIT_CANNOT_TELL : EXIT_DONE;
 }
 
 /* ---- --follow ---- */
@@ -96,9 +102,10 @@ static enum tracer_status landed(void *context, uint64_t kept_to, struct error *
         status = make_request(session, "trace", session->options->arguments, session->options->argument_count,
                               &following->request);
         if (!status)
-            status = trace_follow_new(&following->request,
-                                      ingest_reorg_depth(session->options->finality, session->options->finality_depth),
-                                      &following->follow, err);
+            status = trace_follow_new(
+                &following->request,
+                ingest_reorg_depth(session->options->finality, session->options->finality_depth),
+                &following->follow, err);
     }
     if (!status)
         status = trace_follow_update(following->follow, kept_to, &change, err);
@@ -106,10 +113,12 @@ static enum tracer_status landed(void *context, uint64_t kept_to, struct error *
         return status;
     progress_end(session);
     if (change.withdrawn && !session->options->quiet)
-        fprintf(stderr, "%zu flagged hops above block %" PRIu64 " are withdrawn: their blocks left the chain\n",
+        fprintf(stderr,
+                "%zu flagged hops above block %" PRIu64 " are withdrawn: their blocks left the chain\n",
                 change.withdrawn, kept_to);
     if (change.waits) {
-        fprintf(stderr, "a seed left the chain with its block; waiting for it to come again: %s\n", err->text);
+        fprintf(stderr, "a seed left the chain with its block; waiting for it to come again: %s\n",
+                err->text);
         return TRACER_OK;
     }
     following->touches_gap = change.result->touches_gap;
@@ -117,7 +126,7 @@ static enum tracer_status landed(void *context, uint64_t kept_to, struct error *
     if (!status && fflush(stdout) != 0)
         status = error_set(err, TRACER_E_IO, "writing to standard output failed");
     if (!status && session->options->output)
-        status = write_trace(session, following->format, change.result);
+        status = write_result(session, following->format, change.result, NULL);
     trace_result_free(change.result);
     return status;
 }
@@ -136,6 +145,9 @@ int command_trace(const struct options *options)
 {
     struct session session;
     enum tracer_status status = session_open(&session, options);
+    if (!status && options->follow && options->all_policies)
+        status = error_set(&session.err, TRACER_E_USAGE,
+                           "--follow goes on with one policy: not with --policy all");
     if (!status && options->follow) {
         int code = follow_chain(&session);
         session_close(&session);

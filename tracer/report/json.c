@@ -1,9 +1,13 @@
 /* json.c - tracer/trace/1 and tracer/check/1 (docs/formats.md). */
 #include "json_parts.h"
 
-static void put_seeds(struct json_writer *json, const struct trace_result *result, const struct view *view)
+void json_put_seeds(struct json_writer *json, const struct trace_result *result, const struct view *view)
 {
     char address[ADDRESS_TEXT_SIZE];
+    json_put_open(json, "sources", '[');
+    for (size_t i = 0; i < result->source_count; i++)
+        json_text(json, result->sources[i]);
+    json_shut(json, ']');
     json_put_open(json, "seeds", '[');
     for (size_t i = 0; i < result->seed_count; i++) {
         const struct result_seed *seed = &result->seeds[i];
@@ -116,11 +120,7 @@ enum tracer_status json_trace(FILE *stream, const struct trace_result *result,
     json_writer_init(&json, stream);
     json_open(&json, '{');
     json_put_head(&json, "tracer/trace/1", &view);
-    json_put_open(&json, "sources", '[');
-    for (size_t i = 0; i < result->source_count; i++)
-        json_text(&json, result->sources[i]);
-    json_shut(&json, ']');
-    put_seeds(&json, result, &view);
+    json_put_seeds(&json, result, &view);
     put_totals(&json, result, &view);
     put_places(&json, result, &view);
     json_put_tables(&json, &view);

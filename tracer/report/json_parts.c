@@ -119,7 +119,7 @@ void json_put_head(struct json_writer *json, const char *schema, const struct vi
     json_put_text(json, "commit", head->commit);
     json_shut(json, '}');
     json_put_text(json, "spec", "taint/1");
-    json_put_text(json, "policy", taint_policy_name(head->options.policy));
+    json_put_text(json, "policy", head->policy);
     put_options(json, head);
     put_network(json, head);
     put_range(json, head);

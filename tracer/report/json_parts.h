@@ -16,6 +16,8 @@ void json_put_log_index(struct json_writer *json, uint32_t log_index);
 
 /** schema .. inputs */
 void json_put_head(struct json_writer *json, const char *schema, const struct view *view);
+/** sources, seeds */
+void json_put_seeds(struct json_writer *json, const struct trace_result *result, const struct view *view);
 /** accounts, assets */
 void json_put_tables(struct json_writer *json, const struct view *view);
 /** limits, repeat */

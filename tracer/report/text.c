@@ -213,7 +213,7 @@ void text_tail(const struct text *text)
         fprintf(text->stream, " (%s)", head->commit);
     fputc('\n', text->stream);
     text_wrap_printf(text, "  options      ", "taint/1, policy %s, links %s, fees %s, unknown %s, opening %s",
-                     taint_policy_name(head->options.policy), links_name(head->options.links),
+                     head->policy, links_name(head->options.links),
                      fees_name(head->options.fees), unknown_name(head->options.unknown),
                      opening_name(head->options.opening));
     if (head->has_explored)
@@ -248,7 +248,7 @@ void text_head(const struct text *text, const char *title)
                          head->first_time ? "" : ", times not known");
     if (head->first_time)
         text_wrap_printf(text, "", "%s to %s UTC", first, last);
-    text_wrap_printf(text, "", "policy %s of taint/1", taint_policy_name(head->options.policy));
+    text_wrap_printf(text, "", "policy %s of taint/1", head->policy);
 }
 
 enum tracer_status text_trace(FILE *stream, const struct trace_result *result,

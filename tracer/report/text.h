@@ -47,6 +47,8 @@ void text_tail(const struct text *text);
 void text_head(const struct text *text, const char *title);
 
 /* text_stolen.c, text_places.c, text_hops.c */
+/** How a place reads in a sentence "where is it now". */
+const char *place_words(enum place place);
 void text_stolen(const struct text *text, const struct trace_result *result);
 TRACER_MUST_USE enum tracer_status text_where(const struct text *text, const struct trace_result *result,
                                               struct error *err);

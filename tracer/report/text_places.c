@@ -8,8 +8,7 @@
     8u /* groups named beneath a place; the rest is one line here and stands whole further down */
 #define WORDS_SIZE 96u
 
-/* How a place reads in a sentence "where is it now". */
-static const char *place_words(enum place place)
+const char *place_words(enum place place)
 {
     switch (place) {
     case PLACE_IS_HELD:

@@ -59,6 +59,12 @@ enum tracer_status text_trace(FILE *stream, const struct trace_result *result,
 enum tracer_status text_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err);
 enum tracer_status json_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err);
 enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err);
+enum tracer_status text_compare(FILE *stream, const struct compare_result *result,
+                                const struct report_options *options, struct error *err);
+enum tracer_status json_compare(FILE *stream, const struct compare_result *result,
+                                const struct report_options *options, struct error *err);
+enum tracer_status csv_compare(FILE *stream, const struct compare_result *result,
+                               const struct report_options *options, struct error *err);
 enum tracer_status text_check(FILE *stream, const struct check_result *result,
                               const struct report_options *options, struct error *err);
 enum tracer_status json_trace(FILE *stream, const struct trace_result *result,

@@ -51,6 +51,12 @@ void trace_result_free(struct trace_result *result)
         arena_free(result->arena); /* holds the result itself */
 }
 
+void compare_result_free(struct compare_result *result)
+{
+    if (result)
+        arena_free(result->arena);
+}
+
 void check_result_free(struct check_result *result)
 {
     if (result)

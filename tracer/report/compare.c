@@ -1,0 +1,313 @@
+/* compare.c - several policies side by side, as text, JSON (tracer/policies/1) and CSV. */
+#include "json_parts.h"
+#include "text.h"
+
+#include "tracer/csv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES TRACER_MIB(1)
+
+static const char *policy_of(size_t index)
+{
+    return taint_policy_name(compared_policies[index]);
+}
+
+static bool agree(const struct compared *compared)
+{
+    return u320_compare(compared->amounts[compared->low], compared->amounts[compared->high]) == 0;
+}
+
+/* ---- text ---- */
+
+/* "all policies", or the names of those that have the amount of policy `index`. */
+static void names_of(const struct compared *compared, size_t index, char to[static 64])
+{
+    size_t at = 0;
+    if (agree(compared)) {
+        snprintf(to, 64, "all agree");
+        return;
+    }
+    for (size_t i = 0; i < COMPARED_COUNT; i++)
+        if (u320_compare(compared->amounts[i], compared->amounts[index]) == 0)
+            at += (size_t)snprintf(to + at, 64 - at, "%s%s", at ? ", " : "", policy_of(i));
+}
+
+/* One line for each different amount, least first. */
+static void print_compared(const struct text *text, uint32_t asset, const struct compared *compared,
+                           struct u320 whole)
+{
+    bool done[COMPARED_COUNT] = {false};
+    for (;;) {
+        size_t next = COMPARED_COUNT;
+        for (size_t i = 0; i < COMPARED_COUNT; i++)
+            if (!done[i] &&
+                (next == COMPARED_COUNT || u320_compare(compared->amounts[i], compared->amounts[next]) < 0))
+                next = i;
+        if (next == COMPARED_COUNT)
+            return;
+        char names[64], amount[AMOUNT_TEXT_SIZE], share[SHARE_TEXT_SIZE];
+        names_of(compared, next, names);
+        view_amount(&text->view, asset, compared->amounts[next], amount);
+        share_text(compared->amounts[next], whole, share);
+        fprintf(text->stream, "    %34s  %8s  %s%s\n", amount, share, names,
+                agree(compared)                                                                 ? ""
+                : u320_compare(compared->amounts[next], compared->amounts[compared->low]) == 0  ? "  (low)"
+                : u320_compare(compared->amounts[next], compared->amounts[compared->high]) == 0 ? "  (high)"
+                                                                                                : "");
+        for (size_t i = 0; i < COMPARED_COUNT; i++)
+            done[i] = done[i] || u320_compare(compared->amounts[i], compared->amounts[next]) == 0;
+    }
+}
+
+static bool is_nothing(const struct compared *compared)
+{
+    return u320_is_zero(compared->amounts[compared->high]);
+}
+
+static void print_total(const struct text *text, const struct compare_result *result,
+                        const struct compared_total *total)
+{
+    char asset[ASSET_SHOWN_SIZE];
+    struct u320 whole = total->came_in.amounts[total->came_in.high];
+    view_asset_name(&text->view, total->asset, asset);
+    fprintf(text->stream, "%s, %s\n\n  came in\n", result->trace.sources[total->source], asset);
+    print_compared(text, total->asset, &total->came_in, whole);
+    for (int place = 0; place < PLACE_IS_COUNT; place++) {
+        if (is_nothing(&total->places[place]))
+            continue;
+        fprintf(text->stream, "  %s\n", place_words((enum place)place));
+        print_compared(text, total->asset, &total->places[place], whole);
+    }
+}
+
+static struct u320 came_in(const struct compare_result *result, const struct compared_place *place)
+{
+    for (size_t i = 0; i < result->total_count; i++)
+        if (result->totals[i].source == place->source && result->totals[i].asset == place->asset)
+            return result->totals[i].came_in.amounts[result->totals[i].came_in.high];
+    return (struct u320){{0}};
+}
+
+static void print_places(const struct text *text, const struct compare_result *result)
+{
+    for (size_t i = 0; i < result->place_count; i++) {
+        const struct compared_place *place = &result->places[i], *before = i ? place - 1 : NULL;
+        char asset[ASSET_SHOWN_SIZE], address[ADDRESS_TEXT_SIZE] = "-", name[NAME_SHOWN_SIZE] = "";
+        if (!before || before->source != place->source || before->asset != place->asset ||
+            before->place != place->place) {
+            view_asset_name(&text->view, place->asset, asset);
+            fprintf(text->stream, "%s%s, %s, %s\n", before ? "\n" : "", result->trace.sources[place->source],
+                    asset, place_words(place->place));
+        }
+        const struct result_account *account = view_account(&text->view, place->account);
+        if (account) {
+            address_format(account->address, address);
+            name_shown(account->name, name);
+        }
+        fprintf(text->stream, "  %s%s%s\n", address, name[0] ? "  " : "", name);
+        print_compared(text, place->asset, &place->amount, came_in(result, place));
+    }
+}
+
+static void print_hops(const struct text *text, const struct compare_result *result)
+{
+    size_t same = 0;
+    for (size_t i = 0; i < result->hop_count; i++)
+        same += agree(&result->hops[i].tainted);
+    text_heading(text, "FLAGGED HOPS");
+    text_wrap_printf(
+        text, "  ",
+        "%zu transfers are flagged under at least one policy; all policies agree on the tainted amount of %zu of them. "
+        "Each with its amount by policy: --format json. With its path: trace with one --policy.",
+        result->hop_count, same);
+}
+
+enum tracer_status text_compare(FILE *stream, const struct compare_result *result,
+                                const struct report_options *options, struct error *err)
+{
+    struct text text;
+    struct view view = view_of_trace(&result->trace);
+    enum report_view wanted = options ? options->view : VIEW_FULL;
+    text_init(&text, stream, &view, options);
+    text_head(&text, "Where the money went");
+    text_wrap(&text, "", "a complete trace each under fifo, lifo, haircut, cleanfirst and taintfirst, side by side");
+    text_stolen(&text, &result->trace);
+    text_heading(&text, "WHERE IT IS NOW, BY POLICY (shares of the greatest sum, rounded down)");
+    bool apart = false;
+    for (int recognised = 1; recognised >= 0; recognised--)
+        for (size_t i = 0; i < result->total_count; i++) {
+            if (view_asset(&view, result->totals[i].asset)->recognised != (recognised == 1))
+                continue;
+            if (recognised == 0 && !apart)
+                text_heading(
+                    &text, "ASSETS THAT ARE NOT IN THE LIST (smallest units; count in no total or verdict)");
+            else if (apart || i > 0)
+                fputc('\n', stream);
+            apart = apart || recognised == 0;
+            print_total(&text, result, &result->totals[i]);
+        }
+    if (result->total_count == 0)
+        fputs("  nothing is tainted\n", stream);
+    print_hops(&text, result);
+    if (wanted == VIEW_FULL) {
+        if (result->place_count)
+            text_heading(&text, "EVERY PLACE, WITH ITS WHOLE ADDRESS");
+        print_places(&text, result);
+        text_tables(&text);
+    }
+    text_tail(&text);
+    return stream_done(stream, err);
+}
+
+/* ---- JSON ---- */
+
+static void put_compared(struct json_writer *json, const char *key, const struct compared *compared)
+{
+    json_put_open(json, key, '{');
+    for (size_t i = 0; i < COMPARED_COUNT; i++)
+        json_put_amount(json, policy_of(i), compared->amounts[i]);
+    json_put_amount(json, "low", compared->amounts[compared->low]);
+    json_put_amount(json, "high", compared->amounts[compared->high]);
+    json_shut(json, '}');
+}
+
+static void put_hop(struct json_writer *json, const struct compare_result *result, const struct view *view,
+                    const struct compared_hop *compared)
+{
+    const struct result_hop *hop = &compared->hop;
+    json_open(json, '{');
+    json_put_position(json, "key", hop->position);
+    json_put_hash(json, "transaction_hash", hop->transaction_hash);
+    json_put_log_index(json, hop->log_index);
+    json_put_time(json, hop->time);
+    json_put_text(json, "kind", transfer_kind_name(hop->kind));
+    json_put_account(json, "from", view, hop->from);
+    json_put_account(json, "to", view, hop->to);
+    json_put_asset(json, "asset", view, hop->asset);
+    json_put_amount256(json, "amount", hop->amount);
+    json_put_text(json, "source", result->trace.sources[hop->source]);
+    put_compared(json, "tainted", &compared->tainted);
+    json_put_u64(json, "hop", hop->hop);
+    json_put_text(json, "grade", grade_name(hop->grade));
+    json_shut(json, '}');
+}
+
+enum tracer_status json_compare(FILE *stream, const struct compare_result *result,
+                                const struct report_options *options, struct error *err)
+{
+    struct json_writer json;
+    struct view view = view_of_trace(&result->trace);
+    (void)options; /* a document is always whole */
+    json_writer_init(&json, stream);
+    json_open(&json, '{');
+    json_put_head(&json, "tracer/policies/1", &view);
+    json_put_open(&json, "policies", '[');
+    for (size_t i = 0; i < COMPARED_COUNT; i++)
+        json_text(&json, policy_of(i));
+    json_shut(&json, ']');
+    json_put_seeds(&json, &result->trace, &view);
+    json_put_open(&json, "totals", '[');
+    for (size_t i = 0; i < result->total_count; i++) {
+        const struct compared_total *total = &result->totals[i];
+        const struct result_asset *asset = view_asset(&view, total->asset);
+        json_open(&json, '{');
+        json_put_text(&json, "source", result->trace.sources[total->source]);
+        json_put_asset(&json, "asset", &view, total->asset);
+        json_put_text(&json, "symbol", asset->symbol);
+        json_put_u64(&json, "decimals", asset->decimals);
+        json_put_truth(&json, "recognised", asset->recognised);
+        put_compared(&json, "came_in", &total->came_in);
+        json_put_open(&json, "places", '{');
+        for (int place = 0; place < PLACE_IS_COUNT; place++)
+            put_compared(&json, place_name((enum place)place), &total->places[place]);
+        json_shut(&json, '}');
+        json_shut(&json, '}');
+    }
+    json_shut(&json, ']');
+    json_put_open(&json, "places", '[');
+    for (size_t i = 0; i < result->place_count; i++) {
+        const struct compared_place *place = &result->places[i];
+        json_open(&json, '{');
+        json_put_text(&json, "source", result->trace.sources[place->source]);
+        json_put_asset(&json, "asset", &view, place->asset);
+        json_put_text(&json, "place", place_name(place->place));
+        json_put_account(&json, "account", &view, place->account);
+        put_compared(&json, "amount", &place->amount);
+        json_shut(&json, '}');
+    }
+    json_shut(&json, ']');
+    json_put_tables(&json, &view);
+    json_put_open(&json, "hops", '[');
+    for (size_t i = 0; i < result->hop_count; i++)
+        put_hop(&json, result, &view, &result->hops[i]);
+    json_shut(&json, ']');
+    json_put_truth(&json, "touches_gap", result->trace.touches_gap);
+    json_put_tail(&json, &view);
+    json_shut(&json, '}');
+    return stream_done(stream, err);
+}
+
+/* ---- CSV: a line a place ---- */
+
+static void add_text(struct buffer *line, const char *text, bool foreign)
+{
+    csv_add(line, line->size == 0, text, strlen(text), foreign);
+}
+
+static void add_amount(struct buffer *line, struct u320 amount)
+{
+    char text[U320_DECIMAL_MAX];
+    u320_format_decimal(amount, text);
+    add_text(line, text, false);
+}
+
+static void add_place(struct buffer *line, const struct compare_result *result, const struct view *view,
+                      const struct compared_place *place)
+{
+    char address[ADDRESS_TEXT_SIZE] = "", asset[ASSET_TEXT_SIZE], decimals[16], shown[512];
+    const struct result_asset *found = view_asset(view, place->asset);
+    const struct result_account *account = view_account(view, place->account);
+    if (account)
+        address_format(account->address, address);
+    asset_format(found->asset, asset);
+    snprintf(decimals, sizeof(decimals), "%u", (unsigned)found->decimals);
+    add_text(line, result->trace.sources[place->source], false);
+    add_text(line, asset, false);
+    add_text(line, shown_text(shown, sizeof(shown), found->symbol, strlen(found->symbol)), true);
+    add_text(line, decimals, false);
+    add_text(line, found->recognised ? "1" : "0", false);
+    add_text(line, place_name(place->place), false);
+    add_text(line, address, false);
+    add_text(line, account ? shown_text(shown, sizeof(shown), account->name, strlen(account->name)) : "",
+             true);
+    for (size_t i = 0; i < COMPARED_COUNT; i++)
+        add_amount(line, place->amount.amounts[i]);
+    add_amount(line, place->amount.amounts[place->amount.low]);
+    add_amount(line, place->amount.amounts[place->amount.high]);
+    add_text(line, "tracer/policies-csv/1", false);
+    buffer_char(line, '\n');
+}
+
+enum tracer_status csv_compare(FILE *stream, const struct compare_result *result,
+                               const struct report_options *options, struct error *err)
+{
+    struct buffer line;
+    struct view view = view_of_trace(&result->trace);
+    bool ok = true;
+    (void)options;
+    buffer_init(&line, LINE_MAX_BYTES);
+    fputs("source,asset,symbol,decimals,recognised,place,account,account_name", stream);
+    for (size_t i = 0; i < COMPARED_COUNT; i++)
+        fprintf(stream, ",%s", policy_of(i));
+    fputs(",low,high,schema\n", stream);
+    for (size_t i = 0; i < result->place_count && ok; i++) {
+        buffer_clear(&line);
+        add_place(&line, result, &view, &result->places[i]);
+        ok = buffer_ok(&line) && fwrite(line.data, 1, line.size, stream) == line.size;
+    }
+    buffer_release(&line);
+    return ok ? stream_done(stream, err)
+              : error_set(err, TRACER_E_IO, "writing the report failed (%s)", strerror(errno));
+}
