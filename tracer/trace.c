@@ -330,6 +330,9 @@ static enum tracer_status explored_note(struct case_state *state, const struct t
     }
     if (!state->has_explored)
         return TRACER_OK;
+    if (!result->places) /* of an explanation or a comparison: it has its own */
+        return case_note(state, NOTE_GAP, err, "the history of %zu accounts is in the store, that of all others is not",
+                         state->explored_count);
     return case_note(
         state, NOTE_GAP, err,
         "the history of %zu accounts is in the store, that of all others is not: %zu accounts that received "

@@ -22,6 +22,8 @@ struct report_format {
     enum tracer_status (*new_hops)(FILE *stream, const struct trace_result *result, size_t first, struct error *err);
     enum tracer_status (*compare)(FILE *stream, const struct compare_result *result,
                                   const struct report_options *options, struct error *err);
+    enum tracer_status (*explain)(FILE *stream, const struct explain_result *result,
+                                  const struct report_options *options, struct error *err);
     enum tracer_status (*check)(FILE *stream, const struct check_result *result,
                                 const struct report_options *options, struct error *err);
 };

@@ -175,6 +175,49 @@ struct compare_result {
 };
 void compare_result_free(struct compare_result *result); /* NULL is fine */
 
+/* How the tainted units of one transfer came there, lot by lot. */
+#define RESULT_UNKNOWN 0xfffffffeu /* tags beside the sources */
+#define RESULT_CLEAN 0xffffffffu
+struct result_lot {
+    struct u256 amount;
+    uint32_t tag; /* source, RESULT_UNKNOWN, RESULT_CLEAN */
+};
+/* Policies with an order: oldest first. haircut: by tag. poison: (amount, source), which overlap. */
+struct result_units {
+    const struct result_lot *lots;
+    size_t count;
+};
+struct explain_move { /* a transfer of a transaction on the path, in the order of execution */
+    struct result_hop hop; /* tainted, hop, parent, path_grade: only in the steps of a path */
+    bool from_holds, to_holds;
+    struct u256 overspent; /* made as the sender's oldest units because no row brought them; 0: none */
+    uint32_t overspent_tag;
+    struct result_units from_before, taken, carried, from_after, to_after;
+    uint32_t group; /* exchange of the transaction, 0: none */
+    enum transfer_leg leg;
+    struct result_units pot; /* out legs: what of the exchange is still to be paid out, by tag without clean */
+    struct u320 undrawn;     /* and all of it */
+};
+struct explain_step {
+    struct result_hop hop; /* parent: index of the step before, RESULT_NONE: the origin */
+    size_t move;           /* index into moves */
+};
+struct explain_path { /* of one source, oldest first; the last step is the transfer asked about */
+    uint32_t source;
+    const struct explain_step *steps;
+    size_t step_count;
+};
+struct explain_result {
+    struct arena *arena; /* owns everything: explain_result_free() */
+    struct trace_result trace; /* head, tables, sources, seeds; no places and hops */
+    const char *target;        /* as given */
+    const struct explain_move *moves;
+    size_t move_count;
+    const struct explain_path *paths; /* in tag order */
+    size_t path_count;
+};
+void explain_result_free(struct explain_result *result); /* NULL is fine */
+
 /* check */
 enum verdict { VERDICT_CLEAN, VERDICT_CANNOT_TELL, VERDICT_EXPOSED }; /* the worst is the greatest */
 const char *verdict_name(enum verdict verdict);

@@ -89,6 +89,41 @@ TRACER_MUST_USE enum tracer_status taint_rollback(struct taint *taint, uint64_t 
 /** Make the results anew; the old ones are gone. */
 TRACER_MUST_USE enum tracer_status taint_settle(struct taint *taint, struct error *err);
 
+/* What a row does, for those who want to follow it by hand. */
+struct taint_lot {
+    struct u256 amount;
+    uint32_t tag; /* source, TAINT_UNKNOWN, TAINT_CLEAN */
+};
+/* Ordered policies: oldest first. haircut: by tag. poison: (v, source), which overlap. */
+struct taint_units {
+    const struct taint_lot *lots;
+    size_t count;
+};
+struct taint_step {
+    struct position position;
+    enum transfer_kind kind;
+    uint32_t from, to, asset;
+    struct u256 amount;
+    bool from_holds, to_holds;  /* plain accounts: they have a holding */
+    struct u256 overspent;      /* units that the sender must have had and no row brought (4.4): made as its oldest */
+    uint32_t overspent_tag;
+    struct taint_units from_before; /* the sender's holding, before what was overspent */
+    struct taint_units taken;       /* the units that left */
+    struct taint_units carried;     /* the same after the seeds of this row (6.2) */
+    struct taint_units from_after, to_after;
+    uint32_t group; /* exchange group of the transaction (8), counted from 1; 0: an ordinary row */
+    enum transfer_leg leg;
+    struct taint_units pot; /* out legs: tainted and unknown units of what the exchange still has to pay out */
+    struct u320 undrawn;    /* out legs: all units that it still has to pay out */
+};
+/** Everything is borrowed for the time of the call. false: no memory, ends the replay. */
+typedef bool taint_step_fn(void *context, const struct taint_step *step);
+/** Before a replay: call `observe` for each row of the transactions (block and index of the positions) that moves units
+ * and is recorded (4.2, step 6), in the order of execution. */
+TRACER_MUST_USE enum tracer_status taint_observe(struct taint *taint, const struct position *transactions,
+                                                 size_t count, taint_step_fn *observe, void *context,
+                                                 struct error *err);
+
 /* Results, sorted as section 11 says. Borrowed until taint_free() or the next of the calls above. */
 size_t taint_hops(const struct taint *taint, const struct taint_hop **ret_hops);
 size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings);

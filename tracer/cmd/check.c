@@ -1,7 +1,8 @@
-/* check.c - `check`: targets of a store; with --transfers one transfer of a file (taint-spec 10). */
+/* check.c - `check` and `explain`: targets of a store; with --transfers one transfer of a file (taint-spec 10). */
 #include "session.h"
 
 #include "tracer/check.h"
+#include "tracer/explain.h"
 
 #include <stdio.h>
 
@@ -50,6 +51,46 @@ static int code_of(const struct check_result *result)
     for (size_t i = 0; i < result->answer_count; i++)
         if (result->answers[i].verdict == VERDICT_CANNOT_TELL)
             code = EXIT_CANNOT_TELL;
+    return code;
+}
+
+int command_explain(const struct options *options)
+{
+    struct session session;
+    struct output output;
+    struct explain_result *result = NULL;
+    struct explain_request request = {.target = options->arguments[0],
+                                      .sources = options->source,
+                                      .source_count = options->source_count,
+                                      .has_since = options->has_since,
+                                      .since = options->since};
+    enum tracer_status status = session_open(&session, options);
+    const struct report_format *format = status ? NULL : session_format(&session, "text");
+    if (!status && !format)
+        status = TRACER_E_USAGE;
+    if (!status)
+        status = session_store(&session, GRAPH_READ);
+    if (!status)
+        status = session_case(&session);
+    if (!status)
+        status = session_case_input(&session, "explain", &request.input);
+    if (!status) {
+        progress_begin(&session, "replay");
+        request.input.watch = watch;
+        request.input.watch_context = &session;
+        status = explain_run(&request, &result, &session.err);
+        progress_end(&session);
+    }
+    struct report_options report = session_report_options(&session);
+    if (!status && !(status = output_open(options->output, &output, &session.err))) {
+        status = format->explain(output.stream, result, &report, &session.err);
+        if (!status)
+            status = output_commit(&output, &session.err);
+        output_abort(&output);
+    }
+    int code = status ? session_fail(&session, status) : result->trace.touches_gap ? EXIT_CANNOT_TELL : EXIT_DONE;
+    explain_result_free(result);
+    session_close(&session);
     return code;
 }
 

@@ -35,6 +35,11 @@ const struct command commands[] = {
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
      CASE_OPTIONS "source " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+    {"explain", command_explain, "KEY",
+     "How did tainted units come into this transfer? Its path, lot by lot, to be followed by hand.",
+     "KEY is block:txi:idx, hash:N, hash:value, or the hash of a transaction with one flagged\n"
+     "transfer. Sources are those of --source, else the registry's heists and sanctioned addresses.",
+     CASE_OPTIONS "source " TAINT_OPTIONS COMMON_OPTIONS, 1, 1},
     {"ingest", command_ingest, "", "Read blocks of a chain into the store.",
      "Reads from behind what is stored (or --from) up to --to or the head; a reorg is followed.\n"
      "--record DIR keeps every exchange, --replay DIR repeats the run from it without network.",

@@ -65,6 +65,12 @@ enum tracer_status json_compare(FILE *stream, const struct compare_result *resul
                                 const struct report_options *options, struct error *err);
 enum tracer_status csv_compare(FILE *stream, const struct compare_result *result,
                                const struct report_options *options, struct error *err);
+enum tracer_status text_explain(FILE *stream, const struct explain_result *result,
+                                const struct report_options *options, struct error *err);
+enum tracer_status json_explain(FILE *stream, const struct explain_result *result,
+                                const struct report_options *options, struct error *err);
+enum tracer_status csv_explain(FILE *stream, const struct explain_result *result,
+                               const struct report_options *options, struct error *err);
 enum tracer_status text_check(FILE *stream, const struct check_result *result,
                               const struct report_options *options, struct error *err);
 enum tracer_status json_trace(FILE *stream, const struct trace_result *result,

@@ -141,6 +141,8 @@ static bool receive(struct taint *taint, const struct cursor_row *row, const str
 void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status,
                const struct parcel *parcel, bool fee, bool *ok)
 {
+    if (taint->inspect && status == CHECK_OK)
+        inspect_carried(taint, parcel);
     if (taint->accounts[row->to].asked && status == CHECK_OK && !fee)
         *ok = *ok && receive(taint, row, parcel);
     if (!taint->check_count)

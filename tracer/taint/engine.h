@@ -198,7 +198,8 @@ struct taint {
     size_t absorbed_shown_count;
     struct taint_total *totals_shown;
     size_t totals_shown_count;
-    struct undo *undo;   /* NULL: nothing is kept */
+    struct inspect *inspect; /* NULL: nobody observes */
+    struct undo *undo;       /* NULL: nothing is kept */
     uint64_t next_block; /* of the rows to come, at least */
     bool replayed, asked_sorted;
     struct taint_input *owned_input; /* of taint_expand() */
@@ -265,6 +266,7 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source);
 /* replay.c */
 bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
 bool replay_arrive(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
+/** Step 6; the end of a row. */
 bool replay_record(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel);
 bool replay_end_parcel(struct taint *taint, uint32_t account, uint32_t asset, const struct parcel *parcel);
 /** Absorb at a labelled account, or burn at void. */
@@ -299,6 +301,16 @@ bool undo_total(struct taint *taint, struct total *total);
 bool undo_absorbed(struct taint *taint, struct absorbed *absorbed);
 bool undo_seed(struct taint *taint, size_t index); /* it becomes done */
 void undo_release(struct taint *taint);
+
+/* inspect.c: the moments of a row; only where taint->inspect is set. */
+void inspect_begin(struct taint *taint, const struct cursor_row *row);
+void inspect_overspent(struct taint *taint, struct u256 units, uint32_t tag);
+void inspect_leg(struct taint *taint, size_t group, bool out);
+void inspect_pot(struct taint *taint, const struct u320 *pot, struct u320 undrawn);
+void inspect_taken(struct taint *taint, const struct parcel *parcel);
+void inspect_carried(struct taint *taint, const struct parcel *parcel);
+bool inspect_end(struct taint *taint, const struct cursor_row *row);
+void inspect_release(struct taint *taint);
 
 /* result.c */
 bool results_sort_hops(struct taint *taint);

@@ -491,6 +491,8 @@ bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
     bool ok = true;
     if (!replay_depart(taint, row, parcel) || !seeds_apply(taint, row->position, row->asset, row->amount, parcel))
         return false;
+    if (taint->inspect)
+        inspect_leg(taint, (size_t)(group - taint->groups) + 1, false);
     check_row(taint, row, CHECK_OK, parcel, false, &ok);
     if (!ok || !replay_record(taint, row, parcel))
         return false;
@@ -521,6 +523,11 @@ static bool draw(struct taint *taint, struct group *group, struct side *side, co
     size_t tags = (size_t)taint->source_count + 1;
     struct u320 v = u320_from_u256(row->amount), rest = v;
     parcel_clear(parcel);
+    if (taint->inspect) {
+        inspect_begin(taint, row);
+        inspect_leg(taint, (size_t)(group - taint->groups) + 1, true);
+        inspect_pot(taint, side->pot, side->undrawn);
+    }
     if (taint->options.policy == POLICY_POISON) {
         for (size_t i = 0; i < group->base_count; i++)
             if (!parcel_put(taint, parcel, row->amount, group->bases[i].source))
@@ -547,6 +554,8 @@ bool group_out_leg(struct taint *taint, size_t index)
     bool ok = true, pays = false;
     if (!draw(taint, group, side_of(group, row->asset), row, parcel))
         return false;
+    if (taint->inspect)
+        inspect_taken(taint, parcel);
     if (replay_overflows(taint, row)) {
         taint->diag.overflow++;
         ok = replay_end_parcel(taint, row->from, row->asset, parcel);

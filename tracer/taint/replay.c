@@ -160,9 +160,13 @@ static bool overspend(struct taint *taint, struct holding *holding, struct u256 
     const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
     if (!seeds || !seeds->active_count) {
         uint32_t tag = unknown_tag(taint);
+        if (taint->inspect)
+            inspect_overspent(taint, u, tag);
         return taint->policy->create(taint, holding, u, tag) &&
                count_one(taint, holding->asset, tag, u, offsetof(struct taint_total, created));
     }
+    if (taint->inspect)
+        inspect_overspent(taint, u, seeds->active[0]);
     if (!taint->policy->create(taint, holding, u, seeds->active[0]))
         return false;
     for (uint32_t i = 0; i < (is_poison(taint) ? seeds->active_count : 1u); i++) {
@@ -189,8 +193,7 @@ static bool depart_plain(struct taint *taint, const struct cursor_row *row, stru
     return ok && taint->policy->take(taint, holding, row->amount, parcel);
 }
 
-/* 4.3. The parcel must be empty. */
-bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+static bool depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
 {
     const struct account_state *from = &taint->accounts[row->from];
     parcel_clear(parcel);
@@ -227,6 +230,17 @@ bool replay_depart(struct taint *taint, const struct cursor_row *row, struct par
     if (is_poison(taint) && !tag_is_source(taint, tag))
         return ok; /* poison parcels hold sources only */
     return ok && parcel_put(taint, parcel, row->amount, tag) && count_one(taint, row->asset, tag, row->amount, column);
+}
+
+/* 4.3 */
+bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    if (taint->inspect)
+        inspect_begin(taint, row);
+    bool ok = depart(taint, row, parcel);
+    if (taint->inspect)
+        inspect_taken(taint, parcel);
+    return ok;
 }
 
 /* hop and via of the sources that arrive (4.5), before the units do. */
@@ -300,7 +314,7 @@ bool replay_record(struct taint *taint, const struct cursor_row *row, const stru
                                                       .hop = info->hop,
                                                       .has_parent = info->has_parent};
     }
-    return true;
+    return !taint->inspect || inspect_end(taint, row);
 }
 
 /* 4.6 under fees=sink. */
@@ -597,6 +611,7 @@ void taint_free(struct taint *taint)
     if (!taint)
         return;
     undo_release(taint);
+    inspect_release(taint);
     holdings_release(taint);
     results_release(taint);
     arena_free(taint->scratch);

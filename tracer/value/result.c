@@ -57,6 +57,12 @@ void compare_result_free(struct compare_result *result)
         arena_free(result->arena);
 }
 
+void explain_result_free(struct explain_result *result)
+{
+    if (result)
+        arena_free(result->arena);
+}
+
 void check_result_free(struct check_result *result)
 {
     if (result)
