@@ -1,6 +1,7 @@
 /* balance.c - what an account had before a block, by asking for state. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "client.h"
@@ -11,6 +12,10 @@
 #define SELECTOR_OWNER_OF "6352211e"        /* ownerOf(uint256): ERC-721 */
 #define ADDRESS_PADDING "000000000000000000000000"
 
+#define PARAMS_SIZE 384
+#define GROUP_CALLS 24u /* of one batch */
+#define GROUPS 16u      /* batches at once */
+
 struct question {
     struct chain_client *client;
     const struct asset *asset;
@@ -18,42 +23,54 @@ struct question {
     char id[65];
 };
 
-static enum tracer_status native_balance(const struct question *question, struct u256 *ret_amount,
-                                         struct error *err)
+static void call_params(const struct question *question, const char *data, char to[static PARAMS_SIZE])
 {
-    struct buffer result;
-    char params[96];
-    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
-    snprintf(params, sizeof params, "[\"%s\",\"%s\"]", question->account, question->which);
-    enum tracer_status status = client_call(question->client, "eth_getBalance", params, 0, &result, err);
-    if (!status) {
-        status = evm_decode_quantity(span_of(&result), ret_amount, err);
-        if (status)
-            error_context(err, "eth_getBalance");
+    char contract[ADDRESS_TEXT_SIZE];
+    address_format(question->asset->contract, contract);
+    snprintf(to, PARAMS_SIZE, "[{\"to\":\"%s\",\"data\":\"0x%s\"},\"%s\"]", contract, data, question->which);
+}
+
+/* Method and parameters for a coin or an ERC-20 token. */
+static const char *plain_question(const struct question *question, char params[static PARAMS_SIZE])
+{
+    char data[256];
+    if (question->asset->kind == ASSET_NATIVE) {
+        snprintf(params, PARAMS_SIZE, "[\"%s\",\"%s\"]", question->account, question->which);
+        return "eth_getBalance";
     }
-    buffer_release(&result);
+    snprintf(data, sizeof data, SELECTOR_BALANCE_OF ADDRESS_PADDING "%s", question->account + 2);
+    call_params(question, data, params);
+    return "eth_call";
+}
+
+/* No contract, or one without an answer, answers "0x": no balance. */
+static enum tracer_status read_word(struct json_span answer, struct u256 *ret_word, struct error *err)
+{
+    *ret_word = (struct u256){{0}};
+    return json_span_is(answer, "\"0x\"") ? TRACER_OK : evm_decode_word(answer, ret_word, err);
+}
+
+static enum tracer_status read_plain(const struct asset *asset, struct json_span answer,
+                                     struct u256 *ret_amount, struct error *err)
+{
+    enum tracer_status status = asset->kind == ASSET_NATIVE ? evm_decode_quantity(answer, ret_amount, err)
+                                                            : read_word(answer, ret_amount, err);
+    if (status)
+        error_context(err, asset->kind == ASSET_NATIVE ? "eth_getBalance" : "eth_call");
     return status;
 }
 
-/* eth_call of the asset's contract with `data`. No contract, or one without an answer, answers "0x": no
- * balance. */
+/* eth_call of the asset's contract with `data`. */
 static enum tracer_status call_contract(const struct question *question, const char *data,
                                         struct u256 *ret_word, struct error *err)
 {
     struct buffer result;
-    char params[384], contract[ADDRESS_TEXT_SIZE];
+    char params[PARAMS_SIZE];
     buffer_init(&result, TRACER_REPLY_OTHER_MAX);
-    address_format(question->asset->contract, contract);
-    snprintf(params, sizeof params, "[{\"to\":\"%s\",\"data\":\"0x%s\"},\"%s\"]", contract, data,
-             question->which);
+    call_params(question, data, params);
     enum tracer_status status = client_call(question->client, "eth_call", params, 0, &result, err);
-    if (!status && json_span_is(span_of(&result), "\"0x\"")) {
-        *ret_word = (struct u256){{0}};
-    } else if (!status) {
-        status = evm_decode_word(span_of(&result), ret_word, err);
-        if (status)
-            error_context(err, "eth_call");
-    }
+    if (!status && (status = read_word(span_of(&result), ret_word, err)))
+        error_context(err, "eth_call");
     buffer_release(&result);
     return status;
 }
@@ -85,38 +102,133 @@ static enum tracer_status item_balance(const struct question *question, struct u
     return TRACER_OK;
 }
 
-enum tracer_status chain_balance(struct chain_client *client, struct address account,
-                                 const struct asset *asset, uint64_t number, struct u256 *ret_amount,
-                                 struct error *err)
+static void make_question(struct chain_client *client, const struct chain_balance *balance,
+                          struct question *question)
 {
-    struct question question = {.client = client, .asset = asset};
-    struct u256 amount = {{0}};
-    char data[256];
     uint8_t id[32];
+    *question = (struct question){.client = client, .asset = balance->asset};
+    address_format(balance->account, question->account);
+    format_quantity(balance->number - 1, question->which);
+    u256_to_bytes(balance->asset->id, id);
+    hex_encode(id, sizeof id, question->id);
+}
+
+/* One by one: items, and what a batch did not answer. */
+static enum tracer_status one_balance(struct chain_client *client, struct chain_balance *balance,
+                                      struct error *err)
+{
+    struct question question;
+    struct buffer result;
+    char params[PARAMS_SIZE];
+    make_question(client, balance, &question);
+    if (balance->asset->kind == ASSET_ITEM)
+        return item_balance(&question, &balance->amount, err);
+    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
+    const char *method = plain_question(&question, params);
+    enum tracer_status status = client_call(client, method, params, 0, &result, err);
+    if (!status)
+        status = read_plain(balance->asset, span_of(&result), &balance->amount, err);
+    buffer_release(&result);
+    return status;
+}
+
+/* ---- many at once ---- */
+
+struct group {
+    struct rpc_batch batch;
+    struct rpc_call calls[GROUP_CALLS];
+    char params[GROUP_CALLS][PARAMS_SIZE];
+    struct chain_balance *asked[GROUP_CALLS];
+};
+
+#define NOT_ASKED TRACER_STATUS_COUNT
+
+/* The next balances that a batch can ask for; false: there are none left. */
+static bool fill(struct chain_client *client, struct group *group, struct chain_balance *balances,
+                 size_t count, size_t *at)
+{
+    size_t calls = 0;
+    for (; *at < count && calls < GROUP_CALLS && calls < client->batch_calls; (*at)++) {
+        struct chain_balance *balance = &balances[*at];
+        struct question question;
+        if (balance->number == 0 || balance->asset->kind == ASSET_ITEM)
+            continue;
+        make_question(client, balance, &question);
+        group->calls[calls] = (struct rpc_call){.params = group->params[calls]};
+        group->calls[calls].method = plain_question(&question, group->params[calls]);
+        group->asked[calls++] = balance;
+    }
+    group->batch = (struct rpc_batch){
+        .calls = group->calls, .call_count = calls, .endpoint = client_endpoint(client), .context = group};
+    return calls > 0;
+}
+
+static void read_group(struct group *group)
+{
+    struct error ignored;
+    for (size_t i = 0; group->batch.status == TRACER_OK && i < group->batch.call_count; i++) {
+        const struct rpc_call *call = &group->calls[i];
+        struct chain_balance *balance = group->asked[i];
+        struct json_span answer = {call->result, call->result_length};
+        if (call->status == TRACER_OK &&
+            read_plain(balance->asset, answer, &balance->amount, &ignored) == TRACER_OK)
+            balance->status = TRACER_OK;
+    }
+}
+
+static enum tracer_status ask_groups(struct chain_client *client, struct group *groups,
+                                     struct chain_balance *balances, size_t count, struct error *err)
+{
+    size_t at = 0, live = 0;
     enum tracer_status status = TRACER_OK;
-    if (number == 0) { /* nothing was before the first block */
-        *ret_amount = amount;
-        return TRACER_OK;
+    struct group *free_group = groups;
+    for (size_t g = 0; g < GROUPS && !status; g++) {
+        if (!fill(client, &groups[g], balances, count, &at))
+            break;
+        status = rpc_submit(client->rpc, &groups[g].batch, err);
+        live += !status;
     }
-    address_format(account, question.account);
-    format_quantity(number - 1, question.which);
-    switch (asset->kind) {
-    case ASSET_NATIVE:
-        status = native_balance(&question, &amount, err);
-        break;
-    case ASSET_TOKEN:
-        snprintf(data, sizeof data, SELECTOR_BALANCE_OF ADDRESS_PADDING "%s", question.account + 2);
-        status = call_contract(&question, data, &amount, err);
-        break;
-    case ASSET_ITEM:
-        u256_to_bytes(asset->id, id);
-        hex_encode(id, sizeof id, question.id);
-        status = item_balance(&question, &amount, err);
-        break;
+    while (live && !status) {
+        struct rpc_batch *done;
+        if ((status = rpc_wait(client->rpc, &done, err)))
+            break;
+        free_group = done->context;
+        live--;
+        if (done->status == TRACER_E_STOPPED || done->status == TRACER_E_NOMEM)
+            status = error_set(err, done->status, "%s", done->error.text);
+        read_group(free_group);
+        rpc_batch_release(done);
+        if (!status && fill(client, free_group, balances, count, &at)) {
+            status = rpc_submit(client->rpc, &free_group->batch, err);
+            live += !status;
+        }
     }
-    if (status)
-        error_context(err, "balance before block %" PRIu64, number);
-    else
-        *ret_amount = amount;
+    for (size_t g = 0; g < GROUPS; g++)
+        rpc_batch_release(&groups[g].batch);
+    return status;
+}
+
+enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances, size_t count,
+                                  struct error *err)
+{
+    struct group *groups = calloc(GROUPS, sizeof *groups);
+    if (!groups)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < count; i++) {
+        balances[i].status = balances[i].number == 0 ? TRACER_OK : NOT_ASKED;
+        balances[i].amount = (struct u256){{0}};
+    }
+    enum tracer_status status = ask_groups(client, groups, balances, count, err);
+    free(groups);
+    for (size_t i = 0; i < count && !status; i++) {
+        if (balances[i].status == TRACER_OK)
+            continue;
+        balances[i].status = one_balance(client, &balances[i], err);
+        if (balances[i].status && balances[i].status != TRACER_E_REPLY &&
+            balances[i].status != TRACER_E_UNAVAILABLE) {
+            status = balances[i].status;
+            error_context(err, "balance before block %" PRIu64, balances[i].number);
+        }
+    }
     return status;
 }

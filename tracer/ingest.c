@@ -12,6 +12,7 @@
 #define COMMIT_BLOCKS 5000u /* and no later than this, so that a kill loses little */
 #define REORG_RESTARTS_MAX 16u
 #define OPENING_PAIRS_MAX 1000000u
+#define OPENING_PIECE ((size_t)4096) /* balances asked for before a signal is looked at */
 
 struct ingesting {
     const struct ingest_request *request;
@@ -268,21 +269,32 @@ static enum tracer_status fetch_openings(const struct ingest_request *request, s
     size_t count = 0;
     if (!status && unique_pairs(&pairs) && !(openings = calloc(pairs.count, sizeof(*openings))))
         status = error_set(err, TRACER_E_NOMEM, "no memory");
-    for (size_t i = 0; i < pairs.count && !status; i++) {
-        struct graph_opening *opening = &openings[count];
-        *opening = (struct graph_opening){.account = pairs.items[i].account,
-                                          .asset = pairs.items[i].asset,
-                                          .block_number = first,
-                                          .grade = GRADE_ASSERTED};
-        status =
-            chain_balance(request->client, opening->account, &opening->asset, first, &opening->amount, err);
-        if (status == TRACER_E_REPLY && opening->asset.kind == ASSET_TOKEN)
-            status = TRACER_OK; /* a contract that answers no balanceOf: its opening stays unknown */
-        else if (!status && !u256_is_zero(opening->amount))
-            count++;
+    struct chain_balance *balances = calloc(OPENING_PIECE, sizeof(*balances));
+    if (!status && !balances)
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < pairs.count && !status; i += OPENING_PIECE) {
+        size_t piece = pairs.count - i < OPENING_PIECE ? pairs.count - i : OPENING_PIECE;
+        for (size_t k = 0; k < piece; k++)
+            balances[k] = (struct chain_balance){
+                .account = pairs.items[i + k].account, .asset = &pairs.items[i + k].asset, .number = first};
+        status = chain_balances(request->client, balances, piece, err);
+        for (size_t k = 0; k < piece && !status; k++) {
+            if (balances[k].status == TRACER_E_UNAVAILABLE)
+                status = error_set(err, TRACER_E_UNAVAILABLE,
+                                   "no endpoint has the state before block %" PRIu64 ": --opening needs an archive endpoint", first);
+            else if (balances[k].status && balances[k].asset->kind == ASSET_NATIVE)
+                status = error_set(err, balances[k].status, "eth_getBalance before block %" PRIu64 " was not answered", first);
+            else if (!balances[k].status && !u256_is_zero(balances[k].amount)) /* a contract without balanceOf stays unknown */
+                openings[count++] = (struct graph_opening){.account = balances[k].account,
+                                                           .asset = *balances[k].asset,
+                                                           .block_number = first,
+                                                           .amount = balances[k].amount,
+                                                           .grade = GRADE_ASSERTED};
+        }
         if (!status && stopped(request))
             status = error_set(err, TRACER_E_STOPPED, "stopped; no opening balance was stored");
     }
+    free(balances);
     if (!status && count)
         status = graph_put_opening(request->graph, chain_id, openings, count, err);
     if (!status)

@@ -75,10 +75,18 @@ TRACER_MUST_USE enum tracer_status chain_head(struct chain_client *client, enum 
 /** Hash of the block at `number` now. */
 TRACER_MUST_USE enum tracer_status chain_block_hash(struct chain_client *client, uint64_t number,
                                                     struct hash *ret_hash, struct error *err);
-/** eth_getBalance / balanceOf before block `number` (that is, at number - 1). */
-TRACER_MUST_USE enum tracer_status chain_balance(struct chain_client *client, struct address account,
-                                                 const struct asset *asset, uint64_t number,
-                                                 struct u256 *ret_amount, struct error *err);
+struct chain_balance {
+    struct address account;
+    const struct asset *asset; /* borrowed */
+    uint64_t number;           /* wanted: what it had before this block, that is, at number - 1; 0: nothing */
+    /* answer; balances are hashed by nothing: asserted */
+    enum tracer_status status; /* TRACER_E_REPLY: the contract does not answer; TRACER_E_UNAVAILABLE: no endpoint has that state */
+    struct u256 amount;
+};
+/** eth_getBalance / balanceOf / ownerOf for all of them, requests overlapping. What only one balance is about is in its status;
+ * the others (no endpoint answers, stopped, no memory) end the call. */
+TRACER_MUST_USE enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances,
+                                                  size_t count, struct error *err);
 
 struct chain_fetch {
     uint64_t first, last;

@@ -56,6 +56,7 @@
 #define TRACER_REORG_DEPTH 64u /* blocks that a reorg may take back; --finality N asks for more */
 #define TRACER_SOURCES_MAX 65535u
 #define TRACER_SEEDS_MAX 1000000u
+#define TRACER_AUDIT_BOOKS_MAX 50000000u        /* accounts and assets whose books fit in memory */
 #define TRACER_EXPLAIN_STEPS_MAX 10000u        /* transfers of a path that explain follows */
 #define TRACER_PATH_MAX 1000000u                /* records of one path */
 #define TRACER_STORE_BYTES_MAX TRACER_GIB(4096) /* default ceiling of the data file: address space only */

@@ -24,6 +24,8 @@ struct report_format {
                                   const struct report_options *options, struct error *err);
     enum tracer_status (*explain)(FILE *stream, const struct explain_result *result,
                                   const struct report_options *options, struct error *err);
+    enum tracer_status (*audit)(FILE *stream, const struct audit_result *result,
+                                const struct report_options *options, struct error *err);
     enum tracer_status (*check)(FILE *stream, const struct check_result *result,
                                 const struct report_options *options, struct error *err);
 };

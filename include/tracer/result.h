@@ -218,6 +218,34 @@ struct explain_result {
 };
 void explain_result_free(struct explain_result *result); /* NULL is fine */
 
+/* The books of the store against the chain's balances at one block. */
+enum audit_outcome { AUDIT_AGREES, AUDIT_DIFFERS, AUDIT_NO_ANSWER, AUDIT_NO_STATE, AUDIT_OVER_LIMIT, AUDIT_OUTCOME_COUNT };
+const char *audit_outcome_name(enum audit_outcome outcome); /* "agrees", "differs", "no_answer", "no_state", "over_limit" */
+struct audit_line { /* of one account and asset; those that agree are only counted */
+    uint32_t account, asset;
+    enum audit_outcome outcome;
+    struct u256 before; /* balance before the first stored block, from the store's openings or the chain */
+    struct u320 in, out; /* by the rows of the store */
+    struct u256 chain;   /* the chain's balance at the block */
+    bool too_little;     /* the books have less than the chain; else more */
+    struct u320 difference;
+};
+struct audit_asset { /* recognised first, then by asset */
+    uint32_t asset;
+    uint64_t counts[AUDIT_OUTCOME_COUNT];
+    struct u320 too_little, too_much; /* sums of the differences */
+};
+struct audit_result {
+    struct arena *arena; /* owns everything: audit_result_free() */
+    struct trace_result trace; /* head, tables */
+    uint64_t counts[AUDIT_OUTCOME_COUNT];
+    const struct audit_asset *assets;
+    size_t asset_count;
+    const struct audit_line *lines; /* by asset as above, account */
+    size_t line_count;
+};
+void audit_result_free(struct audit_result *result); /* NULL is fine */
+
 /* check */
 enum verdict { VERDICT_CLEAN, VERDICT_CANNOT_TELL, VERDICT_EXPOSED }; /* the worst is the greatest */
 const char *verdict_name(enum verdict verdict);

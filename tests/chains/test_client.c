@@ -147,6 +147,11 @@ Test(client, without_the_finalized_tag_a_depth_counts)
     fake_close(&pool);
 }
 
+static struct chain_balance asked(struct address account, const struct asset *asset, uint64_t number)
+{
+    return (struct chain_balance){.account = account, .asset = asset, .number = number};
+}
+
 Test(client, balances_of_coins_tokens_and_items)
 {
     struct fake_chain chain = {.head = 40};
@@ -156,22 +161,23 @@ Test(client, balances_of_coins_tokens_and_items)
     struct address account, other;
     struct asset token = {.kind = ASSET_TOKEN}, item = {.kind = ASSET_ITEM, .id = u256_from_u64(7)},
                  native = {0};
-    struct u256 amount;
     cr_assert(address_parse(FAKE_A, 42, &account) && address_parse(FAKE_B, 42, &other));
     cr_assert(address_parse(FAKE_TOKEN, 42, &token.contract));
     item.contract = token.contract;
     cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
-    cr_assert_eq(chain_balance(client, account, &native, 10, &amount, &err), TRACER_OK, "%s", err.text);
-    cr_assert_eq(amount.limb[0], 42);
-    cr_assert_eq(chain_balance(client, account, &native, 0, &amount, &err), TRACER_OK);
-    cr_assert(u256_is_zero(amount));
-    cr_assert_eq(chain_balance(client, account, &token, 10, &amount, &err), TRACER_OK, "%s", err.text);
-    cr_assert_eq(amount.limb[0], 99);
-    /* ERC-721: no balance of an id, but an owner */
-    cr_assert_eq(chain_balance(client, account, &item, 10, &amount, &err), TRACER_OK, "%s", err.text);
-    cr_assert_eq(amount.limb[0], 1);
-    cr_assert_eq(chain_balance(client, other, &item, 10, &amount, &err), TRACER_OK, "%s", err.text);
-    cr_assert(u256_is_zero(amount));
+    struct chain_balance balances[] = {asked(account, &native, 10), asked(account, &native, 0), asked(account, &token, 10),
+                                       asked(account, &item, 10), /* ERC-721: no balance of an id, but an owner */
+                                       asked(other, &item, 10)};
+    static const uint64_t wanted[] = {42, 0, 99, 1, 0};
+    cr_assert_eq(chain_balances(client, balances, 5, &err), TRACER_OK, "%s", err.text);
+    for (int i = 0; i < 5; i++)
+        cr_assert(balances[i].status == TRACER_OK && u256_equal(balances[i].amount, u256_from_u64(wanted[i])), "balance %d", i);
+    struct chain_balance many[1000]; /* more than go under way at once */
+    for (int i = 0; i < 1000; i++)
+        many[i] = asked(account, i % 3 ? &native : &token, 10);
+    cr_assert_eq(chain_balances(client, many, 1000, &err), TRACER_OK, "%s", err.text);
+    for (int i = 0; i < 1000; i++)
+        cr_assert(many[i].status == TRACER_OK && u256_equal(many[i].amount, u256_from_u64(i % 3 ? 42 : 99)));
     chain_close(client);
     fake_close(&pool);
 }

@@ -13,7 +13,7 @@ import { Gate, REFUSALS, SECRETS } from './gate.mjs';
 import { Node, freePort } from './node.mjs';
 import { Scenario, compareSteps } from './scenario.mjs';
 import { compile } from './solc.mjs';
-import { POLICIES, Taint } from './taint.mjs';
+import { POLICIES, Taint, VOID } from './taint.mjs';
 import { EXIT, VERDICT, Tracer, checkedAnswers, exportedRows, failure, tracedHops, tracedTotals, withoutRepeat } from './tracer.mjs';
 
 const { values: options } = parseArgs({
@@ -515,11 +515,53 @@ async function refusalTests(run, world) {
   });
 }
 
+// The books against the node's own balances: they agree, and where internal transfers are missing they differ by exactly these.
+async function auditTests(run, world) {
+  const { tracer, books } = world;
+  const listed = (line) => world.recognised.has(line.asset);
+  await run.test('audit: the books agree with the balances of the node', async () => {
+    const result = await tracer.audit('store');
+    const { lines, sums } = result.json;
+    sameLists(lines.filter(listed).map((line) => JSON.stringify(line)), [], 'recognised assets that do not agree');
+    for (const { asset, agrees } of sums.filter(listed)) assert(agrees > 10, `${asset}: ${agrees} agree`);
+    // Tokens that only log: one answers nothing, the items are nowhere in its state.
+    assert(lines.length > 0 && lines.every(({ asset, outcome }) => outcome === (asset.includes('/') ? 'differs' : 'no_answer')), JSON.stringify(lines));
+    exits(result, EXIT.cannotTell);
+  });
+  await run.test('audit: without call traces the books differ by the internal transfers', async () => {
+    const result = await tracer.audit('untraced');
+    exits(result, EXIT.cannotTell);
+    const missing = new Map();
+    const add = (account, amount) => missing.set(account, (missing.get(account) ?? 0n) + amount);
+    for (const row of books.rows.filter(({ kind }) => kind === 'internal')) {
+      add(row.from, -BigInt(row.amount));
+      add(row.to, BigInt(row.amount));
+    }
+    missing.delete(VOID);
+    const seen = new Set(exportedRows(await exported(world, 'untraced')).flatMap(({ from, to }) => [from, to]));
+    const wanted = [...missing].filter(([account, amount]) => amount !== 0n && seen.has(account)).map(([account, amount]) => `${account} ${amount}`);
+    const signed = (line) => (line.books_have === 'too_little' ? '' : '-') + line.difference;
+    sameLists(result.json.lines.filter(listed).map((line) => `${line.account} ${signed(line)}`).sort(), wanted.sort(), 'differences');
+  });
+  await run.test('audit: one account, a limit, and an account that is none', async () => {
+    const hot = await tracer.audit('store', [world.scenario.at.hot]);
+    assert(hot.json.counts.agrees > 0 && hot.json.lines.every((line) => !listed(line)), JSON.stringify(hot.json.lines));
+    const limited = await tracer.audit('store', ['--max-accounts', '5']);
+    exits(limited, EXIT.cannotTell);
+    equal(limited.json.counts.agrees, 5, 'compared');
+    assert(limited.json.lines.every(({ outcome }) => outcome === 'over_limit'), 'the others are told');
+    exits(await tracer.audit('store', ['0x12']), EXIT.usage);
+  });
+}
+
 async function reportTests(run, world) {
   const { tracer, scenario } = world;
   await run.test('reports in text and CSV, and what the store says of itself', async () => {
     for (const format of ['text', 'csv'])
       exits(await tracer.run('trace', ...tracer.case('store', 'fifo'), '--format', format, scenario.thefts()[0].hash), EXIT.done);
+    for (const format of ['text', 'csv'])
+      exits(await tracer.run('audit', '--store', tracer.path('store'), '--config', tracer.config, '--chain', tracer.name, '--rpc', 'alpha', '--allow-local',
+        '--format', format), EXIT.cannotTell);
     for (const what of ['stat', 'coverage', 'verify']) exits(await tracer.store('store', what), EXIT.done);
   });
 }
@@ -598,6 +640,7 @@ async function testChain(run, contracts) {
       await traceTests(run, world);
       await checkTests(run, world);
       await bareTests(run, world);
+      await auditTests(run, world);
       await reportTests(run, world);
       await Promise.all([refusalTests(run, world), reorgTests(run, world)]);
       await node.stop();

@@ -139,6 +139,13 @@ export class Tracer {
     return existsSync(this.path(`${store}.json`)) ? readFileSync(this.path(`${store}.json`), 'utf8') : undefined;
   }
 
+  // -> {code, stderr, json}
+  async audit(store, more = []) {
+    const result = await this.run('audit', '--store', this.path(store), '--config', this.config, '--chain', this.name, '--labels', this.labels,
+      '--assets', this.assets, '--rpc', 'alpha', '--allow-local', '--format', 'json', ...more);
+    return { ...result, json: [EXIT.done, EXIT.cannotTell].includes(result.code) ? JSON.parse(result.stdout) : undefined };
+  }
+
   hasStore(store) {
     return existsSync(this.path(store));
   }

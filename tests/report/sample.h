@@ -325,7 +325,26 @@ static inline enum tracer_status sample_compare(const struct report_format *form
     return format->compare(stream, &result, options, err);
 }
 
-enum { PRINT_TRACE, PRINT_CHECK, PRINT_COMPARE, PRINT_COUNT };
+/* One that has spent more than came in, one that has too much, a contract without an answer. */
+static inline enum tracer_status sample_audit(const struct report_format *format, FILE *stream, const struct sample *s,
+                                              const struct report_options *options, struct error *err)
+{
+    struct audit_line lines[] = {
+        {.account = IS_THIEF, .asset = IS_ETH, .outcome = AUDIT_DIFFERS, .too_little = true},
+        {.account = IS_HUOBI_1, .asset = IS_ETH, .outcome = AUDIT_DIFFERS},
+        {.account = IS_HOSTILE, .asset = IS_FAKE, .outcome = AUDIT_NO_ANSWER},
+    };
+    struct audit_asset assets[] = {{.asset = IS_ETH, .counts = {12, 2}}, {.asset = IS_FAKE, .counts = {[AUDIT_NO_ANSWER] = 1}}};
+    struct audit_result result = {
+        .trace = s->trace, .counts = {12, 2, 1}, .assets = assets, .asset_count = 2, .lines = lines, .line_count = 3};
+    lines[0].out = sum_of("2500000000000000000");
+    lines[0].difference = assets[0].too_little = sum_of("2500000000000000001");
+    lines[0].chain = units("1");
+    lines[1].in = lines[1].difference = assets[0].too_much = sum_of("7");
+    return format->audit(stream, &result, options, err);
+}
+
+enum { PRINT_TRACE, PRINT_CHECK, PRINT_COMPARE, PRINT_AUDIT, PRINT_COUNT };
 
 /* What a format writes, to be freed. */
 static inline char *sample_print(const struct sample *s, const char *format, int what, unsigned columns,
@@ -339,6 +358,7 @@ static inline char *sample_print(const struct sample *s, const char *format, int
     const struct report_format *found = report_find(format);
     enum tracer_status status = what == PRINT_CHECK     ? found->check(stream, &s->check, &options, &err)
                                 : what == PRINT_COMPARE ? sample_compare(found, stream, s, &options, &err)
+                                : what == PRINT_AUDIT   ? sample_audit(found, stream, s, &options, &err)
                                                         : found->trace(stream, &s->trace, &options, &err);
     fclose(stream);
     if (status)

@@ -63,6 +63,18 @@ Test(report, json_and_csv)
     expect_golden("check.csv", sample_print(&sample, "csv", true, 0, VIEW_FULL));
 }
 
+Test(report, comparison_and_audit)
+{
+    expect_golden("policies-100.txt", sample_print(&sample, "text", PRINT_COMPARE, 0, VIEW_FULL));
+    expect_golden("audit-100.txt", sample_print(&sample, "text", PRINT_AUDIT, 0, VIEW_FULL));
+    sample.trace.head.policy = "none";
+    expect_golden("audit.json", sample_print(&sample, "json", PRINT_AUDIT, 0, VIEW_FULL));
+    expect_golden("audit.csv", sample_print(&sample, "csv", PRINT_AUDIT, 0, VIEW_FULL));
+    sample.trace.head.policy = "all";
+    expect_golden("policies.json", sample_print(&sample, "json", PRINT_COMPARE, 0, VIEW_FULL));
+    expect_golden("policies.csv", sample_print(&sample, "csv", PRINT_COMPARE, 0, VIEW_FULL));
+}
+
 static int validate(const char *schema, const char *name)
 {
     char command[1200];
@@ -76,6 +88,8 @@ Test(report, json_obeys_its_schema)
 {
     cr_expect_eq(validate("trace-1.schema.json", "trace.json"), 0);
     cr_expect_eq(validate("check-1.schema.json", "check.json"), 0);
+    cr_expect_eq(validate("audit-1.schema.json", "audit.json"), 0);
+    cr_expect_eq(validate("policies-1.schema.json", "policies.json"), 0);
 }
 
 /* Lines with one unbreakable word (a hash, an address and amount) may be longer; nothing else is. */

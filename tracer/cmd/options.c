@@ -249,7 +249,7 @@ static const struct option_spec {
     {"name", TEXT(name), "TEXT", "a name for the imported network"},
     {"out", TEXT(out), "DIR", "directory for the result files"},
     {"key", TEXT(key), "BLOCK:TXI:IDX", "the transfer to ask about"},
-    {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000)"},
+    {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000); audit: balances (100000)"},
     {"max-hops", CALL(set_max_hops), "N", "at most this many hops from the seed"},
     {"max-degree", CALL(set_max_degree), "N", "an account in more rows is a hub and not expanded"},
     {"min-score", CALL(set_min_score), "N", "least score to expand (default 1)"},
@@ -309,7 +309,7 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
         spec_of[count++] = i;
     }
     *ret_options = (struct options){
-        .max_accounts = 1000, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .min_score = {{1, 0, 0, 0}}};
+        .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .min_score = {{1, 0, 0, 0}}};
     optind = 1;
     opterr = 0;
     for (;;) {

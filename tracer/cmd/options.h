@@ -6,6 +6,7 @@
 #include "tracer/input.h"
 #include "tracer/report.h"
 
+#define OPTION_UNSET UINT64_MAX
 #define OPTIONS_LIST_MAX TRACER_ENDPOINTS_MAX
 
 enum progress_mode { PROGRESS_AUTO, PROGRESS_NONE, PROGRESS_JSON };

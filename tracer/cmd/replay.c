@@ -197,7 +197,7 @@ int command_expand(const struct options *options)
 {
     struct files files = {0};
     struct taint_expand_step *steps = NULL;
-    struct taint_expand_limits limits = {.accounts_max = options->max_accounts,
+    struct taint_expand_limits limits = {.accounts_max = options->max_accounts == OPTION_UNSET ? 1000 : options->max_accounts,
                                          .hops_max = (uint32_t)options->max_hops,
                                          .degree_max = options->max_degree,
                                          .score_min = options->min_score};

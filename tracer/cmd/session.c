@@ -308,8 +308,9 @@ static const char *repeat_line(struct session *session, const char *command)
     const struct options *options = session->options;
     struct buffer line;
     buffer_init(&line, TRACER_KIB(64));
-    buffer_printf(&line, "tracer %s --policy %s", command,
-                  options->all_policies ? "all" : taint_policy_name(options->taint.policy));
+    buffer_printf(&line, "tracer %s", command);
+    if (strcmp(command, "audit") != 0)
+        buffer_printf(&line, " --policy %s", options->all_policies ? "all" : taint_policy_name(options->taint.policy));
     if (options->taint.links != LINKS_GIVEN)
         buffer_printf(&line, " --links %s", options->taint.links == LINKS_AUTO ? "auto" : "none");
     if (options->taint.fees != FEES_SINK)

@@ -78,6 +78,7 @@ void session_catch_signals(void);
 int command_demo(const struct options *options);
 int command_trace(const struct options *options);
 int command_check(const struct options *options);
+int command_audit(const struct options *options);
 int command_explain(const struct options *options);
 int command_ingest(const struct options *options);
 int command_import(const struct options *options);

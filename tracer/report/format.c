@@ -5,10 +5,10 @@
 
 static const struct report_format formats[] = {
     {"text", "a report to read: where it went, flagged hops, limits, how to repeat it", text_trace,
-     text_new_hops, text_compare, text_explain, text_check},
+     text_new_hops, text_compare, text_explain, text_audit, text_check},
     {"json", "everything, as docs/trace-1.schema.json and docs/check-1.schema.json say", json_trace,
-     json_new_hops, json_compare, json_explain, json_check},
-    {"csv", "one line a flagged hop, or a line and source of a check", csv_trace, csv_new_hops, csv_compare, csv_explain, csv_check},
+     json_new_hops, json_compare, json_explain, json_audit, json_check},
+    {"csv", "one line a flagged hop, or a line and source of a check", csv_trace, csv_new_hops, csv_compare, csv_explain, csv_audit, csv_check},
 };
 
 const struct report_format *report_at(size_t index)

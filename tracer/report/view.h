@@ -71,6 +71,12 @@ enum tracer_status json_explain(FILE *stream, const struct explain_result *resul
                                 const struct report_options *options, struct error *err);
 enum tracer_status csv_explain(FILE *stream, const struct explain_result *result,
                                const struct report_options *options, struct error *err);
+enum tracer_status text_audit(FILE *stream, const struct audit_result *result,
+                              const struct report_options *options, struct error *err);
+enum tracer_status json_audit(FILE *stream, const struct audit_result *result,
+                              const struct report_options *options, struct error *err);
+enum tracer_status csv_audit(FILE *stream, const struct audit_result *result,
+                             const struct report_options *options, struct error *err);
 enum tracer_status text_check(FILE *stream, const struct check_result *result,
                               const struct report_options *options, struct error *err);
 enum tracer_status json_trace(FILE *stream, const struct trace_result *result,

@@ -63,6 +63,18 @@ void explain_result_free(struct explain_result *result)
         arena_free(result->arena);
 }
 
+const char *audit_outcome_name(enum audit_outcome outcome)
+{
+    static const char *const names[AUDIT_OUTCOME_COUNT] = {"agrees", "differs", "no_answer", "no_state", "over_limit"};
+    return names[outcome];
+}
+
+void audit_result_free(struct audit_result *result)
+{
+    if (result)
+        arena_free(result->arena);
+}
+
 void check_result_free(struct check_result *result)
 {
     if (result)

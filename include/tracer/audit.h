@@ -1,0 +1,24 @@
+/* audit.h - the pipeline behind `audit`: the books of the store against the chain's own balances (taint-spec 9.6). */
+#ifndef TRACER_AUDIT_H
+#define TRACER_AUDIT_H
+
+#include "tracer/chain.h"
+#include "tracer/trace.h"
+
+struct audit_request {
+    struct case_input input; /* input.to: the block; default: the last stored one */
+    struct chain_client *client;
+    const char *const *accounts; /* addresses; none: every account of the store */
+    size_t account_count;
+    uint64_t balances_max; /* compared at most, the rest is told as not compared */
+    volatile const int *stop;
+    void (*progress)(void *context, uint64_t done, uint64_t total);
+    void *progress_context;
+};
+
+/** Balances are hashed by nothing: what the endpoints say of them is asserted.
+ *  @retval TRACER_E_CONFLICT  the block of the store is not the chain's, or a reorg came in between */
+TRACER_MUST_USE enum tracer_status audit_run(const struct audit_request *request,
+                                             struct audit_result **ret_result, struct error *err);
+
+#endif

@@ -1,0 +1,206 @@
+/* audit.c - the books against the chain's balances, as text, JSON (tracer/audit/1) and CSV. */
+#include "json_parts.h"
+#include "text.h"
+
+#include "tracer/csv.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#define LINE_MAX_BYTES TRACER_MIB(1)
+
+static const char *words_of(enum audit_outcome outcome)
+{
+    static const char *const words[AUDIT_OUTCOME_COUNT] = {
+        "agree", "differ", "not compared: the contract does not answer",
+        "not compared: no endpoint has that state", "not compared: over the limit (--max-accounts)"};
+    return words[outcome];
+}
+
+/* before + in - out, with its sign: what the books say the account has. */
+static void books_amount(const struct audit_line *line, bool *ret_negative, struct u320 *ret_amount)
+{
+    struct u320 in = u320_from_u256(line->before);
+    u320_add_u320(&in, line->in);
+    *ret_negative = u320_compare(in, line->out) < 0;
+    *ret_amount = *ret_negative ? line->out : in;
+    u320_sub_u320(ret_amount, *ret_negative ? in : line->out);
+}
+
+/* ---- text ---- */
+
+static void print_assets(const struct text *text, const struct audit_result *result)
+{
+    text_heading(text, "BOOKS AGAINST BALANCES");
+    for (size_t i = 0; i < result->asset_count; i++) {
+        const struct audit_asset *asset = &result->assets[i];
+        char name[ASSET_SHOWN_SIZE], amount[AMOUNT_TEXT_SIZE];
+        view_asset_name(&text->view, asset->asset, name);
+        fprintf(text->stream, "  %s\n", name);
+        for (int outcome = 0; outcome < AUDIT_OUTCOME_COUNT; outcome++)
+            if (asset->counts[outcome])
+                fprintf(text->stream, "    %10" PRIu64 "  %s\n", asset->counts[outcome],
+                        words_of((enum audit_outcome)outcome));
+        view_amount(&text->view, asset->asset, asset->too_little, amount);
+        if (!u320_is_zero(asset->too_little))
+            fprintf(text->stream, "                the books have too little by %s in all\n", amount);
+        view_amount(&text->view, asset->asset, asset->too_much, amount);
+        if (!u320_is_zero(asset->too_much))
+            fprintf(text->stream, "                the books have too much by %s in all\n", amount);
+    }
+    if (!result->asset_count)
+        fputs("  nothing to compare\n", text->stream);
+}
+
+static void print_lines(const struct text *text, const struct audit_result *result)
+{
+    if (!result->line_count)
+        return;
+    text_heading(text, "WHAT DOES NOT AGREE");
+    for (size_t i = 0; i < result->line_count; i++) {
+        const struct audit_line *line = &result->lines[i];
+        const struct result_account *account = view_account(&text->view, line->account);
+        char address[ADDRESS_TEXT_SIZE] = "-", name[NAME_SHOWN_SIZE] = "", asset[ASSET_SHOWN_SIZE],
+             amount[AMOUNT_TEXT_SIZE], chain[AMOUNT_TEXT_SIZE], difference[AMOUNT_TEXT_SIZE];
+        struct u320 books;
+        bool negative;
+        if (account) {
+            address_format(account->address, address);
+            name_shown(account->name, name);
+        }
+        view_asset_name(&text->view, line->asset, asset);
+        fprintf(text->stream, "  %s%s%s, %s\n", address, name[0] ? "  " : "", name, asset);
+        if (line->outcome != AUDIT_DIFFERS) {
+            fprintf(text->stream, "      %s\n", words_of(line->outcome));
+            continue;
+        }
+        books_amount(line, &negative, &books);
+        view_amount(&text->view, line->asset, books, amount);
+        view_amount(&text->view, line->asset, u320_from_u256(line->chain), chain);
+        view_amount(&text->view, line->asset, line->difference, difference);
+        fprintf(text->stream, "      books %s%s%s, chain %s: the books have %s too %s\n", negative ? "-" : "",
+                amount, negative ? " (more went out than came in)" : "", chain, difference,
+                line->too_little ? "little" : "much");
+    }
+}
+
+enum tracer_status text_audit(FILE *stream, const struct audit_result *result,
+                              const struct report_options *options, struct error *err)
+{
+    struct text text;
+    struct view view = view_of_trace(&result->trace);
+    const struct result_head *head = &result->trace.head;
+    text_init(&text, stream, &view, options);
+    text_wrap_printf(
+        &text, "", "The books of the store against the balances of %s (chain %" PRIu64 ") at block %" PRIu64,
+        head->network, head->chain_id, head->last_block);
+    text_wrap_printf(&text, "", "rows of blocks %" PRIu64 " to %" PRIu64, head->first_block,
+                     head->last_block);
+    print_assets(&text, result);
+    print_lines(&text, result);
+    text_tail(&text);
+    return stream_done(stream, err);
+}
+
+/* ---- JSON ---- */
+
+enum tracer_status json_audit(FILE *stream, const struct audit_result *result,
+                              const struct report_options *options, struct error *err)
+{
+    struct json_writer json;
+    struct view view = view_of_trace(&result->trace);
+    (void)options;
+    json_writer_init(&json, stream);
+    json_open(&json, '{');
+    json_put_head(&json, "tracer/audit/1", &view);
+    json_put_open(&json, "counts", '{');
+    for (int outcome = 0; outcome < AUDIT_OUTCOME_COUNT; outcome++)
+        json_put_u64(&json, audit_outcome_name((enum audit_outcome)outcome), result->counts[outcome]);
+    json_shut(&json, '}');
+    json_put_open(&json, "sums", '[');
+    for (size_t i = 0; i < result->asset_count; i++) {
+        const struct audit_asset *asset = &result->assets[i];
+        json_open(&json, '{');
+        json_put_asset(&json, "asset", &view, asset->asset);
+        for (int outcome = 0; outcome < AUDIT_OUTCOME_COUNT; outcome++)
+            json_put_u64(&json, audit_outcome_name((enum audit_outcome)outcome), asset->counts[outcome]);
+        json_put_amount(&json, "too_little", asset->too_little);
+        json_put_amount(&json, "too_much", asset->too_much);
+        json_shut(&json, '}');
+    }
+    json_shut(&json, ']');
+    json_put_open(&json, "lines", '[');
+    for (size_t i = 0; i < result->line_count; i++) {
+        const struct audit_line *line = &result->lines[i];
+        bool differs = line->outcome == AUDIT_DIFFERS;
+        json_open(&json, '{');
+        json_put_account(&json, "account", &view, line->account);
+        json_put_asset(&json, "asset", &view, line->asset);
+        json_put_text(&json, "outcome", audit_outcome_name(line->outcome));
+        json_put_amount256(&json, "before", line->before);
+        json_put_amount(&json, "in", line->in);
+        json_put_amount(&json, "out", line->out);
+        json_put_amount256(&json, "chain", line->chain);
+        json_put_text(&json, "books_have", !differs ? "" : line->too_little ? "too_little" : "too_much");
+        json_put_amount(&json, "difference", differs ? line->difference : (struct u320){{0}});
+        json_shut(&json, '}');
+    }
+    json_shut(&json, ']');
+    json_put_tables(&json, &view);
+    json_put_tail(&json, &view);
+    json_shut(&json, '}');
+    return stream_done(stream, err);
+}
+
+/* ---- CSV ---- */
+
+static void add(struct buffer *line, const char *text, bool foreign)
+{
+    csv_add(line, line->size == 0, text, strlen(text), foreign);
+}
+
+static void add_amount(struct buffer *line, struct u320 amount)
+{
+    char text[U320_DECIMAL_MAX];
+    u320_format_decimal(amount, text);
+    add(line, text, false);
+}
+
+enum tracer_status csv_audit(FILE *stream, const struct audit_result *result,
+                             const struct report_options *options, struct error *err)
+{
+    struct buffer line;
+    struct view view = view_of_trace(&result->trace);
+    bool ok = true;
+    (void)options;
+    buffer_init(&line, LINE_MAX_BYTES);
+    fputs("account,account_name,asset,outcome,before,in,out,chain,books_have,difference,schema\n", stream);
+    for (size_t i = 0; i < result->line_count && ok; i++) {
+        const struct audit_line *audited = &result->lines[i];
+        const struct result_account *account = view_account(&view, audited->account);
+        char address[ADDRESS_TEXT_SIZE] = "", asset[ASSET_TEXT_SIZE], shown[512];
+        bool differs = audited->outcome == AUDIT_DIFFERS;
+        if (account)
+            address_format(account->address, address);
+        asset_format(view_asset(&view, audited->asset)->asset, asset);
+        buffer_clear(&line);
+        add(&line, address, false);
+        add(&line, account ? shown_text(shown, sizeof(shown), account->name, strlen(account->name)) : "",
+            true);
+        add(&line, asset, false);
+        add(&line, audit_outcome_name(audited->outcome), false);
+        add_amount(&line, u320_from_u256(audited->before));
+        add_amount(&line, audited->in);
+        add_amount(&line, audited->out);
+        add_amount(&line, u320_from_u256(audited->chain));
+        add(&line, !differs ? "" : audited->too_little ? "too_little" : "too_much", false);
+        add_amount(&line, differs ? audited->difference : (struct u320){{0}});
+        add(&line, "tracer/audit-csv/1", false);
+        buffer_char(&line, '\n');
+        ok = buffer_ok(&line) && fwrite(line.data, 1, line.size, stream) == line.size;
+    }
+    buffer_release(&line);
+    return ok ? stream_done(stream, err)
+              : error_set(err, TRACER_E_IO, "writing the report failed (%s)", strerror(errno));
+}
