@@ -1,13 +1,13 @@
 #!/bin/sh
 # Installs what is missing, builds every way we support, runs every test. `sh scripts/test.sh --long` runs the long harnesses
-# (random cases, kills) at their full counts.
+# (random cases, kills, failing calls) at their full counts.
 set -u
 cd "$(dirname "$0")/.."
 root=$(pwd)
 jobs=$(nproc)
 mkdir -p build
 long=${1:-}
-[ "$long" = --long ] && export TRACER_CASES=1000000 TRACER_TEST_KILLS=1000 TRACER_TEST_FLIPS=10000
+[ "$long" = --long ] && export TRACER_CASES=1000000 TRACER_TEST_KILLS=1000 TRACER_TEST_FLIPS=10000 TRACER_TEST_FAILURES=all
 
 passed=0 failed=0 skipped=0
 # step NAME COMMAND...: run it, time it, show its output only when it fails.

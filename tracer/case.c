@@ -115,6 +115,14 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     if (status || (status = set_range(state, err)))
         return status;
     state->covered_to = state->first;
+    if (input->incomplete) {
+        char shown[TRACER_QUOTED_MAX];
+        state->touches_gap = true;
+        status = case_note(state, NOTE_GAP, err, "the import of %s was interrupted: rows are missing; import it again",
+                           shown_text(shown, sizeof(shown), input->incomplete, strlen(input->incomplete)));
+        if (status)
+            return status;
+    }
     status = graph_each_coverage(input->graph, input->chain_id, NULL, read_coverage, state, err);
     if (status && status != TRACER_E_NOT_FOUND)
         return status;

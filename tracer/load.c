@@ -51,14 +51,25 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Imported files leave their name and SHA-256 in the store: every result on it prints them. */
-static enum tracer_status keep_digest(struct graph *graph, const struct import *import, const char *path,
-                                      struct error *err)
+/* Imported files leave their name and SHA-256 in the store: every result on it prints them. Until all of a
+ * file is there LOAD_INCOMPLETE stands in the digest's place: an import may be longer than a transaction of
+ * the store. */
+static enum tracer_status keep_mark(struct graph *graph, const char *name, const char *mark,
+                                    struct error *err)
 {
-    char name[256], digest[65];
-    digest_format(import_digest(import), digest);
-    snprintf(name, sizeof(name), LOAD_TRANSFERS_PREFIX "%s", base_name(path));
-    return graph_put_item(graph, GRAPH_ITEM_LIST, name, digest, strlen(digest), err);
+    return graph_put_item(graph, GRAPH_ITEM_LIST, name, mark, strlen(mark), err);
+}
+
+/* An import that put nothing leaves what stood there before; where that fails the mark errs on the safe side.
+ */
+static void unmark(struct graph *graph, const char *name, const struct buffer *before, uint64_t blocks_before)
+{
+    struct graph_stat stat;
+    struct error ignored;
+    if (graph_stat(graph, &stat, &ignored) == TRACER_OK && stat.blocks == blocks_before &&
+        graph_put_item(graph, GRAPH_ITEM_LIST, name, before->size ? before->data : "", before->size,
+                       &ignored))
+        return;
 }
 
 enum tracer_status load_transfers(struct graph *graph, struct import *import, const char *path,
@@ -76,12 +87,29 @@ enum tracer_status load_transfers(struct graph *graph, struct import *import, co
                               .progress = progress,
                               .progress_context = context,
                               .stats = stats};
-    status = import_each_block(import, chain_id, put, &loading, err);
+    char name[256], digest[65];
+    struct buffer before;
+    struct graph_stat had = {0};
+    bool marked = false;
+    buffer_init(&before, sizeof(digest));
+    snprintf(name, sizeof(name), LOAD_TRANSFERS_PREFIX "%s", base_name(path));
+    digest_format(import_digest(import), digest);
+    if ((status = graph_get_item(graph, GRAPH_ITEM_LIST, name, &before, err)) == TRACER_E_NOT_FOUND)
+        status = TRACER_OK;
+    if (!status)
+        status = graph_stat(graph, &had, err);
+    if (!status)
+        marked = !(status = keep_mark(graph, name, LOAD_INCOMPLETE, err));
+    if (!status)
+        status = import_each_block(import, chain_id, put, &loading, err);
     if (!status)
         status = flush(&loading, err);
     graph_abort(loading.write);
     if (!status)
-        status = keep_digest(graph, import, path, err);
+        status = keep_mark(graph, name, digest, err);
+    else if (marked)
+        unmark(graph, name, &before, had.blocks);
+    buffer_release(&before);
     if (status == TRACER_E_CONFLICT)
         error_context(err, "the store holds other rows there; import into a new store");
     return status;

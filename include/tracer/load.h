@@ -9,6 +9,7 @@
  * whole; of transfers the SHA-256 of the file. */
 #define LOAD_LABELS_PREFIX "labels/"
 #define LOAD_TRANSFERS_PREFIX "transfers/"
+#define LOAD_INCOMPLETE "incomplete" /* instead of the SHA-256: the import was interrupted */
 
 struct load_stats {
     uint64_t blocks, transfers, coverage, labels;

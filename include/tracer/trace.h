@@ -18,6 +18,7 @@ struct case_input {
     struct taint_options options;
     bool has_from, has_to; /* restrict the replay to stored blocks from..to */
     uint64_t from, to;
+    const char *incomplete; /* a file whose import was interrupted: rows may be missing; NULL: none */
     const struct result_input *inputs; /* what goes into the head besides what the pipeline adds */
     size_t input_count;
     const char *repeat;

@@ -222,6 +222,11 @@ static enum tracer_status add_stored_list(void *context, const char *name, size_
         status = label_add_memory(session->labels, name + strlen(LOAD_LABELS_PREFIX), text.data, text.size,
                                   LABEL_USER, err);
     else if (!status && strncmp(name, LOAD_TRANSFERS_PREFIX, strlen(LOAD_TRANSFERS_PREFIX)) == 0 &&
+             text.size == strlen(LOAD_INCOMPLETE)) {
+        session->incomplete = arena_text(session->arena, name + strlen(LOAD_TRANSFERS_PREFIX),
+                                         strlen(name) - strlen(LOAD_TRANSFERS_PREFIX));
+        status = session->incomplete ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+    } else if (!status && strncmp(name, LOAD_TRANSFERS_PREFIX, strlen(LOAD_TRANSFERS_PREFIX)) == 0 &&
              text.size == 64)
         status = new_input(session, "transfers", name + strlen(LOAD_TRANSFERS_PREFIX), text.data);
     buffer_release(&text);
@@ -347,6 +352,7 @@ enum tracer_status session_case_input(struct session *session, const char *comma
                                      .from = options->from,
                                      .has_to = options->has_to_block,
                                      .to = options->to_block,
+                                     .incomplete = session->incomplete,
                                      .inputs = session->inputs,
                                      .input_count = session->input_count,
                                      .repeat = repeat_line(session, command)};

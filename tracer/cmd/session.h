@@ -33,6 +33,7 @@ struct session {
     size_t token_count;
     struct result_input inputs[SESSION_INPUTS_MAX];
     size_t input_count;
+    const char *incomplete; /* a file of transfers whose import was interrupted; NULL: none */
     struct rpc *rpc;
     struct chain_client *client;
     struct progress progress;
