@@ -113,7 +113,11 @@ Test(rpc, T1_T4_a_reply_cut_or_reset_at_any_byte_is_never_taken_as_whole)
                       err.text);
         }
         cr_expect(failed > count * 2 / 3, "%zu of %zu", failed, count);
-        cr_expect_eq(ask(rpc, "eth_getBlockByNumber", &err), TRACER_OK, "%s", err.text);
+        /* On a busy machine a call may have failed before the server saw it: then some steps are left. */
+        enum tracer_status status = TRACER_E_NETWORK;
+        for (int tries = 0; tries < 10 && status; tries++)
+            status = ask(rpc, "eth_getBlockByNumber", &err);
+        cr_expect_eq(status, TRACER_OK, "%s", err.text);
         rpc_close(rpc);
         faultserver_stop(server);
     }

@@ -292,7 +292,9 @@ bool group_out_leg(struct taint *taint, size_t index);
 /** Rows deferred to row `index`, the last in leg of a group: call for each in key order. */
 bool group_deferred_to(const struct taint *taint, size_t out_index, size_t last_in_index);
 
-struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag); /* NULL: no memory */
+/* Found or made; NULL: no memory. Who changes a total calls total_get(), which puts it down for undo first. */
+struct total *total_slot(struct taint *taint, uint32_t asset, uint32_t tag);
+struct absorbed *absorbed_slot(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag);
 
 /* undo.c: call before the first change; false without memory. Nothing happens unless undo is kept. */
 bool undo_begin(struct taint *taint, uint64_t block_number);

@@ -28,9 +28,21 @@ static uint64_t mix(uint64_t key)
     return key ^ key >> 31;
 }
 
-struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag)
+/* Where an entry is or would be; the table is never full. */
+static size_t total_place(const struct taint *taint, uint64_t key)
+{
+    size_t at = mix(key) & (taint->total_capacity - 1);
+    while (taint->totals[at].key && taint->totals[at].key != key)
+        at = (at + 1) & (taint->total_capacity - 1);
+    return at;
+}
+
+struct total *total_slot(struct taint *taint, uint32_t asset, uint32_t tag)
 {
     uint64_t key = ((uint64_t)asset << 32 | tag) + 1;
+    size_t at = taint->total_capacity ? total_place(taint, key) : 0;
+    if (taint->total_capacity && taint->totals[at].key)
+        return &taint->totals[at];
     if (taint->total_count * 2 >= taint->total_capacity) {
         size_t capacity = taint->total_capacity ? taint->total_capacity * 2 : 64;
         struct total *totals = calloc(capacity, sizeof(*totals));
@@ -39,24 +51,26 @@ struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag)
         for (size_t i = 0; i < taint->total_capacity; i++) {
             if (!taint->totals[i].key)
                 continue;
-            size_t at = mix(taint->totals[i].key) & (capacity - 1);
-            while (totals[at].key)
-                at = (at + 1) & (capacity - 1);
-            totals[at] = taint->totals[i];
+            size_t to = mix(taint->totals[i].key) & (capacity - 1);
+            while (totals[to].key)
+                to = (to + 1) & (capacity - 1);
+            totals[to] = taint->totals[i];
         }
         free(taint->totals);
         taint->totals = totals;
         taint->total_capacity = capacity;
+        at = total_place(taint, key);
     }
-    size_t at = mix(key) & (taint->total_capacity - 1);
-    while (taint->totals[at].key && taint->totals[at].key != key)
-        at = (at + 1) & (taint->total_capacity - 1);
-    if (!taint->totals[at].key) {
-        taint->totals[at].key = key;
-        taint->totals[at].sums = (struct taint_total){.asset = asset, .tag = tag};
-        taint->total_count++;
-    }
-    return undo_total(taint, &taint->totals[at]) ? &taint->totals[at].sums : NULL;
+    taint->totals[at].key = key;
+    taint->totals[at].sums = (struct taint_total){.asset = asset, .tag = tag};
+    taint->total_count++;
+    return &taint->totals[at];
+}
+
+struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag)
+{
+    struct total *total = total_slot(taint, asset, tag);
+    return total && undo_total(taint, total) ? &total->sums : NULL;
 }
 
 /* Add units to one column of the totals. */
@@ -70,8 +84,20 @@ static bool count_one(struct taint *taint, uint32_t asset, uint32_t tag, struct 
     return total != NULL;
 }
 
-struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag)
+static size_t absorbed_place(const struct taint *taint, uint64_t key, uint32_t tag)
 {
+    size_t at = mix(key ^ (uint64_t)tag << 17) & (taint->absorbed_capacity - 1);
+    while (taint->absorbed[at].used && (taint->absorbed[at].key != key || taint->absorbed[at].tag != tag))
+        at = (at + 1) & (taint->absorbed_capacity - 1);
+    return at;
+}
+
+struct absorbed *absorbed_slot(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag)
+{
+    uint64_t key = (uint64_t)account << 32 | asset;
+    size_t at = taint->absorbed_capacity ? absorbed_place(taint, key, tag) : 0;
+    if (taint->absorbed_capacity && taint->absorbed[at].used)
+        return &taint->absorbed[at];
     if (taint->absorbed_count * 2 >= taint->absorbed_capacity) {
         size_t capacity = taint->absorbed_capacity ? taint->absorbed_capacity * 2 : 64;
         struct absorbed *entries = calloc(capacity, sizeof(*entries));
@@ -81,24 +107,19 @@ struct absorbed *absorbed_get(struct taint *taint, uint32_t account, uint32_t as
             const struct absorbed *old = &taint->absorbed[i];
             if (!old->used)
                 continue;
-            size_t at = mix(old->key ^ (uint64_t)old->tag << 17) & (capacity - 1);
-            while (entries[at].used)
-                at = (at + 1) & (capacity - 1);
-            entries[at] = *old;
+            size_t to = mix(old->key ^ (uint64_t)old->tag << 17) & (capacity - 1);
+            while (entries[to].used)
+                to = (to + 1) & (capacity - 1);
+            entries[to] = *old;
         }
         free(taint->absorbed);
         taint->absorbed = entries;
         taint->absorbed_capacity = capacity;
+        at = absorbed_place(taint, key, tag);
     }
-    uint64_t key = (uint64_t)account << 32 | asset;
-    size_t at = mix(key ^ (uint64_t)tag << 17) & (taint->absorbed_capacity - 1);
-    while (taint->absorbed[at].used && (taint->absorbed[at].key != key || taint->absorbed[at].tag != tag))
-        at = (at + 1) & (taint->absorbed_capacity - 1);
-    if (!taint->absorbed[at].used) {
-        taint->absorbed[at] = (struct absorbed){.key = key, .tag = tag, .used = true};
-        taint->absorbed_count++;
-    }
-    return undo_absorbed(taint, &taint->absorbed[at]) ? &taint->absorbed[at] : NULL;
+    taint->absorbed[at] = (struct absorbed){.key = key, .tag = tag, .used = true};
+    taint->absorbed_count++;
+    return &taint->absorbed[at];
 }
 
 static const uint8_t places[] = {[ACCOUNT_FRONTIER] = PLACE_FRONTIER, [ACCOUNT_SERVICE] = PLACE_SERVICE,
@@ -115,8 +136,8 @@ bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t 
         u320_add_u320(burned ? &total->burned : &total->absorbed, amount);
     if (burned || (is_poison(taint) && tag == taint->unknown))
         return true;
-    struct absorbed *absorbed = absorbed_get(taint, account, asset, tag);
-    if (!absorbed)
+    struct absorbed *absorbed = absorbed_slot(taint, account, asset, tag);
+    if (!absorbed || !undo_absorbed(taint, absorbed))
         return false;
     absorbed->place = places[taint->accounts[account].class_];
     u320_add_u320(&absorbed->amount, amount);

@@ -119,12 +119,12 @@ static bool make_holdings(struct taint *taint)
                 shown[at - 1].via = tagged->via;
             if (poison)
                 continue;
-            struct taint_total *total = total_get(taint, holding->asset, tagged->tag);
+            struct total *total = total_slot(taint, holding->asset, tagged->tag);
             if (!total) {
                 free(shown);
                 return false;
             }
-            u320_add(&total->held, tagged->amount);
+            u320_add(&total->sums.held, tagged->amount);
         }
     }
     qsort_r(shown, at, sizeof(*shown), order_holdings, taint);

@@ -188,11 +188,11 @@ static bool undo_block(struct taint *taint, const struct undo_block *block)
     }
     for (; undo->total_count > block->totals; undo->total_count--) {
         const struct undo_total *entry = &undo->totals[undo->total_count - 1];
-        *total_get(taint, entry->asset, entry->tag) = entry->sums; /* it is there: nothing is made */
+        total_slot(taint, entry->asset, entry->tag)->sums = entry->sums; /* it is there: nothing is made */
     }
     for (; undo->absorbed_count > block->absorbed; undo->absorbed_count--) {
         const struct undo_absorbed *entry = &undo->absorbed[undo->absorbed_count - 1];
-        absorbed_get(taint, entry->account, entry->asset, entry->tag)->amount = entry->amount;
+        absorbed_slot(taint, entry->account, entry->asset, entry->tag)->amount = entry->amount;
     }
     for (; undo->seed_count > block->seeds; undo->seed_count--)
         taint->transfer_seeds[undo->seeds[undo->seed_count - 1]].done = false;
