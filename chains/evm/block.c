@@ -254,6 +254,7 @@ void evm_notes_add(struct evm_notes *sum, const struct evm_notes *notes)
     sum->trace_gaps += notes->trace_gaps;
     sum->unknown_frames += notes->unknown_frames;
     sum->operator_fees += notes->operator_fees;
+    sum->unlinked += notes->unlinked;
     sum->irregular |= notes->irregular;
 }
 
@@ -324,9 +325,12 @@ static enum tracer_status decode_transaction(struct work *work, size_t index)
         .grade = GRADE_ASSERTED,
     };
     rows_begin(&work->rows, (int32_t)index);
+    size_t first = work->rows.count;
     status = rows_of_fees(&work->rows, work->network, &work->header, transaction, receipt, &work->notes);
     if (!status)
         status = rows_of_transaction(&work->rows, work->network, transaction, receipt, &trace);
+    if (!status && work->network->links)
+        status = rows_link(&work->rows, first, work->network, receipt, &work->notes);
     return status;
 }
 

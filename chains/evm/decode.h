@@ -204,5 +204,18 @@ enum tracer_status rows_of_block_end(struct rows *rows, const struct evm_network
 enum tracer_status rows_of_log(struct rows *rows, const struct evm_network *network,
                                const struct evm_receipt *receipt, size_t index);
 bool log_is_native(const struct evm_log *log); /* EIP-7708 */
+bool is_wrapper(const struct evm_network *network, struct address contract);
+/* The data is `count` words of 32 bytes; word `index` of it, which must be within; the address in a word, which
+ * fills its low 20 bytes (the rest is zero, else false). */
+bool log_has_words(const struct evm_log *log, size_t count);
+struct hash log_word(const struct evm_log *log, size_t index);
+struct u256 log_number(const struct evm_log *log, size_t index);
+bool log_address(const struct hash *word, struct address *ret_address);
+
+/* ---- link.c ---- */
+
+/* Write link and leg into the rows of one successful transaction, from `first` on. */
+enum tracer_status rows_link(struct rows *rows, size_t first, const struct evm_network *network,
+                             const struct evm_receipt *receipt, struct evm_notes *notes);
 
 #endif

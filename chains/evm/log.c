@@ -39,7 +39,7 @@ bool log_is_native(const struct evm_log *log)
 }
 
 /* An address fills the low 20 bytes of a word; the rest is zero. */
-static bool word_address(const struct hash *word, struct address *ret_address)
+bool log_address(const struct hash *word, struct address *ret_address)
 {
     for (int i = 0; i < 12; i++)
         if (word->bytes[i] != 0)
@@ -53,13 +53,13 @@ static size_t word_count(const struct evm_log *log)
     return log->data.length / WORD_DIGITS;
 }
 
-static bool data_is_words(const struct evm_log *log, size_t count)
+bool log_has_words(const struct evm_log *log, size_t count)
 {
     return log->data.length == count * WORD_DIGITS;
 }
 
 /* The digits were checked when the log was read; `index` is within the data. */
-static struct hash word_at(const struct evm_log *log, size_t index)
+struct hash log_word(const struct evm_log *log, size_t index)
 {
     struct hash word = {{0}};
     if (!hex_decode(log->data.text + index * WORD_DIGITS, WORD_DIGITS, word.bytes, sizeof word.bytes))
@@ -67,9 +67,9 @@ static struct hash word_at(const struct evm_log *log, size_t index)
     return word;
 }
 
-static struct u256 number_at(const struct evm_log *log, size_t index)
+struct u256 log_number(const struct evm_log *log, size_t index)
 {
-    struct hash word = word_at(log, index);
+    struct hash word = log_word(log, index);
     return u256_from_bytes(word.bytes, sizeof word.bytes);
 }
 
@@ -96,17 +96,17 @@ static enum tracer_status rows_of_transfer(struct rows *rows, const struct evm_l
 {
     struct address from, to;
     struct u256 zero = {{0}}, one = u256_from_u64(1);
-    if (log->topic_count == 1 && data_is_words(log, 3)) { /* nothing indexed: NFTs before ERC-721 */
-        struct hash from_word = word_at(log, 0), to_word = word_at(log, 1);
-        if (!word_address(&from_word, &from) || !word_address(&to_word, &to))
+    if (log->topic_count == 1 && log_has_words(log, 3)) { /* nothing indexed: NFTs before ERC-721 */
+        struct hash from_word = log_word(log, 0), to_word = log_word(log, 1);
+        if (!log_address(&from_word, &from) || !log_address(&to_word, &to))
             return undecoded(rows);
-        return token_row(rows, log, ASSET_ITEM, number_at(log, 2), from, to, one);
+        return token_row(rows, log, ASSET_ITEM, log_number(log, 2), from, to, one);
     }
-    if (log->topic_count < 3 || !word_address(&log->topics[1], &from) || !word_address(&log->topics[2], &to))
+    if (log->topic_count < 3 || !log_address(&log->topics[1], &from) || !log_address(&log->topics[2], &to))
         return undecoded(rows);
-    if (log->topic_count == 3 && data_is_words(log, 1))
-        return token_row(rows, log, ASSET_TOKEN, zero, from, to, number_at(log, 0));
-    if (log->topic_count == 4 && data_is_words(log, 0))
+    if (log->topic_count == 3 && log_has_words(log, 1))
+        return token_row(rows, log, ASSET_TOKEN, zero, from, to, log_number(log, 0));
+    if (log->topic_count == 4 && log_has_words(log, 0))
         return token_row(rows, log, ASSET_ITEM, topic_number(log, 3), from, to, one);
     return undecoded(rows);
 }
@@ -114,21 +114,21 @@ static enum tracer_status rows_of_transfer(struct rows *rows, const struct evm_l
 static enum tracer_status rows_of_single(struct rows *rows, const struct evm_log *log)
 {
     struct address from, to;
-    if (log->topic_count != 4 || !data_is_words(log, 2) || !word_address(&log->topics[2], &from) ||
-        !word_address(&log->topics[3], &to))
+    if (log->topic_count != 4 || !log_has_words(log, 2) || !log_address(&log->topics[2], &from) ||
+        !log_address(&log->topics[3], &to))
         return undecoded(rows);
-    return token_row(rows, log, ASSET_ITEM, number_at(log, 0), from, to, number_at(log, 1));
+    return token_row(rows, log, ASSET_ITEM, log_number(log, 0), from, to, log_number(log, 1));
 }
 
 /* A dynamic array of words: its head word holds the offset in bytes of its length. */
 static bool array_at(const struct evm_log *log, size_t head, size_t *ret_first, size_t *ret_count)
 {
     size_t words = word_count(log);
-    struct u256 offset = number_at(log, head), length;
+    struct u256 offset = log_number(log, head), length;
     if (!u256_fits_u64(offset) || offset.limb[0] % 32 != 0 || offset.limb[0] / 32 >= words)
         return false;
     size_t at = (size_t)(offset.limb[0] / 32);
-    length = number_at(log, at);
+    length = log_number(log, at);
     if (!u256_fits_u64(length) || length.limb[0] > words - at - 1)
         return false;
     *ret_first = at + 1;
@@ -141,20 +141,20 @@ static enum tracer_status rows_of_batch(struct rows *rows, const struct evm_log 
     struct address from, to;
     size_t ids, id_count, amounts, amount_count;
     if (log->topic_count != 4 || log->data.length % WORD_DIGITS != 0 || word_count(log) < 4 ||
-        !word_address(&log->topics[2], &from) || !word_address(&log->topics[3], &to) ||
+        !log_address(&log->topics[2], &from) || !log_address(&log->topics[3], &to) ||
         !array_at(log, 0, &ids, &id_count) || !array_at(log, 1, &amounts, &amount_count) ||
         id_count != amount_count)
         return undecoded(rows);
     for (size_t i = 0; i < id_count; i++) {
         enum tracer_status status =
-            token_row(rows, log, ASSET_ITEM, number_at(log, ids + i), from, to, number_at(log, amounts + i));
+            token_row(rows, log, ASSET_ITEM, log_number(log, ids + i), from, to, log_number(log, amounts + i));
         if (status)
             return status;
     }
     return TRACER_OK;
 }
 
-static bool is_wrapper(const struct evm_network *network, struct address contract)
+bool is_wrapper(const struct evm_network *network, struct address contract)
 {
     for (size_t i = 0; i < network->wrapper_count; i++)
         if (address_equal(network->wrappers[i], contract))
@@ -174,10 +174,10 @@ static bool told_by_transfer(const struct evm_receipt *receipt, size_t index, st
         const struct evm_log *other = side == 0 ? log - 1 : log + 1;
         struct address other_from, other_to;
         if (address_equal(other->address, log->address) && other->topic_count == 3 &&
-            data_is_words(other, 1) && hash_equal(other->topics[0], topic_transfer) &&
-            word_address(&other->topics[1], &other_from) && word_address(&other->topics[2], &other_to) &&
+            log_has_words(other, 1) && hash_equal(other->topics[0], topic_transfer) &&
+            log_address(&other->topics[1], &other_from) && log_address(&other->topics[2], &other_to) &&
             address_equal(other_from, from) && address_equal(other_to, to) &&
-            u256_equal(number_at(other, 0), number_at(log, 0)))
+            u256_equal(log_number(other, 0), log_number(log, 0)))
             return true;
     }
     return false;
@@ -188,12 +188,12 @@ static enum tracer_status rows_of_wrap(struct rows *rows, const struct evm_recei
 {
     const struct evm_log *log = &receipt->logs[index];
     struct address who;
-    if (log->topic_count != 2 || !data_is_words(log, 1) || !word_address(&log->topics[1], &who))
+    if (log->topic_count != 2 || !log_has_words(log, 1) || !log_address(&log->topics[1], &who))
         return undecoded(rows);
     struct address from = deposit ? nobody : who, to = deposit ? who : nobody;
     if (told_by_transfer(receipt, index, from, to))
         return TRACER_OK;
-    return token_row(rows, log, ASSET_TOKEN, (struct u256){{0}}, from, to, number_at(log, 0));
+    return token_row(rows, log, ASSET_TOKEN, (struct u256){{0}}, from, to, log_number(log, 0));
 }
 
 enum tracer_status rows_of_log(struct rows *rows, const struct evm_network *network,

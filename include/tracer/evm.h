@@ -11,6 +11,7 @@
 #include "tracer/arena.h"
 #include "tracer/block.h"
 #include "tracer/json_reader.h"
+#include "tracer/link.h"
 
 /* A fork is active in blocks that have reached both. {0, 0}: from the first block on. */
 struct evm_fork {
@@ -57,6 +58,7 @@ struct evm_network {
     uint64_t chain_id;
     const struct address *wrappers; /* contracts whose Deposit/Withdrawal events are rows */
     size_t wrapper_count;
+    const struct link_facts *links; /* NULL: exchanges are not linked */
 };
 
 enum evm_traces {
@@ -86,6 +88,7 @@ struct evm_notes {
     uint32_t trace_gaps;         /* transactions whose trace is missing or lacks an amount */
     uint32_t unknown_frames;     /* frames of unknown types that carry value */
     uint32_t operator_fees;      /* OP Stack operator fees that have no row */
+    uint32_t unlinked;           /* exchanges at venues that no rule links (docs/linking.md) */
     bool irregular;              /* evm_rules.irregular_number */
 };
 void evm_notes_add(struct evm_notes *sum, const struct evm_notes *notes);

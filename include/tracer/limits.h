@@ -44,6 +44,7 @@
 #define TRACER_BLOCK_TRANSACTIONS_MAX 100000u
 #define TRACER_BLOCK_LOGS_MAX 200000u
 #define TRACER_BLOCK_TRANSFERS_MAX 1000000u
+#define TRACER_LINK_MOVES_MAX 1024u /* moves at venues in a transaction whose exchanges are linked */
 
 /* files */
 #define TRACER_CSV_LINE_MAX TRACER_KIB(64)

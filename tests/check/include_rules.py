@@ -6,7 +6,7 @@ import sys
 root = pathlib.Path(sys.argv[1])
 
 BASE = "error limits arena buffer hex u256 csv digest file clock json_reader large".split()
-VALUE = "address transfer block cursor input result".split()
+VALUE = "address transfer block cursor input link result".split()
 MODULE_OF_HEADER = {
     **{h: "base" for h in BASE},
     **{h: "value" for h in VALUE},
