@@ -214,6 +214,11 @@ static void tell_notes(const struct fetching *fetching)
     if (notes->operator_fees)
         client_note(client, "%" PRIu32 " transactions pay an operator fee that is not in the rows",
                     notes->operator_fees);
+    if (notes->unlinked)
+        client_note(client,
+                    "%" PRIu32 " exchanges at venues were not linked, because no rule fits them: what went in is "
+                    "absorbed there, what came out is unknown",
+                    notes->unlinked);
     if (notes->irregular)
         client_note(client,
                     "block %" PRIu64 " moved balances without transactions (an irregular state change); they "
@@ -229,7 +234,8 @@ enum tracer_status chain_fetch(struct chain_client *client, const struct chain_f
 {
     struct error ignored;
     struct fetching fetching = {
-        .client = client, .fetch = fetch, .next = fetch->first, .err = err ? err : &ignored};
+        .client = client, .fetch = fetch, .next = fetch->first, .evm = client->evm, .err = err ? err : &ignored};
+    fetching.evm.links = fetch->links;
     if (fetch->first > fetch->last || fetch->last > INT64_MAX)
         return error_set(err, TRACER_E_USAGE, "no range of blocks: %" PRIu64 " to %" PRIu64, fetch->first,
                          fetch->last);

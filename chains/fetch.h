@@ -40,6 +40,7 @@ struct fetching {
     uint32_t group; /* blocks a unit; 0: not known before the first block */
     struct arena *scratch;
     struct arena_mark scratch_empty;
+    struct evm_network evm;
     struct evm_notes notes;
     struct chain_fetch_stats stats;
     struct hash last_hash;

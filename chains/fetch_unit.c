@@ -406,7 +406,7 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
         texts.traces = result_of(replies.traces);
     }
     *ret_done = false;
-    status = evm_decode_block(&client->evm, &texts, fetching->scratch, &decoded, &notes, fetching->err);
+    status = evm_decode_block(&fetching->evm, &texts, fetching->scratch, &decoded, &notes, fetching->err);
     if (!status && block > 0 && !hash_equal(decoded.parent_hash, unit->blocks[block - 1].hash))
         status = error_set(fetching->err, TRACER_E_REPLY,
                            "parentHash is not the hash of the block before (a reorg)");

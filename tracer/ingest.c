@@ -160,8 +160,10 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
 static enum tracer_status fetch_range(struct ingesting *ingesting, struct error *err)
 {
     const struct ingest_request *request = ingesting->request;
-    struct chain_fetch fetch = {
-        .first = ingesting->first, .last = ingesting->last, .want_traces = !request->no_traces};
+    struct chain_fetch fetch = {.first = ingesting->first,
+                                .last = ingesting->last,
+                                .want_traces = !request->no_traces,
+                                .links = request->links};
     enum tracer_status status =
         chain_fetch(request->client, &fetch, deliver, ingesting, &ingesting->stats->fetch, err);
     graph_abort(ingesting->write);

@@ -9,6 +9,7 @@
 
 #include "tracer/arena.h"
 #include "tracer/block.h"
+#include "tracer/link.h"
 #include "tracer/rpc.h"
 
 struct chain_rules; /* constants and quirks of a kind of chain; internal to chains/ */
@@ -92,6 +93,7 @@ struct chain_fetch {
     uint64_t first, last;
     bool want_traces;      /* ask for internal calls where an endpoint has them */
     uint32_t blocks_ahead; /* blocks under way or waiting for their turn; 0: 64 */
+    const struct link_facts *links; /* NULL: exchanges are not linked */
 };
 struct chain_fetch_stats {
     uint64_t blocks, transactions, transfers, bytes;

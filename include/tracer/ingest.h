@@ -15,6 +15,7 @@ struct ingest_request {
     uint64_t to; /* default: the head under `finality` */
     enum chain_finality finality;
     uint64_t finality_depth;
+    const struct link_facts *links; /* NULL: exchanges are not linked */
     bool opening;   /* also fetch balances before the first block for every account and asset of the range */
     bool no_traces; /* do not ask for internal calls */
     bool refetch;   /* read stored blocks again (a richer version replaces them) */
