@@ -217,6 +217,62 @@ Test(graph, R5_reorgs_are_conflicts_and_rewinds_keep_what_they_remove)
     store_remove(path);
 }
 
+static enum tracer_status keep_row(void *context, const struct transfer *transfer, struct error *err)
+{
+    struct transfer **next = context;
+    (void)err;
+    *(*next)++ = *transfer;
+    return TRACER_OK;
+}
+
+/* What ingest recognises depends on the labels of the day. */
+Test(graph, a_block_that_is_linked_otherwise_replaces_the_stored_one)
+{
+    char path[256];
+    struct error err = {0};
+    store_path(path);
+    struct graph *graph = store_open(path, GRAPH_CREATE);
+    store_register(graph);
+    struct owned_block blocks[3];
+    for (uint64_t n = 0; n < 3; n++) {
+        blocks[n] = make_block(10 + n, 0, 5, INTERNALS_NONE);
+        for (size_t i = 0; i < 5; i++) {
+            blocks[n].transfers[i].link = 0;
+            blocks[n].transfers[i].leg = LEG_NONE;
+        }
+        cr_assert_eq(put_alone(graph, &blocks[n].block, &err), TRACER_OK, "%s", err.text);
+    }
+    for (uint32_t link = 7; link-- > 0; link -= link > 0) { /* 6, 4, 2, 0 */
+        blocks[1].transfers[2].link = link * 4096;
+        blocks[1].transfers[2].leg = link ? LEG_OUT : LEG_NONE;
+        cr_assert_eq(put_alone(graph, &blocks[1].block, &err), TRACER_OK, "%s", err.text);
+        struct transfer rows[15], *next = rows;
+        cr_assert_eq(graph_each(graph, CHAIN, 10, 12, keep_row, &next, &err), TRACER_OK);
+        cr_assert_eq(next - rows, 15);
+        for (size_t i = 0; i < 15; i++)
+            cr_assert_eq(rows[i].link, i == 7 ? link * 4096 : 0);
+        cr_assert_eq(rows[7].leg, link ? LEG_OUT : LEG_NONE);
+        cr_assert_eq(graph_verify(graph, NULL, NULL, &err), TRACER_OK, "%s", err.text);
+    }
+    blocks[1].transfers[2].link = 1;
+    blocks[1].transfers[2].leg = LEG_IN;
+    blocks[1].transfers[3].amount.limb[0] ^= 1;
+    cr_assert_eq(put_alone(graph, &blocks[1].block, &err), TRACER_E_CONFLICT, "another amount as well");
+    blocks[1].transfers[3].amount.limb[0] ^= 1;
+    blocks[1].block.transfer_count = 4;
+    cr_assert_eq(put_alone(graph, &blocks[1].block, &err), TRACER_E_CONFLICT, "a row less as well");
+    struct owned_block imported = make_block(20, 0, 5, INTERNALS_NONE);
+    imported.block.hash = (struct hash){{0}};
+    cr_assert_eq(put_alone(graph, &imported.block, &err), TRACER_OK, "%s", err.text);
+    imported.transfers[0].link ^= 1;
+    cr_assert_eq(put_alone(graph, &imported.block, &err), TRACER_E_CONFLICT, "links of a file are facts of it");
+    graph_close(graph);
+    for (size_t n = 0; n < 3; n++)
+        free_block(&blocks[n]);
+    free_block(&imported);
+    store_remove(path);
+}
+
 Test(graph, malformed_blocks_are_refused_and_change_nothing)
 {
     char path[256];

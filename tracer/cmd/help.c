@@ -49,9 +49,12 @@ const struct command commands[] = {
      "store config chain to max-accounts assets labels no-builtin-labels format output " RPC_OPTIONS COMMON_OPTIONS, 0, 100000},
     {"ingest", command_ingest, "", "Read blocks of a chain into the store.",
      "Reads from behind what is stored (or --from) up to --to or the head; a reorg is followed.\n"
+     "Swaps, wraps and other exchanges at venues are linked (docs/linking.md): venues are the labels\n"
+     "of that class, built in, of the store and of --labels; assets those recognised.\n"
      "--record DIR keeps every exchange, --replay DIR repeats the run from it without network.",
-     "store config chain from to finality follow opening no-traces refetch " RPC_OPTIONS COMMON_OPTIONS, 0,
-     0},
+     "store config chain labels no-builtin-labels assets from to finality follow opening no-traces "
+     "refetch " RPC_OPTIONS COMMON_OPTIONS,
+     0, 0},
     {"import", command_import, "FILE...",
      "Put rows of files into the store: transfers, labels or coverage, told apart by their header.",
      "An import makes its chain a network of its own kind in the store: it never joins blocks\n"

@@ -74,6 +74,11 @@ enum tracer_status session_ingest(struct session *session,
         status = chain_open(session->rpc, &session->network, &session->client, err);
     if (!status)
         status = session_store(session, GRAPH_CREATE);
+    struct link_facts links;
+    if (!status)
+        status = session_case(session);
+    if (!status)
+        status = session_links(session, &links);
     if (status)
         return status;
     size_t next_note = 0;
@@ -87,6 +92,7 @@ enum tracer_status session_ingest(struct session *session,
                                      .to = options->to_block,
                                      .finality = options->finality,
                                      .finality_depth = options->finality_depth,
+                                     .links = &links,
                                      .opening = options->opening,
                                      .no_traces = options->no_traces,
                                      .refetch = options->refetch,

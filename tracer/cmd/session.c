@@ -287,6 +287,9 @@ enum tracer_status session_case(struct session *session)
 {
     struct error *err = &session->err;
     const struct options *options = session->options;
+    label_set_free(session->labels); /* of an ingest before */
+    session->labels = NULL;
+    session->input_count = session->token_count = 0;
     enum tracer_status status = label_set_new(&session->labels, err);
     if (!status && !options->no_builtin_labels)
         status = label_add_builtin(session->labels, err);
@@ -295,6 +298,33 @@ enum tracer_status session_case(struct session *session)
     for (size_t i = 0; i < options->labels_count && !status; i++)
         status = label_add_file(session->labels, options->labels[i], LABEL_USER, err);
     return status ? status : load_tokens(session);
+}
+
+static int order_assets(const void *a, const void *b)
+{
+    return asset_compare(&((const struct taint_asset *)a)->asset, &((const struct taint_asset *)b)->asset);
+}
+
+enum tracer_status session_links(struct session *session, struct link_facts *ret_facts)
+{
+    struct taint_label *labels;
+    size_t label_count, venue_count = 0;
+    enum tracer_status status = label_classes(session->labels, session->chain_id, session->arena, &labels,
+                                              &label_count, &session->err);
+    if (status)
+        return status;
+    struct address *venues = arena_calloc(session->arena, label_count, sizeof(*venues));
+    struct taint_asset *assets = arena_calloc(session->arena, session->token_count, sizeof(*assets));
+    if (!venues || !assets)
+        return error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < label_count; i++) /* they are in order */
+        if (labels[i].class_ == CLASS_VENUE)
+            venues[venue_count++] = labels[i].address;
+    for (size_t i = 0; i < session->token_count; i++)
+        assets[i] = session->tokens[i].asset;
+    qsort(assets, session->token_count, sizeof(*assets), order_assets);
+    *ret_facts = (struct link_facts){venues, venue_count, assets, session->token_count};
+    return TRACER_OK;
 }
 
 static const char *native_symbol(struct session *session)

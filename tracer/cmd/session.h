@@ -50,6 +50,8 @@ enum tracer_status session_network(struct session *session);
 enum tracer_status session_store(struct session *session, enum graph_mode mode);
 /** Labels (built in, the store's lists, --labels) and assets (built in or --assets). */
 enum tracer_status session_case(struct session *session);
+/** From them, what ingest recognises exchanges by; in the session's arena. */
+enum tracer_status session_links(struct session *session, struct link_facts *ret_facts);
 /** The case for trace and check. `command` with `arguments` make the line that repeats it. */
 enum tracer_status session_case_input(struct session *session, const char *command,
                                       struct case_input *ret_input);
