@@ -110,7 +110,7 @@ enum tracer_status trace_build_hops(struct case_state *state, struct trace_resul
     enum tracer_status status = case_row_facts(state, positions, distinct, facts, err);
     if (status)
         return status;
-    uint64_t inferred = 0;
+    uint64_t inferred = 0, linked = 0;
     for (size_t i = 0, row = 0; i < count; i++) {
         if (i > 0 && position_compare(hops[i].position, hops[i - 1].position) != 0)
             row++;
@@ -129,8 +129,15 @@ enum tracer_status trace_build_hops(struct case_state *state, struct trace_resul
                                        .tainted = hops[i].tainted,
                                        .parent = RESULT_NONE,
                                        .grade = facts[row].grade,
-                                       .path_grade = facts[row].grade};
+                                       .path_grade = facts[row].grade,
+                                       .leg = hops[i].leg,
+                                       .link = hops[i].link,
+                                       .rules = state->network.imported ? 0 : link_rules(hops[i].link)};
         inferred += facts[row].grade == GRADE_INFERRED;
+        bool recognised = hops[i].leg != LEG_NONE && (shown[i].rules || !hops[i].link); /* by us, in no source */
+        linked += recognised;
+        if (recognised && hops[i].leg == LEG_OUT)
+            shown[i].path_grade = GRADE_INFERRED;
         if (!hops[i].has_parent)
             continue;
         shown[i].parent = find_record(hops, count, hops[i].parent, hops[i].source);
@@ -143,6 +150,12 @@ enum tracer_status trace_build_hops(struct case_state *state, struct trace_resul
                            "%" PRIu64
                            " of %zu flagged hops are inferred: computed from balances, in no source as such",
                            inferred, count);
+    if (!status && linked)
+        status = case_note(state, NOTE_ASSUMPTION, err,
+                           "%" PRIu64
+                           " of %zu flagged hops are legs of exchanges that were recognised by rules (docs/linking.md): "
+                           "taint goes from what a party paid to what it received",
+                           linked, count);
     return status;
 }
 

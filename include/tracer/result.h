@@ -8,7 +8,7 @@
 
 #include "tracer/arena.h"
 #include "tracer/block.h"
-#include "tracer/input.h"
+#include "tracer/link.h"
 
 #define RESULT_NONE UINT32_MAX
 
@@ -118,6 +118,9 @@ struct result_hop {
     uint32_t parent;       /* index into hops, RESULT_NONE: the origin */
     enum grade grade;      /* of this transfer */
     enum grade path_grade; /* weakest along the path */
+    enum transfer_leg leg; /* of an exchange that was taken as one */
+    uint32_t link;         /* its group; 0 if the engine found it (links=auto) */
+    uint32_t rules;        /* that ingest recognised it by (link.h); 0: it did not */
 };
 
 struct trace_result {

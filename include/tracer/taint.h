@@ -24,6 +24,8 @@ struct taint_hop {
     uint32_t hop;
     bool has_parent;
     bool shown;
+    enum transfer_leg leg; /* of a valid exchange group (8.2), which is `link`; 0 under links=auto */
+    uint32_t link;
 };
 
 struct taint_holding { /* a line of holdings.csv */

@@ -32,6 +32,7 @@ struct transfer {
 };
 
 const char *transfer_kind_name(enum transfer_kind kind); /* "value", "internal", ... */
+const char *leg_name(enum transfer_leg leg);             /* "in", "out", "" */
 bool transfer_kind_parse(const char *text, size_t length, enum transfer_kind *ret_kind);
 
 #endif

@@ -157,7 +157,12 @@ static inline void sample_hops(struct sample *s)
                                 .tainted = units(rows[i].tainted),
                                 .parent = rows[i].parent,
                                 .grade = i == 3 ? GRADE_INFERRED : GRADE_ASSERTED,
-                                .path_grade = i == 3 || i == 5 ? GRADE_INFERRED : GRADE_ASSERTED};
+                                .path_grade = i == 3 || i == 5 ? GRADE_INFERRED : GRADE_ASSERTED,
+                                .leg = i == 3   ? LEG_IN
+                                       : i == 5 ? LEG_OUT
+                                                : LEG_NONE,
+                                .link = i == 3 || i == 5 ? link_pack(2, LINK_WRAP | LINK_SWAP_V2) : 0,
+                                .rules = i == 3 || i == 5 ? LINK_WRAP | LINK_SWAP_V2 : 0};
     for (unsigned i = 0; i < 2; i++)
         s->seeds[i] = (struct result_seed){.position = s->hops[i].position,
                                            .transaction_hash = s->hops[i].transaction_hash,

@@ -121,6 +121,7 @@ static enum tracer_status put(struct line *line, FILE *stream, struct error *err
 static void add_hop(struct line *line, const struct trace_result *result, const struct view *view,
                     const struct result_hop *hop)
 {
+    char rules[LINK_RULES_TEXT_SIZE];
     add_key(line, hop->position);
     if (hop->block_number)
         add_u64(line, hop->block_number);
@@ -143,6 +144,12 @@ static void add_hop(struct line *line, const struct trace_result *result, const 
         add_key(line, result->hops[hop->parent].position);
     add_text(line, grade_name(hop->grade));
     add_text(line, grade_name(hop->path_grade));
+    add_text(line, leg_name(hop->leg));
+    if (hop->link)
+        add_u64(line, hop->link);
+    else
+        add_text(line, "");
+    add_text(line, link_rules_text(hop->rules, rules));
     add_text(line, "tracer/trace-csv/1");
 }
 
@@ -166,7 +173,7 @@ enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
     (void)options;
     fputs("key,block_number,transaction_hash,log_index,time,time_utc,kind,from,from_name,to,to_name,asset,"
           "symbol,"
-          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,schema\n",
+          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,leg,link,rule,schema\n",
           stream);
     return csv_new_hops(stream, result, 0, err);
 }

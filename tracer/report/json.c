@@ -71,6 +71,23 @@ static void put_places(struct json_writer *json, const struct trace_result *resu
     json_shut(json, ']');
 }
 
+static void put_leg(struct json_writer *json, const struct result_hop *hop)
+{
+    char rules[LINK_RULES_TEXT_SIZE];
+    if (hop->leg == LEG_NONE)
+        json_put_nothing(json, "leg");
+    else
+        json_put_text(json, "leg", leg_name(hop->leg));
+    if (hop->link)
+        json_put_u64(json, "link", hop->link);
+    else
+        json_put_nothing(json, "link");
+    if (*link_rules_text(hop->rules, rules))
+        json_put_text(json, "rule", rules);
+    else
+        json_put_nothing(json, "rule");
+}
+
 static void put_hop(struct json_writer *json, const struct trace_result *result, const struct view *view,
                     const struct result_hop *hop)
 {
@@ -97,6 +114,7 @@ static void put_hop(struct json_writer *json, const struct trace_result *result,
         json_put_position(json, "parent", result->hops[hop->parent].position);
     json_put_text(json, "grade", grade_name(hop->grade));
     json_put_text(json, "path_grade", grade_name(hop->path_grade));
+    put_leg(json, hop);
     json_shut(json, '}');
 }
 

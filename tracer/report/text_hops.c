@@ -135,6 +135,18 @@ static void print_parties(const struct text *text, const struct hop_widths *widt
         fprintf(text->stream, "  [%s]", cells->source);
 }
 
+/* What an exchange was recognised by, on a line of its own. */
+static void print_leg(const struct text *text, const struct result_hop *hop)
+{
+    char first[32], rules[LINK_RULES_TEXT_SIZE];
+    if (hop->leg == LEG_NONE)
+        return;
+    snprintf(first, sizeof(first), "%*s", SECOND_INDENT, "");
+    link_rules_text(hop->rules, rules);
+    text_wrap_printf(text, first, "%s%s%s", hop->leg == LEG_IN ? "paid into an exchange" : "received in an exchange",
+                     *rules ? ": " : "", rules);
+}
+
 static void print_hop(const struct text *text, const struct hop_widths *widths, const struct hop_cells *cells)
 {
     char first[32];
@@ -182,6 +194,7 @@ static void print_table(const struct text *text, const struct trace_result *resu
             continue;
         make_cells(text, result, i, &cells);
         print_hop(text, &widths, &cells);
+        print_leg(text, &result->hops[i]);
     }
 }
 

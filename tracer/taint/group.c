@@ -483,6 +483,17 @@ static void purse_source(struct group *group, const struct info *info, struct po
     group->bases[group->base_count++] = (struct info){.source = info->source, .hop = base, .parent = key, .has_parent = true};
 }
 
+static bool record_leg(struct taint *taint, const struct cursor_row *row, enum transfer_leg leg)
+{
+    size_t first = taint->hop_count;
+    bool ok = replay_record(taint, row, &taint->parcel);
+    for (size_t h = first; h < taint->hop_count; h++) {
+        taint->hops[h].leg = leg;
+        taint->hops[h].link = taint->options.links == LINKS_GIVEN ? row->link : 0;
+    }
+    return ok;
+}
+
 bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
 {
     const struct cursor_row *row = &taint->rows[index];
@@ -494,7 +505,7 @@ bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
     if (taint->inspect)
         inspect_leg(taint, (size_t)(group - taint->groups) + 1, false);
     check_row(taint, row, CHECK_OK, parcel, false, &ok);
-    if (!ok || !replay_record(taint, row, parcel))
+    if (!ok || !record_leg(taint, row, LEG_IN))
         return false;
     struct side *side = side_of(group, row->asset);
     u320_add(&side->paid, row->amount);
@@ -570,5 +581,5 @@ bool group_out_leg(struct taint *taint, size_t index)
     if (!ok || !seeds_apply(taint, row->position, row->asset, row->amount, parcel))
         return false;
     check_row(taint, row, CHECK_OK, parcel, false, &ok);
-    return ok && replay_arrive(taint, row, parcel) && replay_record(taint, row, parcel);
+    return ok && replay_arrive(taint, row, parcel) && record_leg(taint, row, LEG_OUT);
 }

@@ -20,6 +20,11 @@ const char *transfer_kind_name(enum transfer_kind kind)
     return kind < TRANSFER_KIND_COUNT ? kind_words[kind] : "?";
 }
 
+const char *leg_name(enum transfer_leg leg)
+{
+    return leg == LEG_IN ? "in" : leg == LEG_OUT ? "out" : "";
+}
+
 bool transfer_kind_parse(const char *text, size_t length, enum transfer_kind *ret_kind)
 {
     int found = find_word(kind_words, TRANSFER_KIND_COUNT, text, length);
