@@ -1,6 +1,8 @@
 /* main.c - the program: a command's name, its options, its exit code. */
 #include "cmd/session.h"
 
+#include "tracer/large.h"
+
 #include <jansson.h>
 #include <locale.h>
 #include <stdio.h>
@@ -17,6 +19,7 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct error err = {0};
+    heap_keep(true);
     session_catch_signals();
     if (argc < 2) {
         fprintf(stderr, "usage: tracer COMMAND [options] [arguments]; see: tracer help\n");

@@ -3,6 +3,7 @@
 
 #include "tracer/limits.h"
 
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,6 +49,13 @@ void large_free(struct large *large)
     else
         free(large->at);
     *large = (struct large){0};
+}
+
+void heap_keep(bool keep)
+{
+    mallopt(M_TRIM_THRESHOLD, keep ? 512 * 1024 * 1024 : 128 * 1024);
+    mallopt(M_MMAP_THRESHOLD, keep ? 32 * 1024 * 1024 : 128 * 1024);
+    mallopt(M_TOP_PAD, keep ? 4 * 1024 * 1024 : 0);
 }
 
 bool large_grow(struct large *large, size_t size)
