@@ -64,6 +64,8 @@ struct account_state {
     bool asked;     /* taint_ask_account */
     uint32_t emit;  /* source + 1, 0: none (labelled accounts) */
     uint32_t slot;  /* address seeds of the account: index + 1 into slots, 0: none */
+    uint32_t asset; /* of `first` */
+    struct holding *first; /* its first holding, for most accounts the only one; NULL: none */
 };
 
 /* An account with address seeds. */
@@ -155,7 +157,7 @@ struct taint {
     struct address_seed *address_seeds;
     size_t address_seed_count, next_address_seed;
     struct transfer_seed *transfer_seeds;
-    size_t transfer_seed_count;
+    size_t transfer_seed_count, next_transfer_seed; /* the first that is not before the transaction at hand */
     struct address *asked_accounts;
     size_t asked_account_count, asked_account_capacity;
     bool seed_least_known;
@@ -224,8 +226,9 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag); /* finds 
 bool holding_tags_set(struct holding *holding, const struct tagged *tags, uint32_t count); /* copies */
 void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount); /* drops it at zero */
 void holdings_release(struct taint *taint);
-/** Rows are known long before they are run: fetch into the cache where the holding will be looked for, and then (a
- * few rows later) the holding itself. */
+/** Rows are known long before they are run: fetch into the cache what the account is, then (some rows later) where its
+ * holding will be looked for, then the holding itself. */
+void account_prefetch(const struct taint *taint, uint32_t account);
 void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset);
 void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset);
 /** accounts[id] and assets[id], classified on first sight; NULL: no memory. */
@@ -257,6 +260,8 @@ struct u256 scale_next(struct u320 *cumulative, struct u256 amount, struct u256 
 enum tracer_status seeds_make(struct taint *taint, struct error *err);
 /** Activate address seeds with block <= block_number (6.1). */
 bool seeds_activate(struct taint *taint, uint64_t block_number);
+/** A transaction whose first row is at `position` begins. */
+void seeds_advance(struct taint *taint, struct position position);
 /** Re-tag a parcel by the transfer seeds of `position` (6.2). */
 bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v, struct parcel *parcel);
 /** Back to the first `count` activations, for accounts; holdings are restored elsewhere. */

@@ -56,6 +56,9 @@ struct holding *holding_at(const struct taint *taint, size_t index)
 
 struct holding *holding_find(const struct taint *taint, uint32_t account, uint32_t asset)
 {
+    const struct account_state *state = &taint->accounts[account];
+    if (!state->first || state->asset == asset)
+        return state->first;
     const struct table *table = &taint->holding_table;
     uint64_t key = holding_key(account, asset);
     if (!table->capacity)
@@ -67,48 +70,69 @@ struct holding *holding_find(const struct taint *taint, uint32_t account, uint32
     return NULL;
 }
 
+void account_prefetch(const struct taint *taint, uint32_t account)
+{
+    if (account < taint->account_capacity)
+        __builtin_prefetch(&taint->accounts[account]);
+}
+
+static void prefetch_lines(const struct holding *holding)
+{
+    for (size_t at = 0; at < sizeof(*holding); at += 64)
+        __builtin_prefetch((const char *)holding + at, 1);
+}
+
 void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset)
 {
     const struct table *table = &taint->holding_table;
-    if (account < taint->account_capacity)
-        __builtin_prefetch(&taint->accounts[account]);
-    if (table->capacity)
+    if (account >= taint->account_capacity || !taint->accounts[account].first)
+        return;
+    if (taint->accounts[account].asset == asset)
+        prefetch_lines(taint->accounts[account].first);
+    else if (table->capacity)
         __builtin_prefetch(&table->slots[mix(holding_key(account, asset)) & (table->capacity - 1)]);
 }
 
 void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset)
 {
+    if (account >= taint->account_capacity || !taint->accounts[account].first ||
+        taint->accounts[account].asset == asset)
+        return; /* fetched before */
     const struct holding *holding = holding_find(taint, account, asset);
-    if (!holding)
-        return;
-    for (size_t at = 0; at < sizeof(*holding); at += 64)
-        __builtin_prefetch((const char *)holding + at, 1);
+    if (holding)
+        prefetch_lines(holding);
 }
 
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)
 {
     struct holding *holding = holding_find(taint, account, asset);
     struct table *table = &taint->holding_table;
+    struct account_state *state = &taint->accounts[account];
     if (holding)
         return holding;
-    if (table->count * 3 >= table->capacity * 2 && !table_grow(table))
+    if (state->first && table->count * 3 >= table->capacity * 2 && !table_grow(table))
         return NULL;
     if (taint->holding_count >= UINT32_MAX ||
         !large_grow(&taint->holding_blocks[block_of(taint->holding_count)],
                     (BLOCK_LEAST << block_of(taint->holding_count)) * sizeof(*holding)))
         return NULL;
-    uint64_t key = holding_key(account, asset);
-    size_t at = mix(key) & (table->capacity - 1);
-    while (table->slots[at].key)
-        at = (at + 1) & (table->capacity - 1);
     holding = holding_at(taint, taint->holding_count++);
-    table->slots[at] = (struct table_slot){key, holding};
-    table->count++;
+    if (!state->first) {
+        state->first = holding;
+        state->asset = asset;
+    } else { /* only further ones are in the table */
+        uint64_t key = holding_key(account, asset);
+        size_t at = mix(key) & (table->capacity - 1);
+        while (table->slots[at].key)
+            at = (at + 1) & (table->capacity - 1);
+        table->slots[at] = (struct table_slot){key, holding};
+        table->count++;
+    }
     holding->tags = holding->few;
     holding->account = account;
     holding->asset = asset;
     holding->uniform = taint->clean;
-    uint32_t slot = taint->accounts[account].slot;
+    uint32_t slot = state->slot;
     if (slot) {
         holding->sibling = taint->slots[slot - 1].holdings;
         taint->slots[slot - 1].holdings = (uint32_t)taint->holding_count;
@@ -277,7 +301,8 @@ bool tables_make(struct taint *taint)
 
 bool is_explored(const struct taint *taint, struct address address)
 {
-    return look_up(taint->explored_table, taint->explored_mask, taint->explored, sizeof(struct address), address) != 0;
+    return look_up(taint->explored_table, taint->explored_mask, taint->explored, sizeof(struct address),
+                   address) != 0;
 }
 
 static uint32_t source_of(const struct taint *taint, const char *name)
@@ -310,7 +335,8 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
     }
     account->slot =
         look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address);
-    account->class_ = !taint->input->has_explored || is_explored(taint, address) ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
+    account->class_ =
+        !taint->input->has_explored || is_explored(taint, address) ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
 }
 
 const struct account_state *account_get(struct taint *taint, uint32_t id)

@@ -497,6 +497,7 @@ static enum tracer_status run(struct taint *taint, const struct cursor_row *rows
     if (count == 0)
         return TRACER_OK;
     taint->next_block = rows[0].position.block_number + 1;
+    seeds_advance(taint, rows[0].position);
     if (undo_begin(taint, rows[0].position.block_number) && run_transaction(taint))
         return TRACER_OK;
     return error_set(err, TRACER_E_NOMEM, "no memory for the state of the replay");
@@ -509,11 +510,16 @@ static enum tracer_status flush(struct taint *taint, struct error *err)
     return status;
 }
 
-#define PREFETCH_SLOTS 12u /* rows ahead */
+#define PREFETCH_ACCOUNTS 24u /* rows ahead */
+#define PREFETCH_SLOTS 12u
 #define PREFETCH_HOLDINGS 6u
 
 static void prefetch(const struct taint *taint, const struct cursor_row *rows, size_t count, size_t at)
 {
+    if (at + PREFETCH_ACCOUNTS < count) {
+        account_prefetch(taint, rows[at + PREFETCH_ACCOUNTS].from);
+        account_prefetch(taint, rows[at + PREFETCH_ACCOUNTS].to);
+    }
     if (at + PREFETCH_SLOTS < count) {
         const struct cursor_row *row = &rows[at + PREFETCH_SLOTS];
         holding_prefetch_slot(taint, row->from, row->asset);

@@ -34,15 +34,6 @@ static int order_hops(const void *a, const void *b)
     return order ? order : order_tags(x->source, y->source);
 }
 
-static int order_holdings(const void *a, const void *b, void *context)
-{
-    const struct taint_holding *x = a, *y = b;
-    int order = order_accounts(context, x->account, y->account);
-    if (!order)
-        order = order_assets(context, x->asset, y->asset);
-    return order ? order : order_tags(x->tag, y->tag);
-}
-
 static int order_absorbed(const void *a, const void *b, void *context)
 {
     const struct taint_absorbed *x = a, *y = b;
@@ -90,44 +81,87 @@ bool results_sort_hops(struct taint *taint)
     return true;
 }
 
+struct holding_key {
+    uint64_t prefix; /* of the address: decides nearly always */
+    const struct holding *holding;
+};
+
+static int order_holding_keys(const void *a, const void *b, void *context)
+{
+    const struct holding_key *x = a, *y = b;
+    if (x->prefix != y->prefix)
+        return x->prefix < y->prefix ? -1 : 1;
+    int order = order_accounts(context, x->holding->account, y->holding->account);
+    return order ? order : order_assets(context, x->holding->asset, y->holding->asset);
+}
+
+/* Holdings with a tag other than clean, by account and asset; free(). NULL without memory. */
+static struct holding_key *sort_holdings(const struct taint *taint, size_t *ret_count)
+{
+    struct holding_key *keys = malloc((taint->holding_count + 1) * sizeof(*keys));
+    size_t count = 0;
+    for (size_t i = 0; keys && i < taint->holding_count; i++) {
+        const struct holding *holding = holding_at(taint, i);
+        if (!holding->tag_count)
+            continue;
+        struct address address = taint->cursor->account(taint->cursor->self, holding->account);
+        keys[count] = (struct holding_key){0, holding};
+        for (int byte = 0; byte < 8; byte++)
+            keys[count].prefix = keys[count].prefix << 8 | address.bytes[byte];
+        count++;
+    }
+    if (count)
+        qsort_r(keys, count, sizeof(*keys), order_holding_keys, (void *)(uintptr_t)taint);
+    *ret_count = count;
+    return keys;
+}
+
+static bool show_holding(struct taint *taint, const struct holding *holding, struct taint_holding *shown,
+                         size_t *at)
+{
+    bool poison = taint->options.policy == POLICY_POISON;
+    for (uint32_t t = 0; t < holding->tag_count; t++) {
+        const struct tagged *tagged = &holding->tags[t];
+        bool source = tag_is_source(taint, tagged->tag);
+        if (poison && !source)
+            continue;
+        shown[*at] = (struct taint_holding){.account = holding->account,
+                                            .asset = holding->asset,
+                                            .tag = public_tag(taint, tagged->tag),
+                                            .balance = holding->balance,
+                                            .amount = poison ? holding->balance : tagged->amount,
+                                            .hop = tagged->hop,
+                                            .has_via = source && tagged_via(tagged)};
+        if (shown[*at].has_via)
+            shown[*at].via = tagged->via;
+        (*at)++;
+        if (poison)
+            continue;
+        struct total *total = total_slot(taint, holding->asset, tagged->tag);
+        if (!total)
+            return false;
+        u320_add(&total->sums.held, tagged->amount);
+    }
+    return true;
+}
+
 static bool make_holdings(struct taint *taint)
 {
-    size_t count = 0, at = 0;
+    size_t most = 0, count = 0, at = 0;
     for (size_t i = 0; i < taint->total_capacity; i++)
         taint->totals[i].sums.held = (struct u320){{0}};
-    bool poison = taint->options.policy == POLICY_POISON;
     for (size_t i = 0; i < taint->holding_count; i++)
-        count += holding_at(taint, i)->tag_count;
-    struct taint_holding *shown = calloc(count + 1, sizeof(*shown));
-    if (!shown)
+        most += holding_at(taint, i)->tag_count;
+    struct holding_key *keys = sort_holdings(taint, &count);
+    struct taint_holding *shown = malloc((most + 1) * sizeof(*shown));
+    bool ok = keys && shown;
+    for (size_t i = 0; i < count && ok; i++)
+        ok = show_holding(taint, keys[i].holding, shown, &at);
+    free(keys);
+    if (!ok) {
+        free(shown);
         return false;
-    for (size_t i = 0; i < taint->holding_count; i++) {
-        const struct holding *holding = holding_at(taint, i);
-        for (uint32_t t = 0; t < holding->tag_count; t++) {
-            const struct tagged *tagged = &holding->tags[t];
-            bool source = tag_is_source(taint, tagged->tag);
-            if (poison && !source)
-                continue;
-            shown[at++] = (struct taint_holding){.account = holding->account,
-                                                 .asset = holding->asset,
-                                                 .tag = public_tag(taint, tagged->tag),
-                                                 .balance = holding->balance,
-                                                 .amount = poison ? holding->balance : tagged->amount,
-                                                 .hop = tagged->hop,
-                                                 .has_via = source && tagged_via(tagged)};
-            if (shown[at - 1].has_via)
-                shown[at - 1].via = tagged->via;
-            if (poison)
-                continue;
-            struct total *total = total_slot(taint, holding->asset, tagged->tag);
-            if (!total) {
-                free(shown);
-                return false;
-            }
-            u320_add(&total->sums.held, tagged->amount);
-        }
     }
-    qsort_r(shown, at, sizeof(*shown), order_holdings, taint);
     free(taint->holdings_shown);
     taint->holdings_shown = shown;
     taint->holdings_shown_count = at;
@@ -329,18 +363,6 @@ size_t taint_path(const struct taint *taint, size_t hop_index, size_t *ret_indic
     return length;
 }
 
-static bool has_other_tag(const struct holding *holding)
-{
-    return holding->tag_count > 0;
-}
-
-static int order_lots(const void *a, const void *b, void *context)
-{
-    const struct holding *x = *(const struct holding *const *)a, *y = *(const struct holding *const *)b;
-    int order = order_accounts(context, x->account, y->account);
-    return order ? order : order_assets(context, x->asset, y->asset);
-}
-
 struct lot_visit {
     const struct taint *taint;
     const struct holding *holding;
@@ -365,21 +387,17 @@ enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit
 {
     if (!taint->policy->ordered)
         return TRACER_OK;
-    size_t count = 0;
-    struct holding **sorted = malloc((taint->holding_count + 1) * sizeof(*sorted));
+    size_t count;
+    struct holding_key *sorted = sort_holdings(taint, &count);
     if (!sorted)
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    for (size_t i = 0; i < taint->holding_count; i++)
-        if (has_other_tag(holding_at(taint, i)))
-            sorted[count++] = holding_at(taint, i);
-    qsort_r(sorted, count, sizeof(*sorted), order_lots, (void *)(uintptr_t)taint);
     struct lot_visit work = {.taint = taint, .visit = visit, .context = context, .err = err};
     for (size_t i = 0; i < count && !work.status; i++) {
-        const struct lot uniform = {sorted[i]->balance, sorted[i]->uniform};
-        work.holding = sorted[i];
+        const struct holding *holding = work.holding = sorted[i].holding;
+        const struct lot uniform = {holding->balance, holding->uniform};
         work.pos = 0;
-        if (sorted[i]->queue && !queue_is_empty(sorted[i]->queue))
-            queue_each(sorted[i]->queue, visit_lot, &work);
+        if (holding->queue && !queue_is_empty(holding->queue))
+            queue_each(holding->queue, visit_lot, &work);
         else
             visit_lot(&work, &uniform);
     }

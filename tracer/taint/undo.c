@@ -199,6 +199,7 @@ static bool undo_block(struct taint *taint, const struct undo_block *block)
     taint->hop_count = block->hops;
     taint->diag = block->diag;
     seeds_deactivate(taint, block->next_address_seed);
+    taint->next_transfer_seed = 0; /* the next transaction finds its place */
 
     return ok;
 }
