@@ -1,9 +1,9 @@
 /* link.c - exchange groups in the rows of a transaction (taint-spec 8). The rules, and why none of them
  * cleanses, are in docs/linking.md; the names of its parts are used here.
  *
- * Venues are nodes; rows between them join nodes to clusters. A cluster is a group if one account pays into it
- * and every node is explained: by the events of a pool, as a wrapper, or because it gave out no more than it
- * got. Everything else stays unlinked and is counted. */
+ * Venues are nodes; rows between them join nodes to clusters. A cluster is a group if one account pays into
+ * it and every node is explained: by the events of a pool, as a wrapper, or because it gave out no more than
+ * it got. Everything else stays unlinked and is counted. */
 #include "decode.h"
 
 #include <stdlib.h>
@@ -86,7 +86,8 @@ static const struct address *find_venue(const struct link_facts *facts, struct a
     return bsearch(&address, facts->venues, facts->venue_count, sizeof *facts->venues, order_addresses);
 }
 
-/* The venue at an end of a row. Void stands for the token's contract, which makes and takes back its units. */
+/* The venue at an end of a row. Void stands for the token's contract, which makes and takes back its units.
+ */
 static const struct address *venue_at(const struct link_facts *facts, struct address end,
                                       const struct asset *asset)
 {
@@ -129,8 +130,8 @@ static bool deals_with(const struct linking *linking, const struct address *wrap
     return pays && gets;
 }
 
-static uint32_t node_for(struct linking *linking, const struct address *venue, const struct address *other_venue,
-                         struct address other)
+static uint32_t node_for(struct linking *linking, const struct address *venue,
+                         const struct address *other_venue, struct address other)
 {
     if (!venue)
         return NOBODY;
@@ -218,31 +219,49 @@ static const struct swap_event {
 } events[] = {
     {{{0xd7, 0x8a, 0xd9, 0x5f, 0xa4, 0x6c, 0x99, 0x4b, 0x65, 0x51, 0xd0, 0xda, 0x85, 0xfc, 0x27, 0x5f,
        0xe6, 0x13, 0xce, 0x37, 0x65, 0x7f, 0xb8, 0xd5, 0xe3, 0xd1, 0x30, 0x84, 0x01, 0x59, 0xd8, 0x22}},
-     LINK_SWAP_V2, 3, 4},
+     LINK_SWAP_V2,
+     3,
+     4},
     {{{0xc4, 0x20, 0x79, 0xf9, 0x4a, 0x63, 0x50, 0xd7, 0xe6, 0x23, 0x5f, 0x29, 0x17, 0x49, 0x24, 0xf9,
        0x28, 0xcc, 0x2a, 0xc8, 0x18, 0xeb, 0x64, 0xfe, 0xd8, 0x00, 0x4e, 0x11, 0x5f, 0xbc, 0xca, 0x67}},
-     LINK_SWAP_V3, 3, 5},
+     LINK_SWAP_V3,
+     3,
+     5},
     {{{0x19, 0xb4, 0x72, 0x79, 0x25, 0x6b, 0x2a, 0x23, 0xa1, 0x66, 0x5c, 0x81, 0x0c, 0x8d, 0x55, 0xa1,
        0x75, 0x89, 0x40, 0xee, 0x09, 0x37, 0x7d, 0x4f, 0x8d, 0x26, 0x49, 0x7a, 0x35, 0x77, 0xdc, 0x83}},
-     LINK_SWAP_V3, 3, 7}, /* PancakeSwap */
+     LINK_SWAP_V3,
+     3,
+     7}, /* PancakeSwap */
     {{{0x8b, 0x3e, 0x96, 0xf2, 0xb8, 0x89, 0xfa, 0x77, 0x1c, 0x53, 0xc9, 0x81, 0xb4, 0x0d, 0xaf, 0x00,
        0x5f, 0x63, 0xf6, 0x37, 0xf1, 0x86, 0x9f, 0x70, 0x70, 0x52, 0xd1, 0x5a, 0x3d, 0xd9, 0x71, 0x40}},
-     LINK_SWAP_CURVE, 2, 4},
+     LINK_SWAP_CURVE,
+     2,
+     4},
     {{{0xb2, 0xe7, 0x6a, 0xe9, 0x97, 0x61, 0xdc, 0x13, 0x6e, 0x59, 0x8d, 0x4a, 0x62, 0x9b, 0xb3, 0x47,
        0xec, 0xcb, 0x95, 0x32, 0xa5, 0xf8, 0xbb, 0xd7, 0x2e, 0x18, 0x46, 0x7c, 0x3c, 0x34, 0xcc, 0x98}},
-     LINK_SWAP_CURVE, 2, 4},
+     LINK_SWAP_CURVE,
+     2,
+     4},
     {{{0x14, 0x3f, 0x1f, 0x8e, 0x86, 0x1f, 0xbd, 0xed, 0xdd, 0x5b, 0x46, 0xe8, 0x44, 0xb7, 0xd3, 0xac,
        0x7b, 0x86, 0xa1, 0x22, 0xf3, 0x6e, 0x8c, 0x46, 0x38, 0x59, 0xee, 0x68, 0x11, 0xb1, 0xf2, 0x9c}},
-     LINK_SWAP_CURVE, 2, 6},
+     LINK_SWAP_CURVE,
+     2,
+     6},
     {{{0xd0, 0x13, 0xca, 0x23, 0xe7, 0x7a, 0x65, 0x00, 0x3c, 0x2c, 0x65, 0x9c, 0x54, 0x42, 0xc0, 0x0c,
        0x80, 0x53, 0x71, 0xb7, 0xfc, 0x1e, 0xbd, 0x4c, 0x20, 0x6c, 0x41, 0xd1, 0x53, 0x6b, 0xd9, 0x0b}},
-     LINK_SWAP_CURVE, 2, 4}, /* TokenExchangeUnderlying */
+     LINK_SWAP_CURVE,
+     2,
+     4}, /* TokenExchangeUnderlying */
     {{{0x21, 0x70, 0xc7, 0x41, 0xc4, 0x15, 0x31, 0xae, 0xc2, 0x0e, 0x7c, 0x10, 0x7c, 0x24, 0xee, 0xcf,
        0xdd, 0x15, 0xe6, 0x9c, 0x9b, 0xb0, 0xa8, 0xdd, 0x37, 0xb1, 0x84, 0x0b, 0x9e, 0x0b, 0x20, 0x7b}},
-     LINK_SWAP_BALANCER, 4, 2},
+     LINK_SWAP_BALANCER,
+     4,
+     2},
     {{{0xd6, 0xd4, 0xf5, 0x68, 0x1c, 0x24, 0x6c, 0x9f, 0x42, 0xc2, 0x03, 0xe2, 0x87, 0x97, 0x5a, 0xf1,
        0x60, 0x1f, 0x8d, 0xf8, 0x03, 0x5a, 0x92, 0x51, 0xf7, 0x9a, 0xab, 0x5c, 0x8f, 0x09, 0xe2, 0xf8}},
-     LINK_SWAP_1INCH, 1, 6},
+     LINK_SWAP_1INCH,
+     1,
+     6},
 };
 
 static void slot_add(struct pool *pool, size_t slot, struct u256 in, struct u256 out)
@@ -354,8 +373,8 @@ static enum tracer_status read_events(struct linking *linking)
 
 /* ---- does a node explain what it gave? ---- */
 
-/* Every asset that moved at the pool is one slot of its events, with the same sums, or went through it whole (a pool
- * that wraps for itself); no slot is left over. */
+/* Every asset that moved at the pool is one slot of its events, with the same sums, or went through it whole
+ * (a pool that wraps for itself); no slot is left over. */
 static bool sums_match(const struct pool *pool, const struct flow *flows, size_t count)
 {
     bool used[SLOTS] = {false};
@@ -439,8 +458,9 @@ static bool explain(const struct linking *linking, struct node *node)
         gives |= u256_compare(flows[f].out, flows[f].in) > 0;
     if (node->pool) {
         node->rules |= node->pool->rule;
-        return !node->pool->broken && (node->pool->rule == LINK_SWAP_BALANCER ? nets_match(node->pool, flows, count)
-                                                                              : sums_match(node->pool, flows, count));
+        return !node->pool->broken &&
+               (node->pool->rule == LINK_SWAP_BALANCER ? nets_match(node->pool, flows, count)
+                                                       : sums_match(node->pool, flows, count));
     }
     if (!gives)
         return true;
@@ -614,7 +634,8 @@ static void link_clusters(struct linking *linking, struct evm_notes *notes)
         if (linking->moves[i].done)
             continue;
         struct move *begin = &linking->moves[i];
-        struct cluster cluster = {.root = cluster_of(linking, begin->from ? begin->from_node : begin->to_node)};
+        struct cluster cluster = {.root =
+                                      cluster_of(linking, begin->from ? begin->from_node : begin->to_node)};
         for (size_t k = i; k < linking->move_count; k++) {
             struct move *move = &linking->moves[k];
             if (!belongs(linking, &cluster, move))

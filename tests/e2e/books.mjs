@@ -4,14 +4,18 @@ import { VOID } from './taint.mjs';
 const hex = (number) => `0x${number.toString(16)}`;
 const TRANSFER = '0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef';
 const SINGLE = '0xc3d58168c5ae7397731d063d5bbf3d657854427343f4c083240f7aacaa2d0f62';
+const DEPOSIT = '0xe1fffcc4923d04b559f4d29a8bfc6cda04eb5b0d3c460751c2402c5c5cc9109c';
+const WITHDRAWAL = '0x7fcf532c15f0a6db0bd6d0e038bea71d30d808c7d98cb3bf7268a95bf5081b65';
 const BATCH = '0x4a39dc06d4c0dbc64b70af90fd698a233a518aa5d07e595d983b8c0526c8f7fb';
 
 const topicAddress = (topic) => `0x${topic.slice(26)}`.toLowerCase();
 const word = (data, index) => BigInt(`0x${data.slice(2 + 64 * index, 66 + 64 * index)}`);
 
-function tokenMoves(log) {
+function tokenMoves(log, wrapped) {
   const [name, ...topics] = log.topics;
   const asset = log.address.toLowerCase();
+  if (asset === wrapped && name === DEPOSIT) return [{ asset, from: VOID, to: topicAddress(topics[0]), amount: word(log.data, 0) }];
+  if (asset === wrapped && name === WITHDRAWAL) return [{ asset, from: topicAddress(topics[0]), to: VOID, amount: word(log.data, 0) }];
   if (name === TRANSFER && topics.length === 2)
     return [{ asset, from: topicAddress(topics[0]), to: topicAddress(topics[1]), amount: word(log.data, 0) }];
   if (name === TRANSFER && topics.length === 3)
@@ -46,7 +50,7 @@ function walk(frame, top, into) {
   emit(Infinity);
 }
 
-function movesOf(transaction, receipt, frame) {
+function movesOf(transaction, receipt, frame, wrapped) {
   const moves = [];
   if (receipt.status !== '0x1') return moves;
   const value = BigInt(transaction.value);
@@ -63,7 +67,7 @@ function movesOf(transaction, receipt, frame) {
     const kept = receipt.logs[log++];
     if (kept.address.toLowerCase() !== item.log.address.toLowerCase() || kept.data !== item.log.data)
       throw new Error(`${transaction.hash}: the receipt's log ${log - 1} is not the trace's`);
-    for (const move of tokenMoves(kept)) moves.push({ kind: 'token', ...move, logIndex: Number(kept.logIndex) });
+    for (const move of tokenMoves(kept, wrapped)) moves.push({ kind: 'token', ...move, logIndex: Number(kept.logIndex) });
   }
   if (log !== receipt.logs.length) throw new Error(`${transaction.hash}: ${receipt.logs.length} logs in the receipt, ${log} in the trace`);
   return moves;
@@ -81,7 +85,10 @@ function feesOf(transaction, receipt, block) {
 }
 
 export class Books {
-  constructor() {
+  // The scenario knows which contract wraps, and which moves are legs of an exchange.
+  constructor(scenario) {
+    this.wrapped = scenario.wrapped.address;
+    this.steps = new Map(scenario.steps.map((step) => [step.hash, step]));
     this.rows = []; // without openings
     this.openings = [];
     this.blocks = [];
@@ -98,9 +105,12 @@ export class Books {
       block.transactions.forEach((transaction, txi) => {
         const receipt = receipts[txi];
         if (receipt.transactionHash !== transaction.hash) throw new Error('receipts are not in the order of the block');
-        const moves = [...feesOf(transaction, receipt, block), ...movesOf(transaction, receipt, traces[txi].result)];
+        const fees = feesOf(transaction, receipt, block);
+        const legs = this.steps.get(transaction.hash)?.moves ?? [];
+        const moves = [...fees, ...movesOf(transaction, receipt, traces[txi].result, this.wrapped)
+          .map((move, index) => ({ ...move, leg: legs[index]?.leg, group: legs[index]?.group, rule: legs[index]?.rule }))];
         moves.forEach((move, idx) => this.rows.push({
-          block: number, txi, idx, kind: move.kind, asset: move.asset, from: move.from.toLowerCase(), to: move.to.toLowerCase(),
+          leg: move.leg ?? null, group: move.group ?? null, rule: move.rule ?? null, block: number, txi, idx, kind: move.kind, asset: move.asset, from: move.from.toLowerCase(), to: move.to.toLowerCase(),
           amount: move.amount, time: Number(block.timestamp), hash: transaction.hash, logIndex: move.logIndex ?? null,
         }));
       });

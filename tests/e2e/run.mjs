@@ -74,8 +74,8 @@ function seedsFor(books, steps) {
     .map(({ block, txi, idx }) => ({ source, block, txi, idx })));
 }
 
-function engine(world, policy, { seeds = world.seeds, opening, books = world.books } = {}) {
-  const taint = new Taint({ policy, seeds, labels: world.labels, opening }).run(books.all());
+function engine(world, policy, { seeds = world.seeds, opening, links, books = world.books } = {}) {
+  const taint = new Taint({ policy, seeds, labels: world.labels, assets: world.assets, opening, links }).run(books.all());
   taint.verify();
   return taint;
 }
@@ -87,7 +87,7 @@ async function selfTest(run, world) {
     assert(wrong.length === 0, wrong.join('\n'));
   });
   await run.test('the books are the balances of the chain', async () => {
-    const wrong = await books.audit(node, [scenario.usdx.address]);
+    const wrong = await books.audit(node, [scenario.usdx, scenario.wrapped, scenario.eurx, scenario.junk].map(({ address }) => address));
     assert(wrong.length === 0, wrong.join('\n'));
   });
   await run.test('the policies conserve, and poison covers the others', async () => {
@@ -97,6 +97,21 @@ async function selfTest(run, world) {
       assert(taint.hops.length > 30, `${policy}: only ${taint.hops.length} hops`);
       assert(Math.max(...taint.hops.map((hop) => hop.hop)) >= 5, `${policy}: no long path`);
       for (const hop of taint.hops) assert(poisoned.has(`${hop.key} ${hop.source}`), `${policy}: ${hop.key} is not poisoned`);
+    }
+  });
+  await run.test('stolen units go through every kind of exchange, and are lost from sight where there is none', async () => {
+    for (const policy of POLICIES) {
+      const taint = engine(world, policy);
+      const rules = new Set(taint.hops.filter(({ row }) => row.leg === 'out').map(({ row }) => row.rule));
+      if (policy !== 'lifo') // the newest coins of p4 are clean
+        equal([...rules].sort().join(), 'pass,swap.v2,unwrap,unwrap+swap.v2,wrap,wrap+swap.v2', `${policy}: rules of tainted out legs`);
+      for (const name of ['swap into junk', 'two payers', 'liquidity beside a swap', 'spent before it is paid']) {
+        const rows = books.inTransaction(scenario.named.get(name).hash).filter((row) => row.kind !== 'fee' && taint.labels.get(row.from)?.class === 'venue');
+        assert(rows.length > 0, `${name}: nothing came out`);
+        for (const row of rows) assert(policy === 'poison' || taint.check(row).unknown === row.amount, `${policy}: ${name}: what came out is not unknown`);
+      }
+      for (const row of books.inTransaction(scenario.named.get('clean swap').hash).filter((r) => r.leg === 'out'))
+        equal(taint.check(row).tainted, 0n, `${policy}: taint of the clean swap`);
     }
   });
   await run.test('the deposits are tainted, partly tainted and clean', async () => {
@@ -113,14 +128,19 @@ async function selfTest(run, world) {
 
 // ---- tracer ----
 
+const legText = ({ leg, group, rule }) => (leg ? `${leg} leg of group ${group}: ${rule}` : 'no leg');
+
 const rowText = (row) => [row.key ?? `${row.block}:${row.txi}:${row.idx}`, row.kind, row.asset, row.from, row.to, row.amount,
-  row.time, row.hash, row.logIndex ?? ''].join(' ');
+  row.time, row.hash, row.logIndex ?? '', legText(row)].join(' ');
 
 const hopText = (hop) => [hop.key, hop.hash, hop.kind, hop.from, hop.to, hop.asset, hop.amount, hop.source, `tainted ${hop.tainted}`,
-  `hop ${hop.hop}`, `parent ${hop.parent ?? '-'}`, `log ${hop.logIndex ?? '-'}`].join(' ');
+  `hop ${hop.hop}`, `parent ${hop.parent ?? '-'}`, `log ${hop.logIndex ?? '-'}`, legText(hop)].join(' ');
 
 function expectedHops(taint) {
-  return taint.hops.map(({ row, ...hop }) => hopText({ ...row, ...hop }));
+  const asLinked = taint.links === 'none' ? { leg: null } : {};
+  // Records come in the order of keys, whatever ran first.
+  const place = ({ key, source }) => [...key.split(':').map((part) => part.padStart(12, '0')), source].join(':');
+  return [...taint.hops].sort((a, b) => (place(a) < place(b) ? -1 : 1)).map(({ row, ...hop }) => hopText({ ...row, ...hop, ...asLinked }));
 }
 
 async function exported(world, store) {
@@ -142,6 +162,7 @@ function compareTotals(json, taint) {
     assert(balanced && seeded + emitted + convertedIn === out, `totals of ${source} ${asset} do not balance`);
     const mine = taint.totals.get(`${asset} ${source}`) ?? {};
     equal(seeded, mine.seeded ?? 0n, `seeded ${source} ${asset}`);
+    equal(convertedIn, mine.convertedIn ?? 0n, `converted into ${source} ${asset}`);
     for (const [place, units] of Object.entries(places)) equal(units, mine[place] ?? 0n, `${place} of ${source} ${asset}`);
   }
   for (const [key, counters] of taint.totals) {
@@ -161,11 +182,13 @@ async function traceTests(run, world) {
       args: [`b=${eth}`, `a=${usdx}`, `c=${scenario.at.p2}`] });
   cases.push({ policy: 'lifo', name: 'opening units clean', seeds: world.seeds, opening: 'clean', args: [`theft=${eth}`, `theft=${usdx}`],
     more: ['--opening-units', 'clean'] });
-  for (const { policy, name, seeds, args, opening, more } of cases)
+  for (const policy of ['fifo', 'poison'])
+    cases.push({ policy, name: 'exchanges not linked', seeds: world.seeds, links: 'none', args: [`theft=${eth}`, `theft=${usdx}`], more: ['--links', 'none'] });
+  for (const { policy, name, seeds, args, opening, links, more } of cases)
     await run.test(`trace, ${policy}, ${name}: every hop, and the totals`, async () => {
       const result = await tracer.trace('store', policy, args, more);
       exits(result, EXIT.done);
-      const taint = engine(world, policy, { seeds, opening });
+      const taint = engine(world, policy, { seeds, opening, links });
       sameLists(tracedHops(result.json).map(hopText), expectedHops(taint), 'hops');
       if (policy !== 'poison') compareTotals(result.json, taint);
     });
@@ -330,8 +353,10 @@ async function ingestTests(run, world) {
     exits(result, EXIT.endpoints);
     assert(!tracer.hasStore('wrong'), 'a store was made');
   });
-  await run.test('ingest with openings, recorded', () =>
-    ingested(world, 'store', { rpc: world.rpc, first: 1, last: scenario.last, record: 'recording', more: ['--verbose', '--progress', 'json'] }));
+  await run.test('ingest with openings, recorded; it says how many exchanges it could not link', async () => {
+    const result = await ingested(world, 'store', { rpc: world.rpc, first: 1, last: scenario.last, record: 'recording', more: ['--verbose', '--progress', 'json'] });
+    assert(/\b4 exchanges at venues were not linked\b/.test(result.stderr), result.stderr);
+  });
   await run.test('export: every row, in the order of execution', async () => {
     sameLists(exportedRows(await exported(world, 'store')).map(rowText), books.rows.map(rowText), 'rows');
   });
@@ -340,6 +365,17 @@ async function ingestTests(run, world) {
     await ingested(world, 'store', { rpc: world.rpc, first: 1, last: scenario.last });
     await ingested(world, 'store', { rpc: world.rpc, first: 3, last: 7, opening: false, more: ['--refetch'] });
     equal(sha256(await exported(world, 'store')), sha256(before), 'digest of the export');
+  });
+  await run.test('blocks that are read again with other labels are linked anew', async () => {
+    await ingested(world, 'anew', { rpc: world.rpc, first: 1, last: scenario.last, labelled: false });
+    const legs = async () => exportedRows(await exported(world, 'anew')).filter((row) => row.leg).length;
+    equal(await legs(), 0, 'legs without labels');
+    await ingested(world, 'anew', { rpc: world.rpc, first: 1, last: scenario.last, opening: false });
+    equal(await legs(), 0, 'legs, as stored blocks are not read again');
+    await ingested(world, 'anew', { rpc: world.rpc, first: 1, last: scenario.last, opening: false, more: ['--refetch'] });
+    assert(await legs() > 20, 'hardly any leg');
+    equal(sha256(await exported(world, 'anew')), sha256(await exported(world, 'store')), 'digest of the export');
+    exits(await tracer.store('anew', 'verify'), EXIT.done);
   });
   await run.test('a store of another anchor is not mixed with this one', async () => {
     const before = await exported(world, 'store');
@@ -380,7 +416,7 @@ async function reorgTests(run, world) {
     await ingested(world, fresh, { rpc: world.rpc, first: 1 });
     const text = await exported(world, fresh);
     equal(sha256(await exported(world, 'reorg')), sha256(text), 'digest of the export');
-    const books = await (await new Books().read(node, 1, Number(await node.rpc('eth_blockNumber')))).open(node);
+    const books = await (await new Books(scenario).read(node, 1, Number(await node.rpc('eth_blockNumber')))).open(node);
     sameLists(exportedRows(text).map(rowText), books.rows.map(rowText), 'rows');
     const traced = await Promise.all(['reorg', fresh].map((store) => tracer.trace(store, 'haircut', sources)));
     for (const result of traced) {
@@ -621,10 +657,12 @@ async function testChain(run, contracts) {
     const scenario = new Scenario(node, contracts);
     await scenario.prepare();
     await scenario.play();
-    const books = await (await new Books().read(node, 1, scenario.last)).open(node);
+    const books = await (await new Books(scenario).read(node, 1, scenario.last)).open(node);
     const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
+    const assets = new Map([['native', { decimals: 18n, weight: 2000n }], [scenario.wrapped.address, { decimals: 18n, weight: 2000n }],
+      [scenario.usdx.address, { decimals: 6n, weight: 1n }], [scenario.eurx.address, { decimals: 6n, weight: 1n }]]);
     const world = { chainId, node, scenario, books, genesis, fork: scenario.last,
-      labels: new Map(scenario.labels().map((label) => [label.address, label])), recognised: new Set(['native', scenario.usdx.address]),
+      labels: new Map(scenario.labels().map((label) => [label.address, label])), assets, recognised: new Set(assets.keys()),
       seeds: seedsFor(books, scenario.thefts().map(({ hash }) => ({ source: 'theft', hash }))) };
     await selfTest(run, world);
     if (options.tracer) {
@@ -632,10 +670,10 @@ async function testChain(run, contracts) {
       world.rpc = 'alpha';
       const endpoints = [['alpha', 'authorized'], ...['program', ...REFUSALS].map((how) => [`alpha-${how}`, how])]
         .map(([name, door]) => ({ name, url: gate.url(door), header_env: 'E2E_AUTH' }));
-      world.tracer = new Tracer(resolve(options.tracer), directory, { chainId, genesis, endpoints, wrapper: options.wrapper?.split(' '),
+      world.tracer = new Tracer(resolve(options.tracer), directory, { chainId, genesis, endpoints, wrappers: [scenario.wrapped.address], wrapper: options.wrapper?.split(' '),
         env: { E2E_AUTH: gate.header, HOSTNAME: 'host-of-the-run' } });
       world.tracer.writeLabels(scenario.labels());
-      world.tracer.writeAssets([{ asset: 'native', decimals: 18, weight: 2000 }, { asset: scenario.usdx.address, decimals: 6, weight: 1 }]);
+      world.tracer.writeAssets([...assets].map(([asset, known]) => ({ asset, ...known })));
       await ingestTests(run, world);
       await traceTests(run, world);
       await checkTests(run, world);

@@ -14,6 +14,10 @@ const native = (kind) => (from, to, amount) => ({ kind, asset: 'native', from, t
 const value = native('value');
 const internal = native('internal');
 
+// Legs of an exchange that tracer should recognise, by the rule named (docs/linking.md).
+const paid = (move, rule) => ({ ...move, leg: 'in', group: 1, rule });
+const got = (move, rule) => ({ ...move, leg: 'out', group: 1, rule });
+
 // A small generator with a fixed seed, for the noise.
 function random(seed) {
   let state = seed >>> 0;
@@ -39,7 +43,7 @@ export class Scenario {
     const roles = ['deployer', 'whale', 'whale2', 'user', 'user2', 'operator', 'relayer', 'noise', 'noise2', 'miner',
       // From here on accounts without genesis coins.
       'thief', 'w1', 'w2', 'w3', 'p1', 'p2', 'p3', 'p4', 'fan', 'out1', 'out2', 'depositEoa', 'depositLabelled',
-      'depositClean', 'depositMixed', 'hot', 'friend', 'heir', 'late', 'gone'];
+      'depositClean', 'depositMixed', 'hot', 'friend', 'heir', 'late', 'gone', 'trader', 'buyer', 'ally'];
     this.at = Object.fromEntries(roles.map((role, index) => [role, accounts[index]]));
     for (const account of accounts.slice(10)) await this.node.rpc('anvil_setBalance', account, '0x0');
     await this.node.rpc('anvil_setCoinbase', this.at.miner);
@@ -282,7 +286,9 @@ export class Scenario {
     await this.pay(at.miner, at.late, ether('0.33'));
     await this.block();
 
-    // 16: nothing happens. 17: the exchange pays out; the last sweeps.
+    await this.playExchange();
+
+    // Nothing happens. Then the exchange pays out; the last sweeps.
     await this.block();
     await this.pay(at.hot, at.gone, ether('150'));
     await this.pay(at.late, at.depositClean, ether('1.1'), { name: 'deposit into the clean address' });
@@ -291,8 +297,111 @@ export class Scenario {
     return this;
   }
 
+  // A pool, a router, a wrapper: what the thief exchanges, and what no rule may take for an exchange.
+  async playExchange() {
+    const { at, usdx } = this;
+    const gas = { gas: 900000n };
+    const money = (contract) => (from, to, amount) => ({ kind: 'token', asset: contract.address, from, to, amount });
+    const dollars = money(usdx);
+
+    // The contracts.
+    const wrapped = this.wrapped = await this.deploy('Wrapped');
+    const eurx = this.eurx = await this.deploy('Token');
+    const junk = this.junk = await this.deploy('Token');
+    await this.block();
+    const [coin, euros, trash] = [wrapped, eurx, junk].map(money);
+    const pair = this.pair = await this.deploy('Pair', [wrapped.address, usdx.address]);
+    const pairJunk = this.pairJunk = await this.deploy('Pair', [wrapped.address, junk.address]);
+    const pairEurx = this.pairEurx = await this.deploy('Pair', [wrapped.address, eurx.address]);
+    const unknown = this.unknownPair = await this.deploy('Pair', [wrapped.address, usdx.address]);
+    const router = this.router = await this.deploy('Router', [wrapped.address]);
+    const spender = await this.deploy('Spender');
+    await this.block();
+    const wraps = (who, amount, options) => this.call(who, wrapped, 'deposit', [],
+      [paid(value(who, wrapped.address, amount), 'wrap'), got(coin(VOID, who, amount), 'wrap')], { amount, ...options });
+    const unwraps = (who, amount, options) => this.call(who, wrapped, 'withdraw', [amount],
+      [got(internal(wrapped.address, who, amount), 'unwrap'), paid(coin(who, VOID, amount), 'unwrap')], options);
+    const gives = (from, contract, to, amount, options) =>
+      this.call(from, contract, 'transfer', [to, amount], [money(contract)(from, to, amount)], options);
+
+    // Liquidity, and stolen units for the trader.
+    await wraps(at.whale, ether(200));
+    for (const [pool, amount] of [[pair, 100], [pairJunk, 20], [pairEurx, 50], [unknown, 5]])
+      await gives(at.whale, wrapped, pool.address, ether(amount));
+    await this.token(at.whale2, pair.address, usd(250000));
+    await this.token(at.whale2, unknown.address, usd(2000));
+    await this.call(at.deployer, eurx, 'mint', [pairEurx.address, usd(100000)], [euros(VOID, pairEurx.address, usd(100000))]);
+    await this.call(at.deployer, junk, 'mint', [pairJunk.address, usd(1000000)], [trash(VOID, pairJunk.address, usd(1000000))]);
+    for (const pool of [pair, pairJunk, pairEurx, unknown]) await this.call(at.noise2, pool, 'sync', [], []);
+    await this.pay(at.p4, at.trader, ether('38.5'));
+    await this.pay(at.p4, at.buyer, ether(1));
+    await this.token(at.w1, at.trader, usd(120000) + 1n);
+    await this.block();
+
+    // Exchanges.
+    const swapped = 'swap.v2';
+    await wraps(at.trader, ether(9) + 7n, { name: 'wrap' });
+    await unwraps(at.trader, ether('1.5'), { name: 'unwrap' });
+    await this.call(at.trader, router, 'swapCoin', [pair.address, ether(3), 0n, usd(5000), at.buyer], [
+      paid(value(at.trader, router.address, ether(4)), `wrap+${swapped}`), internal(router.address, wrapped.address, ether(3)),
+      coin(VOID, router.address, ether(3)), coin(router.address, pair.address, ether(3)), got(dollars(pair.address, at.buyer, usd(5000)), `wrap+${swapped}`),
+      got(internal(router.address, at.trader, ether(1)), `wrap+${swapped}`)], { ...gas, amount: ether(4), name: 'swap of coins, the rest comes back' });
+    await this.call(at.trader, usdx, 'approve', [router.address, usd(1000000)], []);
+    await this.call(at.trader, wrapped, 'approve', [router.address, ether(1000)], []);
+    await this.call(at.trader, router, 'swapToCoin', [pair.address, usdx.address, usd(20000), ether(10), 0n], [
+      paid(dollars(at.trader, pair.address, usd(20000)), `unwrap+${swapped}`), coin(pair.address, router.address, ether(10)),
+      internal(wrapped.address, router.address, ether(10)), coin(router.address, VOID, ether(10)),
+      got(internal(router.address, at.trader, ether(10)), `unwrap+${swapped}`)], { ...gas, name: 'swap to coins' });
+    await this.call(at.trader, router, 'payLater', [pair.address, usdx.address, usd(7000), ether(3), 0n], [
+      got(coin(pair.address, at.trader, ether(3)), swapped), paid(dollars(at.trader, pair.address, usd(7000)), swapped)],
+    { ...gas, name: 'the pool pays first' });
+    await this.call(at.trader, router, 'swapTwice', [pair.address, pairEurx.address, usdx.address, usd(9000) + 3n, ether(4), usd(8900), at.buyer], [
+      paid(dollars(at.trader, pair.address, usd(9000) + 3n), swapped), coin(pair.address, pairEurx.address, ether(4)),
+      got(euros(pairEurx.address, at.buyer, usd(8900)), swapped)], { ...gas, name: 'two hops' });
+    await this.call(at.trader, router, 'split', [at.friend, at.ally], [paid(value(at.trader, router.address, ether(2) + 1n), 'pass'),
+      got(internal(router.address, at.friend, ether(1)), 'pass'), got(internal(router.address, at.ally, ether(1) + 1n), 'pass')],
+    { ...gas, amount: ether(2) + 1n, name: 'split' });
+    await gives(at.trader, wrapped, at.ally, ether(1));
+    await this.call(at.user, router, 'swapCoin', [pair.address, ether(1), 0n, usd(1700), at.user], [
+      paid(value(at.user, router.address, ether(1)), `wrap+${swapped}`), internal(router.address, wrapped.address, ether(1)),
+      coin(VOID, router.address, ether(1)), coin(router.address, pair.address, ether(1)), got(dollars(pair.address, at.user, usd(1700)), `wrap+${swapped}`)],
+    { ...gas, amount: ether(1), name: 'clean swap' });
+    await this.block();
+
+    // No exchanges: into a worthless token; at a pool that nobody labelled; of two payers; beside liquidity taken out; bought, spent, then paid.
+    await this.call(at.trader, router, 'swapTokens', [pairJunk.address, wrapped.address, ether(1), 0n, usd(500), at.trader],
+      [coin(at.trader, pairJunk.address, ether(1)), trash(pairJunk.address, at.trader, usd(500))], { ...gas, name: 'swap into junk' });
+    await this.call(at.trader, router, 'swapTokens', [unknown.address, wrapped.address, ether(1), 0n, usd(1500), at.trader],
+      [coin(at.trader, unknown.address, ether(1)), dollars(unknown.address, at.trader, usd(1500))], { ...gas, name: 'swap at an unknown pool' });
+    await this.call(at.buyer, usdx, 'approve', [router.address, usd(100)], []);
+    await this.call(at.trader, router, 'payTogether', [pair.address, usdx.address, at.buyer, usd(100), ether('0.05'), 0n], [
+      dollars(at.buyer, pair.address, usd(100)), dollars(at.trader, pair.address, usd(100)), coin(pair.address, at.trader, ether('0.05'))],
+    { ...gas, name: 'two payers' });
+    await this.call(at.trader, router, 'swapAndTake', [pair.address, usdx.address, usd(1000), ether('0.4'), wrapped.address, ether(2)], [
+      dollars(at.trader, pair.address, usd(1000)), coin(pair.address, at.trader, ether('0.4')), coin(pair.address, at.trader, ether(2))],
+    { ...gas, name: 'liquidity beside a swap' });
+    await gives(at.trader, wrapped, spender.address, ether(1));
+    await this.call(at.trader, spender, 'spend', [pair.address, wrapped.address, ether('0.5'), usdx.address, usd(900), at.friend], [
+      dollars(pair.address, spender.address, usd(900)), dollars(spender.address, at.friend, usd(900)), coin(spender.address, pair.address, ether('0.5'))],
+    { ...gas, name: 'spent before it is paid' });
+    await unwraps(at.ally, ether('0.75'));
+    await this.block();
+
+    // What becomes of it.
+    await this.token(at.buyer, at.depositMixed, usd(3000), { name: 'token deposit after a swap' });
+    await gives(at.buyer, eurx, at.depositMixed, usd(8000), { name: 'eurx deposit after two hops' });
+    await this.pay(at.trader, at.depositEoa, ether(12), { name: 'deposit after swap and unwrap' });
+    await this.pay(at.ally, at.depositMixed, ether('1.2'), { name: 'deposit of the ally' });
+    await this.token(at.user, at.depositClean, usd(1700), { name: 'token deposit after a clean swap' });
+    await gives(at.trader, junk, at.friend, usd(10));
+    await this.block();
+  }
+
   labels() {
+    const venue = (contract, name) => ({ address: contract.address, class: 'venue', name, category: 'dex', entity: 'dex' });
     return [
+      venue(this.wrapped, 'Wrapped coin'), venue(this.pair, 'USDX pool'), venue(this.pairJunk, 'Junk pool'), venue(this.pairEurx, 'EURX pool'),
+      venue(this.router, 'Router'),
       { address: this.mixer.address, class: 'mixer', name: 'Test mixer', category: 'mixer', entity: 'mixer' },
       { address: this.at.hot, class: 'service', name: 'Exchange hot wallet', category: 'exchange', entity: 'exchange' },
       { address: this.at.depositLabelled, class: 'service', name: 'Exchange deposit', category: 'exchange', entity: 'exchange' },

@@ -1,4 +1,4 @@
-// The taint specification (taint/1, without exchange groups) once more, as plainly as it can be said: lots in
+// The taint specification (taint/1) once more, as plainly as it can be said: lots in
 // arrays, no trees, no indexes. Written from the text, not from tracer's engine.
 export const VOID = `0x${'0'.repeat(40)}`;
 export const POLICIES = ['fifo', 'lifo', 'haircut', 'poison'];
@@ -21,7 +21,10 @@ function canonical(lots) {
 
 export class Taint {
   // seeds: [{source, block, txi, idx, amount?}] or [{source, address, block}]; labels: Map address -> {class, emit?}
-  constructor({ policy, seeds, labels, opening = 'unknown' }) {
+  // assets: Map asset -> {decimals, weight}; links: 'given' or 'none'
+  constructor({ policy, seeds, labels, assets = new Map(), opening = 'unknown', links = 'given' }) {
+    this.assets = assets;
+    this.links = links;
     this.policy = policy;
     this.opening = opening;
     this.labels = labels;
@@ -274,15 +277,139 @@ export class Taint {
   }
 
   run(rows) {
-    for (let i = 0; i < rows.length; i++) {
-      const row = rows[i];
-      if (i === 0 || rows[i - 1].block !== row.block || rows[i - 1].txi !== row.txi) this.activate(row.block);
-      this.row(row);
+    for (let i = 0, end = 0; i < rows.length; i = end) {
+      while (end < rows.length && rows[end].block === rows[i].block && rows[end].txi === rows[i].txi) end++;
+      this.activate(rows[i].block);
+      this.transaction(rows.slice(i, end));
     }
     for (const assets of this.holdings.values())
       for (const [asset, holding] of assets)
         for (const tag of this.order) this.count(asset, tag, 'held', this.unitsOf(holding, tag));
     return this;
+  }
+
+  transaction(rows) {
+    const groups = this.links === 'given' ? this.findGroups(rows) : [];
+    rows.forEach((row, index) => {
+      const group = groups.find(({ legs }) => legs.includes(row));
+      if (!group) this.row(row);
+      else if (row.leg === 'out' && index > group.last) this.outLeg(group, row);
+      else if (row.leg === 'in') {
+        this.inLeg(group, row);
+        if (index !== group.last) return;
+        this.settle(group);
+        for (const out of rows.slice(0, index)) if (out.leg === 'out' && group.legs.includes(out)) this.outLeg(group, out);
+      }
+    });
+  }
+
+  // 8.1, 8.2: the valid ones.
+  findGroups(rows) {
+    const moves = (row) => row.amount > 0n && row.from !== row.to;
+    const atVenue = (account) => ['venue', 'void'].includes(this.classOf(account));
+    const numbers = [...new Set(rows.filter((row) => row.group).map((row) => row.group))];
+    return numbers.map((number) => {
+      const legs = rows.filter((row) => row.group === number && row.leg && moves(row) && ['value', 'internal', 'token'].includes(row.kind));
+      const last = rows.findLastIndex((row) => row.leg === 'in' && legs.includes(row));
+      return { legs, last, paid: new Map(), tags: new Map(), pot: new Map(), to: new Map(), payers: new Set(), purse: new Map() };
+    }).filter(({ legs, last }) => last >= 0 && legs.some((row) => row.leg === 'out')
+      && legs.every(({ leg, from, to }) => (leg === 'in' ? atVenue(to) && !atVenue(from) : atVenue(from) && !atVenue(to)))
+      && legs.every((out) => out.leg === 'in' || !rows.some((row, index) => index > rows.indexOf(out) && index <= last
+        && moves(row) && row.from === out.to && row.asset === out.asset)));
+  }
+
+  // 8.3
+  inLeg(group, row) {
+    const { parcel, info } = this.depart(row);
+    this.seed(row, parcel, info);
+    this.record(row, parcel, info);
+    const { asset } = row;
+    group.paid.set(asset, (group.paid.get(asset) ?? 0n) + row.amount);
+    group.to.set(asset, row.to);
+    group.payers.add(row.from);
+    if (!group.tags.has(asset)) group.tags.set(asset, new Map());
+    const tags = group.tags.get(asset);
+    if (this.policy !== 'poison')
+      for (const [units, tag] of parcel.lots) if (tag !== 'clean') tags.set(tag, (tags.get(tag) ?? 0n) + units);
+    for (const s of this.tagsIn(parcel)) {
+      const base = Math.max(info.get(s).hop - 1, 0);
+      if (!group.purse.has(s) || base < group.purse.get(s).base) group.purse.set(s, { base, key: keyOf(row) });
+    }
+  }
+
+  settle(group) {
+    const received = new Map();
+    for (const { leg, asset, amount } of group.legs) if (leg === 'out') received.set(asset, (received.get(asset) ?? 0n) + amount);
+    group.undrawn = new Map(received);
+    for (const asset of received.keys()) group.pot.set(asset, new Map());
+    if (this.policy === 'poison') return;
+    const move = (from, to, part) => part.forEach((units, tag) => {
+      from?.set(tag, from.get(tag) - units);
+      to.set(tag, (to.get(tag) ?? 0n) + units);
+    });
+    for (const [asset, units] of group.paid) {
+      if (!received.has(asset)) continue;
+      const x = least(units, received.get(asset));
+      const part = this.scale(group.tags.get(asset), units, x);
+      for (const [tag, share] of [...part]) if (share === 0n) part.delete(tag);
+      move(group.tags.get(asset), group.pot.get(asset), part);
+      group.paid.set(asset, units - x);
+      received.set(asset, received.get(asset) - x);
+    }
+    const sorted = (map) => [...map].filter(([, units]) => units > 0n).map(([asset]) => asset).sort();
+    const [ins, outs] = [sorted(group.paid), sorted(received)];
+    if (outs.length === 0) {
+      for (const asset of ins) {
+        const kind = this.classOf(group.to.get(asset));
+        for (const [tag, units] of group.tags.get(asset)) this.count(asset, tag, kind === 'void' ? 'burned' : kind, units);
+      }
+      return;
+    }
+    if (ins.length === 0) {
+      for (const asset of outs) {
+        move(undefined, group.pot.get(asset), new Map([['unknown', received.get(asset)]]));
+        this.count(asset, 'unknown', 'emitted', received.get(asset));
+      }
+      return;
+    }
+    const tainted = (asset) => sum(this.sources.map((s) => group.tags.get(asset).get(s) ?? 0n));
+    const worth = (asset) => least((group.paid.get(asset) * this.assets.get(asset).weight) / 10n ** this.assets.get(asset).decimals, 2n ** 128n - 1n);
+    let pays = ins.map((asset) => [asset, this.assets.get(asset)?.weight > 0n ? worth(asset) : undefined]);
+    if (pays.some(([, v]) => v === undefined) || sum(pays.map(([, v]) => v)) === 0n) {
+      const best = ins.reduce((a, b) => (tainted(b) * group.paid.get(a) > tainted(a) * group.paid.get(b) ? b : a));
+      pays = [[best, 1n]];
+    }
+    const whole = sum(pays.map(([, v]) => v));
+    for (const bought of outs) {
+      let upto = 0n;
+      let before = 0n;
+      for (const [asset, v] of pays) {
+        upto += v;
+        const end = (received.get(bought) * upto) / whole;
+        const part = this.scale(group.tags.get(asset), group.paid.get(asset), end - before);
+        before = end;
+        move(undefined, group.pot.get(bought), part);
+        for (const [tag, units] of part) this.count(bought, tag, 'convertedIn', units);
+      }
+    }
+    for (const asset of ins) for (const [tag, units] of group.tags.get(asset)) this.count(asset, tag, 'converted', units);
+  }
+
+  outLeg(group, row) {
+    const { asset, amount } = row;
+    const info = new Map([...group.purse].map(([s, { base, key }]) => [s, { hop: base + (group.payers.has(row.to) ? 0 : 1), parent: key }]));
+    let parcel = { lots: [[amount, 'clean']], set: new Set(group.purse.keys()) };
+    if (this.policy !== 'poison') {
+      const pot = group.pot.get(asset);
+      const drawn = this.scale(pot, group.undrawn.get(asset), amount);
+      for (const [tag, units] of drawn) pot.set(tag, (pot.get(tag) ?? 0n) - units);
+      group.undrawn.set(asset, group.undrawn.get(asset) - amount);
+      parcel = { lots: canonical([...this.order.map((tag) => [drawn.get(tag), tag]), [amount - sum([...drawn.values()]), 'clean']]) };
+    }
+    if (this.classOf(row.to) === 'plain' && this.balance(this.holding(row.to, asset)) + amount >= 2n ** 256n) throw new Error('no scenario does this');
+    this.seed(row, parcel, info);
+    this.arrive(row, parcel, info);
+    this.record(row, parcel, info);
   }
 
   row(row) {
@@ -303,6 +430,10 @@ export class Taint {
     }
     this.seed(row, parcel, info);
     this.arrive(row, parcel, info);
+    this.record(row, parcel, info);
+  }
+
+  record(row, parcel, info) {
     const tags = new Map();
     if (this.policy === 'poison') for (const s of parcel.set) tags.set(s, row.amount);
     else for (const [units, tag] of parcel.lots) tags.set(tag, (tags.get(tag) ?? 0n) + units);
@@ -349,8 +480,8 @@ export class Taint {
   verify() {
     for (const [key, counters] of this.totals) {
       const of = (...names) => sum(names.map((name) => counters[name] ?? 0n));
-      const into = of('seeded', 'emitted', 'created');
-      const out = of('held', 'service', 'mixer', 'bridge', 'venue', 'burned', 'fees', 'retagged');
+      const into = of('seeded', 'emitted', 'created', 'convertedIn');
+      const out = of('held', 'service', 'mixer', 'bridge', 'venue', 'burned', 'fees', 'converted', 'retagged');
       if (into !== out) throw new Error(`${this.policy}: totals of ${key} do not balance: ${into} and ${out}`);
     }
   }

@@ -41,7 +41,9 @@ export function readCsv(text) {
 
 export class Tracer {
   // endpoints: of the configuration; env: beside the environment of this process
-  constructor(program, directory, { chainId, genesis, endpoints, env = {}, name = 'devnet', wrapper = [] }) {
+  // wrappers: contracts that wrap the chain's coin
+  constructor(program, directory, { chainId, genesis, endpoints, wrappers = [], env = {}, name = 'devnet', wrapper = [] }) {
+    this.wrappers = wrappers;
     this.command = [...wrapper, program];
     this.directory = directory;
     this.name = name;
@@ -60,7 +62,7 @@ export class Tracer {
   }
 
   writeConfig(file, chainId, genesis) {
-    const networks = [{ name: this.name, chain_id: chainId, anchor: `0:${genesis}`, rules: 'latest' }];
+    const networks = [{ name: this.name, chain_id: chainId, anchor: `0:${genesis}`, rules: 'latest', wrappers: this.wrappers }];
     writeFileSync(this.path(file), `${JSON.stringify({ endpoints: this.endpoints, networks }, null, 1)}\n`);
     if (!this.configs.includes(this.path(file))) this.configs.push(this.path(file));
     return this.path(file);
@@ -114,8 +116,9 @@ export class Tracer {
   }
 
   ingestCall(store, request) {
-    const { config = this.config, chain = this.name, more = [] } = request;
-    return ['ingest', '--store', this.path(store), '--config', config, '--chain', chain, ...this.source(request), ...more];
+    const { config = this.config, chain = this.name, labelled = true, more = [] } = request;
+    const known = labelled ? ['--labels', this.labels, '--assets', this.assets] : [];
+    return ['ingest', '--store', this.path(store), '--config', config, '--chain', chain, ...known, ...this.source(request), ...more];
   }
 
   // request.env: over the environment of the run, for this call alone; other calls may run at the same time
@@ -185,8 +188,14 @@ export class Tracer {
 
 // ---- where the answers stand ----
 
+// docs/linking.md
+const RULES = ['pass', 'wrap', 'unwrap', 'issue', 'redeem', 'swap.v2', 'swap.v3', 'swap.curve', 'swap.balancer', 'swap.1inch'];
+const groupOf = (link) => (link ? Math.floor(link / 4096) + 1 : null);
+const ruleOf = (link) => (link ? RULES.filter((rule, bit) => (link >> bit) & 1).join('+') : null);
+
 export function exportedRows(text) {
   return readCsv(text).map((row) => ({
+    leg: row.leg || null, group: groupOf(Number(row.link)), rule: ruleOf(Number(row.link)),
     key: `${row.block}:${row.txi}:${row.idx}`,
     kind: row.kind, asset: row.asset, from: row.from, to: row.to, amount: row.amount,
     time: row.time, hash: row.transaction_hash, logIndex: row.log_index,
@@ -196,7 +205,7 @@ export function exportedRows(text) {
 export function tracedHops(json) {
   return json.hops.map((hop) => ({
     key: hop.key, hash: hop.transaction_hash, kind: hop.kind, from: hop.from, to: hop.to, asset: hop.asset, amount: hop.amount,
-    source: hop.source, tainted: hop.tainted, hop: hop.hop, parent: hop.parent ?? null, logIndex: hop.log_index,
+    leg: hop.leg, group: groupOf(hop.link), rule: hop.rule, source: hop.source, tainted: hop.tainted, hop: hop.hop, parent: hop.parent ?? null, logIndex: hop.log_index,
   }));
 }
 

@@ -1,11 +1,12 @@
 /* Exchange groups of a transaction, written as rows and events (docs/linking.md).
  *
  * Rows: "value A>R 10; internal R>w 10; token w 0>R 10; ...", events: "P v2 0 10 500 0; ...", as in the taint
- * specification: a letter is the address of 20 times its ASCII code, 0 is void; a lower-case letter is also that
- * token. What is expected: one letter a row (i in, o out, - no leg) with the group's number where there are
- * several, then the rules of each group.
+ * specification: a letter is the address of 20 times its ASCII code, 0 is void; a lower-case letter is also
+ * that token. What is expected: one letter a row (i in, o out, - no leg) with the group's number where there
+ * are several, then the rules of each group.
  *
- * Venues are P, Q, R, V, K, w, x; w (one to one) and x are wrappers. Recognised: native, t, u (weight 0), w, x.
+ * Venues are P, Q, R, V, K, w, x; w (one to one) and x are wrappers. Recognised: native, t, u (weight 0), w,
+ * x.
  */
 #include <criterion/criterion.h>
 
@@ -34,7 +35,8 @@ static void parse_rows(struct rows *rows, const char *text)
     rows_begin(rows, 0);
     while ((line = strsep(&rest, ";"))) {
         static const char *const kinds[] = {"value", "internal", "token", "fee"};
-        static const enum transfer_kind values[] = {TRANSFER_VALUE, TRANSFER_INTERNAL, TRANSFER_TOKEN, TRANSFER_FEE};
+        static const enum transfer_kind values[] = {TRANSFER_VALUE, TRANSFER_INTERNAL, TRANSFER_TOKEN,
+                                                    TRANSFER_FEE};
         char kind[16], amount[80], from, to, asset_name = 'N';
         size_t k = 0;
         if (sscanf(line, " token %c %c>%c %79s", &asset_name, &from, &to, amount) == 4)
@@ -46,7 +48,8 @@ static void parse_rows(struct rows *rows, const char *text)
         struct asset asset = asset_name == 'N' ? (struct asset){.kind = ASSET_NATIVE} : token(asset_name);
         struct u256 value;
         cr_assert(u256_parse_decimal(amount, strlen(amount), &value));
-        cr_assert_eq(rows_add(rows, values[k], &asset, letter(from), letter(to), value, LOG_INDEX_NONE), TRACER_OK);
+        cr_assert_eq(rows_add(rows, values[k], &asset, letter(from), letter(to), value, LOG_INDEX_NONE),
+                     TRACER_OK);
     }
     free(copy);
 }
@@ -73,8 +76,8 @@ static const struct event_name {
     {"1inch", "0xd6d4f5681c246c9f42c203e287975af1601f8df8035a9251f79aab5c8f09e2f8", 1, 6},
 };
 
-/* "P v2 10 0 0 500": emitter, event, then letters for its topics 2 and 3 if it names tokens, then its words; a word
- * may be negative; missing ones are 0; "!" cuts the data by one word. */
+/* "P v2 10 0 0 500": emitter, event, then letters for its topics 2 and 3 if it names tokens, then its words;
+ * a word may be negative; missing ones are 0; "!" cuts the data by one word. */
 static void parse_event(struct evm_log *log, const char *line)
 {
     char name[16];
@@ -157,7 +160,8 @@ static void expect(const char *row_text, const char *event_text, const char *wan
                                          {.asset = token('w'), .weight = 2000},
                                          {.asset = token('x'), .weight = 2000},
                                          {.asset = {.kind = ASSET_NATIVE}, .weight = 2000}};
-    const struct link_facts facts = {venues, sizeof venues / sizeof *venues, assets, sizeof assets / sizeof *assets};
+    const struct link_facts facts = {venues, sizeof venues / sizeof *venues, assets,
+                                     sizeof assets / sizeof *assets};
     const struct evm_network network = {.wrappers = wrappers, .wrapper_count = 2, .links = &facts};
     struct error err;
     struct evm_notes notes = {0};
@@ -172,8 +176,8 @@ static void expect(const char *row_text, const char *event_text, const char *wan
     cr_assert_eq(rows_link(&rows, 0, &network, &receipt, &notes), TRACER_OK);
     char *got = describe(&rows);
     cr_assert_str_eq(got, want, "\"%s\" instead of \"%s\" for %s | %s", got, want, row_text, event_text);
-    cr_assert_eq(notes.unlinked, unlinked, "%u unlinked instead of %u for %s | %s", notes.unlinked, unlinked, row_text,
-                 event_text);
+    cr_assert_eq(notes.unlinked, unlinked, "%u unlinked instead of %u for %s | %s", notes.unlinked, unlinked,
+                 row_text, event_text);
     free(got);
     free(copy);
     for (size_t i = 0; i < receipt.log_count; i++)
@@ -192,14 +196,17 @@ Test(link, swap_at_a_v2_pool)
 
 Test(link, swap_through_a_router)
 {
-    expect("token t A>R 50; token t R>P 50; token u P>R 200; token u R>A 200", "P v2 0 50 200 0", "i--o swap.v2", 0);
-    expect("token t A>P 50; token u P>R 200; token u R>A 199", "P v2 0 50 200 0", "i-o swap.v2", 0); /* router's fee */
+    expect("token t A>R 50; token t R>P 50; token u P>R 200; token u R>A 200", "P v2 0 50 200 0",
+           "i--o swap.v2", 0);
+    expect("token t A>P 50; token u P>R 200; token u R>A 199", "P v2 0 50 200 0", "i-o swap.v2",
+           0); /* router's fee */
 }
 
 Test(link, several_hops_are_one_group)
 {
     expect("token t A>P 50; token z P>Q 7; token u Q>A 200", "P v2 50 0 0 7; Q v3 -400 7", "---", 1);
-    expect("token t A>P 50; token z P>Q 7; token u Q>A 200", "P v2 50 0 0 7; Q v3 -200 7", "i-o swap.v2+swap.v3", 0);
+    expect("token t A>P 50; token z P>Q 7; token u Q>A 200", "P v2 50 0 0 7; Q v3 -200 7",
+           "i-o swap.v2+swap.v3", 0);
 }
 
 Test(link, swap_at_a_v3_pool)
@@ -211,14 +218,14 @@ Test(link, swap_at_a_v3_pool)
 /* E21 of the specification, with what ingest sees of it. */
 Test(link, native_coin_in_through_router_and_wrapper)
 {
-    expect("value A>R 10; internal R>w 10; token w 0>R 10; token w R>P 10; token t P>A 500", "P v2 0 10 500 0",
-           "i---o wrap+swap.v2", 0);
+    expect("value A>R 10; internal R>w 10; token w 0>R 10; token w R>P 10; token t P>A 500",
+           "P v2 0 10 500 0", "i---o wrap+swap.v2", 0);
 }
 
 Test(link, native_coin_out_through_router_and_wrapper)
 {
-    expect("token t A>P 500; token w P>R 10; token w R>0 10; internal w>R 10; internal R>A 10", "P v3 -10 500",
-           "i---o unwrap+swap.v3", 0);
+    expect("token t A>P 500; token w P>R 10; token w R>0 10; internal w>R 10; internal R>A 10",
+           "P v3 -10 500", "i---o unwrap+swap.v3", 0);
 }
 
 Test(link, wrap_and_unwrap)
@@ -244,25 +251,28 @@ Test(link, swap_at_curve)
     expect("value A>P 50; token u P>A 49", "P underlying 0 50 1 49", "io swap.curve", 0);
     expect("token t A>P 50; token u P>A 49", "P curve 8 50 2 49", "--", 1); /* no pool has so many */
     /* one that wraps for itself */
-    expect("value A>P 50; internal P>w 50; token w 0>P 50; token u P>A 49", "P crypto 1 50 0 49", "i--o wrap+swap.curve", 0);
+    expect("value A>P 50; internal P>w 50; token w 0>P 50; token u P>A 49", "P crypto 1 50 0 49",
+           "i--o wrap+swap.curve", 0);
 }
 
 Test(link, swap_through_1inch)
 {
-    expect("token t A>R 50; token t R>P 50; token u P>R 200; token u R>A 200", "P v2 0 50 200 0; R 1inch 0 0 0 0 50 200",
-           "i--o swap.v2+swap.1inch", 0);
+    expect("token t A>R 50; token t R>P 50; token u P>R 200; token u R>A 200",
+           "P v2 0 50 200 0; R 1inch 0 0 0 0 50 200", "i--o swap.v2+swap.1inch", 0);
 }
 
 /* An executor that is no venue is an account like any other: it could be the thief's. */
 Test(link, X4_a_router_that_an_unknown_executor_pays_links_nothing)
 {
-    expect("token t A>R 1; token t R>E 1; token w E>R 100; token w R>A 100", "R 1inch 0 0 0 0 1 100", "----", 1);
+    expect("token t A>R 1; token t R>E 1; token w E>R 100; token w R>A 100", "R 1inch 0 0 0 0 1 100", "----",
+           1);
 }
 
 Test(link, swap_in_a_balancer_vault)
 {
     expect("token t A>V 2000; token w V>A 1", "V balancer t w 2000 1", "io swap.balancer", 0);
-    expect("token t A>V 2000; token w V>A 1", "V balancer t u 2000 30; V balancer u w 30 1", "io swap.balancer", 0);
+    expect("token t A>V 2000; token w V>A 1", "V balancer t u 2000 30; V balancer u w 30 1",
+           "io swap.balancer", 0);
     expect("value A>V 1; internal V>w 1; token w 0>V 1; token t V>A 2000", "V balancer w t 1 2000",
            "i--o wrap+swap.balancer", 0);
 }
@@ -318,8 +328,9 @@ Test(link, X3_a_swap_into_an_unrecognised_token_links_nothing)
     expect("token z A>P 50; token t P>A 200", "P v2 50 0 0 200", "io swap.v2", 0); /* out of one does */
 }
 
-/* The rows say otherwise than the events: a pool's liquidity is taken out beside a swap, a token keeps a fee. */
-Test(link, X7_amounts_that_no_event_explains_link_nothing)
+/* The rows say otherwise than the events: a pool's liquidity is taken out beside a swap, a token keeps a fee.
+ */
+Test(link, amounts_that_no_event_explains_link_nothing)
 {
     expect("token t A>P 1; token u P>A 4; token u P>A 100; token t P>A 100", "P v2 1 0 0 4", "----", 1);
     expect("token t A>P 50; token u P>A 200", "P v2 49 0 0 200", "--", 1);
@@ -332,7 +343,8 @@ Test(link, X7_amounts_that_no_event_explains_link_nothing)
 
 Test(link, several_payers_at_one_router_link_nothing)
 {
-    expect("token t A>R 50; token t R>P 50; token u P>R 200; token u R>A 200; value B>R 1", "P v2 0 50 200 0", "-----", 1);
+    expect("token t A>R 50; token t R>P 50; token u P>R 200; token u R>A 200; value B>R 1", "P v2 0 50 200 0",
+           "-----", 1);
 }
 
 /* 8.2 (c): A spends what it bought before it has paid. */
@@ -362,7 +374,8 @@ Test(link, one_way_moves_are_no_exchange)
 
 Test(link, moves_of_nothing_and_to_oneself_are_no_legs)
 {
-    expect("token t A>P 0; token t P>P 4; token t A>P 50; token u P>A 200", "P v2 50 0 0 200", "--io swap.v2", 0);
+    expect("token t A>P 0; token t P>P 4; token t A>P 50; token u P>A 200", "P v2 50 0 0 200", "--io swap.v2",
+           0);
 }
 
 Test(link, sums_beyond_256_bits_link_nothing)

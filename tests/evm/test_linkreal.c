@@ -1,8 +1,7 @@
-/* Exchange groups in recorded blocks of Ethereum mainnet (the shared data; skipped where it is absent), with the
- * venues and assets of the registry. */
+/* Exchange groups in recorded blocks of Ethereum mainnet (the shared data; skipped where it is absent), with
+ * the venues and assets of the registry. */
 #include "evm/texts.h"
 #include "tracer/label.h"
-
 
 struct world {
     struct arena *arena;
@@ -45,7 +44,8 @@ static void open_world(struct world *world, const char *const *pools, size_t poo
     world->facts = (struct link_facts){venues, venue_count, assets, token_count};
     world->network = (struct evm_network){
         .rules = &chain_rules_find("ethereum")->evm, .chain_id = 1, .links = &world->facts};
-    cr_assert_eq(registry_wrappers(1, &world->network.wrappers, &world->network.wrapper_count, NULL), TRACER_OK);
+    cr_assert_eq(registry_wrappers(1, &world->network.wrappers, &world->network.wrapper_count, NULL),
+                 TRACER_OK);
 }
 
 static void close_world(struct world *world)
@@ -69,14 +69,15 @@ static uint32_t decode(struct world *world, uint64_t number, const char *traces,
         replies.traces_kind = EVM_TRACES_CALL_TRACER;
         replies.traces = load_result(traces, &owned[2]);
     }
-    cr_assert_eq(evm_decode_block(&world->network, &replies, world->arena, ret_block, &notes, &err), TRACER_OK, "%s",
-                 err.text);
+    cr_assert_eq(evm_decode_block(&world->network, &replies, world->arena, ret_block, &notes, &err),
+                 TRACER_OK, "%s", err.text);
     for (size_t i = 0; i < 3; i++)
         free(owned[i]);
     return notes.unlinked;
 }
 
-/* The legs of a transaction: "i 0.1 A>B 50; ..." with the first four digits of asset and accounts, and the rules. */
+/* The legs of a transaction: "i 0.1 A>B 50; ..." with the first four digits of asset and accounts, and the
+ * rules. */
 static void expect_legs(const struct block *block, int32_t index, const char *want)
 {
     char *got, rules[LINK_RULES_TEXT_SIZE];
@@ -135,7 +136,8 @@ static unsigned check_groups(const struct world *world, const struct block *bloc
             if (row->link != first->link)
                 continue;
             bool is_in = row->leg == LEG_IN;
-            cr_assert(is_venue(world, is_in ? row->to : row->from) && !is_venue(world, is_in ? row->from : row->to));
+            cr_assert(is_venue(world, is_in ? row->to : row->from) &&
+                      !is_venue(world, is_in ? row->from : row->to));
             cr_assert(!is_in || !in || address_equal(payer, row->from));
             if (is_in) {
                 payer = row->from;
@@ -175,10 +177,12 @@ Test(linkreal, pools_that_are_not_labelled_end_the_group)
         return;
     open_world(&world, NULL, 0);
     cr_assert_eq(decode(&world, 12505500, "blocks/callTracer-12505500.json", &block), 2);
-    expect_legs(&block, 81,
-                "in native 0xc4b5>0x7a25 100000000000000000; out 0xc02a 0x7a25>0x1f96 100000000000000000; wrap");
-    expect_legs(&block, 92,
-                "out native 0x7a25>0x171f 2568312972011165899; in 0xc02a 0x984a>0x7a25 2568312972011165899; unwrap");
+    expect_legs(
+        &block, 81,
+        "in native 0xc4b5>0x7a25 100000000000000000; out 0xc02a 0x7a25>0x1f96 100000000000000000; wrap");
+    expect_legs(
+        &block, 92,
+        "out native 0x7a25>0x171f 2568312972011165899; in 0xc02a 0x984a>0x7a25 2568312972011165899; unwrap");
     expect_legs(&block, 128, /* a refund */
                 "in native 0x24a1>0x7a25 313097844277850669; out native 0x7a25>0x24a1 25852115582574825; "
                 "out 0xc02a 0x7a25>0xc762 287245728695275844; wrap");
@@ -196,8 +200,9 @@ Test(linkreal, labelled_pools_make_the_swap_one_group)
         return;
     open_world(&world, pools, 2);
     decode(&world, 12505500, "blocks/callTracer-12505500.json", &block);
-    expect_legs(&block, 17, /* ether to WBTC at one pool, that to USDT at the other */
-                "in native 0x4589>0x7a25 100000000000000000; out 0xdac1 0x0de0>0x4589 251475787; wrap+swap.v2");
+    expect_legs(
+        &block, 17, /* ether to WBTC at one pool, that to USDT at the other */
+        "in native 0x4589>0x7a25 100000000000000000; out 0xdac1 0x0de0>0x4589 251475787; wrap+swap.v2");
     check_groups(&world, &block);
     close_world(&world);
 }
@@ -210,13 +215,16 @@ Test(linkreal, balancer_curve_and_staking)
         return;
     open_world(&world, NULL, 0);
     decode(&world, 17034870, NULL, &block);
-    expect_legs(&block, 133, "in 0xc02a 0x16d5>0xba12 91000000000000000; out 0xae78 0xba12>0xf1cb 85250402043920592; "
-                             "swap.balancer");
-    expect_legs(&block, 135, "in native 0x23c1>0xae7a 57096684592090318; out 0xae7a 0x0000>0x23c1 57096684592090317; "
-                             "issue");
+    expect_legs(&block, 133,
+                "in 0xc02a 0x16d5>0xba12 91000000000000000; out 0xae78 0xba12>0xf1cb 85250402043920592; "
+                "swap.balancer");
+    expect_legs(&block, 135,
+                "in native 0x23c1>0xae7a 57096684592090318; out 0xae7a 0x0000>0x23c1 57096684592090317; "
+                "issue");
     decode(&world, 22431084, NULL, &block);
-    expect_legs(&block, 42, "in 0xc02a 0x16d5>0xba12 433410975363818; out 0xae78 0xba12>0x47ea 381986670507558; "
-                            "swap.balancer");
+    expect_legs(&block, 42,
+                "in 0xc02a 0x16d5>0xba12 433410975363818; out 0xae78 0xba12>0x47ea 381986670507558; "
+                "swap.balancer");
     char rules[LINK_RULES_TEXT_SIZE];
     for (size_t i = 0; i < block.transfer_count; i++)
         if (block.transfers[i].position.transaction_index == 12 && block.transfers[i].position.index == 6)
@@ -226,8 +234,8 @@ Test(linkreal, balancer_curve_and_staking)
 
 Test(linkreal, every_group_of_the_recorded_blocks_is_valid)
 {
-    static const uint64_t numbers[] = {12505500, 14764013, 17034870, 17062257, 19426586, 19426587, 22162263, 22431083,
-                                       22431084};
+    static const uint64_t numbers[] = {12505500, 14764013, 17034870, 17062257, 19426586,
+                                       19426587, 22162263, 22431083, 22431084};
     struct world world;
     unsigned groups = 0;
     if (absent())

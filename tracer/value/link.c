@@ -1,8 +1,9 @@
 /* link.c - the names of the rules of link.h. */
 #include "tracer/link.h"
 
-static const char *const names[LINK_RULE_COUNT] = {"pass",    "wrap",    "unwrap",     "issue",         "redeem",
-                                                   "swap.v2", "swap.v3", "swap.curve", "swap.balancer", "swap.1inch"};
+static const char *const names[LINK_RULE_COUNT] = {"pass",          "wrap",      "unwrap",  "issue",
+                                                   "redeem",        "swap.v2",   "swap.v3", "swap.curve",
+                                                   "swap.balancer", "swap.1inch"};
 
 const char *link_rules_text(uint32_t rules, char to[static LINK_RULES_TEXT_SIZE])
 {
