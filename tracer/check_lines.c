@@ -91,6 +91,9 @@ enum tracer_status build_steps(struct checking *checking, struct error *err)
             .tainted = hop->tainted,
             .hop = hop->hop,
             .grade = facts[row].grade,
+            .leg = hop->leg,
+            .link = hop->link,
+            .rules = state->network.imported ? 0 : link_rules(hop->link),
         };
     }
     for (size_t a = 0; a < checking->result->answer_count && !status; a++)

@@ -1,8 +1,8 @@
 /* graph.h - the blocks and transfers that were read, kept on disk (architecture 4).
  *
  * The truth is a time-ordered log of whole blocks; indexes are derived from it and can be rebuilt. A block
- * is put whole. graph_rewind() removes a tail of blocks; a richer version of a block (internals now known), or one that is linked otherwise,
- * replaces it. What is removed is kept aside, by hash.
+ * is put whole. graph_rewind() removes a tail of blocks; a richer version of a block (internals now known), or
+ * one that is linked otherwise, replaces it. What is removed is kept aside, by hash.
  *
  * Threads:   a struct graph belongs to one thread.
  * Processes: open after fork(), never before; never twice in one process (refused). One writer at a time

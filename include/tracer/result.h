@@ -294,6 +294,8 @@ struct check_step { /* a transfer on some path */
     struct u256 amount, tainted;
     uint32_t hop;
     enum grade grade;
+    enum transfer_leg leg; /* as in result_hop */
+    uint32_t link, rules;
 };
 struct check_result {
     struct arena *arena; /* owns everything: check_result_free() */

@@ -183,7 +183,10 @@ static inline void sample_check(struct sample *s)
                                           .amount = units("5000000000000000000"),
                                           .tainted = units(i ? "4000000000000000000" : "5000000000000000000"),
                                           .hop = i,
-                                          .grade = GRADE_ASSERTED};
+                                          .grade = GRADE_ASSERTED,
+                                          .leg = i ? LEG_IN : LEG_NONE,
+                                          .link = i ? link_pack(1, LINK_UNWRAP) : 0,
+                                          .rules = i ? LINK_UNWRAP : 0};
     s->path[1] = 1;
     s->exposures[0] =
         (struct check_exposure){"ronin-2022", sum_of("4000000000000000000"), 800000, 1, true, s->path, 2};

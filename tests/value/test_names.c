@@ -1,5 +1,6 @@
 /* Addresses, assets, positions: text both ways, and the order that results are sorted by. */
 #include "tracer/block.h"
+#include "tracer/link.h"
 
 #include <criterion/criterion.h>
 
@@ -80,4 +81,17 @@ Test(names, words_round_trip)
         const char *name = grade_name((enum grade)grade);
         cr_assert(grade_parse(name, strlen(name), &back) && (int)back == grade);
     }
+}
+
+Test(names, rules_of_a_link)
+{
+    char text[LINK_RULES_TEXT_SIZE];
+    uint32_t all = (1u << LINK_RULE_COUNT) - 1;
+    cr_assert_str_eq(link_rules_text(link_rules(link_pack(1, LINK_WRAP | LINK_SWAP_V2)), text), "wrap+swap.v2");
+    cr_assert_str_eq(link_rules_text(all, text), "pass+wrap+unwrap+issue+redeem+swap.v2+swap.v3+swap.curve+"
+                                                 "swap.balancer+swap.1inch");
+    cr_assert_str_eq(link_rules_text(0, text), "");
+    cr_assert_str_eq(link_rules_text(all + 1, text), "", "no rule has that bit");
+    cr_assert_leq(link_pack(LINK_NUMBER_MAX, all), INT32_MAX);
+    cr_assert_neq(link_pack(1, LINK_PASS), link_pack(2, LINK_PASS));
 }

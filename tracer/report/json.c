@@ -71,19 +71,19 @@ static void put_places(struct json_writer *json, const struct trace_result *resu
     json_shut(json, ']');
 }
 
-static void put_leg(struct json_writer *json, const struct result_hop *hop)
+static void put_leg(struct json_writer *json, enum transfer_leg leg, uint32_t link, uint32_t rules)
 {
-    char rules[LINK_RULES_TEXT_SIZE];
-    if (hop->leg == LEG_NONE)
+    char text[LINK_RULES_TEXT_SIZE];
+    if (leg == LEG_NONE)
         json_put_nothing(json, "leg");
     else
-        json_put_text(json, "leg", leg_name(hop->leg));
-    if (hop->link)
-        json_put_u64(json, "link", hop->link);
+        json_put_text(json, "leg", leg_name(leg));
+    if (link)
+        json_put_u64(json, "link", link);
     else
         json_put_nothing(json, "link");
-    if (*link_rules_text(hop->rules, rules))
-        json_put_text(json, "rule", rules);
+    if (*link_rules_text(rules, text))
+        json_put_text(json, "rule", text);
     else
         json_put_nothing(json, "rule");
 }
@@ -114,7 +114,7 @@ static void put_hop(struct json_writer *json, const struct trace_result *result,
         json_put_position(json, "parent", result->hops[hop->parent].position);
     json_put_text(json, "grade", grade_name(hop->grade));
     json_put_text(json, "path_grade", grade_name(hop->path_grade));
-    put_leg(json, hop);
+    put_leg(json, hop->leg, hop->link, hop->rules);
     json_shut(json, '}');
 }
 
@@ -231,6 +231,7 @@ static void put_step(struct json_writer *json, const struct view *view, const st
     json_put_amount256(json, "tainted", step->tainted);
     json_put_u64(json, "hop", step->hop);
     json_put_text(json, "grade", grade_name(step->grade));
+    put_leg(json, step->leg, step->link, step->rules);
     json_shut(json, '}');
 }
 

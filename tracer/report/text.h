@@ -55,5 +55,8 @@ TRACER_MUST_USE enum tracer_status text_where(const struct text *text, const str
 /** Every place, one line an account. */
 void text_all_places(const struct text *text, const struct trace_result *result);
 void text_hops(const struct text *text, const struct trace_result *result);
+/* That a transfer is a leg of an exchange, and by which rules, on a line that begins with `first`; nothing if it
+ * is none. */
+void text_leg(const struct text *text, const char *first, enum transfer_leg leg, uint32_t rules);
 
 #endif

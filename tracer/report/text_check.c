@@ -57,6 +57,7 @@ static void print_step(const struct text *text, const struct check_result *resul
         text_wrap_printf(text, "              ", "%s %s, all of it tainted", amount, asset);
     else
         text_wrap_printf(text, "              ", "%s %s, of which %s tainted", amount, asset, tainted);
+    text_leg(text, "              ", step->leg, step->rules);
 }
 
 static void print_exposure(const struct text *text, const struct check_result *result,

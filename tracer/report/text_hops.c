@@ -10,6 +10,7 @@
 #define GRADE_WIDTH 8
 #define TIME_WIDTH 19
 #define SECOND_INDENT (NUMBER_WIDTH + 2 + 3 + 2) /* further lines of a hop begin under its time */
+#define LEG_INDENT "            " /* as wide */
 #define ARROW " -> "
 
 struct hop_cells { /* one hop as texts */
@@ -135,16 +136,14 @@ static void print_parties(const struct text *text, const struct hop_widths *widt
         fprintf(text->stream, "  [%s]", cells->source);
 }
 
-/* What an exchange was recognised by, on a line of its own. */
-static void print_leg(const struct text *text, const struct result_hop *hop)
+void text_leg(const struct text *text, const char *first, enum transfer_leg leg, uint32_t rules)
 {
-    char first[32], rules[LINK_RULES_TEXT_SIZE];
-    if (hop->leg == LEG_NONE)
+    char shown[LINK_RULES_TEXT_SIZE];
+    if (leg == LEG_NONE)
         return;
-    snprintf(first, sizeof(first), "%*s", SECOND_INDENT, "");
-    link_rules_text(hop->rules, rules);
-    text_wrap_printf(text, first, "%s%s%s", hop->leg == LEG_IN ? "paid into an exchange" : "received in an exchange",
-                     *rules ? ": " : "", rules);
+    link_rules_text(rules, shown);
+    text_wrap_printf(text, first, "%s%s%s", leg == LEG_IN ? "paid into an exchange" : "received in an exchange",
+                     *shown ? ": " : "", shown);
 }
 
 static void print_hop(const struct text *text, const struct hop_widths *widths, const struct hop_cells *cells)
@@ -194,7 +193,7 @@ static void print_table(const struct text *text, const struct trace_result *resu
             continue;
         make_cells(text, result, i, &cells);
         print_hop(text, &widths, &cells);
-        print_leg(text, &result->hops[i]);
+        text_leg(text, LEG_INDENT, result->hops[i].leg, result->hops[i].rules);
     }
 }
 
