@@ -5,8 +5,8 @@
  * that token. What is expected: one letter a row (i in, o out, - no leg) with the group's number where there
  * are several, then the rules of each group.
  *
- * Venues are P, Q, R, V, K, w, x; w (one to one) and x are wrappers. Recognised: native, t, u (weight 0), w,
- * x.
+ * Venues are P, Q, R, V, K, w, x; w (one to one) and x are wrappers. Recognised: native, t, u and v (weight
+ * 0), w, x.
  */
 #include <criterion/criterion.h>
 
@@ -157,6 +157,7 @@ static void expect(const char *row_text, const char *event_text, const char *wan
     const struct address wrappers[] = {letter('x'), letter('w')};
     const struct taint_asset assets[] = {{.asset = token('t'), .weight = 1},
                                          {.asset = token('u')},
+                                         {.asset = token('v')},
                                          {.asset = token('w'), .weight = 2000},
                                          {.asset = token('x'), .weight = 2000},
                                          {.asset = {.kind = ASSET_NATIVE}, .weight = 2000}};
@@ -235,6 +236,7 @@ Test(link, wrap_and_unwrap)
     expect("internal w>A 10; token w A>0 10", "", "oi unwrap", 0); /* rows without log positions */
     expect("value A>x 10; token x 0>A 9", "", "io issue", 0);      /* not one to one */
     expect("token x A>0 9; token w x>A 10", "", "io redeem", 0);
+    expect("value A>w 10; token t A>w 5; token w 0>A 10", "", "iio issue", 0);
 }
 
 Test(link, each_account_that_wraps_is_a_group_of_its_own)
@@ -319,6 +321,7 @@ Test(link, X8_events_of_another_shape_do_not_count)
     expect("token t A>P 50; token u P>A 200", "P v2 50 0 0 200 !", "io swap.v2", 0);
     expect("token t A>P 50; token u P>A 200", "P v2 50 0 ! 200", "--", 1);
     expect("token t A>P 50; token u P>A 200", "P v3 50 -200 0 0 !", "--", 1);
+    expect("token t A>P 50; token u P>A 200", "P v2 50 0 0 200; P v3 0 0", "--", 1); /* of two kinds */
 }
 
 Test(link, X3_a_swap_into_an_unrecognised_token_links_nothing)
@@ -336,6 +339,7 @@ Test(link, amounts_that_no_event_explains_link_nothing)
     expect("token t A>P 50; token u P>A 200", "P v2 49 0 0 200", "--", 1);
     expect("token t A>P 50; token u P>A 200", "P v3 50 -201", "--", 1);
     expect("token t A>P 50; token u P>A 200", "", "--", 1);
+    expect("token t A>P 50; token u P>A 200", "P curve 0 50 1 200; P curve 2 5 3 6", "--", 1);
     expect("value A>R 1; internal R>A 2", "", "--", 1); /* a router gives what it did not get */
     expect("token w A>0 1; value A>w 10; token w 0>A 11", "", "iio wrap", 0);
     expect("internal w>A 10; value A>w 1", "", "--", 1); /* no token was given back */
@@ -361,6 +365,7 @@ Test(link, X4_swaps_in_a_shared_vault_at_a_made_up_price_link_nothing)
     expect("token t A>V 1; token w V>A 100", "V balancer t w 1 100", "--", 1);
     expect("token w A>V 100; token t V>A 1", "V balancer w t 100 1", "--", 1);
     expect("token u A>V 2000; token w V>A 1", "V balancer u w 2000 1", "--", 1); /* no weight */
+    expect("token u A>V 5; token v V>A 5", "V balancer u v 5 5", "--", 1);
     expect("token t A>V 2000; token w V>A 1", "V balancer z u 2000 1", "--", 1); /* of other tokens */
 }
 
@@ -368,6 +373,7 @@ Test(link, one_way_moves_are_no_exchange)
 {
     expect("token t A>P 50", "", "-", 0);
     expect("token u P>A 50; token t A>B 1", "", "--", 0);
+    expect("token z 0>R 5; token z R>A 5", "", "--", 1);                 /* nobody paid */
     expect("token t A>P 5; token u A>P 5; token P 0>A 7", "", "---", 1); /* liquidity */
     expect("token t A>P 50; token z 0>P 2; token u P>A 7", "P v2 50 0 0 7", "---", 1);
 }
@@ -382,6 +388,7 @@ Test(link, sums_beyond_256_bits_link_nothing)
 {
 #define HUGE "115792089237316195423570985008687907853269984665640564039457584007913129639935"
     expect("token t A>P " HUGE "; token t A>P " HUGE "; token u P>A 1", "P v2 50 0 0 1", "---", 1);
+    expect("token t A>R " HUGE "; token t A>R 2; token t R>A 1", "", "---", 1);
     expect("token t A>P 7; token u P>A 1", "P v2 " HUGE " 0 0 1; P v2 8 0 0 0", "--", 1);
 }
 
