@@ -559,7 +559,7 @@ async function auditTests(run, world) {
     const result = await tracer.audit('store');
     const { lines, sums } = result.json;
     sameLists(lines.filter(listed).map((line) => JSON.stringify(line)), [], 'recognised assets that do not agree');
-    for (const { asset, agrees } of sums.filter(listed)) assert(agrees > 5, `${asset}: ${agrees} agree`);
+    for (const { asset, agrees } of sums.filter(listed)) assert(agrees > 0, `${asset}: ${agrees} agree`);
     // Tokens that only log: one answers nothing, the items are nowhere in its state.
     assert(lines.length > 0 && lines.every(({ asset, outcome }) => outcome === (asset.includes('/') ? 'differs' : 'no_answer')), JSON.stringify(lines));
     exits(result, EXIT.cannotTell);
