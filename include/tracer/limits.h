@@ -46,6 +46,9 @@
 #define TRACER_BLOCK_TRANSFERS_MAX 1000000u
 #define TRACER_LINK_MOVES_MAX 1024u /* moves at venues in a transaction whose exchanges are linked */
 
+/* proofs */
+#define TRACER_RLP_DEPTH_MAX 8u /* lists within lists */
+
 /* files */
 #define TRACER_CSV_LINE_MAX TRACER_KIB(64)
 #define TRACER_CSV_COLUMNS_MAX 64u
