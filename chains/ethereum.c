@@ -29,6 +29,8 @@ const struct chain_rules chain_rules_ethereum = {
     .name = "ethereum",
     .evm =
         {
+            .homestead = {1150000, 0},
+            .spurious_dragon = {2675000, 0},
             .byzantium = {4370000, 0},
             .berlin = {12244000, 0},
             .london = {12965000, 0},

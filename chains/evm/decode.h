@@ -3,16 +3,25 @@
 #define TRACER_CHAINS_EVM_DECODE_H
 
 #include "field.h"
+#include "rlp.h"
 #include "tracer/evm.h"
 
-/* ---- block.c ---- */
+/* ---- header.c ---- */
 
+struct bloom {
+    uint8_t bytes[256];
+};
 struct evm_header {
-    uint64_t number, time, gas_used, blob_gas_used, excess_blob_gas;
-    struct u256 base_fee;
-    struct hash hash, parent_hash, state_root, transactions_root, receipts_root, withdrawals_root;
+    uint64_t present; /* members that were there */
+    uint64_t number, time, gas_limit, gas_used, blob_gas_used, excess_blob_gas;
+    struct u256 difficulty, base_fee;
+    struct hash hash, parent_hash, uncles_hash, state_root, transactions_root, receipts_root,
+        withdrawals_root, mix_hash, beacon_root, requests_hash;
+    uint8_t nonce[8];
+    struct bloom bloom;
+    struct json_span extra_data; /* digits */
     struct address miner;
-    uint64_t uncle_count;
+    struct json_array uncles;
     bool has_base_fee, has_blobs;
     struct evm_transaction *transactions;
     size_t transaction_count;
@@ -27,6 +36,9 @@ struct evm_withdrawal {
 /* Header, transactions, withdrawals: read and compared with each other. */
 enum tracer_status header_decode(const struct evm_network *network, struct json_span text, uint64_t number,
                                  struct arena *arena, struct evm_header *ret_header, struct error *err);
+/* What the header's members hash to; header->hash is what the reply states. TRACER_E_REPLY: one is missing.
+ */
+enum tracer_status header_hash(const struct evm_header *header, struct hash *ret_hash, struct error *err);
 static inline bool fork_active(struct evm_fork fork, const struct evm_header *header)
 {
     return header->number >= fork.number && header->time >= fork.time;
@@ -44,14 +56,58 @@ static inline bool fork_active(struct evm_fork fork, const struct evm_header *he
 
 #define BLOB_GAS 131072u /* EIP-4844 GAS_PER_BLOB */
 
+/* Members; the bits of evm_transaction.present */
+enum {
+    T_BLOCK_HASH,
+    T_BLOCK_NUMBER,
+    T_FROM,
+    T_GAS,
+    T_GAS_PRICE,
+    T_MAX_FEE,
+    T_MAX_PRIORITY_FEE,
+    T_MAX_BLOB_FEE,
+    T_HASH,
+    T_INPUT,
+    T_NONCE,
+    T_TO,
+    T_INDEX,
+    T_VALUE,
+    T_TYPE,
+    T_ACCESS_LIST,
+    T_CHAIN_ID,
+    T_BLOB_HASHES,
+    T_AUTHORIZATIONS,
+    T_V,
+    T_Y_PARITY,
+    T_R,
+    T_S,
+    T_PAYER,
+    T_EXPIRED_TIME,
+    T_PAYER_V,
+    T_PAYER_R,
+    T_PAYER_S,
+    T_MINT,
+    T_SOURCE_HASH,
+    T_IS_SYSTEM,
+    T_COUNT
+};
+
+extern const struct field transaction_fields[T_COUNT];
+
 struct evm_transaction {
-    uint64_t present; /* members that were there */
+    uint64_t present;
     struct hash hash, block_hash;
-    uint64_t block_number, index, nonce, gas, type, chain_id, blob_count;
+    uint64_t block_number, index, nonce, gas, type, chain_id;
     struct address from, to, payer;
     struct u256 value, gas_price, max_fee, max_priority_fee, max_blob_fee, mint;
-    bool creates; /* no `to` */
-    bool known;   /* of a known type */
+    struct json_span input; /* digits */
+    struct json_array access_list, blob_hashes, authorizations;
+    struct u256 v, y_parity, r, s;
+    struct u256 expired_time, payer_v, payer_r, payer_s; /* REP-0008 */
+    struct hash source_hash;                             /* OP Stack */
+    bool is_system;                                      /* likewise */
+    bool creates;                                        /* no `to` */
+    bool known;                                          /* of a known type */
 };
 enum tracer_status transaction_read(struct decoder *decoder, struct evm_transaction *ret_transaction);
 /* Against the header and the rules (R2, R11, R14). */
@@ -62,6 +118,23 @@ enum tracer_status transaction_gas_price(const struct evm_header *header,
                                          const struct evm_transaction *transaction, struct u256 *ret_price,
                                          struct error *err);
 bool transaction_states_gas_price(const struct evm_transaction *transaction);
+
+/* ---- transaction_codec.c ---- */
+
+enum transaction_form {
+    FORM_WHOLE,  /* the envelope: what the transaction's hash is of, and what stands in the trie */
+    FORM_SIGNED, /* what the sender signs the hash of */
+    FORM_PAID    /* what the payer of a sponsored transaction signs the hash of */
+};
+/* Append the canonical bytes. TRACER_E_REPLY names a member that its type needs and that is not there;
+ * TRACER_E_UNAVAILABLE: the encoding of its type is not known (R14). */
+enum tracer_status transaction_write(const struct evm_network *network,
+                                     const struct evm_transaction *transaction, enum transaction_form form,
+                                     struct buffer *to, struct error *err);
+/* `from` (and `payer`) are who signed, by the rules of the block's height (R19). */
+enum tracer_status transaction_check_signers(const struct evm_network *network,
+                                             const struct evm_header *header,
+                                             const struct evm_transaction *transaction, struct error *err);
 
 /* ---- receipt.c ---- */
 

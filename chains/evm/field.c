@@ -133,7 +133,7 @@ static const char *kind_form(enum field_kind kind)
         return "a string";
     case FIELD_BOOL:
         return "true or false";
-    case FIELD_COUNT:
+    case FIELD_ARRAY:
         return "an array";
     case FIELD_READ:
         break;
@@ -143,7 +143,6 @@ static const char *kind_form(enum field_kind kind)
 
 static bool parse_string(const struct field *field, struct json_span text, void *to)
 {
-    struct json_span digits;
     switch ((enum field_kind)field->kind) {
     case FIELD_U64:
         return hex_quantity_u64(text.text, text.length, to);
@@ -154,7 +153,7 @@ static bool parse_string(const struct field *field, struct json_span text, void 
     case FIELD_HASH:
         return hex_decode_0x(text.text, text.length, to, 32);
     case FIELD_SIZED:
-        return text.length == 2 + 2 * (size_t)field->size && parse_data(text, &digits);
+        return hex_decode_0x(text.text, text.length, to, field->size);
     case FIELD_DATA:
         return parse_data(text, to);
     case FIELD_TEXT:
@@ -162,17 +161,19 @@ static bool parse_string(const struct field *field, struct json_span text, void 
         return true;
     case FIELD_NUMBER:
     case FIELD_BOOL:
-    case FIELD_COUNT:
+    case FIELD_ARRAY:
     case FIELD_READ:
         break;
     }
     return false;
 }
 
-/* Elements are dropped; null among them is a hole (R13). */
-static enum tracer_status read_count(struct decoder *decoder, const struct field *field, uint64_t *ret_count)
+/* null among the elements is a hole (R13) */
+static enum tracer_status read_array(struct decoder *decoder, const struct field *field,
+                                     struct json_array *ret_array)
 {
     struct json_reader *reader = &decoder->reader;
+    const char *begin = reader->at;
     uint64_t count = 0;
     if (!json_enter_array(reader))
         return decoder_check(decoder);
@@ -183,7 +184,7 @@ static enum tracer_status read_count(struct decoder *decoder, const struct field
             break;
         count++;
     }
-    *ret_count = count;
+    *ret_array = (struct json_array){{begin, (size_t)(reader->at - begin)}, count};
     return decoder_check(decoder);
 }
 
@@ -204,7 +205,7 @@ enum tracer_status field_read(struct decoder *decoder, const struct field *field
     }
     if (kind == FIELD_READ)
         return field->read(decoder, object);
-    if (kind == FIELD_COUNT)
+    if (kind == FIELD_ARRAY)
         wanted = JSON_IS_ARRAY;
     else if (kind == FIELD_NUMBER)
         wanted = JSON_IS_NUMBER;
@@ -212,8 +213,8 @@ enum tracer_status field_read(struct decoder *decoder, const struct field *field
         wanted = type == JSON_IS_FALSE ? JSON_IS_FALSE : JSON_IS_TRUE;
     if (type != wanted)
         return wrong_type(decoder, field, kind_form(kind));
-    if (kind == FIELD_COUNT)
-        return read_count(decoder, field, to);
+    if (kind == FIELD_ARRAY)
+        return read_array(decoder, field, to);
     if (kind == FIELD_BOOL) {
         json_read_bool(reader, to);
         return decoder_check(decoder);

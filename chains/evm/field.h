@@ -25,12 +25,17 @@ enum field_kind {
     FIELD_NUMBER, /* a plain JSON integer without sign, fraction or exponent -> uint64_t (trace_block only) */
     FIELD_ADDRESS, /* DATA of 20 bytes -> struct address */
     FIELD_HASH,    /* DATA of 32 bytes -> struct hash */
-    FIELD_SIZED,   /* DATA of field.size bytes, checked and dropped */
+    FIELD_SIZED,   /* DATA of field.size bytes -> uint8_t[size] */
     FIELD_DATA,    /* DATA of any size -> struct json_span of its digits */
     FIELD_TEXT,    /* any string -> struct json_span as it stands */
     FIELD_BOOL,    /* -> bool */
-    FIELD_COUNT,   /* an array: the number of its elements, none null -> uint64_t */
+    FIELD_ARRAY,   /* an array, none of its elements null -> struct json_array */
     FIELD_READ     /* field.read */
+};
+
+struct json_array {
+    struct json_span text; /* checked as JSON */
+    uint64_t count;
 };
 
 typedef enum tracer_status field_read_fn(struct decoder *decoder, void *object);
@@ -52,9 +57,10 @@ struct field {
     {                                                                                                        \
         name, sizeof(name) - 1, kind, true, 0, offsetof(object, member), NULL                                \
     }
-#define FIELD_BYTES(name, bytes)                                                                             \
+#define FIELD_BYTES(name, object, member)                                                                    \
     {                                                                                                        \
-        name, sizeof(name) - 1, FIELD_SIZED, true, bytes, 0, NULL                                            \
+        name, sizeof(name) - 1, FIELD_SIZED, true, sizeof(((object *)0)->member), offsetof(object, member),  \
+            NULL                                                                                             \
     }
 #define FIELD_BY(name, function)                                                                             \
     {                                                                                                        \

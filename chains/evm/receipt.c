@@ -273,7 +273,7 @@ static enum tracer_status check_price(const struct evm_header *header,
         return differs_u256(err, "effectiveGasPrice", receipt->price, "the transaction's fee members give",
                             price);
     receipt->price = price;
-    uint64_t blob_gas = transaction->blob_count * BLOB_GAS;
+    uint64_t blob_gas = transaction->blob_hashes.count * BLOB_GAS;
     if (transaction->type == TYPE_BLOB && receipt->has_blob_gas_used && receipt->blob_gas_used != blob_gas)
         return differs_u64(err, "blobGasUsed", receipt->blob_gas_used, "the transaction's blobs use",
                            blob_gas);

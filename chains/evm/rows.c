@@ -122,8 +122,8 @@ static enum tracer_status blob_fee(struct rows *rows, const struct evm_rules *ru
     enum tracer_status status = blob_price_of(rows, rules, header, receipt, &price);
     if (status)
         return status;
-    return fee_row(rows, payer, base_fee_recipient(rules, header->number), transaction->blob_count * BLOB_GAS,
-                   price);
+    return fee_row(rows, payer, base_fee_recipient(rules, header->number),
+                   transaction->blob_hashes.count * BLOB_GAS, price);
 }
 
 /* Fees that the settlement layer's costs add (OP Stack). */
@@ -240,9 +240,9 @@ static enum tracer_status stated_rewards(struct rows *rows, const struct evm_rul
         if (status)
             return status;
     }
-    if (uncles != header->uncle_count)
+    if (uncles != header->uncles.count)
         return differs_u64(rows->err, "the number of uncle rewards", uncles, "the block's uncles are",
-                           header->uncle_count);
+                           header->uncles.count);
     return TRACER_OK;
 }
 
@@ -252,14 +252,14 @@ static enum tracer_status rows_of_rewards(struct rows *rows, const struct evm_ru
 {
     uint64_t wei = block_reward(rules, header->number);
     struct u256 own;
-    struct u512 nephews = u256_mul(u256_from_u64(wei / NEPHEW_DIVISOR), u256_from_u64(header->uncle_count));
+    struct u512 nephews = u256_mul(u256_from_u64(wei / NEPHEW_DIVISOR), u256_from_u64(header->uncles.count));
     if (!u256_add(u256_from_u64(wei), (struct u256){{nephews.limb[0], nephews.limb[1], 0, 0}}, &own))
         own = u256_from_u64(wei);
     if (stated)
         return stated_rewards(rows, rules, header, own, rewards, reward_count);
     if (wei == 0)
         return TRACER_OK;
-    notes->uncle_rewards += (uint32_t)header->uncle_count;
+    notes->uncle_rewards += (uint32_t)header->uncles.count;
     return rows_native(rows, TRANSFER_REWARD, nobody, header->miner, own);
 }
 

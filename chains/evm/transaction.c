@@ -4,50 +4,10 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum {
-    T_BLOCK_HASH,
-    T_BLOCK_NUMBER,
-    T_FROM,
-    T_GAS,
-    T_GAS_PRICE,
-    T_MAX_FEE,
-    T_MAX_PRIORITY_FEE,
-    T_MAX_BLOB_FEE,
-    T_HASH,
-    T_INPUT,
-    T_NONCE,
-    T_TO,
-    T_INDEX,
-    T_VALUE,
-    T_TYPE,
-    T_ACCESS_LIST,
-    T_CHAIN_ID,
-    T_BLOB_HASHES,
-    T_AUTHORIZATIONS,
-    T_V,
-    T_Y_PARITY,
-    T_R,
-    T_S,
-    T_PAYER,
-    T_EXPIRED_TIME,
-    T_MINT,
-    T_SOURCE_HASH,
-    T_COUNT
-};
+#define T(name, kind, member) FIELD(name, kind, struct evm_transaction, member)
+#define T_OR_NULL(name, kind, member) FIELD_OR_NULL(name, kind, struct evm_transaction, member)
 
-/* Values that are checked only go here. */
-struct transaction_read {
-    struct evm_transaction transaction;
-    struct u256 unused;
-    struct json_span unused_data;
-    uint64_t unused_count;
-    struct hash unused_hash;
-};
-#define T(name, kind, member) FIELD(name, kind, struct transaction_read, transaction.member)
-#define T_OR_NULL(name, kind, member) FIELD_OR_NULL(name, kind, struct transaction_read, transaction.member)
-#define T_CHECKED(name, kind, member) FIELD_OR_NULL(name, kind, struct transaction_read, member)
-
-static const struct field fields[T_COUNT] = {
+const struct field transaction_fields[T_COUNT] = {
     [T_BLOCK_HASH] = T("blockHash", FIELD_HASH, block_hash),
     [T_BLOCK_NUMBER] = T("blockNumber", FIELD_U64, block_number),
     [T_FROM] = T("from", FIELD_ADDRESS, from),
@@ -57,24 +17,28 @@ static const struct field fields[T_COUNT] = {
     [T_MAX_PRIORITY_FEE] = T_OR_NULL("maxPriorityFeePerGas", FIELD_U256, max_priority_fee),
     [T_MAX_BLOB_FEE] = T_OR_NULL("maxFeePerBlobGas", FIELD_U256, max_blob_fee),
     [T_HASH] = T("hash", FIELD_HASH, hash),
-    [T_INPUT] = T_CHECKED("input", FIELD_DATA, unused_data),
+    [T_INPUT] = T("input", FIELD_DATA, input),
     [T_NONCE] = T("nonce", FIELD_U64, nonce),
     [T_TO] = T_OR_NULL("to", FIELD_ADDRESS, to),
     [T_INDEX] = T("transactionIndex", FIELD_U64, index),
     [T_VALUE] = T("value", FIELD_U256, value),
     [T_TYPE] = T_OR_NULL("type", FIELD_U64, type),
-    [T_ACCESS_LIST] = T_CHECKED("accessList", FIELD_COUNT, unused_count),
+    [T_ACCESS_LIST] = T_OR_NULL("accessList", FIELD_ARRAY, access_list),
     [T_CHAIN_ID] = T_OR_NULL("chainId", FIELD_U64, chain_id),
-    [T_BLOB_HASHES] = T_OR_NULL("blobVersionedHashes", FIELD_COUNT, blob_count),
-    [T_AUTHORIZATIONS] = T_CHECKED("authorizationList", FIELD_COUNT, unused_count),
-    [T_V] = T_CHECKED("v", FIELD_U256, unused),
-    [T_Y_PARITY] = T_CHECKED("yParity", FIELD_U256, unused),
-    [T_R] = T_CHECKED("r", FIELD_U256, unused),
-    [T_S] = T_CHECKED("s", FIELD_U256, unused),
+    [T_BLOB_HASHES] = T_OR_NULL("blobVersionedHashes", FIELD_ARRAY, blob_hashes),
+    [T_AUTHORIZATIONS] = T_OR_NULL("authorizationList", FIELD_ARRAY, authorizations),
+    [T_V] = T_OR_NULL("v", FIELD_U256, v),
+    [T_Y_PARITY] = T_OR_NULL("yParity", FIELD_U256, y_parity),
+    [T_R] = T_OR_NULL("r", FIELD_U256, r),
+    [T_S] = T_OR_NULL("s", FIELD_U256, s),
     [T_PAYER] = T_OR_NULL("payer", FIELD_ADDRESS, payer),
-    [T_EXPIRED_TIME] = T_CHECKED("expiredTime", FIELD_U256, unused),
+    [T_EXPIRED_TIME] = T_OR_NULL("expiredTime", FIELD_U256, expired_time),
+    [T_PAYER_V] = T_OR_NULL("payerV", FIELD_U256, payer_v),
+    [T_PAYER_R] = T_OR_NULL("payerR", FIELD_U256, payer_r),
+    [T_PAYER_S] = T_OR_NULL("payerS", FIELD_U256, payer_s),
     [T_MINT] = T_OR_NULL("mint", FIELD_U256, mint),
-    [T_SOURCE_HASH] = T_CHECKED("sourceHash", FIELD_HASH, unused_hash),
+    [T_SOURCE_HASH] = T_OR_NULL("sourceHash", FIELD_HASH, source_hash),
+    [T_IS_SYSTEM] = T_OR_NULL("isSystemTx", FIELD_BOOL, is_system),
 };
 
 #define BIT(name) FIELD_BIT(name)
@@ -86,16 +50,13 @@ static const struct field fields[T_COUNT] = {
 
 enum tracer_status transaction_read(struct decoder *decoder, struct evm_transaction *ret_transaction)
 {
-    struct transaction_read read = {0};
-    enum tracer_status status = fields_read(decoder, fields, T_COUNT, &read, &read.transaction.present);
-    if (status)
-        return status;
-    status = fields_require(fields, read.transaction.present, ALWAYS, decoder->err);
-    if (status)
-        return status;
-    read.transaction.creates = !(read.transaction.present & BIT(T_TO));
-    *ret_transaction = read.transaction;
-    return TRACER_OK;
+    memset(ret_transaction, 0, sizeof *ret_transaction);
+    enum tracer_status status =
+        fields_read(decoder, transaction_fields, T_COUNT, ret_transaction, &ret_transaction->present);
+    if (!status)
+        status = fields_require(transaction_fields, ret_transaction->present, ALWAYS, decoder->err);
+    ret_transaction->creates = !(ret_transaction->present & BIT(T_TO));
+    return status;
 }
 
 /* The members of a type: which must and which may not be there. False: the type is not known. */
@@ -168,9 +129,9 @@ static enum tracer_status check_type(const struct evm_rules *rules, const struct
         return error_set(err, TRACER_E_REPLY,
                          "type: 0x%" PRIx64 " does not exist yet, or any more, in block %" PRIu64,
                          transaction->type, header->number);
-    enum tracer_status status = fields_require(fields, transaction->present, required, err);
+    enum tracer_status status = fields_require(transaction_fields, transaction->present, required, err);
     if (!status)
-        status = fields_forbid(fields, transaction->present, forbidden,
+        status = fields_forbid(transaction_fields, transaction->present, forbidden,
                                transaction->present & BIT(T_TYPE) ? "in a transaction of this type"
                                                                   : "in a transaction without a type",
                                err);

@@ -35,7 +35,7 @@ struct evm_blob_schedule { /* EIP-4844 and its parameter forks, by time */
 
 /* What decoding must know of a kind of chain. */
 struct evm_rules {
-    struct evm_fork byzantium, berlin, london, shanghai, cancun, prague;
+    struct evm_fork homestead, spurious_dragon, byzantium, berlin, london, shanghai, cancun, prague;
     /* Members of Shanghai and Cancun blocks (withdrawals, blob gas) must be there from their fork on and not
      * before it. False: they may be there from the fork on. */
     bool strict_header;

@@ -382,7 +382,8 @@ Test(reply, R2_blob_prices_follow_from_the_excess)
                           .more_receipt = ",\"blobGasUsed\":\"0x20000\",\"blobGasPrice\":\"0x1\""}},
         .more =
             ",\"blobGasUsed\":\"0x20000\",\"excessBlobGas\":\"0x0\",\"withdrawals\":[],\"withdrawalsRoot\":"
-            "\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421\""};
+            "\"0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421\","
+            "\"parentBeaconBlockRoot\":\"" HASH("be") "\""};
     struct texts texts = texts_write(&block);
     cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);
     cr_assert_eq(texts.decoded.transfers[1].amount.limb[0], 131072);

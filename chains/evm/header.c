@@ -1,0 +1,319 @@
+/* header.c - a block's header, transactions and withdrawals from its reply, and the hash of its header
+ * (facts: transactions 4, ronin 4). */
+#include "decode.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum {
+    H_NUMBER,
+    H_HASH,
+    H_PARENT_HASH,
+    H_UNCLES_HASH,
+    H_BLOOM,
+    H_TRANSACTIONS_ROOT,
+    H_STATE_ROOT,
+    H_RECEIPTS_ROOT,
+    H_MINER,
+    H_DIFFICULTY,
+    H_EXTRA_DATA,
+    H_GAS_LIMIT,
+    H_GAS_USED,
+    H_TIMESTAMP,
+    H_MIX_HASH,
+    H_NONCE,
+    H_BASE_FEE,
+    H_WITHDRAWALS_ROOT,
+    H_WITHDRAWALS,
+    H_BLOB_GAS_USED,
+    H_EXCESS_BLOB_GAS,
+    H_BEACON_ROOT,
+    H_REQUESTS_HASH,
+    H_TRANSACTIONS,
+    H_UNCLES,
+    H_COUNT
+};
+
+struct header_read {
+    struct evm_header header;
+    size_t transaction_capacity, withdrawal_capacity;
+};
+
+static enum tracer_status read_transactions(struct decoder *decoder, void *object);
+static enum tracer_status read_withdrawals(struct decoder *decoder, void *object);
+
+#define H(name, kind, member) FIELD(name, kind, struct header_read, header.member)
+#define H_OR_NULL(name, kind, member) FIELD_OR_NULL(name, kind, struct header_read, header.member)
+
+static const struct field fields[H_COUNT] = {
+    [H_NUMBER] = H("number", FIELD_U64, number),
+    [H_HASH] = H("hash", FIELD_HASH, hash),
+    [H_PARENT_HASH] = H("parentHash", FIELD_HASH, parent_hash),
+    [H_UNCLES_HASH] = H_OR_NULL("sha3Uncles", FIELD_HASH, uncles_hash),
+    [H_BLOOM] = FIELD_BYTES("logsBloom", struct header_read, header.bloom),
+    [H_TRANSACTIONS_ROOT] = H("transactionsRoot", FIELD_HASH, transactions_root),
+    [H_STATE_ROOT] = H("stateRoot", FIELD_HASH, state_root),
+    [H_RECEIPTS_ROOT] = H("receiptsRoot", FIELD_HASH, receipts_root),
+    [H_MINER] = H("miner", FIELD_ADDRESS, miner),
+    [H_DIFFICULTY] = H_OR_NULL("difficulty", FIELD_U256, difficulty),
+    [H_EXTRA_DATA] = H_OR_NULL("extraData", FIELD_DATA, extra_data),
+    [H_GAS_LIMIT] = H("gasLimit", FIELD_U64, gas_limit),
+    [H_GAS_USED] = H("gasUsed", FIELD_U64, gas_used),
+    [H_TIMESTAMP] = H("timestamp", FIELD_U64, time),
+    [H_MIX_HASH] = H_OR_NULL("mixHash", FIELD_HASH, mix_hash),
+    [H_NONCE] = FIELD_BYTES("nonce", struct header_read, header.nonce),
+    [H_BASE_FEE] = H_OR_NULL("baseFeePerGas", FIELD_U256, base_fee),
+    [H_WITHDRAWALS_ROOT] = H_OR_NULL("withdrawalsRoot", FIELD_HASH, withdrawals_root),
+    [H_WITHDRAWALS] = {"withdrawals", 11, FIELD_READ, true, 0, 0, read_withdrawals},
+    [H_BLOB_GAS_USED] = H_OR_NULL("blobGasUsed", FIELD_U64, blob_gas_used),
+    [H_EXCESS_BLOB_GAS] = H_OR_NULL("excessBlobGas", FIELD_U64, excess_blob_gas),
+    [H_BEACON_ROOT] = H_OR_NULL("parentBeaconBlockRoot", FIELD_HASH, beacon_root),
+    [H_REQUESTS_HASH] = H_OR_NULL("requestsHash", FIELD_HASH, requests_hash),
+    [H_TRANSACTIONS] = FIELD_BY("transactions", read_transactions),
+    [H_UNCLES] = H_OR_NULL("uncles", FIELD_ARRAY, uncles),
+};
+
+#define BIT(name) FIELD_BIT(name)
+#define ALWAYS                                                                                               \
+    (BIT(H_NUMBER) | BIT(H_HASH) | BIT(H_PARENT_HASH) | BIT(H_TRANSACTIONS_ROOT) | BIT(H_STATE_ROOT) |       \
+     BIT(H_RECEIPTS_ROOT) | BIT(H_MINER) | BIT(H_GAS_USED) | BIT(H_GAS_LIMIT) | BIT(H_TIMESTAMP) |           \
+     BIT(H_TRANSACTIONS) | BIT(H_BLOOM) | BIT(H_UNCLES))
+
+/* Root of an empty trie (facts: transactions 5). */
+static const struct hash empty_root = {{0x56, 0xe8, 0x1f, 0x17, 0x1b, 0xcc, 0x55, 0xa6, 0xff, 0x83, 0x45,
+                                        0xe6, 0x92, 0xc0, 0xf8, 0x6e, 0x5b, 0x48, 0xe0, 0x1b, 0x99, 0x6c,
+                                        0xad, 0xc0, 0x01, 0x62, 0x2f, 0xb5, 0xe3, 0x63, 0xb4, 0x21}};
+
+static enum tracer_status read_transactions(struct decoder *decoder, void *object)
+{
+    struct header_read *read = object;
+    struct evm_header *header = &read->header;
+    if (!json_enter_array(&decoder->reader))
+        return decoder_check(decoder);
+    while (json_next_element(&decoder->reader)) {
+        if (header->transaction_count == TRACER_BLOCK_TRANSACTIONS_MAX)
+            return error_set(decoder->err, TRACER_E_LIMIT, "more than %u transactions",
+                             TRACER_BLOCK_TRANSACTIONS_MAX);
+        header->transactions = array_grow(decoder->arena, header->transactions, header->transaction_count,
+                                          &read->transaction_capacity, sizeof *header->transactions);
+        if (!header->transactions)
+            return no_memory(decoder->err);
+        enum tracer_status status =
+            transaction_read(decoder, &header->transactions[header->transaction_count]);
+        if (status) {
+            error_context(decoder->err, "transactions[%zu]", header->transaction_count);
+            return status;
+        }
+        header->transaction_count++;
+    }
+    return decoder_check(decoder);
+}
+
+static enum tracer_status read_withdrawal(struct decoder *decoder, struct evm_withdrawal *ret_withdrawal)
+{
+    static const struct field members[] = {
+        FIELD("index", FIELD_U64, struct evm_withdrawal, index),
+        FIELD("validatorIndex", FIELD_U64, struct evm_withdrawal, validator),
+        FIELD("address", FIELD_ADDRESS, struct evm_withdrawal, to),
+        FIELD("amount", FIELD_U64, struct evm_withdrawal, gwei),
+    };
+    uint64_t present;
+    memset(ret_withdrawal, 0, sizeof *ret_withdrawal);
+    enum tracer_status status =
+        fields_read(decoder, members, FIELD_COUNT_OF(members), ret_withdrawal, &present);
+    return status ? status : fields_require(members, present, 0xf, decoder->err);
+}
+
+static enum tracer_status read_withdrawals(struct decoder *decoder, void *object)
+{
+    struct header_read *read = object;
+    struct evm_header *header = &read->header;
+    if (!json_enter_array(&decoder->reader))
+        return decoder_check(decoder);
+    while (json_next_element(&decoder->reader)) {
+        header->withdrawals = array_grow(decoder->arena, header->withdrawals, header->withdrawal_count,
+                                         &read->withdrawal_capacity, sizeof *header->withdrawals);
+        if (!header->withdrawals)
+            return no_memory(decoder->err);
+        struct evm_withdrawal *withdrawal = &header->withdrawals[header->withdrawal_count];
+        enum tracer_status status = read_withdrawal(decoder, withdrawal);
+        /* Withdrawal indices count up without a gap (EIP-4895), so a missing one shows. */
+        if (!status && header->withdrawal_count > 0 && withdrawal->index != withdrawal[-1].index + 1)
+            status = differs_u64(decoder->err, "index", withdrawal->index, "the one before is",
+                                 withdrawal[-1].index);
+        if (status) {
+            error_context(decoder->err, "withdrawals[%zu]", header->withdrawal_count);
+            return status;
+        }
+        header->withdrawal_count++;
+    }
+    return decoder_check(decoder);
+}
+
+/* Members that come with a fork. Where a member may be left out, the ones before it in the header may not:
+ * else one header could be told in two ways. (Ronin has blob gas without withdrawals, which differ in size.)
+ */
+static enum tracer_status check_fork_members(const struct evm_rules *rules, const struct evm_header *header,
+                                             uint64_t present, struct error *err)
+{
+    bool shanghai = fork_active(rules->shanghai, header), cancun = fork_active(rules->cancun, header),
+         prague = fork_active(rules->prague, header);
+    uint64_t required = ALWAYS, forbidden = 0, withdrawals = BIT(H_WITHDRAWALS) | BIT(H_WITHDRAWALS_ROOT),
+             blobs = BIT(H_BLOB_GAS_USED) | BIT(H_EXCESS_BLOB_GAS);
+    if (fork_active(rules->london, header))
+        required |= BIT(H_BASE_FEE);
+    else
+        forbidden |= BIT(H_BASE_FEE);
+    if (!shanghai)
+        forbidden |= withdrawals;
+    else if (rules->strict_header || present & withdrawals) /* one with the other */
+        required |= withdrawals;
+    if (!cancun)
+        forbidden |= blobs;
+    else if (rules->strict_header || present & blobs)
+        required |= blobs;
+    if (!cancun)
+        forbidden |= BIT(H_BEACON_ROOT);
+    else if (rules->strict_header)
+        required |= BIT(H_BEACON_ROOT);
+    if (present & BIT(H_BEACON_ROOT))
+        required |= withdrawals | blobs;
+    if (!prague)
+        forbidden |= BIT(H_REQUESTS_HASH);
+    else if (rules->strict_header)
+        required |= BIT(H_REQUESTS_HASH);
+    if (present & BIT(H_REQUESTS_HASH))
+        required |= BIT(H_BEACON_ROOT);
+    enum tracer_status status = fields_require(fields, present, required, err);
+    return status ? status : fields_forbid(fields, present, forbidden, "in a block of this height", err);
+}
+
+static enum tracer_status check_empty(const char *name, struct hash root, size_t count, struct error *err)
+{
+    if (hash_equal(root, empty_root) == (count == 0))
+        return TRACER_OK;
+    char text[HASH_TEXT_SIZE];
+    hash_format(root, text);
+    return error_set(err, TRACER_E_REPLY, "%s is %s, but there are %zu of them", name, text, count);
+}
+
+/* Blob gas is what the blobs of the transactions use (EIP-4844). */
+static enum tracer_status check_blobs(const struct evm_header *header, struct error *err)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < header->transaction_count; i++)
+        sum += header->transactions[i].blob_hashes.count * BLOB_GAS;
+    if (sum != header->blob_gas_used)
+        return differs_u64(err, "blobGasUsed", header->blob_gas_used, "the transactions' blobs use", sum);
+    return TRACER_OK;
+}
+
+static enum tracer_status check_header(const struct evm_network *network, struct evm_header *header,
+                                       uint64_t present, uint64_t number, struct error *err)
+{
+    if (header->number != number)
+        return differs_u64(err, "number", header->number, "the block asked for is", number);
+    if (number > INT64_MAX)
+        return error_set(err, TRACER_E_LIMIT, "number: above 2^63");
+    enum tracer_status status = check_fork_members(network->rules, header, present, err);
+    if (!status)
+        status = check_empty("transactionsRoot", header->transactions_root, header->transaction_count, err);
+    if (!status)
+        status = check_empty("receiptsRoot", header->receipts_root, header->transaction_count, err);
+    if (!status && present & BIT(H_WITHDRAWALS_ROOT) && network->rules->deposit_first == EVM_NEVER)
+        status = check_empty("withdrawalsRoot", header->withdrawals_root, header->withdrawal_count, err);
+    for (size_t i = 0; !status && i < header->transaction_count; i++) {
+        status = transaction_check(network, header, &header->transactions[i], i, err);
+        if (status)
+            error_context(err, "transactions[%zu]", i);
+    }
+    if (!status && header->has_blobs && network->rules->deposit_first == EVM_NEVER)
+        status = check_blobs(header, err);
+    return status;
+}
+
+enum tracer_status header_decode(const struct evm_network *network, struct json_span text, uint64_t number,
+                                 struct arena *arena, struct evm_header *ret_header, struct error *err)
+{
+    struct decoder decoder;
+    struct header_read read = {0};
+    uint64_t present;
+    decoder_init(&decoder, text, false, arena, err);
+    enum tracer_status status = fields_read(&decoder, fields, H_COUNT, &read, &present);
+    if (!status)
+        status = decoder_finish(&decoder);
+    if (status)
+        return status;
+    status = fields_require(fields, present, ALWAYS, err);
+    if (status)
+        return status;
+    read.header.present = present;
+    for (size_t i = 0; i < sizeof read.header.bloom.bytes; i++)
+        read.header.has_bloom_bits |= read.header.bloom.bytes[i] != 0;
+    read.header.has_base_fee = present & BIT(H_BASE_FEE);
+    read.header.has_blobs = present & BIT(H_BLOB_GAS_USED);
+    status = check_header(network, &read.header, present, number, err);
+    if (!status)
+        *ret_header = read.header;
+    return status;
+}
+
+/* ---- the hash ---- */
+
+#define CLASSIC                                                                                              \
+    (ALWAYS | BIT(H_UNCLES_HASH) | BIT(H_DIFFICULTY) | BIT(H_EXTRA_DATA) | BIT(H_MIX_HASH) | BIT(H_NONCE))
+
+static void write_hash(struct buffer *to, struct hash hash)
+{
+    rlp_bytes(to, hash.bytes, sizeof hash.bytes);
+}
+
+static void write_header(const struct evm_header *header, struct buffer *to)
+{
+    uint64_t present = header->present;
+    size_t list = rlp_list_begin(to);
+    write_hash(to, header->parent_hash);
+    write_hash(to, header->uncles_hash);
+    rlp_bytes(to, header->miner.bytes, sizeof header->miner.bytes);
+    write_hash(to, header->state_root);
+    write_hash(to, header->transactions_root);
+    write_hash(to, header->receipts_root);
+    rlp_bytes(to, header->bloom.bytes, sizeof header->bloom.bytes);
+    rlp_u256(to, header->difficulty);
+    rlp_u64(to, header->number);
+    rlp_u64(to, header->gas_limit);
+    rlp_u64(to, header->gas_used);
+    rlp_u64(to, header->time);
+    rlp_digits(to, header->extra_data);
+    write_hash(to, header->mix_hash);
+    rlp_bytes(to, header->nonce, sizeof header->nonce);
+    if (present & BIT(H_BASE_FEE))
+        rlp_u256(to, header->base_fee);
+    if (present & BIT(H_WITHDRAWALS_ROOT))
+        write_hash(to, header->withdrawals_root);
+    if (present & BIT(H_BLOB_GAS_USED))
+        rlp_u64(to, header->blob_gas_used);
+    if (present & BIT(H_EXCESS_BLOB_GAS))
+        rlp_u64(to, header->excess_blob_gas);
+    if (present & BIT(H_BEACON_ROOT))
+        write_hash(to, header->beacon_root);
+    if (present & BIT(H_REQUESTS_HASH))
+        write_hash(to, header->requests_hash);
+    rlp_list_end(to, list);
+}
+
+enum tracer_status header_hash(const struct evm_header *header, struct hash *ret_hash, struct error *err)
+{
+    struct buffer bytes;
+    enum tracer_status status = fields_require(fields, header->present, CLASSIC, err);
+    if (status)
+        return status;
+    buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
+    write_header(header, &bytes);
+    if (buffer_ok(&bytes))
+        *ret_hash = keccak256(bytes.data, bytes.size);
+    else
+        status = no_memory(err);
+    buffer_release(&bytes);
+    return status;
+}

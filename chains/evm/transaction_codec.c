@@ -1,0 +1,376 @@
+/* transaction_codec.c - a transaction's canonical bytes, and who signed it (facts: transactions 2 and 3,
+ * ronin 5 and 6). Every type is a list of members; what is signed is a part of it. */
+#include "decode.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "signature.h"
+
+/* Members of each type in the order of its list. Where there is a signature, it is the last three. */
+static const uint8_t legacy[] = {T_NONCE, T_GAS_PRICE, T_GAS, T_TO, T_VALUE, T_INPUT, T_V, T_R, T_S};
+static const uint8_t access_list[] = {T_CHAIN_ID, T_NONCE,       T_GAS_PRICE, T_GAS, T_TO, T_VALUE,
+                                      T_INPUT,    T_ACCESS_LIST, T_Y_PARITY,  T_R,   T_S};
+static const uint8_t dynamic_fee[] = {T_CHAIN_ID, T_NONCE, T_MAX_PRIORITY_FEE, T_MAX_FEE,  T_GAS, T_TO,
+                                      T_VALUE,    T_INPUT, T_ACCESS_LIST,      T_Y_PARITY, T_R,   T_S};
+static const uint8_t blob[] = {
+    T_CHAIN_ID, T_NONCE,       T_MAX_PRIORITY_FEE, T_MAX_FEE,     T_GAS,      T_TO, T_VALUE,
+    T_INPUT,    T_ACCESS_LIST, T_MAX_BLOB_FEE,     T_BLOB_HASHES, T_Y_PARITY, T_R,  T_S};
+static const uint8_t set_code[] = {
+    T_CHAIN_ID, T_NONCE,       T_MAX_PRIORITY_FEE, T_MAX_FEE,  T_GAS, T_TO, T_VALUE,
+    T_INPUT,    T_ACCESS_LIST, T_AUTHORIZATIONS,   T_Y_PARITY, T_R,   T_S};
+static const uint8_t sponsored[] = {
+    T_CHAIN_ID,     T_NONCE,   T_MAX_PRIORITY_FEE, T_MAX_FEE, T_GAS,      T_TO, T_VALUE, T_INPUT,
+    T_EXPIRED_TIME, T_PAYER_V, T_PAYER_R,          T_PAYER_S, T_Y_PARITY, T_R,  T_S};
+static const uint8_t sponsored_paid[] = {T_CHAIN_ID, T_FROM,  T_NONCE, T_MAX_PRIORITY_FEE, T_MAX_FEE, T_GAS,
+                                         T_TO,       T_VALUE, T_INPUT, T_EXPIRED_TIME};
+static const uint8_t deposit[] = {T_SOURCE_HASH, T_FROM, T_TO, T_MINT, T_VALUE, T_GAS, T_IS_SYSTEM, T_INPUT};
+#define SIGNATURE_MEMBERS 3u
+
+/* Members that are written although they are not there: as empty, zero, false, or known otherwise. */
+#define MAY_BE_ABSENT                                                                                        \
+    (FIELD_BIT(T_TO) | FIELD_BIT(T_MINT) | FIELD_BIT(T_IS_SYSTEM) | FIELD_BIT(T_CHAIN_ID) | FIELD_BIT(T_V) | \
+     FIELD_BIT(T_Y_PARITY))
+
+struct members {
+    const uint8_t *items;
+    size_t count;
+};
+#define MEMBERS(table)                                                                                       \
+    (struct members)                                                                                         \
+    {                                                                                                        \
+        table, sizeof table                                                                                  \
+    }
+
+static struct members members_of(uint64_t type)
+{
+    switch (type) {
+    case TYPE_LEGACY:
+        return MEMBERS(legacy);
+    case TYPE_ACCESS_LIST:
+        return MEMBERS(access_list);
+    case TYPE_DYNAMIC_FEE:
+        return MEMBERS(dynamic_fee);
+    case TYPE_BLOB:
+        return MEMBERS(blob);
+    case TYPE_SET_CODE:
+        return MEMBERS(set_code);
+    case TYPE_SPONSORED:
+        return MEMBERS(sponsored);
+    case TYPE_DEPOSIT:
+        return MEMBERS(deposit);
+    default:
+        return (struct members){NULL, 0};
+    }
+}
+
+/* ---- lists within ---- */
+
+struct element { /* of an access list, of its keys, of blob hashes or of an authorization list */
+    uint64_t nonce;
+    struct u256 chain_id, y_parity, r, s;
+    struct address address;
+    struct hash hash;
+    struct json_array keys;
+};
+typedef enum tracer_status write_element_fn(struct decoder *decoder, struct buffer *to);
+
+/* The elements of a JSON array, as an RLP list. */
+static enum tracer_status write_elements(const struct json_array *array, write_element_fn *write,
+                                         struct buffer *to, struct error *err)
+{
+    struct decoder decoder;
+    size_t list = rlp_list_begin(to), count = 0;
+    decoder_init(&decoder, array->text, false, NULL, err);
+    if (!json_enter_array(&decoder.reader))
+        return decoder_check(&decoder);
+    while (json_next_element(&decoder.reader)) {
+        enum tracer_status status = write(&decoder, to);
+        if (status) {
+            error_context(err, "[%zu]", count);
+            return status;
+        }
+        count++;
+    }
+    rlp_list_end(to, list);
+    return decoder_finish(&decoder);
+}
+
+static void write_fixed(struct buffer *to, struct hash hash)
+{
+    rlp_bytes(to, hash.bytes, sizeof hash.bytes);
+}
+static void write_address(struct buffer *to, struct address address)
+{
+    rlp_bytes(to, address.bytes, sizeof address.bytes);
+}
+
+static enum tracer_status write_hash(struct decoder *decoder, struct buffer *to)
+{
+    static const struct field value = {"hash", 4, FIELD_HASH, false, 0, 0, NULL};
+    struct hash hash;
+    bool null;
+    enum tracer_status status = field_read(decoder, &value, &hash, &null);
+    if (!status)
+        write_fixed(to, hash);
+    return status;
+}
+
+static enum tracer_status write_access(struct decoder *decoder, struct buffer *to)
+{
+    static const struct field members[] = {FIELD("address", FIELD_ADDRESS, struct element, address),
+                                           FIELD("storageKeys", FIELD_ARRAY, struct element, keys)};
+    struct element element;
+    uint64_t present;
+    enum tracer_status status = fields_read(decoder, members, FIELD_COUNT_OF(members), &element, &present);
+    if (!status)
+        status = fields_require(members, present, 0x3, decoder->err);
+    if (status)
+        return status;
+    size_t list = rlp_list_begin(to);
+    write_address(to, element.address);
+    status = write_elements(&element.keys, write_hash, to, decoder->err);
+    rlp_list_end(to, list);
+    return status;
+}
+
+static enum tracer_status write_authorization(struct decoder *decoder, struct buffer *to)
+{
+    static const struct field members[] = {FIELD("chainId", FIELD_U256, struct element, chain_id),
+                                           FIELD("address", FIELD_ADDRESS, struct element, address),
+                                           FIELD("nonce", FIELD_U64, struct element, nonce),
+                                           FIELD("yParity", FIELD_U256, struct element, y_parity),
+                                           FIELD("r", FIELD_U256, struct element, r),
+                                           FIELD("s", FIELD_U256, struct element, s)};
+    struct element element;
+    uint64_t present;
+    enum tracer_status status = fields_read(decoder, members, FIELD_COUNT_OF(members), &element, &present);
+    if (!status)
+        status = fields_require(members, present, 0x3f, decoder->err);
+    if (status)
+        return status;
+    size_t list = rlp_list_begin(to);
+    rlp_u256(to, element.chain_id);
+    write_address(to, element.address);
+    rlp_u64(to, element.nonce);
+    rlp_u256(to, element.y_parity);
+    rlp_u256(to, element.r);
+    rlp_u256(to, element.s);
+    rlp_list_end(to, list);
+    return TRACER_OK;
+}
+
+/* ---- the whole ---- */
+
+/* Typed transactions state their parity as yParity, as v, or as both. */
+static struct u256 stated_parity(const struct evm_transaction *transaction)
+{
+    return transaction->present & FIELD_BIT(T_Y_PARITY) ? transaction->y_parity : transaction->v;
+}
+
+static enum tracer_status write_member(const struct evm_network *network,
+                                       const struct evm_transaction *transaction, unsigned member,
+                                       struct buffer *to, struct error *err)
+{
+    switch (member) {
+    case T_CHAIN_ID: /* if it is stated, it was compared with the network's */
+        rlp_u64(to, network->chain_id);
+        break;
+    case T_NONCE:
+        rlp_u64(to, transaction->nonce);
+        break;
+    case T_GAS_PRICE:
+        rlp_u256(to, transaction->gas_price);
+        break;
+    case T_MAX_PRIORITY_FEE:
+        rlp_u256(to, transaction->max_priority_fee);
+        break;
+    case T_MAX_FEE:
+        rlp_u256(to, transaction->max_fee);
+        break;
+    case T_GAS:
+        rlp_u64(to, transaction->gas);
+        break;
+    case T_FROM:
+        write_address(to, transaction->from);
+        break;
+    case T_TO:
+        rlp_bytes(to, transaction->to.bytes, transaction->creates ? 0 : sizeof transaction->to.bytes);
+        break;
+    case T_VALUE:
+        rlp_u256(to, transaction->value);
+        break;
+    case T_INPUT:
+        rlp_digits(to, transaction->input);
+        break;
+    case T_ACCESS_LIST:
+        return write_elements(&transaction->access_list, write_access, to, err);
+    case T_MAX_BLOB_FEE:
+        rlp_u256(to, transaction->max_blob_fee);
+        break;
+    case T_BLOB_HASHES:
+        return write_elements(&transaction->blob_hashes, write_hash, to, err);
+    case T_AUTHORIZATIONS:
+        return write_elements(&transaction->authorizations, write_authorization, to, err);
+    case T_EXPIRED_TIME:
+        rlp_u256(to, transaction->expired_time);
+        break;
+    case T_PAYER_V:
+        rlp_u256(to, transaction->payer_v);
+        break;
+    case T_PAYER_R:
+        rlp_u256(to, transaction->payer_r);
+        break;
+    case T_PAYER_S:
+        rlp_u256(to, transaction->payer_s);
+        break;
+    case T_SOURCE_HASH:
+        write_fixed(to, transaction->source_hash);
+        break;
+    case T_MINT:
+        rlp_u256(to, transaction->mint);
+        break;
+    case T_IS_SYSTEM:
+        rlp_u64(to, transaction->is_system);
+        break;
+    case T_V:
+        rlp_u256(to, transaction->v);
+        break;
+    case T_Y_PARITY:
+        rlp_u256(to, stated_parity(transaction));
+        break;
+    case T_R:
+        rlp_u256(to, transaction->r);
+        break;
+    case T_S:
+        rlp_u256(to, transaction->s);
+        break;
+    }
+    return TRACER_OK;
+}
+
+/* Whether the chain id stands behind the members that a legacy sender signs (EIP-155). */
+static bool is_protected(const struct evm_transaction *transaction)
+{
+    return u256_compare(transaction->v, u256_from_u64(28)) > 0;
+}
+
+enum tracer_status transaction_write(const struct evm_network *network,
+                                     const struct evm_transaction *transaction, enum transaction_form form,
+                                     struct buffer *to, struct error *err)
+{
+    struct members members = form == FORM_PAID ? MEMBERS(sponsored_paid) : members_of(transaction->type);
+    bool has_signature = form != FORM_PAID && transaction->type != TYPE_DEPOSIT;
+    uint64_t required = 0;
+    if (!transaction->known || !members.items)
+        return error_set(err, TRACER_E_UNAVAILABLE, "type: the encoding of 0x%" PRIx64 " is not known",
+                         transaction->type);
+    for (size_t i = 0; i < members.count; i++)
+        required |= FIELD_BIT(members.items[i]);
+    enum tracer_status status =
+        fields_require(transaction_fields, transaction->present, required & ~MAY_BE_ABSENT, err);
+    if (!status && has_signature && !(transaction->present & (FIELD_BIT(T_V) | FIELD_BIT(T_Y_PARITY))))
+        status = error_set(err, TRACER_E_REPLY, "v: missing");
+    if (status)
+        return status;
+    uint8_t type = (uint8_t)transaction->type;
+    if (type != TYPE_LEGACY && form != FORM_PAID)
+        buffer_add(to, &type, 1);
+    size_t list = rlp_list_begin(to);
+    members.count -= form == FORM_SIGNED && has_signature ? SIGNATURE_MEMBERS : 0;
+    for (size_t i = 0; !status && i < members.count; i++) {
+        status = write_member(network, transaction, members.items[i], to, err);
+        if (status)
+            error_context(err, "%s", transaction_fields[members.items[i]].name);
+    }
+    if (type == TYPE_LEGACY && form == FORM_SIGNED && is_protected(transaction)) {
+        rlp_u64(to, network->chain_id);
+        rlp_u64(to, 0);
+        rlp_u64(to, 0);
+    }
+    rlp_list_end(to, list);
+    if (!status && !buffer_ok(to))
+        status = no_memory(err);
+    return status;
+}
+
+/* ---- who signed ---- */
+
+/* The parity that v states, and its form: before EIP-155, with the chain id, or of a typed transaction. */
+static enum tracer_status parity_of(const struct evm_network *network, const struct evm_header *header,
+                                    const struct evm_transaction *transaction, unsigned *ret_parity,
+                                    struct error *err)
+{
+    bool legacy_type = transaction->type == TYPE_LEGACY;
+    struct u256 v = legacy_type ? transaction->v : stated_parity(transaction), base = u256_from_u64(0),
+                parity;
+    if (legacy_type) {
+        base = u256_from_u64(27);
+        if (is_protected(transaction)) {
+            unsigned __int128 first = (unsigned __int128)network->chain_id * 2 + 35;
+            base = (struct u256){{(uint64_t)first, (uint64_t)(first >> 64), 0, 0}};
+            if (!fork_active(network->rules->spurious_dragon, header))
+                return differs_u256(err, "v", v, "blocks of this height know only 27 and", u256_from_u64(28));
+        }
+    } else if (transaction->present & FIELD_BIT(T_V) && !u256_equal(transaction->v, v)) {
+        return differs_u256(err, "v", transaction->v, "yParity is", v);
+    }
+    if (!u256_sub(v, base, &parity) || u256_compare(parity, u256_from_u64(1)) > 0)
+        return differs_u256(err, legacy_type ? "v" : "yParity", v,
+                            "it should be one of two numbers from this on:", base);
+    *ret_parity = (unsigned)parity.limb[0];
+    return TRACER_OK;
+}
+
+static enum tracer_status check_signature(const struct evm_network *network, const struct evm_header *header,
+                                          const struct signature *signature, bool payer, struct error *err)
+{
+    if (!signature_in_range(signature))
+        return error_set(err, TRACER_E_REPLY, "%s: not in the range of signatures",
+                         payer ? "payerR or payerS" : "r or s");
+    if (fork_active(network->rules->homestead, header) && !signature_is_low(signature))
+        return error_set(err, TRACER_E_REPLY, "%s: in the upper half, which is no signature since EIP-2",
+                         payer ? "payerS" : "s");
+    return TRACER_OK;
+}
+
+static enum tracer_status check_signer(const struct evm_network *network,
+                                       const struct evm_transaction *transaction,
+                                       const struct signature *signature, bool payer, struct error *err)
+{
+    struct buffer bytes;
+    struct address signer, stated = payer ? transaction->payer : transaction->from;
+    buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
+    enum tracer_status status =
+        transaction_write(network, transaction, payer ? FORM_PAID : FORM_SIGNED, &bytes, err);
+    if (!status)
+        status = signature_recover(keccak256(bytes.data, bytes.size), signature, &signer, err);
+    buffer_release(&bytes);
+    if (!status && !address_equal(signer, stated))
+        status = differs_address(err, payer ? "payer" : "from", stated, "the signature is by", signer);
+    return status;
+}
+
+enum tracer_status transaction_check_signers(const struct evm_network *network,
+                                             const struct evm_header *header,
+                                             const struct evm_transaction *transaction, struct error *err)
+{
+    struct signature sender = {transaction->r, transaction->s, 0},
+                     payer = {transaction->payer_r, transaction->payer_s, 0};
+    bool is_paid = transaction->type == TYPE_SPONSORED;
+    if (transaction->type == TYPE_DEPOSIT)
+        return TRACER_OK; /* made by the chain; `from` is in the envelope */
+    enum tracer_status status = parity_of(network, header, transaction, &sender.parity, err);
+    if (!status && is_paid && u256_compare(transaction->payer_v, u256_from_u64(1)) > 0)
+        status = error_set(err, TRACER_E_REPLY, "payerV: 0x0 or 0x1 was expected");
+    payer.parity = (unsigned)transaction->payer_v.limb[0];
+    if (!status)
+        status = check_signature(network, header, &sender, false, err);
+    if (!status && is_paid)
+        status = check_signature(network, header, &payer, true, err);
+    if (!status)
+        status = check_signer(network, transaction, &sender, false, err);
+    if (!status && is_paid)
+        status = check_signer(network, transaction, &payer, true, err);
+    return status;
+}
