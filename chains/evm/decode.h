@@ -33,7 +33,10 @@ struct evm_withdrawal {
     struct address to;
     uint64_t gwei, index, validator;
 };
-/* Header, transactions, withdrawals: read and compared with each other. */
+/* Header, transactions, withdrawals as they stand. */
+enum tracer_status header_read(struct json_span text, struct arena *arena, struct evm_header *ret_header,
+                               struct error *err);
+/* The same, compared with each other and with the rules of the height. */
 enum tracer_status header_decode(const struct evm_network *network, struct json_span text, uint64_t number,
                                  struct arena *arena, struct evm_header *ret_header, struct error *err);
 /* What the header's members hash to; header->hash is what the reply states. TRACER_E_REPLY: one is missing.

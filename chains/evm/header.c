@@ -154,8 +154,9 @@ static enum tracer_status read_withdrawals(struct decoder *decoder, void *object
  * else one header could be told in two ways. (Ronin has blob gas without withdrawals, which differ in size.)
  */
 static enum tracer_status check_fork_members(const struct evm_rules *rules, const struct evm_header *header,
-                                             uint64_t present, struct error *err)
+                                             struct error *err)
 {
+    uint64_t present = header->present;
     bool shanghai = fork_active(rules->shanghai, header), cancun = fork_active(rules->cancun, header),
          prague = fork_active(rules->prague, header);
     uint64_t required = ALWAYS, forbidden = 0, withdrawals = BIT(H_WITHDRAWALS) | BIT(H_WITHDRAWALS_ROOT),
@@ -209,18 +210,18 @@ static enum tracer_status check_blobs(const struct evm_header *header, struct er
 }
 
 static enum tracer_status check_header(const struct evm_network *network, struct evm_header *header,
-                                       uint64_t present, uint64_t number, struct error *err)
+                                       uint64_t number, struct error *err)
 {
     if (header->number != number)
         return differs_u64(err, "number", header->number, "the block asked for is", number);
     if (number > INT64_MAX)
         return error_set(err, TRACER_E_LIMIT, "number: above 2^63");
-    enum tracer_status status = check_fork_members(network->rules, header, present, err);
+    enum tracer_status status = check_fork_members(network->rules, header, err);
     if (!status)
         status = check_empty("transactionsRoot", header->transactions_root, header->transaction_count, err);
     if (!status)
         status = check_empty("receiptsRoot", header->receipts_root, header->transaction_count, err);
-    if (!status && present & BIT(H_WITHDRAWALS_ROOT) && network->rules->deposit_first == EVM_NEVER)
+    if (!status && header->present & BIT(H_WITHDRAWALS_ROOT) && network->rules->deposit_first == EVM_NEVER)
         status = check_empty("withdrawalsRoot", header->withdrawals_root, header->withdrawal_count, err);
     for (size_t i = 0; !status && i < header->transaction_count; i++) {
         status = transaction_check(network, header, &header->transactions[i], i, err);
@@ -232,30 +233,32 @@ static enum tracer_status check_header(const struct evm_network *network, struct
     return status;
 }
 
-enum tracer_status header_decode(const struct evm_network *network, struct json_span text, uint64_t number,
-                                 struct arena *arena, struct evm_header *ret_header, struct error *err)
+enum tracer_status header_read(struct json_span text, struct arena *arena, struct evm_header *ret_header,
+                               struct error *err)
 {
     struct decoder decoder;
     struct header_read read = {0};
-    uint64_t present;
     decoder_init(&decoder, text, false, arena, err);
-    enum tracer_status status = fields_read(&decoder, fields, H_COUNT, &read, &present);
+    enum tracer_status status = fields_read(&decoder, fields, H_COUNT, &read, &read.header.present);
     if (!status)
         status = decoder_finish(&decoder);
+    if (!status)
+        status = fields_require(fields, read.header.present, ALWAYS, err);
     if (status)
         return status;
-    status = fields_require(fields, present, ALWAYS, err);
-    if (status)
-        return status;
-    read.header.present = present;
     for (size_t i = 0; i < sizeof read.header.bloom.bytes; i++)
         read.header.has_bloom_bits |= read.header.bloom.bytes[i] != 0;
-    read.header.has_base_fee = present & BIT(H_BASE_FEE);
-    read.header.has_blobs = present & BIT(H_BLOB_GAS_USED);
-    status = check_header(network, &read.header, present, number, err);
-    if (!status)
-        *ret_header = read.header;
-    return status;
+    read.header.has_base_fee = read.header.present & BIT(H_BASE_FEE);
+    read.header.has_blobs = read.header.present & BIT(H_BLOB_GAS_USED);
+    *ret_header = read.header;
+    return TRACER_OK;
+}
+
+enum tracer_status header_decode(const struct evm_network *network, struct json_span text, uint64_t number,
+                                 struct arena *arena, struct evm_header *ret_header, struct error *err)
+{
+    enum tracer_status status = header_read(text, arena, ret_header, err);
+    return status ? status : check_header(network, ret_header, number, err);
 }
 
 /* ---- the hash ---- */
