@@ -154,11 +154,13 @@ struct evm_log {
 struct evm_receipt {
     uint64_t present;
     struct hash transaction_hash, block_hash, root;
-    uint64_t transaction_index, block_number, cumulative_gas_used, gas_used, status, type, blob_gas_used;
+    uint64_t transaction_index, block_number, cumulative_gas_used, gas_used, status, type, blob_gas_used,
+        deposit_nonce, deposit_version;
     struct u256 price, blob_price, l1_fee, operator_scalar, operator_constant;
     struct address from, to, contract, payer;
     struct json_span bloom; /* digits */
-    bool has_price, has_contract, has_blob_gas_used, has_blob_price, has_operator_fee;
+    bool has_price, has_contract, has_blob_gas_used, has_blob_price, has_operator_fee, has_deposit_nonce,
+        has_deposit_version;
     enum transaction_status outcome;
     struct evm_log *logs;
     size_t log_count;
@@ -169,6 +171,16 @@ enum tracer_status receipts_decode(const struct evm_network *network, const stru
                                    struct evm_receipt **ret_receipts, struct error *err);
 /* Members of logs that receipts and traces share. */
 enum tracer_status log_topics_read(struct decoder *decoder, void *log);
+
+/* ---- receipt_codec.c ---- */
+
+/* The bloom of each receipt, from its logs (yellow paper 4.3.1). NULL without memory. */
+struct bloom *receipts_blooms(const struct evm_receipt *receipts, size_t count, struct arena *arena);
+/* Append what stands in the trie. TRACER_E_REPLY: a member is missing. */
+enum tracer_status receipt_write(const struct evm_network *network, const struct evm_header *header,
+                                 const struct evm_transaction *transaction, const struct evm_receipt *receipt,
+                                 const struct bloom *bloom, struct buffer *to, struct error *err);
+void withdrawal_write(const struct evm_withdrawal *withdrawal, struct buffer *to);
 
 /* ---- call_trace.c ---- */
 

@@ -27,6 +27,8 @@ enum {
     R_L1_FEE,
     R_OPERATOR_SCALAR,
     R_OPERATOR_CONSTANT,
+    R_DEPOSIT_NONCE,
+    R_DEPOSIT_VERSION,
     R_COUNT
 };
 
@@ -57,6 +59,8 @@ static const struct field fields[R_COUNT] = {
     [R_L1_FEE] = R_OR_NULL("l1Fee", FIELD_U256, l1_fee),
     [R_OPERATOR_SCALAR] = R_OR_NULL("operatorFeeScalar", FIELD_U256, operator_scalar),
     [R_OPERATOR_CONSTANT] = R_OR_NULL("operatorFeeConstant", FIELD_U256, operator_constant),
+    [R_DEPOSIT_NONCE] = R_OR_NULL("depositNonce", FIELD_U64, deposit_nonce),
+    [R_DEPOSIT_VERSION] = R_OR_NULL("depositReceiptVersion", FIELD_U64, deposit_version),
 };
 
 #define BIT(name) FIELD_BIT(name)
@@ -191,6 +195,8 @@ static enum tracer_status read_receipt(struct decoder *decoder, struct evm_recei
     ret_receipt->has_contract = present & BIT(R_CONTRACT_ADDRESS);
     ret_receipt->has_blob_gas_used = present & BIT(R_BLOB_GAS_USED);
     ret_receipt->has_blob_price = present & BIT(R_BLOB_GAS_PRICE);
+    ret_receipt->has_deposit_nonce = present & BIT(R_DEPOSIT_NONCE);
+    ret_receipt->has_deposit_version = present & BIT(R_DEPOSIT_VERSION);
     ret_receipt->has_operator_fee = present & operator_fee && !(u256_is_zero(ret_receipt->operator_scalar) &&
                                                                 u256_is_zero(ret_receipt->operator_constant));
     return TRACER_OK;

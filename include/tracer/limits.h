@@ -47,7 +47,8 @@
 #define TRACER_LINK_MOVES_MAX 1024u /* moves at venues in a transaction whose exchanges are linked */
 
 /* proofs */
-#define TRACER_RLP_DEPTH_MAX 8u /* lists within lists */
+#define TRACER_RLP_DEPTH_MAX 8u    /* lists within lists */
+#define TRACER_PROOF_NODES_MAX 20u /* of one value of a block's trie */
 
 /* files */
 #define TRACER_CSV_LINE_MAX TRACER_KIB(64)

@@ -1,0 +1,94 @@
+/* receipt_codec.c - the bytes of receipts and withdrawals in their tries, and blooms from logs (facts:
+ * transactions 5). What is not in these bytes (gasUsed, effectiveGasPrice, contractAddress, ...) no root
+ * covers. */
+#include "decode.h"
+
+#include <string.h>
+
+static void write_log(const struct evm_log *log, struct buffer *to)
+{
+    size_t list = rlp_list_begin(to);
+    rlp_bytes(to, log->address.bytes, sizeof log->address.bytes);
+    size_t topics = rlp_list_begin(to);
+    for (size_t i = 0; i < log->topic_count; i++)
+        rlp_bytes(to, log->topics[i].bytes, sizeof log->topics[i].bytes);
+    rlp_list_end(to, topics);
+    rlp_digits(to, log->data);
+    rlp_list_end(to, list);
+}
+
+enum tracer_status receipt_write(const struct evm_network *network, const struct evm_header *header,
+                                 const struct evm_transaction *transaction, const struct evm_receipt *receipt,
+                                 const struct bloom *bloom, struct buffer *to, struct error *err)
+{
+    uint8_t type = (uint8_t)transaction->type;
+    if (type != TYPE_LEGACY)
+        buffer_add(to, &type, 1);
+    size_t list = rlp_list_begin(to);
+    if (fork_active(network->rules->byzantium, header))
+        rlp_u64(to, receipt->status);
+    else
+        rlp_bytes(to, receipt->root.bytes, sizeof receipt->root.bytes);
+    rlp_u64(to, receipt->cumulative_gas_used);
+    rlp_bytes(to, bloom->bytes, sizeof bloom->bytes);
+    size_t logs = rlp_list_begin(to);
+    for (size_t i = 0; i < receipt->log_count; i++)
+        write_log(&receipt->logs[i], to);
+    rlp_list_end(to, logs);
+    if (type == TYPE_DEPOSIT && receipt->has_deposit_version) { /* from Canyon on */
+        if (!receipt->has_deposit_nonce)
+            return error_set(err, TRACER_E_REPLY, "depositNonce: missing");
+        rlp_u64(to, receipt->deposit_nonce);
+        rlp_u64(to, receipt->deposit_version);
+    }
+    rlp_list_end(to, list);
+    return buffer_ok(to) ? TRACER_OK : no_memory(err);
+}
+
+void withdrawal_write(const struct evm_withdrawal *withdrawal, struct buffer *to)
+{
+    size_t list = rlp_list_begin(to);
+    rlp_u64(to, withdrawal->index);
+    rlp_u64(to, withdrawal->validator);
+    rlp_bytes(to, withdrawal->to.bytes, sizeof withdrawal->to.bytes);
+    rlp_u64(to, withdrawal->gwei);
+    rlp_list_end(to, list);
+}
+
+/* Three bits of 2048, from the first three pairs of bytes of the item's hash. */
+static void bloom_add(struct bloom *bloom, struct hash hash)
+{
+    for (size_t i = 0; i < 6; i += 2) {
+        unsigned bit = (hash.bytes[i] << 8 | hash.bytes[i + 1]) & 2047u;
+        bloom->bytes[255 - bit / 8] |= (uint8_t)(1u << bit % 8);
+    }
+}
+
+struct bloom *receipts_blooms(const struct evm_receipt *receipts, size_t count, struct arena *arena)
+{
+    size_t item_count = 0, next = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < receipts[i].log_count; k++)
+            item_count += 1 + (size_t)receipts[i].logs[k].topic_count;
+    struct bloom *blooms = arena_calloc(arena, count, sizeof *blooms);
+    struct arena_mark mark = arena_mark(arena);
+    struct bytes *items = arena_calloc(arena, item_count, sizeof *items);
+    struct hash *hashes = arena_calloc(arena, item_count, sizeof *hashes);
+    if (!blooms || !items || !hashes)
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < receipts[i].log_count; k++) {
+            const struct evm_log *log = &receipts[i].logs[k];
+            items[next++] = (struct bytes){log->address.bytes, sizeof log->address.bytes};
+            for (size_t topic = 0; topic < log->topic_count; topic++)
+                items[next++] = (struct bytes){log->topics[topic].bytes, sizeof log->topics[topic].bytes};
+        }
+    keccak256_many(items, item_count, hashes);
+    next = 0;
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < receipts[i].log_count; k++)
+            for (size_t item = 0; item <= receipts[i].logs[k].topic_count; item++)
+                bloom_add(&blooms[i], hashes[next++]);
+    arena_reset(arena, mark);
+    return blooms;
+}
