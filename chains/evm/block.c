@@ -24,6 +24,7 @@ struct work {
     struct rows rows;
     struct transaction *transactions;
     struct evm_notes notes;
+    enum grade grade;
     bool placed, split; /* traces that say where logs stand, and that do not */
     struct error *err;
 };
@@ -79,7 +80,7 @@ static enum tracer_status decode_transaction(struct work *work, size_t index)
         .sender = transaction->from,
         .nonce = transaction->nonce,
         .status = receipt->outcome,
-        .grade = GRADE_ASSERTED,
+        .grade = work->grade,
     };
     rows_begin(&work->rows, (int32_t)index);
     size_t first = work->rows.count;
@@ -136,7 +137,7 @@ static void fill_block(const struct work *work, struct block *to)
         .transactions_root = header->transactions_root,
         .receipts_root = header->receipts_root,
         .time = header->time,
-        .grade = GRADE_ASSERTED,
+        .grade = work->grade,
         .internals = !work->traces            ? INTERNALS_NONE
                      : work->notes.trace_gaps ? INTERNALS_SOME
                                               : INTERNALS_ALL,
@@ -162,6 +163,15 @@ static enum tracer_status decode_parts(struct work *work, const struct evm_repli
     if (status) {
         error_context(work->err, "receipts");
         return status;
+    }
+    work->grade = GRADE_ASSERTED;
+    if (replies->prove) {
+        bool whole = false;
+        status =
+            block_accept(work->network, &work->header, work->receipts, replies, arena, &whole, work->err);
+        if (status)
+            return status;
+        work->grade = whole ? GRADE_SINGLE : GRADE_ASSERTED;
     }
     if (replies->traces_kind != EVM_TRACES_NONE) {
         status = trace_open(work->network, &work->header, work->receipts, replies, arena, &work->notes,

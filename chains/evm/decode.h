@@ -22,7 +22,7 @@ struct evm_header {
     struct json_span extra_data; /* digits */
     struct address miner;
     struct json_array uncles;
-    bool has_base_fee, has_blobs;
+    bool has_base_fee, has_withdrawals, has_blobs;
     struct evm_transaction *transactions;
     size_t transaction_count;
     struct evm_withdrawal *withdrawals;
@@ -181,6 +181,15 @@ enum tracer_status receipt_write(const struct evm_network *network, const struct
                                  const struct evm_transaction *transaction, const struct evm_receipt *receipt,
                                  const struct bloom *bloom, struct buffer *to, struct error *err);
 void withdrawal_write(const struct evm_withdrawal *withdrawal, struct buffer *to);
+
+/* ---- accept.c ---- */
+
+/* The block's hash covers what was read. *ret_whole: all of it; false: transactions of unknown types are in
+ * it, so that no root could be computed. TRACER_E_REPLY: a difference, with the method, the member and both
+ * values. */
+enum tracer_status block_accept(const struct evm_network *network, const struct evm_header *header,
+                                const struct evm_receipt *receipts, const struct evm_replies *replies,
+                                struct arena *arena, bool *ret_whole, struct error *err);
 
 /* ---- call_trace.c ---- */
 

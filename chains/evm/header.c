@@ -221,7 +221,7 @@ static enum tracer_status check_header(const struct evm_network *network, struct
         status = check_empty("transactionsRoot", header->transactions_root, header->transaction_count, err);
     if (!status)
         status = check_empty("receiptsRoot", header->receipts_root, header->transaction_count, err);
-    if (!status && header->present & BIT(H_WITHDRAWALS_ROOT) && network->rules->deposit_first == EVM_NEVER)
+    if (!status && header->has_withdrawals && network->rules->deposit_first == EVM_NEVER)
         status = check_empty("withdrawalsRoot", header->withdrawals_root, header->withdrawal_count, err);
     for (size_t i = 0; !status && i < header->transaction_count; i++) {
         status = transaction_check(network, header, &header->transactions[i], i, err);
@@ -249,6 +249,7 @@ enum tracer_status header_read(struct json_span text, struct arena *arena, struc
     for (size_t i = 0; i < sizeof read.header.bloom.bytes; i++)
         read.header.has_bloom_bits |= read.header.bloom.bytes[i] != 0;
     read.header.has_base_fee = read.header.present & BIT(H_BASE_FEE);
+    read.header.has_withdrawals = read.header.present & BIT(H_WITHDRAWALS_ROOT);
     read.header.has_blobs = read.header.present & BIT(H_BLOB_GAS_USED);
     *ret_header = read.header;
     return TRACER_OK;

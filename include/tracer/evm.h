@@ -2,8 +2,10 @@
  * values out: nothing here fetches, prints or keeps state.
  *
  * What replies repeat (hashes, indices, counts, gas sums, addresses) is compared; a difference is
- * TRACER_E_REPLY and names the field and both values (threat-model R1, R2, R9..R14). Nothing is proven by a
- * root yet, so blocks are graded `asserted`.
+ * TRACER_E_REPLY and names the field and both values (threat-model R1, R2, R9..R14). With `prove` the block's
+ * hash is computed from the header, its roots from transactions, receipts and withdrawals, and senders from
+ * signatures; the block is then graded `single`: it is what its hash says, and whether the hash is the
+ * chain's is not known here. Without, or with transactions of unknown types, it is `asserted`.
  */
 #ifndef TRACER_EVM_H
 #define TRACER_EVM_H
@@ -69,7 +71,9 @@ enum evm_traces {
 
 /* The results of the calls (checked or unchecked JSON text; borrowed for the call). */
 struct evm_replies {
-    uint64_t number;        /* the block that was asked for */
+    uint64_t number;         /* the block that was asked for */
+    const struct hash *hash; /* its hash, if it was asked for by hash; else NULL */
+    bool prove;
     struct json_span block; /* eth_getBlockByNumber(number, true) */
     /* Either one array (eth_getBlockReceipts), or one object a transaction, in order. */
     const struct json_span *receipts;

@@ -1,15 +1,17 @@
 /* test_mutation.c - every member of a real block's replies removed, doubled, and changed in value and in type
- * (threat-model 5). Each change must be rejected, or be in a member that no row, transaction or header value
- * is read from. */
+ * (threat-model 5). Proven blocks: each change must be rejected, or be in a member that repeats what is
+ * derived and may be left out. Blocks that are only read: or be in a member that no row, transaction or
+ * header value is read from. */
 #include <jansson.h>
 
-#include "evm/texts.h"
+#include "evm/blocks.h"
 
 struct subject {
     struct evm_network network;
     uint64_t number;
     char *texts[3]; /* block, receipts, traces */
     char *good;     /* what the unchanged replies decode to */
+    bool prove;
 };
 
 /* Everything that a decoded block says, as text. */
@@ -44,6 +46,7 @@ static char *decode(const struct subject *subject, const char *const texts[3])
     struct arena *arena = arena_new(TRACER_GIB(1));
     struct json_span receipts = span_text(texts[1]);
     struct evm_replies replies = {.number = subject->number,
+                                  .prove = subject->prove,
                                   .block = span_text(texts[0]),
                                   .receipts = &receipts,
                                   .receipt_count = 1,
@@ -191,6 +194,39 @@ static const char *const single_claims[3][32] = {
     {"from", "to", "value", "calls", "error", "reverted", "type"},
 };
 
+/* No hash covers them. */
+static const char *const uncovered[] = {"size", "totalDifficulty", NULL};
+/* They repeat what is hashed or derived, or are written as nothing when they are missing: absent, but not
+ * different. (gasPrice: of a dynamic fee; v: of a typed transaction; to: of a creation; blobGasUsed,
+ * blobGasPrice: of a receipt.) */
+static const char *const repeated[] = {"v",
+                                       "yParity",
+                                       "type",
+                                       "chainId",
+                                       "gasPrice",
+                                       "effectiveGasPrice",
+                                       "contractAddress",
+                                       "logsBloom",
+                                       "removed",
+                                       "blobGasUsed",
+                                       "blobGasPrice",
+                                       "accessList",
+                                       "to",
+                                       "mint",
+                                       "isSystemTx",
+                                       NULL};
+
+/* An accepted change of a proven block. */
+static void expect_harmless(const struct subject *subject, const char *got, struct json_span key,
+                            enum change change)
+{
+    bool absent = change == REMOVED || change == TO_NULL;
+    cr_expect(strcmp(got, subject->good) == 0, "%.*s %s goes through with another result", (int)key.length,
+              key.text, change_names[change]);
+    cr_expect(listed(uncovered, key) || (absent && listed(repeated, key)), "%.*s %s is not rejected",
+              (int)key.length, key.text, change_names[change]);
+}
+
 static void try_change(const struct subject *subject, size_t which, const struct site *site,
                        enum change change, struct score *score)
 {
@@ -210,6 +246,9 @@ static void try_change(const struct subject *subject, size_t which, const struct
     char *got = decode(subject, texts);
     if (!got) {
         score->killed++;
+    } else if (subject->prove && which < 2) {
+        expect_harmless(subject, got, key, change);
+        score->same++;
     } else if (strcmp(got, subject->good) == 0) {
         cr_expect(listed(irrelevant[which], key), "%.*s %s in text %zu changes nothing and is not rejected",
                   (int)site->key_length, site->key, change_names[change], which);
@@ -279,10 +318,9 @@ static void mutate_all(struct subject *subject, const unsigned steps[3], const c
     for (size_t i = 0; i < 3; i++)
         if (subject->texts[i])
             mutate(subject, i, steps[i], &score);
-    fprintf(stderr,
-            "mutation of %s: %u of %u rejected, %u without any effect, %u single claims (roots will prove "
-            "them)\n",
-            what, score.killed, score.killed + score.same + score.survived, score.same, score.survived);
+    fprintf(stderr, "mutation of %s%s: %u of %u rejected, %u without any effect, %u single claims\n", what,
+            subject->prove ? ", proven" : "", score.killed, score.killed + score.same + score.survived,
+            score.same, score.survived);
     cr_assert_gt(score.killed, 100);
     free(subject->good);
     for (size_t i = 0; i < 3; i++)
@@ -312,11 +350,74 @@ Test(mutation, R2_a_written_block)
     texts_free(&texts);
 }
 
+/* Whole blocks of three chains, always there: nothing that a hash covers can be changed. */
+Test(mutation, R2_proven_blocks)
+{
+    for (size_t i = 0; i < WHOLE_BLOCKS; i++) {
+        struct assembled from = assemble(i);
+        struct subject subject = {.network = from.network,
+                                  .number = from.from.number,
+                                  .texts = {from.block, from.receipts},
+                                  .prove = true};
+        mutate_all(&subject, (const unsigned[3]){1, 1, 1}, from.from.header);
+    }
+}
+
+/* Any byte of the replies: refused, or the same result. */
+static void change_bytes(struct subject *subject, unsigned rounds, const char *what)
+{
+    unsigned seed = 20220323, refused = 0;
+    subject->good = decode(subject, (const char *const *)subject->texts);
+    cr_assert_not_null(subject->good, "%s", what);
+    for (unsigned i = 0; i < rounds; i++) {
+        static const char bytes[] = "0123456789abcdef0123456789abcdef\"{}[]:,x ";
+        char *text = subject->texts[i % 2];
+        seed = seed * 1664525u + 1013904223u;
+        size_t at = (size_t)((uint64_t)seed * strlen(text) >> 32);
+        char before = text[at];
+        seed = seed * 1664525u + 1013904223u;
+        text[at] = bytes[(seed >> 16) % (sizeof bytes - 1)];
+        char *got = decode(subject, (const char *const *)subject->texts);
+        cr_assert(!got || strcmp(got, subject->good) == 0, "%s: byte %zu of text %u: '%c' for '%c'", what, at,
+                  i % 2, text[at], before);
+        refused += !got;
+        text[at] = before;
+        free(got);
+    }
+    fprintf(stderr, "bytes of %s: %u of %u changes refused, the others change nothing\n", what, refused,
+            rounds);
+    cr_assert_gt(refused, rounds / 2);
+    free(subject->good);
+    free(subject->texts[0]);
+    free(subject->texts[1]);
+}
+
+Test(mutation, R2_any_byte_of_proven_blocks)
+{
+    for (size_t i = 0; i < WHOLE_BLOCKS; i++) {
+        struct assembled from = assemble(i);
+        struct subject subject = {.network = from.network,
+                                  .number = from.from.number,
+                                  .texts = {from.block, from.receipts},
+                                  .prove = true};
+        change_bytes(&subject, 4000, from.from.header);
+    }
+    if (data_is_absent("mutation"))
+        return;
+    struct subject subject = {
+        .network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1},
+        .number = 22431084,
+        .texts = {load_text("blocks/block-22431084.json"), load_text("blocks/receipts-22431084.json")},
+        .prove = true};
+    change_bytes(&subject, 300, "block 22431084");
+}
+
 static void recorded(uint64_t number, const char *traces, const unsigned steps[3])
 {
     char name[64];
     struct subject subject = {.network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1},
-                              .number = number};
+                              .number = number,
+                              .prove = true};
     if (data_is_absent("mutation"))
         return;
     snprintf(name, sizeof name, "blocks/block-%" PRIu64 ".json", number);

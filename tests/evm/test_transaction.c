@@ -4,6 +4,8 @@
 
 #include "evm/signature.h"
 
+#define PLACE ",\"blockHash\":\"" HASH("b0") "\",\"blockNumber\":\"0x10\",\"transactionIndex\":\"0x0\""
+
 static struct decoder open_decoder(const char *json, struct error *err)
 {
     struct decoder decoder;
@@ -50,13 +52,13 @@ struct subject {
 
 static struct subject subject_of(const struct vector *row)
 {
-    char more[256];
+    char more[400];
     bool ronin = strstr(row->name, "ronin"), deposit = strstr(row->name, "deposit");
     struct subject subject = {.network = {.rules = &chain_rules_find(ronin ? "ronin" : "latest")->evm},
                               .header = {.number = 40000000}};
     struct bytes raw = vector_bytes(row->raw, strlen(row->raw));
     subject.network.chain_id = strtoull(row->chain_id, NULL, 10);
-    snprintf(more, sizeof more, ",\"hash\":\"%s\"%s%s%s", row->hash, deposit ? "" : ",\"from\":\"",
+    snprintf(more, sizeof more, PLACE ",\"hash\":\"%s\"%s%s%s", row->hash, deposit ? "" : ",\"from\":\"",
              deposit ? ",\"nonce\":\"0x111\"" : row->sender, deposit ? "" : "\"");
     subject.json = json_of_raw(raw, more);
     subject.transaction = read_json(subject.json);
@@ -325,14 +327,14 @@ Test(transaction, two_of_ronin)
         return;
     char *text = load_text("ronin-chain/tx-details.json"), *at = text;
     for (int i = 0; i < 2; i++) {
-        char from[43], hash[67], more[200];
+        char from[43], hash[67], more[400];
         at = strstr(at, "\"transactionHash\": \"") + strlen("\"transactionHash\": \"");
         snprintf(hash, sizeof hash, "%.66s", at);
         at = strstr(at, "\"from\": \"") + strlen("\"from\": \"");
         snprintf(from, sizeof from, "%.42s", at);
         at = strstr(at, "\"raw\": \"") + strlen("\"raw\": \"");
         struct bytes raw = vector_bytes(at, (size_t)(strchr(at, '"') - at));
-        snprintf(more, sizeof more, ",\"hash\":\"%s\",\"from\":\"%s\"", hash, from);
+        snprintf(more, sizeof more, PLACE ",\"hash\":\"%s\",\"from\":\"%s\"", hash, from);
         struct subject subject = {.network = {.rules = &chain_rules_find("ronin")->evm, .chain_id = 2020},
                                   .header = {.number = 39128332},
                                   .json = json_of_raw(raw, more)};

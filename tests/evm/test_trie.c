@@ -187,7 +187,7 @@ Test(trie, known_roots)
         arena_free(arena);
         count++;
     }
-    cr_assert_eq(count, 7);
+    cr_assert_eq(count, 9);
     free(vectors.text);
 }
 

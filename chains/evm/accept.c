@@ -1,0 +1,279 @@
+/* accept.c - whether a block's hash covers what its replies say (threat-model 3, steps 2, 4 and 5).
+ * Everything is computed from the members that are hashed; what a reply repeats of it must agree.
+ *
+ * No hash of the block covers: call traces, the number of uncles beyond none or some, l1Fee and operator
+ * fees.
+ */
+#include "decode.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "tracer/hex.h"
+#include "trie.h"
+
+/* Root of an empty list of uncles: keccak256(rlp([])) (facts: transactions 5). */
+static const struct hash no_uncles = {{0x1d, 0xcc, 0x4d, 0xe8, 0xde, 0xc7, 0x5d, 0x7a, 0xab, 0x85, 0xb5,
+                                       0x67, 0xb6, 0xcc, 0xd4, 0x1a, 0xd3, 0x12, 0x45, 0x1b, 0x94, 0x8a,
+                                       0x74, 0x13, 0xf0, 0xa1, 0x42, 0xfd, 0x40, 0xd4, 0x93, 0x47}};
+
+struct accept {
+    const struct evm_network *network;
+    const struct evm_header *header;
+    const struct evm_receipt *receipts;
+    struct arena *arena;
+    struct error *err;
+    bool known; /* the encodings of all transactions are known */
+    /* the values of one trie, behind each other */
+    struct buffer bytes;
+    size_t *ends;
+    struct bytes *values;
+    struct hash *hashes;
+};
+
+/* ---- the values of a trie ---- */
+
+static struct bytes *values_written(struct accept *accept, size_t count)
+{
+    const uint8_t *data = (const uint8_t *)accept->bytes.data;
+    for (size_t i = 0; i < count; i++) {
+        size_t begin = i ? accept->ends[i - 1] : 0;
+        accept->values[i] = (struct bytes){data + begin, accept->ends[i] - begin};
+    }
+    return accept->values;
+}
+
+static enum tracer_status check_root(struct accept *accept, const char *name, struct hash stated,
+                                     const char *who, size_t count)
+{
+    struct trie *trie;
+    struct arena_mark mark = arena_mark(accept->arena);
+    enum tracer_status status =
+        trie_build(values_written(accept, count), count, accept->arena, &trie, accept->err);
+    if (!status && !hash_equal(trie_root(trie), stated))
+        status = differs_hash(accept->err, name, stated, who, trie_root(trie));
+    arena_reset(accept->arena, mark);
+    return status;
+}
+
+/* ---- the block ---- */
+
+static enum tracer_status check_hash(struct accept *accept, const struct hash *asked)
+{
+    struct hash hash, stated = accept->header->hash;
+    enum tracer_status status = header_hash(accept->header, &hash, accept->err);
+    if (!status && !hash_equal(stated, hash))
+        status = differs_hash(accept->err, "hash", stated, "the header's members give", hash);
+    if (!status && asked && !hash_equal(stated, *asked))
+        status = differs_hash(accept->err, "hash", stated, "the block asked for is", *asked);
+    return status;
+}
+
+static enum tracer_status write_transactions(struct accept *accept)
+{
+    const struct evm_header *header = accept->header;
+    accept->known = true;
+    for (size_t i = 0; i < header->transaction_count; i++) {
+        if (header->transactions[i].known) {
+            enum tracer_status status = transaction_write(accept->network, &header->transactions[i],
+                                                          FORM_WHOLE, &accept->bytes, accept->err);
+            if (status) {
+                error_context(accept->err, "transactions[%zu]", i);
+                return status;
+            }
+        }
+        accept->known &= header->transactions[i].known;
+        accept->ends[i] = accept->bytes.size;
+    }
+    return TRACER_OK;
+}
+
+static enum tracer_status check_transactions(struct accept *accept)
+{
+    const struct evm_header *header = accept->header;
+    enum tracer_status status = write_transactions(accept);
+    if (status)
+        return status;
+    keccak256_many(values_written(accept, header->transaction_count), header->transaction_count,
+                   accept->hashes);
+    for (size_t i = 0; !status && i < header->transaction_count; i++) {
+        const struct evm_transaction *transaction = &header->transactions[i];
+        if (!transaction->known)
+            continue;
+        if (!hash_equal(transaction->hash, accept->hashes[i]))
+            status = differs_hash(accept->err, "hash", transaction->hash, "the transaction's members give",
+                                  accept->hashes[i]);
+        else
+            status = transaction_check_signers(accept->network, header, transaction, accept->err);
+        if (status)
+            error_context(accept->err, "transactions[%zu]", i);
+    }
+    if (!status && accept->known)
+        status = check_root(accept, "transactionsRoot", header->transactions_root, "the transactions give",
+                            header->transaction_count);
+    return status;
+}
+
+static enum tracer_status check_withdrawals(struct accept *accept)
+{
+    const struct evm_header *header = accept->header;
+    if (accept->network->rules->deposit_first != EVM_NEVER) {
+        /* On the OP Stack the root is of something else, and there are no withdrawals of validators. */
+        if (header->withdrawal_count > 0)
+            return error_set(accept->err, TRACER_E_REPLY, "withdrawals: %zu, but this chain has none",
+                             header->withdrawal_count);
+        return TRACER_OK;
+    }
+    if (!header->has_withdrawals)
+        return TRACER_OK;
+    buffer_clear(&accept->bytes);
+    for (size_t i = 0; i < header->withdrawal_count; i++) {
+        withdrawal_write(&header->withdrawals[i], &accept->bytes);
+        accept->ends[i] = accept->bytes.size;
+    }
+    if (!buffer_ok(&accept->bytes))
+        return no_memory(accept->err);
+    return check_root(accept, "withdrawalsRoot", header->withdrawals_root, "the withdrawals give",
+                      header->withdrawal_count);
+}
+
+static enum tracer_status check_uncles(struct accept *accept)
+{
+    const struct evm_header *header = accept->header;
+    if (hash_equal(header->uncles_hash, no_uncles) == (header->uncles.count == 0))
+        return TRACER_OK;
+    char text[HASH_TEXT_SIZE];
+    hash_format(header->uncles_hash, text);
+    return error_set(accept->err, TRACER_E_REPLY, "sha3Uncles is %s, but there are %" PRIu64 " uncles", text,
+                     header->uncles.count);
+}
+
+/* ---- the receipts ---- */
+
+/* The address of a new contract (CREATE): of its creator and the creator's nonce. */
+static enum tracer_status check_contract(struct accept *accept, size_t index)
+{
+    const struct evm_transaction *transaction = &accept->header->transactions[index];
+    const struct evm_receipt *receipt = &accept->receipts[index];
+    uint64_t nonce = transaction->nonce;
+    struct address contract;
+    if (transaction->type == TYPE_DEPOSIT && transaction->known && receipt->has_deposit_nonce) {
+        if (nonce != receipt->deposit_nonce)
+            return differs_u64(accept->err, "depositNonce", receipt->deposit_nonce,
+                               "the transaction's nonce is", nonce);
+    }
+    if (!transaction->creates || !receipt->has_contract || !transaction->known)
+        return TRACER_OK;
+    buffer_clear(&accept->bytes);
+    size_t list = rlp_list_begin(&accept->bytes);
+    rlp_bytes(&accept->bytes, transaction->from.bytes, sizeof transaction->from.bytes);
+    rlp_u64(&accept->bytes, nonce);
+    rlp_list_end(&accept->bytes, list);
+    if (!buffer_ok(&accept->bytes))
+        return no_memory(accept->err);
+    struct hash hash = keccak256(accept->bytes.data, accept->bytes.size);
+    memcpy(contract.bytes, hash.bytes + 12, sizeof contract.bytes);
+    if (!address_equal(contract, receipt->contract))
+        return differs_address(accept->err, "contractAddress", receipt->contract, "sender and nonce give",
+                               contract);
+    return TRACER_OK;
+}
+
+static enum tracer_status bloom_differs(struct accept *accept, const char *who)
+{
+    return error_set(accept->err, TRACER_E_REPLY, "logsBloom is not the one that %s", who);
+}
+
+static enum tracer_status check_blooms(struct accept *accept, const struct bloom *blooms)
+{
+    struct bloom all = {{0}};
+    for (size_t i = 0; i < accept->header->transaction_count; i++) {
+        const struct evm_receipt *receipt = &accept->receipts[i];
+        uint8_t stated[sizeof all.bytes];
+        for (size_t k = 0; k < sizeof all.bytes; k++)
+            all.bytes[k] |= blooms[i].bytes[k];
+        if (receipt->bloom.length > 0 &&
+            (!hex_decode(receipt->bloom.text, receipt->bloom.length, stated, sizeof stated) ||
+             memcmp(stated, blooms[i].bytes, sizeof stated) != 0)) {
+            enum tracer_status status = bloom_differs(accept, "the logs give");
+            error_context(accept->err, "[%zu]", i);
+            return status;
+        }
+    }
+    if (memcmp(all.bytes, accept->header->bloom.bytes, sizeof all.bytes) != 0)
+        return bloom_differs(accept, "all logs of the block give");
+    return TRACER_OK;
+}
+
+static enum tracer_status check_receipts(struct accept *accept)
+{
+    const struct evm_header *header = accept->header;
+    enum tracer_status status = TRACER_OK;
+    struct bloom *blooms = receipts_blooms(accept->receipts, header->transaction_count, accept->arena);
+    if (!blooms)
+        return no_memory(accept->err);
+    for (size_t i = 0; !status && i < header->transaction_count; i++) {
+        status = check_contract(accept, i);
+        if (status)
+            error_context(accept->err, "[%zu]", i);
+    }
+    if (!status)
+        status = check_blooms(accept, blooms);
+    buffer_clear(&accept->bytes);
+    for (size_t i = 0; !status && i < header->transaction_count; i++) {
+        status = receipt_write(accept->network, header, &header->transactions[i], &accept->receipts[i],
+                               &blooms[i], &accept->bytes, accept->err);
+        accept->ends[i] = accept->bytes.size;
+        if (status)
+            error_context(accept->err, "[%zu]", i);
+    }
+    /* Receipts of unknown types may hold more than others: then the root tells nothing. */
+    if (!status && accept->known)
+        status = check_root(accept, "receiptsRoot", header->receipts_root, "the receipts give",
+                            header->transaction_count);
+    return status;
+}
+
+/* ---- */
+
+static enum tracer_status accept_parts(struct accept *accept, const struct evm_replies *replies)
+{
+    enum tracer_status status = check_hash(accept, replies->hash);
+    if (!status)
+        status = check_transactions(accept);
+    if (!status)
+        status = check_withdrawals(accept);
+    if (!status)
+        status = check_uncles(accept);
+    if (status) {
+        error_context(accept->err, replies->hash ? "eth_getBlockByHash" : "eth_getBlockByNumber");
+        return status;
+    }
+    status = check_receipts(accept);
+    if (status)
+        error_context(accept->err,
+                      replies->receipts_apart ? "eth_getTransactionReceipt" : "eth_getBlockReceipts");
+    return status;
+}
+
+enum tracer_status block_accept(const struct evm_network *network, const struct evm_header *header,
+                                const struct evm_receipt *receipts, const struct evm_replies *replies,
+                                struct arena *arena, bool *ret_whole, struct error *err)
+{
+    struct accept accept = {
+        .network = network, .header = header, .receipts = receipts, .arena = arena, .err = err};
+    size_t most = header->transaction_count > header->withdrawal_count ? header->transaction_count
+                                                                       : header->withdrawal_count;
+    enum tracer_status status;
+    accept.ends = arena_calloc(arena, most, sizeof *accept.ends);
+    accept.values = arena_calloc(arena, most, sizeof *accept.values);
+    accept.hashes = arena_calloc(arena, most, sizeof *accept.hashes);
+    if (!accept.ends || !accept.values || !accept.hashes)
+        return no_memory(err);
+    buffer_init(&accept.bytes, TRACER_REPLY_BLOCK_MAX);
+    status = accept_parts(&accept, replies);
+    buffer_release(&accept.bytes);
+    if (!status)
+        *ret_whole = accept.known;
+    return status;
+}
