@@ -14,7 +14,7 @@ import { Node, freePort } from './node.mjs';
 import { Scenario, compareSteps } from './scenario.mjs';
 import { compile } from './solc.mjs';
 import { POLICIES, Taint, VOID } from './taint.mjs';
-import { EXIT, VERDICT, Tracer, checkedAnswers, exportedRows, failure, tracedHops, tracedTotals, withoutRepeat } from './tracer.mjs';
+import { EXIT, VERDICT, Tracer, checkedAnswers, exportedRows, failure, readCsv, tracedHops, tracedTotals, withoutRepeat } from './tracer.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -368,12 +368,16 @@ async function ingestTests(run, world) {
   });
   await run.test('blocks that are read again with other labels are linked anew', async () => {
     await ingested(world, 'anew', { rpc: world.rpc, first: 1, last: scenario.last, labelled: false });
-    const legs = async () => exportedRows(await exported(world, 'anew')).filter((row) => row.leg).length;
-    equal(await legs(), 0, 'legs without labels');
+    const legs = async () => exportedRows(await exported(world, 'anew')).filter((row) => row.leg);
+    // A wrapper of the configuration is a venue for every later command: what it mints is not clean.
+    const unlabelled = await legs();
+    assert(unlabelled.length > 0 && unlabelled.every(({ from, to, asset }) => [from, to, asset].includes(scenario.wrapped.address)), JSON.stringify(unlabelled));
+    const labels = await tracer.run('export', 'labels', '--store', tracer.path('anew'));
+    equal(readCsv(labels.stdout).find(({ address }) => address === scenario.wrapped.address)?.class, 'venue', 'class of the wrapper');
     await ingested(world, 'anew', { rpc: world.rpc, first: 1, last: scenario.last, opening: false });
-    equal(await legs(), 0, 'legs, as stored blocks are not read again');
+    equal((await legs()).length, unlabelled.length, 'legs, as stored blocks are not read again');
     await ingested(world, 'anew', { rpc: world.rpc, first: 1, last: scenario.last, opening: false, more: ['--refetch'] });
-    assert(await legs() > 20, 'hardly any leg');
+    assert((await legs()).length > 20, 'hardly any leg');
     equal(sha256(await exported(world, 'anew')), sha256(await exported(world, 'store')), 'digest of the export');
     exits(await tracer.store('anew', 'verify'), EXIT.done);
   });

@@ -3,6 +3,7 @@
 
 #include "tracer/clock.h"
 #include "tracer/ingest.h"
+#include "tracer/load.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -56,6 +57,38 @@ static void print_notes(const struct session *session, size_t *next)
     }
 }
 
+/* A wrapper that no list calls a venue would launder: what goes in stays with it, what it mints from void is clean (taint-spec
+ * 4.3). Those of the configuration become venues in the store, for every later command. */
+static enum tracer_status keep_wrappers(struct session *session)
+{
+    const struct chain_network *network = &session->network;
+    struct load_stats stats = {0};
+    struct buffer list;
+    size_t found = 0;
+    char name[64];
+    buffer_init(&list, TRACER_FILE_CONFIG_MAX);
+    buffer_text(&list, "chain,address,class,name,category\n");
+    snprintf(name, sizeof(name), "configured-wrappers-%" PRIu64 ".csv", network->chain_id);
+    for (size_t i = 0; i < network->wrapper_count; i++) {
+        const struct label *label = label_find(session->labels, network->chain_id, network->wrappers[i]);
+        char address[ADDRESS_TEXT_SIZE];
+        if (label && label->class_ != CLASS_NONE)
+            continue;
+        address_format(network->wrappers[i], address);
+        buffer_printf(&list, "%" PRIu64 ",%s,venue,wrapper of the configuration,wrapped\n", network->chain_id, address);
+        found++;
+    }
+    enum tracer_status status = TRACER_OK;
+    if (found && !buffer_ok(&list))
+        status = error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    else if (found)
+        status = load_labels(session->graph,
+                             (struct import_source){.path = name, .data = list.data, .size = list.size},
+                             &stats, &session->err);
+    buffer_release(&list);
+    return status || !found ? status : session_case(session);
+}
+
 enum tracer_status session_ingest(struct session *session,
                                   enum tracer_status (*landed)(void *context, uint64_t kept_to, struct error *err),
                                   void *context)
@@ -77,6 +110,8 @@ enum tracer_status session_ingest(struct session *session,
     struct link_facts links;
     if (!status)
         status = session_case(session);
+    if (!status)
+        status = keep_wrappers(session);
     if (!status)
         status = session_links(session, &links);
     if (status)
