@@ -59,7 +59,7 @@ void withdrawal_write(const struct evm_withdrawal *withdrawal, struct buffer *to
 static void bloom_add(struct bloom *bloom, struct hash hash)
 {
     for (size_t i = 0; i < 6; i += 2) {
-        unsigned bit = (hash.bytes[i] << 8 | hash.bytes[i + 1]) & 2047u;
+        unsigned bit = ((unsigned)hash.bytes[i] << 8 | hash.bytes[i + 1]) & 2047u;
         bloom->bytes[255 - bit / 8] |= (uint8_t)(1u << bit % 8);
     }
 }
