@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "chains/fake_block.h"
 #include "support/faultserver.h"
 #include "tracer/chain.h"
 #include "tracer/clock.h"
@@ -26,6 +27,7 @@ struct fake_chain {
         LIE_NONE,
         LIE_RECEIPT_MISSING,
         LIE_RECEIPT_FROM,
+        LIE_AMOUNT, /* of a token; no other member repeats it */
         LIE_NUMBER,
         LIE_OTHER_FORK,
         LIE_NULL_RECEIPTS
@@ -36,116 +38,103 @@ struct fake_chain {
     unsigned switch_at;
 };
 
-#define FAKE_A "0xaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-#define FAKE_B "0xbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
-#define FAKE_C "0xcccccccccccccccccccccccccccccccccccccccc"
-#define FAKE_TOKEN "0x7777777777777777777777777777777777777777"
-#define FAKE_PAD "000000000000000000000000"
-#define FAKE_TRANSFER "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
-#define FAKE_EMPTY_ROOT "0x56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421"
-
-static inline unsigned fake_transactions(uint64_t number)
+static inline const struct fake_block *fake_of(const struct fake_chain *chain, uint64_t number)
 {
-    return number ? (unsigned)(number % 4) : 0;
+    return fake_block_at(chain->fork, number);
 }
 
-/* Of a block: its number, and which fork it is of. */
-static inline const char *fake_hash(const struct fake_chain *chain, uint64_t number, char to[static 67])
+static inline const char *fake_hash(const struct fake_chain *chain, uint64_t number,
+                                    char to[static HASH_TEXT_SIZE])
 {
-    bool forked = chain->fork && number >= chain->fork;
-    snprintf(to, 67, "0x%s%060" PRIx64 "00", forked ? "f0" : "b0", number);
-    return to;
+    return fake_text(fake_of(chain, number)->hash, to);
 }
 
-static inline void fake_place(const struct fake_chain *chain, uint64_t number, FILE *out)
+static inline void fake_place(const struct fake_block *block, FILE *out)
 {
-    char hash[67];
-    fprintf(out, "\"blockHash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"", fake_hash(chain, number, hash),
-            number);
+    char hash[HASH_TEXT_SIZE];
+    fprintf(out, "\"blockHash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"", fake_text(block->hash, hash),
+            block->number);
 }
 
 static inline void fake_block(const struct fake_chain *chain, uint64_t number, bool full, FILE *out)
 {
-    char hash[67], parent[67];
-    unsigned count = fake_transactions(number);
-    const char *root =
-        count ? "0x1111111111111111111111111111111111111111111111111111111111111111" : FAKE_EMPTY_ROOT;
-    fprintf(out,
-            "{\"number\":\"0x%" PRIx64 "\",\"hash\":\"%s\",\"parentHash\":\"%s\",\"logsBloom\":\"0x%0512d\","
-            "\"transactionsRoot\":\"%s\",\"stateRoot\":\"%s\",\"receiptsRoot\":\"%s\",\"miner\":\"" FAKE_C
-            "\","
-            "\"gasLimit\":\"0x1c9c380\",\"gasUsed\":\"0x%x\",\"timestamp\":\"0x%" PRIx64
-            "\",\"baseFeePerGas\":\"0x7\","
-            "\"uncles\":[],\"transactions\":[",
-            number, fake_hash(chain, number, hash),
-            number ? fake_hash(chain, number - 1, parent) : FAKE_EMPTY_ROOT, count > 0, root, FAKE_EMPTY_ROOT,
-            root, count * 50000, 1000 + number);
-    for (unsigned i = 0; i < count; i++) {
+    const struct fake_block *block = fake_of(chain, number);
+    fprintf(out, "{");
+    fake_header(block, out);
+    fprintf(out, ",\"transactions\":[");
+    for (unsigned i = 0; i < block->count; i++) {
+        const struct evm_transaction *transaction = &block->transactions[i];
+        char hash[HASH_TEXT_SIZE], r[67], s[67];
+        fake_text(transaction->hash, hash);
+        u256_format_quantity(transaction->r, r);
+        u256_format_quantity(transaction->s, s);
         fprintf(out, "%s", i ? "," : "");
         if (!full) {
-            fprintf(out, "\"0x%032" PRIx64 "%032x\"", number, i);
+            fprintf(out, "\"%s\"", hash);
             continue;
         }
         fprintf(out, "{");
-        fake_place(chain, number, out);
+        fake_place(block, out);
         fprintf(out,
-                ",\"hash\":\"0x%032" PRIx64 "%032x\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
-                "\",\"gas\":\"0xffff\","
-                "\"gasPrice\":\"0x9\",\"input\":\"0x\",\"nonce\":\"0x%x\",\"transactionIndex\":\"0x%x\","
-                "\"value\":\"0x%x\",\"type\":\"0x0\"}",
-                number, i, i, i, i);
+                ",\"hash\":\"%s\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B "\",\"gas\":\"0xffff\","
+                "\"gasPrice\":\"0x9\",\"input\":\"0x\",\"nonce\":\"0x%" PRIx64
+                "\",\"transactionIndex\":\"0x%x\","
+                "\"value\":\"0x%x\",\"type\":\"0x0\",\"v\":\"0x%" PRIx64 "\",\"r\":\"%s\",\"s\":\"%s\"}",
+                hash, transaction->nonce, i, i, transaction->v.limb[0], r, s);
     }
     fprintf(out, "]}");
 }
 
 static inline void fake_receipt(const struct fake_chain *chain, uint64_t number, unsigned i, FILE *out)
 {
-    bool lies = chain->lie == LIE_RECEIPT_FROM && chain->lie_number == number && chain->lies_left > 0;
+    const struct fake_block *block = fake_of(chain, number);
+    bool here = chain->lie_number == number && chain->lies_left > 0;
+    char hash[HASH_TEXT_SIZE];
+    fake_text(block->transactions[i].hash, hash);
     fprintf(out, "{");
-    fake_place(chain, number, out);
-    fprintf(out,
-            ",\"transactionHash\":\"0x%032" PRIx64
-            "%032x\",\"transactionIndex\":\"0x%x\",\"from\":\"%s\",\"to\":\"" FAKE_B
-            "\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0xc350\","
-            "\"effectiveGasPrice\":\"0x9\","
-            "\"status\":\"0x1\",\"type\":\"0x0\",\"logs\":[{\"address\":\"" FAKE_TOKEN
-            "\",\"topics\":[\"" FAKE_TRANSFER "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD
-            "%s\"],\"data\":\"0x%064" PRIx64 "\",",
-            number, i, i, lies ? FAKE_C : FAKE_A, (i + 1) * 50000, &FAKE_A[2], &FAKE_B[2], number);
-    fake_place(chain, number, out);
-    fprintf(out,
-            ",\"transactionHash\":\"0x%032" PRIx64
-            "%032x\",\"transactionIndex\":\"0x%x\",\"logIndex\":\"0x%x\","
-            "\"removed\":false}]}",
-            number, i, i, i);
+    fake_place(block, out);
+    fprintf(
+        out,
+        ",\"transactionHash\":\"%s\",\"transactionIndex\":\"0x%x\",\"from\":\"%s\",\"to\":\"" FAKE_B
+        "\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0x%x\","
+        "\"effectiveGasPrice\":\"0x9\",\"status\":\"0x1\",\"type\":\"0x0\",\"logs\":[{\"address\":\"" FAKE_TOKEN
+        "\",\"topics\":[\"" FAKE_TRANSFER "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD
+        "%s\"],\"data\":\"0x%064" PRIx64 "\",",
+        hash, i, here && chain->lie == LIE_RECEIPT_FROM ? FAKE_C : FAKE_A, (i + 1) * FAKE_GAS, FAKE_GAS,
+        &FAKE_A[2], &FAKE_B[2], number + (here && chain->lie == LIE_AMOUNT));
+    fake_place(block, out);
+    fprintf(
+        out,
+        ",\"transactionHash\":\"%s\",\"transactionIndex\":\"0x%x\",\"logIndex\":\"0x%x\",\"removed\":false}]}",
+        hash, i, i);
 }
 
 static inline void fake_traces(const struct fake_chain *chain, uint64_t number, FILE *out)
 {
-    char hash[67];
+    const struct fake_block *block = fake_of(chain, number);
+    char hash[HASH_TEXT_SIZE], own[HASH_TEXT_SIZE];
+    fake_text(block->hash, hash);
     fprintf(out, "[");
-    for (unsigned i = 0; i < fake_transactions(number); i++) {
+    for (unsigned i = 0; i < block->count; i++) {
+        fake_text(block->transactions[i].hash, own);
         if (chain->flat_traces) {
-            fake_hash(chain, number, hash);
             fprintf(out,
                     "%s{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_A
                     "\",\"to\":\"" FAKE_B
                     "\",\"value\":\"0x%x\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":1,"
-                    "\"traceAddress\":[],\"transactionHash\":\"0x%032" PRIx64
-                    "%032x\",\"transactionPosition\":%u},"
+                    "\"traceAddress\":[],\"transactionHash\":\"%s\",\"transactionPosition\":%u},"
                     "{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_B
                     "\",\"to\":\"" FAKE_C
                     "\",\"value\":\"0x5\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":0,"
-                    "\"traceAddress\":[0],\"transactionHash\":\"0x%032" PRIx64
-                    "%032x\",\"transactionPosition\":%u}",
-                    i ? "," : "", i, hash, number, number, i, i, hash, number, number, i, i);
+                    "\"traceAddress\":[0],\"transactionHash\":\"%s\",\"transactionPosition\":%u}",
+                    i ? "," : "", i, hash, number, own, i, hash, number, own, i);
             continue;
         }
         fprintf(out,
-                "%s{\"txHash\":\"0x%032" PRIx64 "%032x\",\"result\":{\"type\":\"CALL\",\"from\":\"" FAKE_A
-                "\",\"to\":\"" FAKE_B "\",\"value\":\"0x%x\",\"calls\":[{\"type\":\"CALL\",\"from\":\"" FAKE_B
-                "\",\"to\":\"" FAKE_C "\",\"value\":\"0x5\"}]",
-                i ? "," : "", number, i, i);
+                "%s{\"txHash\":\"%s\",\"result\":{\"type\":\"CALL\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
+                "\",\"value\":\"0x%x\",\"calls\":[{\"type\":\"CALL\",\"from\":\"" FAKE_B "\",\"to\":\"" FAKE_C
+                "\",\"value\":\"0x5\"}]",
+                i ? "," : "", own, i);
         if (!chain->without_logs)
             fprintf(out,
                     ",\"logs\":[{\"address\":\"" FAKE_TOKEN "\",\"topics\":[\"" FAKE_TRANSFER
@@ -198,7 +187,8 @@ static inline bool fake_receipts(struct fake_chain *chain, uint64_t number, FILE
         fake_receipt(chain, number, i, out);
     }
     fprintf(out, "]");
-    if (lies && (chain->lie == LIE_RECEIPT_FROM || chain->lie == LIE_RECEIPT_MISSING))
+    if (lies &&
+        (chain->lie == LIE_RECEIPT_FROM || chain->lie == LIE_RECEIPT_MISSING || chain->lie == LIE_AMOUNT))
         chain->lies_left--;
     return true;
 }
@@ -237,14 +227,17 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         return true;
     }
     if (json_span_is(method, "eth_getTransactionReceipt")) {
-        char text[80];
         chain->receipts_asked++;
-        snprintf(text, sizeof text, "%.*s", (int)(params.length > 79 ? 79 : params.length), params.text);
-        char digits[33];
-        snprintf(digits, sizeof digits, "%.32s", strchr(text, 'x') + 1);
-        uint64_t of = strtoull(digits, NULL, 16);
-        unsigned index = (unsigned)strtoul(strchr(text, 'x') + 33, NULL, 16);
-        fake_receipt(chain, of, index, out);
+        for (uint64_t of = 0; of <= chain->head; of++)
+            for (unsigned i = 0; i < fake_of(chain, of)->count; i++) {
+                char hash[HASH_TEXT_SIZE];
+                fake_text(fake_of(chain, of)->transactions[i].hash, hash);
+                if (memmem(params.text, params.length, hash, strlen(hash))) {
+                    fake_receipt(chain, of, i, out);
+                    return true;
+                }
+            }
+        fprintf(out, "null");
         return true;
     }
     if (!fake_number(chain, params, &number))

@@ -233,6 +233,11 @@ Test(fetch, R2_a_false_sender_is_asked_for_again)
 {
     expect_healed(LIE_RECEIPT_FROM);
 }
+/* Nothing but the receipts' root tells. */
+Test(fetch, R2_a_false_amount_is_asked_for_again)
+{
+    expect_healed(LIE_AMOUNT);
+}
 Test(fetch, R2_another_block_than_asked_is_asked_for_again)
 {
     expect_healed(LIE_NUMBER);
@@ -252,6 +257,17 @@ Test(fetch, R1_an_endpoint_that_always_lies_is_an_error_that_names_block_and_cau
     struct run run = fetch_chain(&chain, 0, 40);
     cr_assert_eq(run.status, TRACER_E_REPLY);
     cr_assert_not_null(strstr(run.err.text, "block 23: receipts: 2 receipts for 3 transactions"), "%s",
+                       run.err.text);
+    cr_assert_leq(run.collected.blocks, 23);
+    run_free(&run);
+}
+
+Test(fetch, R2_a_false_amount_that_nobody_corrects_is_an_error_that_names_the_root)
+{
+    struct fake_chain chain = {.head = 40, .lie = LIE_AMOUNT, .lie_number = 23, .lies_left = 1000};
+    struct run run = fetch_chain(&chain, 0, 40);
+    cr_assert_eq(run.status, TRACER_E_REPLY);
+    cr_assert_not_null(strstr(run.err.text, "block 23: eth_getBlockReceipts: receiptsRoot is 0x"), "%s",
                        run.err.text);
     cr_assert_leq(run.collected.blocks, 23);
     run_free(&run);
