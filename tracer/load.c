@@ -66,10 +66,11 @@ static void unmark(struct graph *graph, const char *name, const struct buffer *b
 {
     struct graph_stat stat;
     struct error ignored;
-    if (graph_stat(graph, &stat, &ignored) == TRACER_OK && stat.blocks == blocks_before &&
-        graph_put_item(graph, GRAPH_ITEM_LIST, name, before->size ? before->data : "", before->size,
-                       &ignored))
-        return;
+    enum tracer_status status = graph_stat(graph, &stat, &ignored);
+    if (!status && stat.blocks == blocks_before)
+        status = graph_put_item(graph, GRAPH_ITEM_LIST, name, before->size ? before->data : "", before->size,
+                                &ignored);
+    (void)status;
 }
 
 enum tracer_status load_transfers(struct graph *graph, struct import *import, const char *path,

@@ -1,4 +1,5 @@
-/* check.c - `check` and `explain`: targets of a store; with --transfers one transfer of a file (taint-spec 10). */
+/* check.c - `check` and `explain`: targets of a store; with --transfers one transfer of a file (taint-spec
+ * 10). */
 #include "session.h"
 
 #include "tracer/check.h"
@@ -54,41 +55,59 @@ static int code_of(const struct check_result *result)
     return code;
 }
 
+/* What both begin with: the store, its labels and assets, the format. */
+static enum tracer_status begin(struct session *session, const struct options *options, const char *command,
+                                const struct report_format **ret_format, struct case_input *ret_input)
+{
+    enum tracer_status status = session_open(session, options);
+    if (!status && !(*ret_format = session_format(session, "text")))
+        status = TRACER_E_USAGE;
+    if (!status)
+        status = session_store(session, GRAPH_READ);
+    if (!status)
+        status = session_case(session);
+    if (!status)
+        status = session_case_input(session, command, ret_input);
+    ret_input->watch = watch;
+    ret_input->watch_context = session;
+    progress_begin(session, "replay");
+    return status;
+}
+
+static enum tracer_status write_explain(struct session *session, const struct report_format *format,
+                                        const struct explain_result *result)
+{
+    struct output output;
+    struct report_options options = session_report_options(session);
+    enum tracer_status status = output_open(session->options->output, &output, &session->err);
+    if (status)
+        return status;
+    status = format->explain(output.stream, result, &options, &session->err);
+    if (!status)
+        status = output_commit(&output, &session->err);
+    output_abort(&output);
+    return status;
+}
+
 int command_explain(const struct options *options)
 {
     struct session session;
-    struct output output;
     struct explain_result *result = NULL;
     struct explain_request request = {.target = options->arguments[0],
                                       .sources = options->source,
                                       .source_count = options->source_count,
                                       .has_since = options->has_since,
                                       .since = options->since};
-    enum tracer_status status = session_open(&session, options);
-    const struct report_format *format = status ? NULL : session_format(&session, "text");
-    if (!status && !format)
-        status = TRACER_E_USAGE;
+    const struct report_format *format = NULL;
+    enum tracer_status status = begin(&session, options, "explain", &format, &request.input);
     if (!status)
-        status = session_store(&session, GRAPH_READ);
-    if (!status)
-        status = session_case(&session);
-    if (!status)
-        status = session_case_input(&session, "explain", &request.input);
-    if (!status) {
-        progress_begin(&session, "replay");
-        request.input.watch = watch;
-        request.input.watch_context = &session;
         status = explain_run(&request, &result, &session.err);
-        progress_end(&session);
-    }
-    struct report_options report = session_report_options(&session);
-    if (!status && !(status = output_open(options->output, &output, &session.err))) {
-        status = format->explain(output.stream, result, &report, &session.err);
-        if (!status)
-            status = output_commit(&output, &session.err);
-        output_abort(&output);
-    }
-    int code = status ? session_fail(&session, status) : result->trace.touches_gap ? EXIT_CANNOT_TELL : EXIT_DONE;
+    progress_end(&session);
+    if (!status)
+        status = write_explain(&session, format, result);
+    int code = status                      ? session_fail(&session, status)
+               : result->trace.touches_gap ? EXIT_CANNOT_TELL
+                                           : EXIT_DONE;
     explain_result_free(result);
     session_close(&session);
     return code;
@@ -107,23 +126,11 @@ int command_check(const struct options *options)
                                     .has_since = options->has_since,
                                     .since = options->since,
                                     .to = options->has_to_address ? &options->to_address : NULL};
-    enum tracer_status status = session_open(&session, options);
-    const struct report_format *format = status ? NULL : session_format(&session, "text");
-    if (!status && !format)
-        status = TRACER_E_USAGE;
+    const struct report_format *format = NULL;
+    enum tracer_status status = begin(&session, options, "check", &format, &request.input);
     if (!status)
-        status = session_store(&session, GRAPH_READ);
-    if (!status)
-        status = session_case(&session);
-    if (!status)
-        status = session_case_input(&session, "check", &request.input);
-    if (!status) {
-        progress_begin(&session, "replay");
-        request.input.watch = watch;
-        request.input.watch_context = &session;
         status = check_run(&request, &result, &session.err);
-        progress_end(&session);
-    }
+    progress_end(&session);
     if (!status)
         status = write_check(&session, format, result);
     int code = status ? session_fail(&session, status) : code_of(result);

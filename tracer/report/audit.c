@@ -1,14 +1,10 @@
 /* audit.c - the books against the chain's balances, as text, JSON (tracer/audit/1) and CSV. */
+#include "csv_parts.h"
 #include "json_parts.h"
 #include "text.h"
 
-#include "tracer/csv.h"
-
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-
-#define LINE_MAX_BYTES TRACER_MIB(1)
 
 static const char *words_of(enum audit_outcome outcome)
 {
@@ -155,52 +151,32 @@ enum tracer_status json_audit(FILE *stream, const struct audit_result *result,
 
 /* ---- CSV ---- */
 
-static void add(struct buffer *line, const char *text, bool foreign)
-{
-    csv_add(line, line->size == 0, text, strlen(text), foreign);
-}
-
-static void add_amount(struct buffer *line, struct u320 amount)
-{
-    char text[U320_DECIMAL_MAX];
-    u320_format_decimal(amount, text);
-    add(line, text, false);
-}
-
 enum tracer_status csv_audit(FILE *stream, const struct audit_result *result,
                              const struct report_options *options, struct error *err)
 {
-    struct buffer line;
+    struct line line;
     struct view view = view_of_trace(&result->trace);
-    bool ok = true;
+    enum tracer_status status = TRACER_OK;
     (void)options;
-    buffer_init(&line, LINE_MAX_BYTES);
-    fputs("account,account_name,asset,outcome,before,in,out,chain,books_have,difference,schema\n", stream);
-    for (size_t i = 0; i < result->line_count && ok; i++) {
+    line_init(&line);
+    fputs(
+        "account,account_name,asset,symbol,decimals,recognised,outcome,before,in,out,chain,books_have,difference,schema\n",
+        stream);
+    for (size_t i = 0; i < result->line_count && !status; i++) {
         const struct audit_line *audited = &result->lines[i];
-        const struct result_account *account = view_account(&view, audited->account);
-        char address[ADDRESS_TEXT_SIZE] = "", asset[ASSET_TEXT_SIZE], shown[512];
         bool differs = audited->outcome == AUDIT_DIFFERS;
-        if (account)
-            address_format(account->address, address);
-        asset_format(view_asset(&view, audited->asset)->asset, asset);
-        buffer_clear(&line);
-        add(&line, address, false);
-        add(&line, account ? shown_text(shown, sizeof(shown), account->name, strlen(account->name)) : "",
-            true);
-        add(&line, asset, false);
-        add(&line, audit_outcome_name(audited->outcome), false);
+        add_account(&line, &view, audited->account);
+        add_asset(&line, &view, audited->asset);
+        add_text(&line, audit_outcome_name(audited->outcome));
         add_amount(&line, u320_from_u256(audited->before));
         add_amount(&line, audited->in);
         add_amount(&line, audited->out);
         add_amount(&line, u320_from_u256(audited->chain));
-        add(&line, !differs ? "" : audited->too_little ? "too_little" : "too_much", false);
+        add_text(&line, !differs ? "" : audited->too_little ? "too_little" : "too_much");
         add_amount(&line, differs ? audited->difference : (struct u320){{0}});
-        add(&line, "tracer/audit-csv/1", false);
-        buffer_char(&line, '\n');
-        ok = buffer_ok(&line) && fwrite(line.data, 1, line.size, stream) == line.size;
+        add_text(&line, "tracer/audit-csv/1");
+        status = line_put(&line, stream, err);
     }
-    buffer_release(&line);
-    return ok ? stream_done(stream, err)
-              : error_set(err, TRACER_E_IO, "writing the report failed (%s)", strerror(errno));
+    line_release(&line);
+    return status ? status : stream_done(stream, err);
 }

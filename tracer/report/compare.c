@@ -1,13 +1,9 @@
 /* compare.c - several policies side by side, as text, JSON (tracer/policies/1) and CSV. */
+#include "csv_parts.h"
 #include "json_parts.h"
 #include "text.h"
 
-#include "tracer/csv.h"
-
-#include <errno.h>
 #include <string.h>
-
-#define LINE_MAX_BYTES TRACER_MIB(1)
 
 static const char *policy_of(size_t index)
 {
@@ -132,7 +128,8 @@ enum tracer_status text_compare(FILE *stream, const struct compare_result *resul
     enum report_view wanted = options ? options->view : VIEW_FULL;
     text_init(&text, stream, &view, options);
     text_head(&text, "Where the money went");
-    text_wrap(&text, "", "a complete trace each under fifo, lifo, haircut, cleanfirst and taintfirst, side by side");
+    text_wrap(&text, "",
+              "a complete trace each under fifo, lifo, haircut, cleanfirst and taintfirst, side by side");
     text_stolen(&text, &result->trace);
     text_heading(&text, "WHERE IT IS NOW, BY POLICY (shares of the greatest sum, rounded down)");
     bool apart = false;
@@ -178,19 +175,10 @@ static void put_hop(struct json_writer *json, const struct compare_result *resul
 {
     const struct result_hop *hop = &compared->hop;
     json_open(json, '{');
-    json_put_position(json, "key", hop->position);
-    json_put_hash(json, "transaction_hash", hop->transaction_hash);
-    json_put_log_index(json, hop->log_index);
-    json_put_time(json, hop->time);
-    json_put_text(json, "kind", transfer_kind_name(hop->kind));
-    json_put_account(json, "from", view, hop->from);
-    json_put_account(json, "to", view, hop->to);
-    json_put_asset(json, "asset", view, hop->asset);
-    json_put_amount256(json, "amount", hop->amount);
+    json_put_transfer(json, view, hop);
     json_put_text(json, "source", result->trace.sources[hop->source]);
     put_compared(json, "tainted", &compared->tainted);
     json_put_u64(json, "hop", hop->hop);
-    json_put_text(json, "grade", grade_name(hop->grade));
     json_shut(json, '}');
 }
 
@@ -251,63 +239,36 @@ enum tracer_status json_compare(FILE *stream, const struct compare_result *resul
 
 /* ---- CSV: a line a place ---- */
 
-static void add_text(struct buffer *line, const char *text, bool foreign)
-{
-    csv_add(line, line->size == 0, text, strlen(text), foreign);
-}
-
-static void add_amount(struct buffer *line, struct u320 amount)
-{
-    char text[U320_DECIMAL_MAX];
-    u320_format_decimal(amount, text);
-    add_text(line, text, false);
-}
-
-static void add_place(struct buffer *line, const struct compare_result *result, const struct view *view,
+static void add_place(struct line *line, const struct compare_result *result, const struct view *view,
                       const struct compared_place *place)
 {
-    char address[ADDRESS_TEXT_SIZE] = "", asset[ASSET_TEXT_SIZE], decimals[16], shown[512];
-    const struct result_asset *found = view_asset(view, place->asset);
-    const struct result_account *account = view_account(view, place->account);
-    if (account)
-        address_format(account->address, address);
-    asset_format(found->asset, asset);
-    snprintf(decimals, sizeof(decimals), "%u", (unsigned)found->decimals);
-    add_text(line, result->trace.sources[place->source], false);
-    add_text(line, asset, false);
-    add_text(line, shown_text(shown, sizeof(shown), found->symbol, strlen(found->symbol)), true);
-    add_text(line, decimals, false);
-    add_text(line, found->recognised ? "1" : "0", false);
-    add_text(line, place_name(place->place), false);
-    add_text(line, address, false);
-    add_text(line, account ? shown_text(shown, sizeof(shown), account->name, strlen(account->name)) : "",
-             true);
+    add_text(line, result->trace.sources[place->source]);
+    add_asset(line, view, place->asset);
+    add_text(line, place_name(place->place));
+    add_account(line, view, place->account);
     for (size_t i = 0; i < COMPARED_COUNT; i++)
         add_amount(line, place->amount.amounts[i]);
     add_amount(line, place->amount.amounts[place->amount.low]);
     add_amount(line, place->amount.amounts[place->amount.high]);
-    add_text(line, "tracer/policies-csv/1", false);
-    buffer_char(line, '\n');
+    add_text(line, "tracer/policies-csv/1");
 }
 
 enum tracer_status csv_compare(FILE *stream, const struct compare_result *result,
                                const struct report_options *options, struct error *err)
 {
-    struct buffer line;
+    struct line line;
     struct view view = view_of_trace(&result->trace);
-    bool ok = true;
+    enum tracer_status status = TRACER_OK;
     (void)options;
-    buffer_init(&line, LINE_MAX_BYTES);
+    line_init(&line);
     fputs("source,asset,symbol,decimals,recognised,place,account,account_name", stream);
     for (size_t i = 0; i < COMPARED_COUNT; i++)
         fprintf(stream, ",%s", policy_of(i));
     fputs(",low,high,schema\n", stream);
-    for (size_t i = 0; i < result->place_count && ok; i++) {
-        buffer_clear(&line);
+    for (size_t i = 0; i < result->place_count && !status; i++) {
         add_place(&line, result, &view, &result->places[i]);
-        ok = buffer_ok(&line) && fwrite(line.data, 1, line.size, stream) == line.size;
+        status = line_put(&line, stream, err);
     }
-    buffer_release(&line);
-    return ok ? stream_done(stream, err)
-              : error_set(err, TRACER_E_IO, "writing the report failed (%s)", strerror(errno));
+    line_release(&line);
+    return status ? status : stream_done(stream, err);
 }

@@ -1,122 +1,5 @@
-/* csv.c - one line a flagged hop; for a check one a line and source. Foreign texts are quoted and neutralised
- * (X2). */
-#include "view.h"
-
-#include "tracer/clock.h"
-#include "tracer/csv.h"
-
-#include <errno.h>
-#include <string.h>
-
-#define LINE_MAX_BYTES TRACER_MIB(64) /* a path of TRACER_PATH_MAX keys */
-
-#define FOREIGN_TEXT_SIZE 512
-
-/* A line being put together. */
-struct line {
-    struct buffer bytes;
-    bool is_started;
-};
-
-static void add(struct line *line, const char *text, bool foreign)
-{
-    csv_add(&line->bytes, !line->is_started, text, strlen(text), foreign);
-    line->is_started = true;
-}
-
-static void add_text(struct line *line, const char *text)
-{
-    add(line, text, false);
-}
-
-/* Escaped as in the text report, since people look at these files in terminals too; JSON has the exact
- * characters. */
-static void add_foreign(struct line *line, const char *text)
-{
-    char shown[FOREIGN_TEXT_SIZE];
-    add(line, shown_text(shown, sizeof(shown), text, strlen(text)), true);
-}
-
-static void add_u64(struct line *line, uint64_t value)
-{
-    char text[24];
-    snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-    add_text(line, text);
-}
-
-static void add_amount(struct line *line, struct u320 amount)
-{
-    char text[U320_DECIMAL_MAX];
-    u320_format_decimal(amount, text);
-    add_text(line, text);
-}
-
-static void add_hash(struct line *line, struct hash hash)
-{
-    char text[HASH_TEXT_SIZE];
-    hash_format(hash, text);
-    add_text(line, hash_is_zero(hash) ? "" : text);
-}
-
-static void add_key(struct line *line, struct position position)
-{
-    char text[POSITION_TEXT_SIZE];
-    position_format(position, text);
-    add_text(line, text);
-}
-
-static void add_time(struct line *line, uint64_t time)
-{
-    char text[32];
-    clock_format_utc(time, text);
-    if (time)
-        add_u64(line, time);
-    else
-        add_text(line, "");
-    add_text(line, time ? text : "");
-}
-
-static void add_log_index(struct line *line, uint32_t log_index)
-{
-    if (log_index == LOG_INDEX_NONE)
-        add_text(line, "");
-    else
-        add_u64(line, log_index);
-}
-
-static void add_account(struct line *line, const struct view *view, uint32_t account)
-{
-    char text[ADDRESS_TEXT_SIZE];
-    const struct result_account *found = view_account(view, account);
-    if (found)
-        address_format(found->address, text);
-    add_text(line, found ? text : "");
-    add_foreign(line, found ? found->name : "");
-}
-
-static void add_asset(struct line *line, const struct view *view, uint32_t asset)
-{
-    char text[ASSET_TEXT_SIZE];
-    const struct result_asset *found = view_asset(view, asset);
-    asset_format(found->asset, text);
-    add_text(line, text);
-    add_foreign(line, found->symbol);
-    add_u64(line, found->decimals);
-    add_text(line, found->recognised ? "1" : "0");
-}
-
-/* Writes the line and empties it. */
-static enum tracer_status put(struct line *line, FILE *stream, struct error *err)
-{
-    buffer_char(&line->bytes, '\n');
-    if (!buffer_ok(&line->bytes))
-        return error_set(err, TRACER_E_LIMIT, "a line of the CSV report is too long, or no memory");
-    if (fwrite(line->bytes.data, 1, line->bytes.size, stream) != line->bytes.size)
-        return error_set(err, TRACER_E_IO, "writing the report failed (%s)", strerror(errno));
-    buffer_clear(&line->bytes);
-    line->is_started = false;
-    return TRACER_OK;
-}
+/* csv.c - one line a flagged hop; for a check one a line and source. */
+#include "csv_parts.h"
 
 static void add_hop(struct line *line, const struct trace_result *result, const struct view *view,
                     const struct result_hop *hop)
@@ -153,17 +36,18 @@ static void add_hop(struct line *line, const struct trace_result *result, const 
     add_text(line, "tracer/trace-csv/1");
 }
 
-enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result, size_t first, struct error *err)
+enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result, size_t first,
+                                struct error *err)
 {
-    struct line line = {0};
+    struct line line;
     struct view view = view_of_trace(result);
     enum tracer_status status = TRACER_OK;
-    buffer_init(&line.bytes, LINE_MAX_BYTES);
+    line_init(&line);
     for (size_t i = first; i < result->hop_count && !status; i++) {
         add_hop(&line, result, &view, &result->hops[i]);
-        status = put(&line, stream, err);
+        status = line_put(&line, stream, err);
     }
-    buffer_release(&line.bytes);
+    line_release(&line);
     return status ? status : stream_done(stream, err);
 }
 
@@ -214,7 +98,7 @@ static void add_exposure(struct line *line, const struct check_result *result,
                          const struct check_exposure *exposure)
 {
     struct buffer path;
-    buffer_init(&path, LINE_MAX_BYTES);
+    buffer_init(&path, CSV_LINE_BYTES_MAX);
     for (size_t i = 0; i < exposure->path_count; i++) {
         char key[POSITION_TEXT_SIZE];
         position_format(result->steps[exposure->path[i]].position, key);
@@ -253,7 +137,7 @@ static enum tracer_status put_line_rows(struct line *line, FILE *stream, const s
         else
             add_nothing(line, CHECK_SOURCE_COLUMNS);
         add_text(line, "tracer/check-csv/1");
-        status = put(line, stream, err);
+        status = line_put(line, stream, err);
     }
     return status;
 }
@@ -261,11 +145,11 @@ static enum tracer_status put_line_rows(struct line *line, FILE *stream, const s
 enum tracer_status csv_check(FILE *stream, const struct check_result *result,
                              const struct report_options *options, struct error *err)
 {
-    struct line line = {0};
+    struct line line;
     struct view view = view_of_check(result);
     enum tracer_status status = TRACER_OK;
     (void)options;
-    buffer_init(&line.bytes, LINE_MAX_BYTES);
+    line_init(&line);
     fputs(
         "target,verdict,reason,what,status,key,transaction_hash,log_index,time,time_utc,from,from_name,to,to_"
         "name,"
@@ -281,8 +165,8 @@ enum tracer_status csv_check(FILE *stream, const struct check_result *result,
         add_answer(&line, answer);
         add_nothing(&line, CHECK_LINE_COLUMNS + CHECK_SOURCE_COLUMNS);
         add_text(&line, "tracer/check-csv/1");
-        status = put(&line, stream, err);
+        status = line_put(&line, stream, err);
     }
-    buffer_release(&line.bytes);
+    line_release(&line);
     return status ? status : stream_done(stream, err);
 }

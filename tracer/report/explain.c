@@ -1,16 +1,14 @@
 /* explain.c - the path of one flagged transfer, lot by lot: as text to be followed by hand, as JSON
  * (tracer/explain/1) and as CSV. */
+#include "csv_parts.h"
 #include "json_parts.h"
 #include "text.h"
 
 #include "tracer/clock.h"
-#include "tracer/csv.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define LINE_MAX_BYTES TRACER_MIB(1)
 #define LOTS_AT_AN_END                                                                                       \
     5u /* of a long holding, the oldest and the newest lots are shown, and the sum of the others */
 
@@ -360,25 +358,11 @@ static void put_units(struct json_writer *json, const char *key, const struct ex
     json_shut(json, ']');
 }
 
-static void put_facts(struct json_writer *json, const struct view *view, const struct result_hop *hop)
-{
-    json_put_position(json, "key", hop->position);
-    json_put_hash(json, "transaction_hash", hop->transaction_hash);
-    json_put_log_index(json, hop->log_index);
-    json_put_time(json, hop->time);
-    json_put_text(json, "kind", transfer_kind_name(hop->kind));
-    json_put_account(json, "from", view, hop->from);
-    json_put_account(json, "to", view, hop->to);
-    json_put_asset(json, "asset", view, hop->asset);
-    json_put_amount256(json, "amount", hop->amount);
-    json_put_text(json, "grade", grade_name(hop->grade));
-}
-
 static void put_move(struct json_writer *json, const struct explain_result *result, const struct view *view,
                      const struct explain_move *move)
 {
     json_open(json, '{');
-    put_facts(json, view, &move->hop);
+    json_put_transfer(json, view, &move->hop);
     json_put_truth(json, "from_holds", move->from_holds);
     json_put_truth(json, "to_holds", move->to_holds);
     put_units(json, "from_before", result, move->from_before);
@@ -438,64 +422,51 @@ enum tracer_status json_explain(FILE *stream, const struct explain_result *resul
 
 /* ---- CSV: a line a lot of the path ---- */
 
-static void add_text(struct buffer *line, const char *text)
+static enum tracer_status put_lots(FILE *stream, struct line *line, const struct explain_result *result,
+                                   const struct explain_path *path, size_t step, const char *what,
+                                   struct result_units units, struct error *err)
 {
-    csv_add(line, line->size == 0, text, strlen(text), false);
-}
-
-static void add_number(struct buffer *line, size_t value)
-{
-    char text[24];
-    snprintf(text, sizeof(text), "%zu", value);
-    add_text(line, text);
-}
-
-static bool put_lots(FILE *stream, struct buffer *line, const struct explain_result *result,
-                     const struct explain_path *path, size_t step, const char *what,
-                     struct result_units units)
-{
-    bool ok = true;
-    for (size_t i = 0; i < units.count && ok; i++) {
-        char key[POSITION_TEXT_SIZE], asset[ASSET_TEXT_SIZE], amount[U256_DECIMAL_MAX];
-        const struct result_hop *hop = &path->steps[step].hop;
-        position_format(hop->position, key);
-        asset_format(result->trace.assets[hop->asset].asset, asset);
-        u256_format_decimal(units.lots[i].amount, amount);
-        buffer_clear(line);
+    enum tracer_status status = TRACER_OK;
+    char asset[ASSET_TEXT_SIZE];
+    asset_format(result->trace.assets[path->steps[step].hop.asset].asset, asset);
+    for (size_t i = 0; i < units.count && !status; i++) {
         add_text(line, tag_name(result, path->source));
-        add_number(line, step + 1);
-        add_text(line, key);
+        add_u64(line, step + 1);
+        add_key(line, path->steps[step].hop.position);
         add_text(line, asset);
         add_text(line, what);
-        add_number(line, i);
-        add_text(line, amount);
+        add_u64(line, i);
+        add_amount(line, u320_from_u256(units.lots[i].amount));
         add_text(line, tag_name(result, units.lots[i].tag));
         add_text(line, "tracer/explain-csv/1");
-        buffer_char(line, '\n');
-        ok = buffer_ok(line) && fwrite(line->data, 1, line->size, stream) == line->size;
+        status = line_put(line, stream, err);
     }
-    return ok;
+    return status;
 }
 
 enum tracer_status csv_explain(FILE *stream, const struct explain_result *result,
                                const struct report_options *options, struct error *err)
 {
-    struct buffer line;
-    bool ok = true;
+    struct line line;
+    enum tracer_status status = TRACER_OK;
     (void)options;
-    buffer_init(&line, LINE_MAX_BYTES);
+    line_init(&line);
     fputs("source,step,key,asset,what,pos,amount,tag,schema\n", stream);
     for (size_t p = 0; p < result->path_count; p++)
-        for (size_t i = 0; i < result->paths[p].step_count && ok; i++) {
+        for (size_t i = 0; i < result->paths[p].step_count && !status; i++) {
             const struct explain_path *path = &result->paths[p];
             const struct explain_move *move = &result->moves[path->steps[i].move];
-            ok = put_lots(stream, &line, result, path, i, "from_before", move->from_before) &&
-                 put_lots(stream, &line, result, path, i, "taken", move->taken) &&
-                 put_lots(stream, &line, result, path, i, "carried", move->carried) &&
-                 put_lots(stream, &line, result, path, i, "from_after", move->from_after) &&
-                 put_lots(stream, &line, result, path, i, "to_after", move->to_after);
+            const struct {
+                const char *what;
+                struct result_units units;
+            } parts[] = {{"from_before", move->from_before},
+                         {"taken", move->taken},
+                         {"carried", move->carried},
+                         {"from_after", move->from_after},
+                         {"to_after", move->to_after}};
+            for (size_t part = 0; part < sizeof(parts) / sizeof(parts[0]) && !status; part++)
+                status = put_lots(stream, &line, result, path, i, parts[part].what, parts[part].units, err);
         }
-    buffer_release(&line);
-    return ok ? stream_done(stream, err)
-              : error_set(err, TRACER_E_IO, "writing the report failed (%s)", strerror(errno));
+    line_release(&line);
+    return status ? status : stream_done(stream, err);
 }

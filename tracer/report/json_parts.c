@@ -109,6 +109,20 @@ static void put_range(struct json_writer *json, const struct result_head *head)
     json_shut(json, '}');
 }
 
+void json_put_transfer(struct json_writer *json, const struct view *view, const struct result_hop *hop)
+{
+    json_put_position(json, "key", hop->position);
+    json_put_hash(json, "transaction_hash", hop->transaction_hash);
+    json_put_log_index(json, hop->log_index);
+    json_put_time(json, hop->time);
+    json_put_text(json, "kind", transfer_kind_name(hop->kind));
+    json_put_account(json, "from", view, hop->from);
+    json_put_account(json, "to", view, hop->to);
+    json_put_asset(json, "asset", view, hop->asset);
+    json_put_amount256(json, "amount", hop->amount);
+    json_put_text(json, "grade", grade_name(hop->grade));
+}
+
 void json_put_head(struct json_writer *json, const char *schema, const struct view *view)
 {
     const struct result_head *head = view->head;

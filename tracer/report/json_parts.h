@@ -14,6 +14,8 @@ void json_put_account(struct json_writer *json, const char *key, const struct vi
 void json_put_asset(struct json_writer *json, const char *key, const struct view *view, uint32_t asset);
 void json_put_log_index(struct json_writer *json, uint32_t log_index);
 
+/** A transfer as stored: key .. amount, grade. */
+void json_put_transfer(struct json_writer *json, const struct view *view, const struct result_hop *hop);
 /** schema .. inputs */
 void json_put_head(struct json_writer *json, const char *schema, const struct view *view);
 /** sources, seeds */
