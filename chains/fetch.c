@@ -57,7 +57,7 @@ static enum tracer_status fill_ring(struct fetching *fetching)
         assert(unit->state == UNIT_FREE);
         unit->first = fetching->next;
         unit->count = count_for(fetching);
-        unit->attempts = unit->relinks = 0;
+        unit->attempts = unit->relinks = unit->disputes = 0;
         fetching->used++;
         fetching->all_asked = fetching->fetch->last - unit->first < unit->count;
         fetching->next += unit->count;

@@ -13,16 +13,20 @@ struct wave {
     size_t batch_count;
 };
 
+/* What is under way: blocks, receipts one by one, a second endpoint's word. */
+enum { WAVE_BLOCKS, WAVE_RECEIPTS, WAVE_WITNESS, WAVE_COUNT };
+
 enum unit_state { UNIT_FREE, UNIT_WAITING, UNIT_READY };
 
 struct unit {
     uint64_t first;
     uint32_t count;
     enum unit_state state;
-    uint32_t attempts, relinks;
+    uint32_t attempts, relinks, disputes;
     size_t endpoint, pending;
+    size_t source, witness_turn; /* who answered the last block; how many others were asked about it */
     bool receipts_apart, traced;
-    struct wave waves[2];
+    struct wave waves[WAVE_COUNT];
     unsigned wave;       /* under way */
     struct arena *arena; /* calls, then decoded blocks */
     struct arena_mark empty;
@@ -60,5 +64,13 @@ enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit);
 enum tracer_status unit_wave_done(struct fetching *fetching, struct unit *unit);
 /* Give up the requests; those under way are cancelled. */
 void unit_release(struct unit *unit);
+
+/* ---- fetch_witness.c ---- */
+
+/* Remember who answered call `call` of the first wave. */
+void unit_note_source(struct unit *unit, size_t call);
+/* The unit is decoded: ask the next other endpoint about its last block. Without one the unit is ready. */
+enum tracer_status unit_ask_witness(struct fetching *fetching, struct unit *unit);
+enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *unit);
 
 #endif

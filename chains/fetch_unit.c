@@ -51,7 +51,7 @@ static size_t calls_a_batch(const struct fetching *fetching, const struct unit *
 
 void unit_release(struct unit *unit)
 {
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < WAVE_COUNT; i++) {
         for (size_t k = 0; k < unit->waves[i].batch_count; k++)
             rpc_batch_release(&unit->waves[i].batches[k]);
         unit->waves[i] = (struct wave){0};
@@ -443,12 +443,12 @@ static enum tracer_status decode_unit(struct fetching *fetching, struct unit *un
         fetching->notes = before;
         return status;
     }
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < WAVE_COUNT; i++)
         for (size_t k = 0; k < unit->waves[i].call_count; k++)
             fetching->stats.bytes += unit->waves[i].calls[k].result_length;
-    unit_release(unit);
-    unit->state = UNIT_READY;
-    return TRACER_OK;
+    unit_note_source(unit, (unit->count - 1) * calls_a_block(unit));
+    unit->witness_turn = 0;
+    return unit_ask_witness(fetching, unit);
 }
 
 /* All batches of the wave are back. */
@@ -456,6 +456,8 @@ enum tracer_status unit_wave_done(struct fetching *fetching, struct unit *unit)
 {
     struct wave *wave = &unit->waves[unit->wave];
     bool done;
+    if (unit->wave == WAVE_WITNESS)
+        return unit_witness_done(fetching, unit);
     for (size_t i = 0; i < wave->batch_count; i++)
         if (wave->batches[i].status && !spare_batch(unit, &wave->batches[i]))
             return batch_failed(fetching, unit, &wave->batches[i]);

@@ -22,6 +22,7 @@ struct ingesting {
     uint64_t done;              /* blocks delivered of it */
     uint64_t rows, blocks;      /* not yet committed */
     uint64_t committed;         /* highest committed block + 1, 0: none */
+    enum grade worst;           /* of the blocks */
     bool saw_without_internals; /* a block came without call traces */
     bool saw_split;
 };
@@ -35,13 +36,15 @@ static bool stopped(const struct ingest_request *request)
 static enum tracer_status put_coverage(struct ingesting *ingesting, uint64_t last, struct error *err)
 {
     const struct ingest_request *request = ingesting->request;
-    struct graph_coverage coverage = {.first = ingesting->first,
-                                      .last = last,
-                                      .what = "all",
-                                      .strategy = "blocks",
-                                      .cross_check = "parent hashes and repeated fields compared",
-                                      .rows = ingesting->stats->transfers,
-                                      .grade = GRADE_ASSERTED};
+    struct graph_coverage coverage = {
+        .first = ingesting->first,
+        .last = last,
+        .what = "all",
+        .strategy = "blocks",
+        .cross_check = "hashes, roots, blooms and senders recomputed; parent hashes; no hash covers call "
+                       "traces",
+        .rows = ingesting->stats->transfers,
+        .grade = ingesting->worst};
     snprintf(coverage.method, sizeof(coverage.method), "whole blocks and receipts; call traces: %s",
              chain_traces_name(ingesting->stats->traces));
     if (ingesting->saw_without_internals)
@@ -82,6 +85,7 @@ static enum tracer_status deliver(void *context, const struct block *block, stru
     if (status)
         return status;
     ingesting->saw_without_internals = ingesting->saw_without_internals || block->internals != INTERNALS_ALL;
+    ingesting->worst = block->grade > ingesting->worst ? block->grade : ingesting->worst;
     ingesting->rows += block->transfer_count;
     ingesting->blocks++;
     ingesting->done++;
@@ -163,6 +167,7 @@ static enum tracer_status fetch_range(struct ingesting *ingesting, struct error 
     struct chain_fetch fetch = {.first = ingesting->first,
                                 .last = ingesting->last,
                                 .want_traces = !request->no_traces,
+                                .final = request->finality == FINALITY_FINALIZED,
                                 .links = request->links};
     enum tracer_status status =
         chain_fetch(request->client, &fetch, deliver, ingesting, &ingesting->stats->fetch, err);

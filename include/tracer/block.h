@@ -14,6 +14,10 @@ enum row_order { ORDER_SPLIT, ORDER_EXACT };                      /* architectur
 const char *internals_name(enum internals internals);
 const char *row_order_name(enum row_order order);
 
+/* A row is as well founded as its block and transaction; but internal transfers, to which no hash commits, are
+ * asserted at best. */
+enum grade grade_of_row(enum grade grade, enum transfer_kind kind);
+
 enum transaction_status { TRANSACTION_FAILED, TRANSACTION_SUCCEEDED, TRANSACTION_STATUS_UNKNOWN };
 
 struct transaction {

@@ -92,6 +92,7 @@ TRACER_MUST_USE enum tracer_status chain_balances(struct chain_client *client, s
 struct chain_fetch {
     uint64_t first, last;
     bool want_traces;      /* ask for internal calls where an endpoint has them */
+    bool final;            /* every block of the range is final */
     uint32_t blocks_ahead; /* blocks under way or waiting for their turn; 0: 64 */
     const struct link_facts *links; /* NULL: exchanges are not linked */
 };
@@ -102,7 +103,10 @@ struct chain_fetch_stats {
 };
 /** Deliver the blocks first..last in order, each once, decoded; the block and its arrays are borrowed until
  * `deliver` returns. Requests overlap. Every block's number, the linkage of neighbours by parent hash,
- * counts, and the hashes that replies repeat are compared; a difference rejects the reply and asks elsewhere.
+ * counts, and the hashes that replies repeat are compared; its hash, roots and senders are recomputed (evm.h); a
+ * difference rejects the reply and asks elsewhere. A block is graded `single`; where a second endpoint gives the same
+ * hash for it, or for one that follows from it, `linked`, and `proven` if it is final. Endpoints that disagree, after
+ * asking again, are TRACER_E_REPLY.
  * A status of `deliver` other than TRACER_OK ends the fetch and is returned unchanged.
  * @retval TRACER_E_CONFLICT  the chain changed under the fetch (a reorg): what was delivered may be orphaned
  */

@@ -7,7 +7,7 @@
 
 struct collected {
     uint64_t next;
-    unsigned blocks, rows, internals, exact;
+    unsigned blocks, rows, internals, exact, grades[GRADE_COUNT];
     char *text; /* every row */
     size_t size;
     FILE *out;
@@ -23,6 +23,9 @@ static enum tracer_status collect(void *context, const struct block *block, stru
         return error_set(err, TRACER_E_FULL, "the store is full");
     collected->next++;
     collected->blocks++;
+    collected->grades[block->grade]++;
+    for (size_t i = 0; i < block->transaction_count; i++)
+        cr_assert_eq(block->transactions[i].grade, block->grade);
     collected->internals += block->internals == INTERNALS_ALL;
     collected->exact += block->order == ORDER_EXACT;
     collected->rows += (unsigned)block->transfer_count;
@@ -309,6 +312,102 @@ Test(fetch, an_endpoint_that_is_left_out_is_not_asked)
     struct run run = fetch_chains((struct fake_chain *[]){NULL, &chain, NULL}, 3,
                                   (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
     expect_same(&run, 0, 40);
+    run_free(&run);
+}
+
+/* ---- grades ---- */
+
+static void expect_grade(struct fake_chain **chains, size_t count, bool final, enum grade grade)
+{
+    struct run run = fetch_chains(
+        chains, count, (struct chain_fetch){.first = 0, .last = 40, .want_traces = true, .final = final});
+    expect_same(&run, 0, 40);
+    cr_assert_eq(run.collected.grades[grade], 41, "%s", grade_name(grade));
+    run_free(&run);
+}
+
+Test(fetch, R15_one_endpoint_alone_is_single_whatever_it_says_of_finality)
+{
+    struct fake_chain chain = {.head = 40};
+    expect_grade((struct fake_chain *[]){&chain}, 1, false, GRADE_SINGLE);
+    expect_grade((struct fake_chain *[]){&chain}, 1, true, GRADE_SINGLE);
+    expect_grade((struct fake_chain *[]){NULL, &chain, NULL}, 3, true, GRADE_SINGLE);
+}
+
+/* A sound history that is not the chain's: nothing in the blocks tells. */
+Test(fetch, R15_a_history_of_its_own_is_single)
+{
+    struct fake_chain forged = {.head = 40, .fork = 5};
+    struct run run = fetch_chains((struct fake_chain *[]){&forged}, 1,
+                                  (struct chain_fetch){.first = 0, .last = 40, .final = true});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.grades[GRADE_SINGLE], 41);
+    run_free(&run);
+}
+
+Test(fetch, blocks_that_two_endpoints_agree_on_are_linked_and_proven_when_final)
+{
+    struct fake_chain one = {.head = 40}, two = {.head = 40};
+    expect_grade((struct fake_chain *[]){&one, &two}, 2, false, GRADE_LINKED);
+    expect_grade((struct fake_chain *[]){&one, &two}, 2, true, GRADE_PROVEN);
+    expect_grade((struct fake_chain *[]){&one, NULL, &two}, 3, true, GRADE_PROVEN);
+}
+
+/* The second endpoint's word is asked for beside the blocks, a few bytes for several of them. */
+Test(fetch, a_second_word_costs_one_call_a_unit)
+{
+    struct fake_chain one = {.head = 200}, two = {.head = 200};
+    struct run run = fetch_chains((struct fake_chain *[]){&one, &two}, 2,
+                                  (struct chain_fetch){.first = 0, .last = 200, .want_traces = true});
+    cr_assert_eq(run.collected.grades[GRADE_LINKED], 201);
+    cr_assert_leq(atomic_load(&one.blocks_asked) + atomic_load(&two.blocks_asked), 201 + 201 / 4 + 20);
+    run_free(&run);
+}
+
+Test(fetch, R6_endpoints_that_disagree_give_nothing_and_are_named)
+{
+    struct fake_chain one = {.head = 40}, other = {.head = 40, .fork = 5};
+    struct run run = fetch_chains((struct fake_chain *[]){&one, &other}, 2,
+                                  (struct chain_fetch){.first = 10, .last = 10, .final = true});
+    cr_assert_eq(run.status, TRACER_E_REPLY, "%s", run.err.text);
+    cr_assert_not_null(strstr(run.err.text, "block 10: endpoints disagree: its hash is 0x"), "%s",
+                       run.err.text);
+    cr_assert(strstr(run.err.text, "by \"alpha\"") && strstr(run.err.text, "by \"beta\""), "%s",
+              run.err.text);
+    cr_assert_eq(run.collected.blocks, 0);
+    run_free(&run);
+}
+
+Test(fetch, R6_two_of_three_are_no_proof_either)
+{
+    struct fake_chain one = {.head = 40}, two = {.head = 40}, other = {.head = 40, .fork = 5};
+    unsigned refused = 0;
+    for (size_t place = 0; place < 3; place++) {
+        struct fake_chain *chains[3] = {&one, &two, &two};
+        chains[place] = &other;
+        struct run run = fetch_chains(chains, 3, (struct chain_fetch){.first = 10, .last = 10});
+        if (run.status == TRACER_OK)
+            cr_assert_eq(run.collected.grades[GRADE_LINKED], 1); /* the third was not asked */
+        else
+            refused += run.status == TRACER_E_REPLY && strstr(run.err.text, "endpoints disagree");
+        cr_assert(run.status == TRACER_OK || run.status == TRACER_E_REPLY, "%s", run.err.text);
+        run_free(&run);
+    }
+    cr_assert_gt(refused, 0);
+}
+
+Test(fetch, R7_an_endpoint_without_the_block_is_no_witness_and_another_is_asked)
+{
+    struct fake_chain whole = {.head = 40}, behind = {.head = 20}, second = {.head = 40};
+    struct run run = fetch_chains((struct fake_chain *[]){&whole, &behind}, 2,
+                                  (struct chain_fetch){.first = 30, .last = 40});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.grades[GRADE_SINGLE], 11);
+    run_free(&run);
+    run = fetch_chains((struct fake_chain *[]){&whole, &behind, &second}, 3,
+                       (struct chain_fetch){.first = 30, .last = 40});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.grades[GRADE_LINKED], 11);
     run_free(&run);
 }
 

@@ -360,6 +360,18 @@ async function ingestTests(run, world) {
   await run.test('export: every row, in the order of execution', async () => {
     sameLists(exportedRows(await exported(world, 'store')).map(rowText), books.rows.map(rowText), 'rows');
   });
+  await run.test('export: blocks of a real node are recomputed to their hashes; call traces are its word', async () => {
+    const rows = exportedRows(await exported(world, 'store'));
+    const wanted = (row) => (row.kind === 'internal' ? 'asserted' : 'single');
+    sameLists(rows.map((row) => `${row.key} ${row.grade}`), rows.map((row) => `${row.key} ${wanted(row)}`), 'grades');
+    assert(rows.some((row) => row.kind === 'internal') && rows.some((row) => row.kind === 'token'), 'rows of both kinds');
+  });
+  await run.test('two endpoints that agree: linked', async () => {
+    await ingested(world, 'linked', { rpc: world.rpc, first: 1, last: scenario.last, opening: false, more: ['--rpc', world.gate.url()] });
+    const rows = exportedRows(await exported(world, 'linked'));
+    const wanted = (row) => (row.kind === 'internal' ? 'asserted' : 'linked');
+    sameLists(rows.map((row) => `${row.key} ${row.grade}`), rows.map((row) => `${row.key} ${wanted(row)}`), 'grades');
+  });
   await run.test('ingest again changes nothing', async () => {
     const before = await exported(world, 'store');
     await ingested(world, 'store', { rpc: world.rpc, first: 1, last: scenario.last });

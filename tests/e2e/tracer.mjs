@@ -198,7 +198,7 @@ export function exportedRows(text) {
     leg: row.leg || null, group: groupOf(Number(row.link)), rule: ruleOf(Number(row.link)),
     key: `${row.block}:${row.txi}:${row.idx}`,
     kind: row.kind, asset: row.asset, from: row.from, to: row.to, amount: row.amount,
-    time: row.time, hash: row.transaction_hash, logIndex: row.log_index,
+    time: row.time, hash: row.transaction_hash, logIndex: row.log_index, grade: row.grade,
   }));
 }
 

@@ -95,3 +95,13 @@ Test(names, rules_of_a_link)
     cr_assert_leq(link_pack(LINK_NUMBER_MAX, all), INT32_MAX);
     cr_assert_neq(link_pack(1, LINK_PASS), link_pack(2, LINK_PASS));
 }
+
+Test(names, no_hash_covers_internal_transfers)
+{
+    for (int kind = 0; kind < TRANSFER_KIND_COUNT; kind++)
+        for (int grade = 0; grade < GRADE_COUNT; grade++) {
+            enum grade got = grade_of_row((enum grade)grade, (enum transfer_kind)kind);
+            bool lowered = kind == TRANSFER_INTERNAL && grade < GRADE_ASSERTED;
+            cr_assert_eq(got, lowered ? GRADE_ASSERTED : (enum grade)grade);
+        }
+}

@@ -51,6 +51,8 @@ const struct command commands[] = {
      "Reads from behind what is stored (or --from) up to --to or the head; a reorg is followed.\n"
      "Swaps, wraps and other exchanges at venues are linked (docs/linking.md): venues are the labels\n"
      "of that class, built in, of the store and of --labels; assets those recognised.\n"
+     "Each block is recomputed from what its hash covers; with two endpoints or more a second one\n"
+     "must give the same hash.\n"
      "--record DIR keeps every exchange, --replay DIR repeats the run from it without network.",
      "store config chain labels no-builtin-labels assets from to finality follow opening no-traces "
      "refetch " RPC_OPTIONS COMMON_OPTIONS,

@@ -41,6 +41,11 @@ const char *grade_name(enum grade grade)
     return grade < GRADE_COUNT ? grade_words[grade] : "?";
 }
 
+enum grade grade_of_row(enum grade grade, enum transfer_kind kind)
+{
+    return kind == TRANSFER_INTERNAL && grade < GRADE_ASSERTED ? GRADE_ASSERTED : grade;
+}
+
 bool grade_parse(const char *text, size_t length, enum grade *ret_grade)
 {
     int found = find_word(grade_words, GRADE_COUNT, text, length);

@@ -1,0 +1,113 @@
+/* fetch_witness.c - a second endpoint's word on a unit's last block. The blocks before it follow from its
+ * parent hashes, so one hash that two operators give stands for all (threat-model 2, R6, R15). */
+#include <inttypes.h>
+#include <string.h>
+
+#include "fetch.h"
+
+#define DISPUTES_MAX 2u /* times that a unit is asked for again before the endpoints' difference is told */
+
+void unit_note_source(struct unit *unit, size_t call)
+{
+    const struct wave *wave = &unit->waves[0];
+    for (size_t i = 0, first = 0; i < wave->batch_count; first += wave->batches[i++].call_count)
+        if (call >= first && call - first < wave->batches[i].call_count)
+            unit->source = wave->batches[i].answered_by;
+}
+
+/* The next endpoint that was not asked yet; RPC_ANY: none is left. */
+static size_t next_witness(const struct chain_client *client, struct unit *unit)
+{
+    while (++unit->witness_turn < client->endpoint_count) {
+        size_t endpoint = (unit->source + unit->witness_turn) % client->endpoint_count;
+        if (client->endpoints[endpoint].usable)
+            return endpoint;
+    }
+    return RPC_ANY;
+}
+
+enum tracer_status unit_ask_witness(struct fetching *fetching, struct unit *unit)
+{
+    struct wave *wave = &unit->waves[WAVE_WITNESS];
+    char number[QUANTITY_TEXT_SIZE];
+    size_t endpoint = next_witness(fetching->client, unit);
+    unit_release(unit);
+    if (endpoint == RPC_ANY || unit->blocks[unit->count - 1].grade > GRADE_SINGLE) {
+        unit->state = UNIT_READY;
+        return TRACER_OK;
+    }
+    format_quantity(unit->first + unit->count - 1, number);
+    const char *params = arena_printf(unit->arena, "[\"%s\",false]", number);
+    struct rpc_batch *batch = arena_calloc(unit->arena, 1, sizeof *batch);
+    wave->calls = arena_calloc(unit->arena, 1, sizeof *wave->calls);
+    if (!params || !batch || !wave->calls)
+        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
+    *wave->calls = (struct rpc_call){.method = "eth_getBlockByNumber", .params = params};
+    *batch = (struct rpc_batch){.calls = wave->calls,
+                                .call_count = 1,
+                                .endpoint = endpoint,
+                                .reply_max = TRACER_REPLY_BLOCK_MAX,
+                                .context = unit};
+    wave->call_count = 1;
+    wave->batches = batch;
+    enum tracer_status status = rpc_submit(fetching->client->rpc, batch, fetching->err);
+    if (status)
+        return status;
+    wave->batch_count = 1;
+    unit->wave = WAVE_WITNESS;
+    unit->pending = 1;
+    return TRACER_OK;
+}
+
+static void agree(const struct fetching *fetching, struct unit *unit)
+{
+    enum grade grade = fetching->fetch->final ? GRADE_PROVEN : GRADE_LINKED;
+    for (size_t i = 0; i < unit->count; i++) {
+        struct block *block = &unit->blocks[i];
+        struct transaction *transactions =
+            (struct transaction *)block->transactions; /* the unit's own copy */
+        if (block->grade != GRADE_SINGLE)
+            continue;
+        block->grade = grade;
+        for (size_t k = 0; k < block->transaction_count; k++)
+            transactions[k].grade = grade;
+    }
+}
+
+/* Neither is believed: the larger number of endpoints would not be a proof either. */
+static enum tracer_status dispute(struct fetching *fetching, struct unit *unit, size_t witness,
+                                  struct hash other)
+{
+    const struct block *block = &unit->blocks[unit->count - 1];
+    const struct rpc *rpc = fetching->client->rpc;
+    char hash[HASH_TEXT_SIZE], other_hash[HASH_TEXT_SIZE];
+    if (unit->disputes++ < DISPUTES_MAX)
+        return unit_begin(fetching, unit);
+    hash_format(block->hash, hash);
+    hash_format(other, other_hash);
+    return error_set(fetching->err, TRACER_E_REPLY,
+                     "block %" PRIu64 ": endpoints disagree: its hash is %s by \"%s\", %s by \"%s\"",
+                     block->number, hash, rpc_endpoint_name(rpc, unit->source), other_hash,
+                     rpc_endpoint_name(rpc, witness));
+}
+
+enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *unit)
+{
+    const struct rpc_batch *batch = &unit->waves[WAVE_WITNESS].batches[0];
+    const struct rpc_call *call = batch->calls;
+    struct evm_block_head head;
+    struct error ignored;
+    bool answered = !batch->status && !call->status &&
+                    !evm_decode_head((struct json_span){call->result, call->result_length}, unit->arena,
+                                     &head, &ignored) &&
+                    head.number == unit->first + unit->count - 1;
+    size_t witness = batch->answered_by;
+    if (!answered)
+        return unit_ask_witness(fetching, unit);
+    unit_release(unit);
+    if (!hash_equal(head.hash, unit->blocks[unit->count - 1].hash))
+        return dispute(fetching, unit, witness, head.hash);
+    agree(fetching, unit);
+    unit->state = UNIT_READY;
+    return TRACER_OK;
+}
