@@ -118,7 +118,8 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     if (input->incomplete) {
         char shown[TRACER_QUOTED_MAX];
         state->touches_gap = true;
-        status = case_note(state, NOTE_GAP, err, "the import of %s was interrupted: rows are missing; import it again",
+        status = case_note(state, NOTE_GAP, err,
+                           "the import of %s was interrupted: rows are missing; import it again",
                            shown_text(shown, sizeof(shown), input->incomplete, strlen(input->incomplete)));
         if (status)
             return status;
@@ -281,8 +282,9 @@ enum tracer_status case_common_notes(struct case_state *state, struct error *err
             state->network.imported
                 ? "the transfers come from a file: each is as good as the source it names (asserted), those "
                   "marked inferred were computed from balances"
-                : "the blocks are as the endpoints answered (asserted): their hashes were compared with each "
-                  "other, their contents not yet proven against them");
+                : "each block was recomputed from what its hash covers; its grade says on whose word the hash stands: "
+                  "single (one endpoint), linked (two agree), proven (two agree and it is final). Internal transfers are "
+                  "covered by no hash: asserted");
     if (!status)
         status = case_note(
             state, NOTE_LIMIT, err,
