@@ -21,6 +21,7 @@ static const uint64_t round_constants[24] = {
 #define UNROLL _Pragma("GCC unroll 25")
 #define ROTATE(v, n) ((v) << (n) | (v) >> (64 - (n)))
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are names of arrays and a type */
 /* rho, pi and chi of one plane of the new state: where its five lanes come from, and how far they turn */
 #define PLANE(to, y, from, i0, r0, i1, r1, i2, r2, i3, r3, i4, r4)                                           \
     b0 = from[i0] ^ d[(i0) % 5];                                                                             \
@@ -79,6 +80,7 @@ static const uint64_t round_constants[24] = {
             ROUND(s, e, round_constants[round + 1]);                                                         \
         }                                                                                                    \
     } while (0)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline uint64_t word_at(const uint8_t *block, size_t index)
 {

@@ -36,11 +36,7 @@ struct members {
     const uint8_t *items;
     size_t count;
 };
-#define MEMBERS(table)                                                                                       \
-    (struct members)                                                                                         \
-    {                                                                                                        \
-        table, sizeof table                                                                                  \
-    }
+#define MEMBERS(table) ((struct members){(table), sizeof(table)})
 
 static struct members members_of(uint64_t type)
 {

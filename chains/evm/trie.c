@@ -188,6 +188,7 @@ static bool build(struct trie *trie, const struct bytes *values, uint32_t count)
     trie->nodes = arena_calloc(trie->arena, nodes_max, sizeof *trie->nodes);
     trie->texts = arena_calloc(trie->arena, nodes_max, sizeof *trie->texts);
     trie->hashes = arena_calloc(trie->arena, nodes_max, sizeof *trie->hashes);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
     trie->sealed = arena_calloc(trie->arena, nodes_max, sizeof *trie->sealed);
     if (!trie->keys || !trie->values || !trie->nodes || !trie->texts || !trie->hashes || !trie->sealed)
         return false;

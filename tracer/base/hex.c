@@ -18,10 +18,11 @@ bool hex_decode(const char *text, size_t length, uint8_t *to, size_t size)
     if (length / 2 != size || length % 2 != 0)
         return false;
     for (size_t i = 0; i < size; i++) {
-        int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
+        unsigned high = digit_values[(unsigned char)text[2 * i]],
+                 low = digit_values[(unsigned char)text[2 * i + 1]];
+        if (high == 0 || low == 0)
             return false;
-        to[i] = (uint8_t)(high << 4 | low);
+        to[i] = (uint8_t)((high - 1) << 4 | (low - 1));
     }
     return true;
 }
