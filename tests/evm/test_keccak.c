@@ -142,7 +142,7 @@ Test(keccak, every_size_is_the_plain_loop_by_every_way)
 /* Lanes that end at different times, fewer messages than lanes, and counts that four does not divide. */
 Test(keccak, any_number_of_messages_of_mixed_sizes)
 {
-    struct bytes messages[41];
+    struct bytes messages[41] = {{0}};
     for (size_t count = 0; count <= 41; count++) {
         for (size_t i = 0; i < count; i++)
             messages[i] = message_of((i * 7919 + count * 104729) % 1500 / (i % 3 + 1), (unsigned)(i + count));

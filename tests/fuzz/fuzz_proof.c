@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct bytes nodes[TRACER_PROOF_NODES_MAX], value = {NULL, 0};
+    struct bytes nodes[TRACER_PROOF_NODES_MAX] = {{NULL, 0}}, value = {NULL, 0};
     size_t count = 0, at = 1;
     while (count < TRACER_PROOF_NODES_MAX && at < size) {
         size_t length = data[at++];
