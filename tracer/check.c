@@ -67,10 +67,9 @@ static enum tracer_status ask(struct checking *checking, struct error *err)
 static enum tracer_status gather_names(struct checking *checking, struct error *err)
 {
     struct case_state *state = &checking->state;
-    const struct taint_hop *hops;
     const struct taint_received *received;
     const struct taint_holding *holdings;
-    size_t hop_count = taint_hops(state->taint, &hops), count;
+    size_t hop_count = taint_hop_count(state->taint), count;
     enum tracer_status status = TRACER_OK;
     for (size_t t = 0; t < checking->request->target_count && !status; t++) {
         const struct target *target = &checking->targets[t];
@@ -84,11 +83,11 @@ static enum tracer_status gather_names(struct checking *checking, struct error *
         }
     }
     for (size_t i = 0; i < hop_count && !status; i++) {
-        if ((status =
-                 case_name_address(state, state->cursor.account(state->cursor.self, hops[i].from), err)) ||
-            (status = case_name_address(state, state->cursor.account(state->cursor.self, hops[i].to), err)))
+        struct taint_hop hop = taint_hop_at(state->taint, i);
+        if ((status = case_name_address(state, state->cursor.account(state->cursor.self, hop.from), err)) ||
+            (status = case_name_address(state, state->cursor.account(state->cursor.self, hop.to), err)))
             break;
-        status = case_list_asset(state, state->cursor.asset(state->cursor.self, hops[i].asset), err);
+        status = case_list_asset(state, state->cursor.asset(state->cursor.self, hop.asset), err);
     }
     count = taint_received(state->taint, &received);
     for (size_t i = 0; i < count && !status; i++)
@@ -167,8 +166,7 @@ static enum tracer_status build(struct checking *checking, struct error *err)
     struct case_state *state = &checking->state;
     struct check_result *result = checking->result;
     size_t count = checking->request->target_count;
-    const struct taint_hop *hops;
-    size_t hop_count = taint_hops(state->taint, &hops);
+    size_t hop_count = taint_hop_count(state->taint);
     struct check_answer *answers = arena_calloc(state->arena, count + 1, sizeof(*answers));
     checking->step_of_hop = arena_alloc(state->arena, (hop_count + 1) * sizeof(*checking->step_of_hop));
     if (!answers || !checking->step_of_hop)

@@ -56,8 +56,6 @@ enum tracer_status build_steps(struct checking *checking, struct error *err)
 {
     struct case_state *state = &checking->state;
     size_t count = checking->step_count, distinct = 0;
-    const struct taint_hop *hops;
-    taint_hops(state->taint, &hops);
     uint32_t *renumbered = arena_calloc(state->arena, count + 1, sizeof(*renumbered));
     size_t *sorted = arena_calloc(state->arena, count + 1, sizeof(*sorted));
     struct check_step *steps = arena_calloc(state->arena, count + 1, sizeof(*steps));
@@ -71,29 +69,30 @@ enum tracer_status build_steps(struct checking *checking, struct error *err)
     }
     for (size_t i = 0; i < count; i++) {
         renumbered[checking->step_of_hop[sorted[i]]] = (uint32_t)i;
-        if (i == 0 || position_compare(hops[sorted[i]].position, hops[sorted[i - 1]].position) != 0)
-            positions[distinct++] = hops[sorted[i]].position;
+        struct position position = taint_hop_at(state->taint, sorted[i]).position;
+        if (distinct == 0 || position_compare(position, positions[distinct - 1]) != 0)
+            positions[distinct++] = position;
     }
     enum tracer_status status = case_row_facts(state, positions, distinct, facts, err);
     for (size_t i = 0, row = 0; i < count && !status; i++) {
-        const struct taint_hop *hop = &hops[sorted[i]];
-        if (i > 0 && position_compare(hop->position, hops[sorted[i - 1]].position) != 0)
+        struct taint_hop hop = taint_hop_at(state->taint, sorted[i]);
+        if (position_compare(hop.position, positions[row]) != 0)
             row++;
-        struct asset asset = state->cursor.asset(state->cursor.self, hop->asset);
+        struct asset asset = state->cursor.asset(state->cursor.self, hop.asset);
         steps[i] = (struct check_step){
-            .position = hop->position,
+            .position = hop.position,
             .transaction_hash = facts[row].transaction_hash,
             .time = facts[row].time,
             .asset = case_asset(state, &asset),
-            .from = case_account(state, state->cursor.account(state->cursor.self, hop->from)),
-            .to = case_account(state, state->cursor.account(state->cursor.self, hop->to)),
-            .amount = hop->amount,
-            .tainted = hop->tainted,
-            .hop = hop->hop,
+            .from = case_account(state, state->cursor.account(state->cursor.self, hop.from)),
+            .to = case_account(state, state->cursor.account(state->cursor.self, hop.to)),
+            .amount = hop.amount,
+            .tainted = hop.tainted,
+            .hop = hop.hop,
             .grade = facts[row].grade,
-            .leg = hop->leg,
-            .link = hop->link,
-            .rules = state->network.imported ? 0 : link_rules(hop->link),
+            .leg = hop.leg,
+            .link = hop.link,
+            .rules = state->network.imported ? 0 : link_rules(hop.link),
         };
     }
     for (size_t a = 0; a < checking->result->answer_count && !status; a++)
@@ -208,12 +207,15 @@ static enum tracer_status sum_exposure(struct checking *checking, uint32_t sourc
 /* The record of `source` into `account` and `asset` with the least hop, then the first; SIZE_MAX: none. */
 static size_t best_record(const struct case_state *state, uint32_t account, uint32_t asset, uint32_t source)
 {
-    const struct taint_hop *hops;
-    size_t count = taint_hops(state->taint, &hops), best = SIZE_MAX;
-    for (size_t i = 0; i < count; i++)
-        if (hops[i].to == account && hops[i].asset == asset && hops[i].source == source &&
-            (best == SIZE_MAX || hops[i].hop < hops[best].hop))
-            best = i;
+    size_t count = taint_hop_count(state->taint), best = SIZE_MAX;
+    uint32_t least = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct taint_hop hop = taint_hop_at(state->taint, i);
+        if (hop.to != account || hop.asset != asset || hop.source != source || (best != SIZE_MAX && hop.hop >= least))
+            continue;
+        best = i;
+        least = hop.hop;
+    }
     return best;
 }
 
@@ -222,8 +224,6 @@ enum tracer_status received_line(struct checking *checking, const struct taint_r
 {
     struct case_state *state = &checking->state;
     size_t sources = taint_source_count(state->taint), count = 0;
-    const struct taint_hop *hops;
-    taint_hops(state->taint, &hops);
     struct asset asset = state->cursor.asset(state->cursor.self, received->asset);
     *line = (struct check_line){.what = CHECK_RECEIVED,
                                 .log_index = LOG_INDEX_NONE,
@@ -242,7 +242,7 @@ enum tracer_status received_line(struct checking *checking, const struct taint_r
             continue;
         size_t best = best_record(state, received->account, received->asset, s);
         enum tracer_status status =
-            sum_exposure(checking, s, received->sources[s], line, best, best == SIZE_MAX ? 0 : hops[best].hop,
+            sum_exposure(checking, s, received->sources[s], line, best, best == SIZE_MAX ? 0 : taint_hop_at(state->taint, best).hop,
                          &exposures[count++], err);
         if (status)
             return status;

@@ -45,16 +45,16 @@ static bool is_row(const struct transfer *rows, size_t count, struct position po
     return false;
 }
 
-static enum tracer_status several(struct explaining *x, const struct taint_hop *hops, size_t count,
-                                  const struct transfer *rows, size_t row_count)
+static enum tracer_status several(struct explaining *x, size_t count, const struct transfer *rows, size_t row_count)
 {
     char keys[256] = "", key[POSITION_TEXT_SIZE];
     size_t found = 0, at = 0;
     for (size_t i = 0; i < count; i++) {
-        if (!is_row(rows, row_count, hops[i].position) ||
-            (i > 0 && position_compare(hops[i].position, hops[i - 1].position) == 0))
+        struct position position = taint_hop_at(x->state.taint, i).position;
+        if (!is_row(rows, row_count, position) ||
+            (i > 0 && position_compare(position, taint_hop_at(x->state.taint, i - 1).position) == 0))
             continue;
-        position_format(hops[i].position, key);
+        position_format(position, key);
         if (found++ < 4)
             at += (size_t)snprintf(keys + at, sizeof(keys) - at, "%s%s", at ? ", " : "", key);
     }
@@ -62,8 +62,8 @@ static enum tracer_status several(struct explaining *x, const struct taint_hop *
                      x->request->target, found, keys, found > 4 ? ", ..." : "");
 }
 
-/* Copies of the records from the seed to hops[index]. */
-static enum tracer_status copy_path(struct explaining *x, const struct taint_hop *hops, size_t index,
+/* Copies of the records from the seed to the one at `index`. */
+static enum tracer_status copy_path(struct explaining *x, size_t index,
                                     struct found *ret_found)
 {
     size_t length = taint_path(x->state.taint, index, NULL, 0);
@@ -75,17 +75,16 @@ static enum tracer_status copy_path(struct explaining *x, const struct taint_hop
         return no_memory(x);
     ret_found->count = taint_path(x->state.taint, index, indices, length);
     for (size_t i = 0; i < length; i++)
-        ret_found->hops[i] = hops[indices[i]];
+        ret_found->hops[i] = taint_hop_at(x->state.taint, indices[i]);
     return TRACER_OK;
 }
 
 static enum tracer_status find_paths(struct explaining *x)
 {
     struct case_state *state = &x->state;
-    const struct taint_hop *hops;
     struct row_spec spec;
     struct transfer *rows;
-    size_t row_count, count = taint_hops(state->taint, &hops), first = SIZE_MAX, last = 0;
+    size_t row_count, count = taint_hop_count(state->taint), first = SIZE_MAX, last = 0;
     enum tracer_status status = case_parse_row(state, x->request->target, &spec, x->err);
     if (!status && (spec.what == ROW_ADDRESS || spec.what == ROW_NOTHING))
         status = error_set(x->err, TRACER_E_USAGE,
@@ -96,7 +95,7 @@ static enum tracer_status find_paths(struct explaining *x)
     if (status)
         return status;
     for (size_t i = 0; i < count; i++)
-        if (is_row(rows, row_count, hops[i].position)) {
+        if (is_row(rows, row_count, taint_hop_at(state->taint, i).position)) {
             first = first == SIZE_MAX ? i : first;
             last = i;
         }
@@ -104,13 +103,13 @@ static enum tracer_status find_paths(struct explaining *x)
         return error_set(x->err, TRACER_E_NOT_FOUND,
                          "%s carries nothing tainted under policy %s: there is nothing to explain",
                          x->request->target, taint_policy_name(state->options.policy));
-    if (position_compare(hops[first].position, hops[last].position) != 0)
-        return several(x, hops, count, rows, row_count);
+    if (position_compare(taint_hop_at(state->taint, first).position, taint_hop_at(state->taint, last).position) != 0)
+        return several(x, count, rows, row_count);
     x->found_count = last - first + 1;
     if (!(x->found = room(x, x->found_count, sizeof(*x->found))))
         return no_memory(x);
     for (size_t i = 0; i < x->found_count && !status; i++)
-        status = copy_path(x, hops, first + i, &x->found[i]);
+        status = copy_path(x, first + i, &x->found[i]);
     return status;
 }
 

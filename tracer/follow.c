@@ -118,13 +118,13 @@ static enum tracer_status make_result(struct trace_follow *follow, struct trace_
 enum tracer_status trace_follow_update(struct trace_follow *follow, uint64_t kept_to,
                                        struct trace_change *ret_change, struct error *err)
 {
-    const struct taint_hop *hops = NULL;
-    size_t before = follow->arena ? taint_hops(follow->state.taint, &hops) : 0;
+    const struct taint *taint = follow->state.taint;
+    size_t before = follow->arena ? taint_hop_count(taint) : 0;
     bool anew = !follow->arena || kept_to < follow->seeds_last;
     enum tracer_status status = TRACER_OK;
     *ret_change = (struct trace_change){.kept_to = kept_to};
     size_t kept = before;
-    for (; kept && hops[kept - 1].position.block_number > kept_to; kept--)
+    for (; kept && taint_hop_at(taint, kept - 1).position.block_number > kept_to; kept--)
         continue;
     if (!anew) {
         status = go_on(follow, kept_to, err);

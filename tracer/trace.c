@@ -13,19 +13,19 @@ static bool is_source(uint32_t tag)
 /* Every address and asset that the result will name. */
 enum tracer_status trace_gather(struct case_state *state, struct error *err)
 {
-    const struct taint_hop *hops;
     const struct taint_holding *holdings;
     const struct taint_absorbed *absorbed;
     const struct taint_total *totals;
     const struct cursor *cursor = &state->cursor;
     enum tracer_status status = TRACER_OK;
-    size_t count = taint_hops(state->taint, &hops);
+    size_t count = taint_hop_count(state->taint);
     for (size_t i = 0; i < count && !status; i++) {
-        status = case_name_address(state, cursor->account(cursor->self, hops[i].from), err);
+        struct taint_hop hop = taint_hop_at(state->taint, i);
+        status = case_name_address(state, cursor->account(cursor->self, hop.from), err);
         if (!status)
-            status = case_name_address(state, cursor->account(cursor->self, hops[i].to), err);
+            status = case_name_address(state, cursor->account(cursor->self, hop.to), err);
         if (!status)
-            status = case_list_asset(state, cursor->asset(cursor->self, hops[i].asset), err);
+            status = case_list_asset(state, cursor->asset(cursor->self, hop.asset), err);
     }
     count = taint_holdings(state->taint, &holdings);
     for (size_t i = 0; i < count && !status; i++) {
@@ -76,71 +76,54 @@ static void grade_paths(struct result_hop *hops, size_t count)
     }
 }
 
-/* The record (position, source) among the first `count`, RESULT_NONE if it is not there. */
-static uint32_t find_record(const struct taint_hop *hops, size_t count, struct position position,
-                            uint32_t source)
-{
-    for (size_t low = 0, high = count; low < high;) {
-        size_t middle = low + (high - low) / 2;
-        int order = position_compare(position, hops[middle].position);
-        if (order == 0)
-            order = source < hops[middle].source ? -1 : source > hops[middle].source;
-        if (order == 0)
-            return (uint32_t)middle;
-        if (order < 0)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return RESULT_NONE;
-}
-
 enum tracer_status trace_build_hops(struct case_state *state, struct trace_result *result, struct error *err)
 {
-    const struct taint_hop *hops;
-    size_t count = taint_hops(state->taint, &hops), distinct = 0;
+    size_t count = taint_hop_count(state->taint), distinct = 0;
     struct result_hop *shown = arena_calloc(state->arena, count + 1, sizeof(*shown));
     struct position *positions = arena_calloc(state->arena, count + 1, sizeof(*positions));
     struct row_facts *facts = arena_calloc(state->arena, count + 1, sizeof(*facts));
     if (!shown || !positions || !facts)
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    for (size_t i = 0; i < count; i++) /* a row tainted by several sources stands several times */
-        if (i == 0 || position_compare(hops[i].position, hops[i - 1].position) != 0)
-            positions[distinct++] = hops[i].position;
+    for (size_t i = 0; i < count; i++) { /* a row tainted by several sources stands several times */
+        struct position position = taint_hop_at(state->taint, i).position;
+        if (distinct == 0 || position_compare(position, positions[distinct - 1]) != 0)
+            positions[distinct++] = position;
+    }
     enum tracer_status status = case_row_facts(state, positions, distinct, facts, err);
     if (status)
         return status;
     uint64_t inferred = 0, linked = 0;
     for (size_t i = 0, row = 0; i < count; i++) {
-        if (i > 0 && position_compare(hops[i].position, hops[i - 1].position) != 0)
+        struct taint_hop hop = taint_hop_at(state->taint, i);
+        if (position_compare(hop.position, positions[row]) != 0)
             row++;
-        shown[i] = (struct result_hop){.position = hops[i].position,
-                                       .source = hops[i].source,
-                                       .hop = hops[i].hop,
+        shown[i] = (struct result_hop){.position = hop.position,
+                                       .source = hop.source,
+                                       .hop = hop.hop,
                                        .transaction_hash = facts[row].transaction_hash,
                                        .block_number = facts[row].block_number,
                                        .time = facts[row].time,
                                        .log_index = facts[row].log_index,
                                        .kind = facts[row].kind,
-                                       .asset = asset_of(state, hops[i].asset),
-                                       .from = account_of(state, hops[i].from),
-                                       .to = account_of(state, hops[i].to),
-                                       .amount = hops[i].amount,
-                                       .tainted = hops[i].tainted,
+                                       .asset = asset_of(state, hop.asset),
+                                       .from = account_of(state, hop.from),
+                                       .to = account_of(state, hop.to),
+                                       .amount = hop.amount,
+                                       .tainted = hop.tainted,
                                        .parent = RESULT_NONE,
                                        .grade = facts[row].grade,
                                        .path_grade = facts[row].grade,
-                                       .leg = hops[i].leg,
-                                       .link = hops[i].link,
-                                       .rules = state->network.imported ? 0 : link_rules(hops[i].link)};
+                                       .leg = hop.leg,
+                                       .link = hop.link,
+                                       .rules = state->network.imported ? 0 : link_rules(hop.link)};
         inferred += facts[row].grade == GRADE_INFERRED;
-        bool recognised = hops[i].leg != LEG_NONE && (shown[i].rules || !hops[i].link); /* by us, in no source */
+        bool recognised = hop.leg != LEG_NONE && (shown[i].rules || !hop.link); /* by us, in no source */
         linked += recognised;
-        if (recognised && hops[i].leg == LEG_OUT)
+        if (recognised && hop.leg == LEG_OUT)
             shown[i].path_grade = GRADE_INFERRED;
-        if (!hops[i].has_parent)
-            continue;
-        shown[i].parent = find_record(hops, count, hops[i].parent, hops[i].source);
+        size_t parent = taint_parent(state->taint, i);
+        if (parent != SIZE_MAX)
+            shown[i].parent = (uint32_t)parent;
     }
     grade_paths(shown, count);
     result->hops = shown;

@@ -82,7 +82,7 @@ TRACER_MUST_USE enum tracer_status taint_keep_undo(struct taint *taint, uint64_t
 /** Blocks before `first_block` are final: drop what was kept of them. */
 void taint_forget_undo(struct taint *taint, uint64_t first_block);
 /** Replay more rows, of later blocks, after taint_replay(). The new cursor (borrowed, must outlive the struct taint or the
- * next call of this) gives the same ids as the one before. taint_hops() is up to date afterwards; for the other results call
+ * next call of this) gives the same ids as the one before. the hops are up to date afterwards; for the other results call
  * taint_settle(). TRACER_E_CONFLICT: a seed among the rows makes the explored set larger (12): replay from the start. */
 TRACER_MUST_USE enum tracer_status taint_extend(struct taint *taint, struct cursor *cursor, taint_watch_fn *watch,
                                                 void *context, struct error *err);
@@ -127,7 +127,12 @@ TRACER_MUST_USE enum tracer_status taint_observe(struct taint *taint, const stru
                                                  struct error *err);
 
 /* Results, sorted as section 11 says. Borrowed until taint_free() or the next of the calls above. */
-size_t taint_hops(const struct taint *taint, const struct taint_hop **ret_hops);
+size_t taint_hop_count(const struct taint *taint);
+struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index);
+/** Index of the record (position, source), SIZE_MAX: none. */
+size_t taint_find_hop(const struct taint *taint, struct position position, uint32_t source);
+/** Index of the record that its parent is, SIZE_MAX: none. */
+size_t taint_parent(const struct taint *taint, size_t hop_index);
 size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings);
 size_t taint_absorbed(const struct taint *taint, const struct taint_absorbed **ret_absorbed);
 size_t taint_totals(const struct taint *taint, const struct taint_total **ret_totals); /* none under poison */
@@ -140,7 +145,7 @@ const char *taint_source_name(const struct taint *taint, uint32_t source);
 const char *taint_tag_name(const struct taint *taint, uint32_t tag);
 
 /** The path of a record (section 7): keys from the seeded transfer to the record itself, oldest first,
- * as indices into taint_hops(). Writes at most `capacity`, returns the full length. */
+ * as indices of taint_hop_at(). Writes at most `capacity`, returns the full length. */
 size_t taint_path(const struct taint *taint, size_t hop_index, size_t *ret_indices, size_t capacity);
 
 /** Call `visit` for each entry of each queue that has a tag other than clean, as lots.csv wants it:
@@ -160,7 +165,7 @@ struct taint_check_source {
     uint32_t ppm;
     int32_t hop; /* -1: fee row under fees=sink */
     bool direct;
-    size_t hop_index; /* of the record in taint_hops(), SIZE_MAX if none: taint_path() of it */
+    size_t hop_index; /* of the record, SIZE_MAX if none: taint_path() of it */
 };
 struct taint_check {
     struct position position;

@@ -8,7 +8,7 @@
  *
  * A power-law graph in memory: each account first gets units from void, then accounts pay each other parts of
  * what they hold. Stolen is what void paid to all accounts, to every seventh, or to 300. The loop has 64-bit
- * amounts, no hops, no records of tainted rows and no checks of keys: it is the bound, not a rival. Both must
+ * amounts, no records of tainted rows, no checks of keys, and hops and parents under poison only: it is the bound, not a rival. Both must
  * find the same tainted units at the end. Then one holding of very many lots beside the same transfers over many
  * holdings, whole holdings going to and fro, and poison with 64 sources beside one. Every measurement runs in a process of its own; the rows (72 bytes
  * each) are part of its peak memory. CPU seconds, the best of TRACER_BENCH_TIMES (default 3).
@@ -161,6 +161,7 @@ struct plain_lot {
 };
 struct plain {
     uint64_t balance, tainted;
+    uint32_t hop, via; /* poison */
     struct plain_lot *lots;
     uint32_t start, count, capacity;
 };
@@ -224,9 +225,14 @@ static uint64_t run_plain(const struct rows *rows, enum taint_policy policy, uin
         bool seeded = i < rows->accounts && is_seeded(rows, row->to, every);
         if (policy == POLICY_POISON) {
             bool carries = row->from ? from->tainted : seeded;
+            uint32_t hop = row->from ? from->hop + 1 : 0;
             from->balance -= row->from ? v : 0;
             from->tainted = from->tainted && from->balance;
-            to->tainted = to->tainted || carries;
+            if (carries && (!to->tainted || hop < to->hop)) {
+                to->tainted = 1;
+                to->hop = hop;
+                to->via = (uint32_t)i;
+            }
             to->balance += v;
         } else if (policy == POLICY_HAIRCUT) {
             if (row->from) {

@@ -12,17 +12,27 @@
 #include "tracer/large.h"
 #include "tracer/taint.h"
 
+/* record.c: a row that carries sources, and a record of each. */
+struct move {
+    struct position position;
+    uint64_t amount; /* or its place in `wide` */
+    uint32_t asset, from, to;
+    uint32_t link; /* exchange group, < 2^31; the highest bit: the amount is wide */
+};
+struct record {
+    uint64_t tainted; /* or its place in `wide` */
+    uint32_t move, parent, hop;
+    uint16_t source; /* TRACER_SOURCES_MAX */
+    uint8_t leg, flags;
+};
+#define RECORD_NONE UINT32_MAX
+
 /* What a holding knows of one tag other than clean: units (poison: unused), hop and via (3.3). */
 struct tagged {
     struct u256 amount;
-    struct position via; /* NO_VIA: none */
     uint32_t tag, hop;
+    uint32_t via; /* number of a record, RECORD_NONE: none */
 };
-#define NO_VIA ((struct position){.block_number = UINT64_MAX})
-static inline const struct position *tagged_via(const struct tagged *tagged)
-{
-    return tagged->via.block_number == UINT64_MAX ? NULL : &tagged->via;
-}
 
 #define HOLDING_INLINE_TAGS 1u
 #define HOLDING_BLOCKS 29u /* 16 << b holdings in block b: 2^32 in all */
@@ -43,9 +53,8 @@ struct holding {
 
 /* hop and parent of a source in the units of one transfer (4.2: info). Sorted by source. */
 struct info {
-    struct position parent;
     uint32_t source, hop;
-    bool has_parent;
+    uint32_t parent; /* number of a record; RECORD_NONE: none */
 };
 
 /* The units of one transfer on their way (3.4). Under poison the sums are (v, source): they overlap. */
@@ -179,9 +188,13 @@ struct taint {
     struct leg *legs; /* parallel to rows when there are groups */
     struct arena *scratch;
 
-    struct large hop_memory;
-    struct taint_hop *hops; /* in `hop_memory` */
-    size_t hop_count, hops_sorted;
+    struct large move_memory, record_memory, wide_memory; /* wide: struct u256 */
+    struct move *moves;
+    struct record *records;
+    size_t move_count, record_count, wide_count;
+    uint32_t *order; /* records by position and source; NULL: as they are */
+    size_t records_sorted;
+    bool records_disordered; /* since they were sorted */
     struct total *totals;
     size_t total_count, total_capacity;
     struct absorbed *absorbed;
@@ -248,7 +261,7 @@ void parcel_release(struct parcel *parcel);
 bool parcel_put(const struct taint *taint, struct parcel *parcel, struct u256 amount, uint32_t tag);
 /** Its units in their order. */
 bool parcel_each(const struct parcel *parcel, lots_visit_fn *visit, void *context);
-void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, const struct position *parent, bool *ok);
+void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, uint32_t parent, bool *ok);
 const struct info *info_find(const struct parcel *parcel, uint32_t source);
 
 /* haircut.c */
@@ -271,8 +284,9 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source);
 /* replay.c */
 bool replay_depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
 bool replay_arrive(struct taint *taint, const struct cursor_row *row, struct parcel *parcel);
-/** Step 6; the end of a row. */
-bool replay_record(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel);
+/** Step 6; the end of a row. `leg` and `link` of its exchange group, if any. */
+bool replay_record(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg,
+                   uint32_t link);
 bool replay_end_parcel(struct taint *taint, uint32_t account, uint32_t asset, const struct parcel *parcel);
 /** Absorb at a labelled account, or burn at void. */
 bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag, struct u320 amount);
@@ -319,8 +333,15 @@ void inspect_carried(struct taint *taint, const struct parcel *parcel);
 bool inspect_end(struct taint *taint, const struct cursor_row *row);
 void inspect_release(struct taint *taint);
 
+/* record.c; entry i of a parcel's sums will be record number record_count + i. */
+bool record_row(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg,
+                uint32_t link);
+struct position record_position(const struct taint *taint, uint32_t record);
+bool records_sort(struct taint *taint);
+void records_truncate(struct taint *taint, size_t moves, size_t records, size_t wide);
+void records_release(struct taint *taint);
+
 /* result.c */
-bool results_sort_hops(struct taint *taint);
 void results_release(struct taint *taint);
 
 #endif

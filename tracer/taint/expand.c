@@ -53,9 +53,11 @@ static bool is_hub(const struct expansion *expansion, struct address address)
 static uint32_t least_hop(const struct taint *taint, uint32_t account)
 {
     uint32_t least = UINT32_MAX;
-    for (size_t i = 0; i < taint->hop_count; i++)
-        if (taint->hops[i].to == account && taint->hops[i].hop < least)
-            least = taint->hops[i].hop;
+    for (size_t i = 0; i < taint->record_count; i++) {
+        const struct record *record = &taint->records[i];
+        if (taint->moves[record->move].to == account && record->hop < least)
+            least = record->hop;
+    }
     return least;
 }
 

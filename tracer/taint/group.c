@@ -468,7 +468,7 @@ static bool settle(struct taint *taint, struct group *group)
     return true;
 }
 
-static void purse_source(struct group *group, const struct info *info, struct position key)
+static void purse_source(struct group *group, const struct info *info, uint32_t record)
 {
     uint32_t base = info->hop > 0 ? info->hop - 1 : 0;
     for (size_t i = 0; i < group->base_count; i++) {
@@ -476,22 +476,16 @@ static void purse_source(struct group *group, const struct info *info, struct po
             continue;
         if (base < group->bases[i].hop) {
             group->bases[i].hop = base;
-            group->bases[i].parent = key;
+            group->bases[i].parent = record;
         }
         return;
     }
-    group->bases[group->base_count++] = (struct info){.source = info->source, .hop = base, .parent = key, .has_parent = true};
+    group->bases[group->base_count++] = (struct info){.source = info->source, .hop = base, .parent = record};
 }
 
 static bool record_leg(struct taint *taint, const struct cursor_row *row, enum transfer_leg leg)
 {
-    size_t first = taint->hop_count;
-    bool ok = replay_record(taint, row, &taint->parcel);
-    for (size_t h = first; h < taint->hop_count; h++) {
-        taint->hops[h].leg = leg;
-        taint->hops[h].link = taint->options.links == LINKS_GIVEN ? row->link : 0;
-    }
-    return ok;
+    return replay_record(taint, row, &taint->parcel, leg, taint->options.links == LINKS_GIVEN ? row->link : 0);
 }
 
 bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
@@ -505,6 +499,7 @@ bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
     if (taint->inspect)
         inspect_leg(taint, (size_t)(group - taint->groups) + 1, false);
     check_row(taint, row, CHECK_OK, parcel, false, &ok);
+    size_t record = taint->record_count; /* the first of this leg */
     if (!ok || !record_leg(taint, row, LEG_IN))
         return false;
     struct side *side = side_of(group, row->asset);
@@ -516,7 +511,7 @@ bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
             continue;
         u320_add(&side->paid_tags[lot->tag], lot->amount);
         if (tag_is_source(taint, lot->tag))
-            purse_source(group, info_find(parcel, lot->tag), row->position);
+            purse_source(group, info_find(parcel, lot->tag), (uint32_t)(record + i));
     }
     bool known = false;
     for (size_t i = 0; i < group->payer_count; i++)
@@ -577,7 +572,7 @@ bool group_out_leg(struct taint *taint, size_t index)
     for (size_t i = 0; i < group->payer_count; i++)
         pays = pays || group->payers[i] == row->to;
     for (size_t i = 0; i < group->base_count; i++)
-        info_set(parcel, group->bases[i].source, group->bases[i].hop + (pays ? 0 : 1), &group->bases[i].parent, &ok);
+        info_set(parcel, group->bases[i].source, group->bases[i].hop + (pays ? 0 : 1), group->bases[i].parent, &ok);
     if (!ok || !seeds_apply(taint, row->position, row->asset, row->amount, parcel))
         return false;
     check_row(taint, row, CHECK_OK, parcel, false, &ok);

@@ -64,7 +64,7 @@ const struct info *info_find(const struct parcel *parcel, uint32_t source)
     return at < parcel->info_count && parcel->infos[at].source == source ? &parcel->infos[at] : NULL;
 }
 
-void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, const struct position *parent, bool *ok)
+void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, uint32_t parent, bool *ok)
 {
     size_t at = info_place(parcel, source);
     if (at == parcel->info_count || parcel->infos[at].source != source) {
@@ -77,7 +77,5 @@ void info_set(struct parcel *parcel, uint32_t source, uint32_t hop, const struct
         memmove(infos + at + 1, infos + at, (parcel->info_count - at) * sizeof(*infos));
         parcel->info_count++;
     }
-    parcel->infos[at] = (struct info){.source = source, .hop = hop, .has_parent = parent != NULL};
-    if (parent)
-        parcel->infos[at].parent = *parent;
+    parcel->infos[at] = (struct info){.source = source, .hop = hop, .parent = parent};
 }

@@ -195,7 +195,7 @@ static bool overspend(struct taint *taint, struct holding *holding, struct u256 
         if (!tagged)
             return false;
         tagged->hop = 0;
-        tagged->via = NO_VIA;
+        tagged->via = RECORD_NONE;
     }
     return count_one(taint, holding->asset, seeds->active[0], u, offsetof(struct taint_total, seeded));
 }
@@ -209,8 +209,7 @@ static bool depart_plain(struct taint *taint, const struct cursor_row *row, stru
     if (u256_compare(row->amount, holding->balance) > 0 && !overspend(taint, holding, row->amount))
         return false;
     for (uint32_t i = 0; i < holding->tag_count && tag_is_source(taint, holding->tags[i].tag); i++)
-        info_set(parcel, holding->tags[i].tag, holding->tags[i].hop + 1,
-                 tagged_via(&holding->tags[i]), &ok);
+        info_set(parcel, holding->tags[i].tag, holding->tags[i].hop + 1, holding->tags[i].via, &ok);
     return ok && taint->policy->take(taint, holding, row->amount, parcel);
 }
 
@@ -236,7 +235,7 @@ static bool depart(struct taint *taint, const struct cursor_row *row, struct par
     case ACCOUNT_VENUE:
         if (from->emit) {
             tag = from->emit - 1;
-            info_set(parcel, tag, 1, NULL, &ok);
+            info_set(parcel, tag, 1, RECORD_NONE, &ok);
         } else if (from->class_ != ACCOUNT_SERVICE) {
             tag = unknown_tag(taint);
         }
@@ -281,10 +280,10 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
             origin = origin || seeds->active[s] == source;
         if (origin) {
             tagged->hop = 0;
-            tagged->via = NO_VIA;
+            tagged->via = RECORD_NONE;
         } else if (!held || info->hop < tagged->hop) {
             tagged->hop = info->hop;
-            tagged->via = row->position;
+            tagged->via = (uint32_t)(taint->record_count + i);
         }
     }
     return true;
@@ -314,28 +313,10 @@ bool replay_arrive(struct taint *taint, const struct cursor_row *row, struct par
     return replay_end_parcel(taint, row->to, row->asset, parcel);
 }
 
-/* Step 6: one record a source, in source order. */
-bool replay_record(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel)
+bool replay_record(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg,
+                   uint32_t link)
 {
-    for (size_t i = 0; i < parcel->sums.count && tag_is_source(taint, parcel->sums.lots[i].tag); i++) {
-        const struct lot *lot = &parcel->sums.lots[i];
-        if (!large_grow(&taint->hop_memory, (taint->hop_count + 1) * sizeof(struct taint_hop)))
-            return false;
-        taint->hops = taint->hop_memory.at;
-        const struct info *info = info_find(parcel, lot->tag);
-        assert(info);
-        taint->hops[taint->hop_count++] = (struct taint_hop){.position = row->position,
-                                                      .parent = info->parent,
-                                                      .amount = row->amount,
-                                                      .tainted = lot->amount,
-                                                      .asset = row->asset,
-                                                      .from = row->from,
-                                                      .to = row->to,
-                                                      .source = lot->tag,
-                                                      .hop = info->hop,
-                                                      .has_parent = info->has_parent};
-    }
-    return !taint->inspect || inspect_end(taint, row);
+    return record_row(taint, row, parcel, leg, link) && (!taint->inspect || inspect_end(taint, row));
 }
 
 /* 4.6 under fees=sink. */
@@ -381,7 +362,7 @@ static bool run_ordinary(struct taint *taint, const struct cursor_row *row)
         !seeds_apply(taint, row->position, row->asset, row->amount, parcel))
         return false;
     check_row(taint, row, CHECK_OK, parcel, false, &ok);
-    return ok && replay_arrive(taint, row, parcel) && replay_record(taint, row, parcel);
+    return ok && replay_arrive(taint, row, parcel) && replay_record(taint, row, parcel, LEG_NONE, 0);
 }
 
 /* ---- one transaction ---- */
@@ -651,7 +632,7 @@ void taint_free(struct taint *taint)
     large_free(&taint->asset_memory);
     free(taint->kept);
     parcel_release(&taint->parcel);
-    large_free(&taint->hop_memory);
+    records_release(taint);
     free(taint->totals);
     free(taint->absorbed);
     free(taint->checks);
@@ -680,7 +661,7 @@ static enum tracer_status run_rows(struct taint *taint, taint_watch_fn *watch, v
     }
     if (!status)
         status = flush(taint, err);
-    if (!status && !results_sort_hops(taint))
+    if (!status && !records_sort(taint))
         status = error_set(err, TRACER_E_NOMEM, "no memory for the results");
     taint->replayed = true;
     return status;

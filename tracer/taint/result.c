@@ -27,13 +27,6 @@ static int order_tags(uint32_t a, uint32_t b)
     return a < b ? -1 : a > b;
 }
 
-static int order_hops(const void *a, const void *b)
-{
-    const struct taint_hop *x = a, *y = b;
-    int order = position_compare(x->position, y->position);
-    return order ? order : order_tags(x->source, y->source);
-}
-
 static int order_absorbed(const void *a, const void *b, void *context)
 {
     const struct taint_absorbed *x = a, *y = b;
@@ -60,25 +53,6 @@ static int order_received(const void *a, const void *b, void *context)
 static uint32_t public_tag(const struct taint *taint, uint32_t tag)
 {
     return tag == taint->unknown ? TAINT_UNKNOWN : tag;
-}
-
-/* What was sorted before stays: hops of later blocks come behind it. */
-bool results_sort_hops(struct taint *taint)
-{
-    bool sorted = true;
-    size_t first = taint->hops_sorted;
-    for (size_t i = first; i < taint->hop_count; i++) {
-        struct taint_hop *hop = &taint->hops[i];
-        const struct asset_state *asset = asset_get(taint, hop->asset);
-        if (!asset)
-            return false;
-        hop->shown = u256_compare(hop->tainted, asset->dust) >= 0;
-        sorted = sorted && (i == first || order_hops(hop - 1, hop) < 0);
-    }
-    if (!sorted) /* only exchanges run rows out of key order */
-        qsort(taint->hops + first, taint->hop_count - first, sizeof(*taint->hops), order_hops);
-    taint->hops_sorted = taint->hop_count;
-    return true;
 }
 
 struct holding_key {
@@ -131,9 +105,9 @@ static bool show_holding(struct taint *taint, const struct holding *holding, str
                                             .balance = holding->balance,
                                             .amount = poison ? holding->balance : tagged->amount,
                                             .hop = tagged->hop,
-                                            .has_via = source && tagged_via(tagged)};
+                                            .has_via = source && tagged->via != RECORD_NONE};
         if (shown[*at].has_via)
-            shown[*at].via = tagged->via;
+            shown[*at].via = record_position(taint, tagged->via);
         (*at)++;
         if (poison)
             continue;
@@ -238,34 +212,25 @@ static bool make_totals(struct taint *taint)
     return true;
 }
 
-/* Index of the record (position, source), SIZE_MAX: none. */
-static size_t find_record(const struct taint *taint, struct position position, uint32_t source)
-{
-    struct taint_hop wanted = {.position = position, .source = source};
-    const struct taint_hop *found =
-        taint->hop_count ? bsearch(&wanted, taint->hops, taint->hop_count, sizeof(wanted), order_hops) : NULL;
-    return found ? (size_t)(found - taint->hops) : SIZE_MAX;
-}
-
 static void link_answers(struct taint *taint)
 {
     for (size_t i = 0; i < taint->check_count; i++)
         for (size_t s = 0; s < taint->checks[i].source_count; s++) {
             struct taint_check_source *source = &taint->checks[i].sources[s];
             if (source->hop >= 0)
-                source->hop_index = find_record(taint, taint->checks[i].position, source->source);
+                source->hop_index = taint_find_hop(taint, taint->checks[i].position, source->source);
         }
     for (size_t i = 0; i < taint->received_count; i++)
         taint->received[i].best_hop_index = SIZE_MAX;
-    for (size_t h = 0; taint->received_count && h < taint->hop_count; h++)
+    for (size_t h = 0; taint->received_count && h < taint->record_count; h++) {
+        struct taint_hop hop = taint_hop_at(taint, h);
         for (size_t i = 0; i < taint->received_count; i++) {
             struct taint_received *received = &taint->received[i];
-            if (taint->hops[h].to != received->account || taint->hops[h].asset != received->asset)
-                continue;
-            if (received->best_hop_index == SIZE_MAX ||
-                taint->hops[h].hop < taint->hops[received->best_hop_index].hop)
+            if (hop.to == received->account && hop.asset == received->asset &&
+                (received->best_hop_index == SIZE_MAX || hop.hop < taint_hop_at(taint, received->best_hop_index).hop))
                 received->best_hop_index = h;
         }
+    }
 }
 
 /* Balances of the accounts that were asked for, clean ones too. */
@@ -301,12 +266,6 @@ void results_release(struct taint *taint)
     free(taint->holdings_shown);
     free(taint->absorbed_shown);
     free(taint->totals_shown);
-}
-
-size_t taint_hops(const struct taint *taint, const struct taint_hop **ret_hops)
-{
-    *ret_hops = taint->hops;
-    return taint->hop_count;
 }
 
 size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings)
@@ -345,22 +304,6 @@ const char *taint_source_name(const struct taint *taint, uint32_t source)
 const char *taint_tag_name(const struct taint *taint, uint32_t tag)
 {
     return tag == TAINT_UNKNOWN ? "unknown" : tag == TAINT_CLEAN ? "clean" : taint->source_names[tag];
-}
-
-size_t taint_path(const struct taint *taint, size_t hop_index, size_t *ret_indices, size_t capacity)
-{
-    size_t length = 0;
-    for (size_t at = hop_index; at != SIZE_MAX && length <= taint->hop_count; length++)
-        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source)
-                                        : SIZE_MAX;
-    size_t place = length;
-    for (size_t at = hop_index; at != SIZE_MAX && place > 0;) {
-        if (--place < capacity)
-            ret_indices[place] = at;
-        at = taint->hops[at].has_parent ? find_record(taint, taint->hops[at].parent, taint->hops[at].source)
-                                        : SIZE_MAX;
-    }
-    return length;
 }
 
 struct lot_visit {

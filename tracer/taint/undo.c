@@ -24,7 +24,7 @@ struct undo_absorbed {
 /* The state before a block, and where its entries begin. */
 struct undo_block {
     uint64_t number;
-    size_t holdings, totals, absorbed, seeds, hops, next_address_seed;
+    size_t holdings, totals, absorbed, seeds, moves, records, wide, next_address_seed;
     struct taint_diag diag;
 };
 
@@ -69,7 +69,9 @@ bool undo_begin(struct taint *taint, uint64_t block_number)
                                                       .totals = undo->total_count,
                                                       .absorbed = undo->absorbed_count,
                                                       .seeds = undo->seed_count,
-                                                      .hops = taint->hop_count,
+                                                      .moves = taint->move_count,
+                                                      .records = taint->record_count,
+                                                      .wide = taint->wide_count,
                                                       .next_address_seed = taint->next_address_seed,
                                                       .diag = taint->diag};
     return true;
@@ -196,7 +198,7 @@ static bool undo_block(struct taint *taint, const struct undo_block *block)
     }
     for (; undo->seed_count > block->seeds; undo->seed_count--)
         taint->transfer_seeds[undo->seeds[undo->seed_count - 1]].done = false;
-    taint->hop_count = block->hops;
+    records_truncate(taint, block->moves, block->records, block->wide);
     taint->diag = block->diag;
     seeds_deactivate(taint, block->next_address_seed);
     taint->next_transfer_seed = 0; /* the next transaction finds its place */
@@ -214,8 +216,6 @@ enum tracer_status taint_rollback(struct taint *taint, uint64_t block_number, st
     while (ok && undo->block_count && undo->blocks[undo->block_count - 1].number > block_number)
         ok = undo_block(taint, &undo->blocks[--undo->block_count]);
     undo->epoch++; /* what is changed next has a block of its own */
-    if (taint->hops_sorted > taint->hop_count)
-        taint->hops_sorted = taint->hop_count;
     if (taint->next_block > block_number + 1)
         taint->next_block = block_number + 1;
     return ok ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory to go back");

@@ -63,24 +63,24 @@ static void put_position(FILE *stream, struct position position)
 static void write_hops(const struct taint *taint, FILE *stream)
 {
     fputs("block,txi,idx,asset,from,to,amount,source,tainted,hop,parent\n", stream);
-    for (size_t i = 0; i < taint->hop_count; i++) {
-        const struct taint_hop *hop = &taint->hops[i];
-        if (!hop->shown)
+    for (size_t i = 0; i < taint->record_count; i++) {
+        struct taint_hop hop = taint_hop_at(taint, i);
+        if (!hop.shown)
             continue;
-        fprintf(stream, "%" PRIu64 ",%" PRId32 ",%" PRIu32 ",", hop->position.block_number,
-                hop->position.transaction_index, hop->position.index);
-        put_asset(stream, taint, hop->asset);
+        fprintf(stream, "%" PRIu64 ",%" PRId32 ",%" PRIu32 ",", hop.position.block_number,
+                hop.position.transaction_index, hop.position.index);
+        put_asset(stream, taint, hop.asset);
         fputc(',', stream);
-        put_account(stream, taint, hop->from);
+        put_account(stream, taint, hop.from);
         fputc(',', stream);
-        put_account(stream, taint, hop->to);
+        put_account(stream, taint, hop.to);
         fputc(',', stream);
-        put_amount(stream, u320_from_u256(hop->amount));
-        fprintf(stream, ",%s,", taint->source_names[hop->source]);
-        put_amount(stream, u320_from_u256(hop->tainted));
-        fprintf(stream, ",%" PRIu32 ",", hop->hop);
-        if (hop->has_parent)
-            put_position(stream, hop->parent);
+        put_amount(stream, u320_from_u256(hop.amount));
+        fprintf(stream, ",%s,", taint->source_names[hop.source]);
+        put_amount(stream, u320_from_u256(hop.tainted));
+        fprintf(stream, ",%" PRIu32 ",", hop.hop);
+        if (hop.has_parent)
+            put_position(stream, hop.parent);
         else
             fputc('-', stream);
         fputc('\n', stream);
@@ -218,7 +218,7 @@ static bool put_path(FILE *stream, const struct taint *taint, size_t hop_index)
     taint_path(taint, hop_index, path, length);
     for (size_t i = 0; i < length; i++) {
         fputs(i ? ",\"" : "\"", stream);
-        put_position(stream, taint->hops[path[i]].position);
+        put_position(stream, taint_hop_at(taint, path[i]).position);
         fputc('"', stream);
     }
     free(path);
