@@ -37,18 +37,20 @@ struct tagged {
 #define HOLDING_INLINE_TAGS 1u
 #define HOLDING_BLOCKS 29u /* 16 << b holdings in block b: 2^32 in all */
 
-/* Units of one account in one asset; two cache lines. A holding does not move (its `tags` may point into itself). While
- * it has no queue, or an empty one, all of the balance has the tag `uniform`: the common case. */
+/* Units of one account in one asset; two cache lines, of which clean units need the first. A holding does not move (its
+ * `tags` may point into itself). While it has no queue, or an empty one, all of the balance has the tag `uniform`: the
+ * common case. */
 struct holding {
     struct u256 balance;
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
     struct queue *queue; /* ordered policies; NULL until two tags meet */
-    uint32_t tag_count; /* there is room up to the next power of two */
-    uint32_t epoch;     /* undo.c */
-    uint32_t account, asset;
+    uint32_t tag_count;  /* there is room up to the next power of two */
     uint32_t uniform;
-    uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */
+    uint32_t epoch;      /* undo.c */
+    uint32_t asset;
     struct tagged few[HOLDING_INLINE_TAGS];
+    uint32_t account;
+    uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */
 };
 
 /* hop and parent of a source in the units of one transfer (4.2: info). Sorted by source. */

@@ -76,31 +76,24 @@ void account_prefetch(const struct taint *taint, uint32_t account)
         __builtin_prefetch(&taint->accounts[account]);
 }
 
-static void prefetch_lines(const struct holding *holding)
-{
-    for (size_t at = 0; at < sizeof(*holding); at += 64)
-        __builtin_prefetch((const char *)holding + at, 1);
-}
-
 void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset)
 {
     const struct table *table = &taint->holding_table;
     if (account >= taint->account_capacity || !taint->accounts[account].first)
         return;
     if (taint->accounts[account].asset == asset)
-        prefetch_lines(taint->accounts[account].first);
+        __builtin_prefetch(taint->accounts[account].first, 1);
     else if (table->capacity)
         __builtin_prefetch(&table->slots[mix(holding_key(account, asset)) & (table->capacity - 1)]);
 }
 
 void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset)
 {
-    if (account >= taint->account_capacity || !taint->accounts[account].first ||
-        taint->accounts[account].asset == asset)
-        return; /* fetched before */
+    if (account >= taint->account_capacity || !taint->accounts[account].first)
+        return;
     const struct holding *holding = holding_find(taint, account, asset);
-    if (holding)
-        prefetch_lines(holding);
+    if (holding && holding->tag_count)
+        __builtin_prefetch(holding->tags, 1);
 }
 
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)
