@@ -392,6 +392,7 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
     *ret_done = false;
     arena_reset(fetching->scratch, fetching->scratch_empty);
     texts.prove = true;
+    texts.archive = fetching->fetch->archive;
     texts.receipts_apart = unit->receipts_apart;
     if (unit->receipts_apart) {
         status = gather_receipts(fetching, unit, block, receipt_next, &texts, ret_done);

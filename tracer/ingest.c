@@ -168,6 +168,7 @@ static enum tracer_status fetch_range(struct ingesting *ingesting, struct error 
                                 .last = ingesting->last,
                                 .want_traces = !request->no_traces,
                                 .final = request->finality == FINALITY_FINALIZED,
+                                .archive = request->keep_raw,
                                 .links = request->links};
     enum tracer_status status =
         chain_fetch(request->client, &fetch, deliver, ingesting, &ingesting->stats->fetch, err);

@@ -150,7 +150,23 @@ static enum tracer_status check_uncles(struct accept *accept)
 
 /* ---- the receipts ---- */
 
-/* The address of a new contract (CREATE): of its creator and the creator's nonce. */
+bool contract_address(struct address creator, uint64_t nonce, struct address *ret_contract)
+{
+    struct buffer bytes;
+    buffer_init(&bytes, 64);
+    size_t list = rlp_list_begin(&bytes);
+    rlp_bytes(&bytes, creator.bytes, sizeof creator.bytes);
+    rlp_u64(&bytes, nonce);
+    rlp_list_end(&bytes, list);
+    bool good = buffer_ok(&bytes);
+    if (good) {
+        struct hash hash = keccak256(bytes.data, bytes.size);
+        memcpy(ret_contract->bytes, hash.bytes + 12, sizeof ret_contract->bytes);
+    }
+    buffer_release(&bytes);
+    return good;
+}
+
 static enum tracer_status check_contract(struct accept *accept, size_t index)
 {
     const struct evm_transaction *transaction = &accept->header->transactions[index];
@@ -164,15 +180,8 @@ static enum tracer_status check_contract(struct accept *accept, size_t index)
     }
     if (!transaction->creates || !receipt->has_contract || !transaction->known)
         return TRACER_OK;
-    buffer_clear(&accept->bytes);
-    size_t list = rlp_list_begin(&accept->bytes);
-    rlp_bytes(&accept->bytes, transaction->from.bytes, sizeof transaction->from.bytes);
-    rlp_u64(&accept->bytes, nonce);
-    rlp_list_end(&accept->bytes, list);
-    if (!buffer_ok(&accept->bytes))
+    if (!contract_address(transaction->from, nonce, &contract))
         return no_memory(accept->err);
-    struct hash hash = keccak256(accept->bytes.data, accept->bytes.size);
-    memcpy(contract.bytes, hash.bytes + 12, sizeof contract.bytes);
     if (!address_equal(contract, receipt->contract))
         return differs_address(accept->err, "contractAddress", receipt->contract, "sender and nonce give",
                                contract);

@@ -25,6 +25,7 @@ struct work {
     struct transaction *transactions;
     struct evm_notes notes;
     enum grade grade;
+    struct bytes archive;
     bool placed, split; /* traces that say where logs stand, and that do not */
     struct error *err;
 };
@@ -143,6 +144,7 @@ static void fill_block(const struct work *work, struct block *to)
                                               : INTERNALS_ALL,
         .order = work->traces && !work->split ? ORDER_EXACT : ORDER_SPLIT,
         .undecoded_count = work->rows.undecoded_count,
+        .archive = work->archive,
         .transactions = work->transactions,
         .transaction_count = header->transaction_count,
         .transfers = work->rows.items,
@@ -172,6 +174,9 @@ static enum tracer_status decode_parts(struct work *work, const struct evm_repli
         if (status)
             return status;
         work->grade = whole ? GRADE_SINGLE : GRADE_ASSERTED;
+        if (whole && replies->archive &&
+            (status = block_archive(work->network, &work->header, work->receipts, arena, &work->archive, work->err)))
+            return status;
     }
     if (replies->traces_kind != EVM_TRACES_NONE) {
         status = trace_open(work->network, &work->header, work->receipts, replies, arena, &work->notes,

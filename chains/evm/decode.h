@@ -42,6 +42,11 @@ enum tracer_status header_decode(const struct evm_network *network, struct json_
 /* What the header's members hash to; header->hash is what the reply states. TRACER_E_REPLY: one is missing.
  */
 enum tracer_status header_hash(const struct evm_header *header, struct hash *ret_hash, struct error *err);
+/* The canonical bytes, and back: only the members that they have are set (not uncles, withdrawals, transactions).
+ * TRACER_E_REPLY: these bytes are no header. */
+void header_write(const struct evm_header *header, struct buffer *to);
+enum tracer_status header_from_bytes(struct bytes text, struct arena *arena, struct evm_header *ret_header,
+                                     struct error *err);
 static inline bool fork_active(struct evm_fork fork, const struct evm_header *header)
 {
     return header->number >= fork.number && header->time >= fork.time;
@@ -134,6 +139,11 @@ enum transaction_form {
 enum tracer_status transaction_write(const struct evm_network *network,
                                      const struct evm_transaction *transaction, enum transaction_form form,
                                      struct buffer *to, struct error *err);
+/* Canonical bytes back to members; `from` and `payer` are recovered. Lists but the blob hashes' number are left out.
+ * *ret_transaction.known false: the type is not known here, nothing else is set. */
+enum tracer_status transaction_from_bytes(const struct evm_network *network, const struct evm_header *header,
+                                          struct bytes text, struct arena *arena,
+                                          struct evm_transaction *ret_transaction, struct error *err);
 /* `from` (and `payer`) are who signed, by the rules of the block's height (R19). */
 enum tracer_status transaction_check_signers(const struct evm_network *network,
                                              const struct evm_header *header,
@@ -181,6 +191,13 @@ enum tracer_status receipt_write(const struct evm_network *network, const struct
                                  const struct evm_transaction *transaction, const struct evm_receipt *receipt,
                                  const struct bloom *bloom, struct buffer *to, struct error *err);
 void withdrawal_write(const struct evm_withdrawal *withdrawal, struct buffer *to);
+/* Back from the bytes in the tries. Of a receipt the members that are there are set; its logs count from 0. */
+enum tracer_status receipt_from_bytes(const struct evm_network *network, const struct evm_header *header,
+                                      const struct evm_transaction *transaction, struct bytes text,
+                                      struct arena *arena, struct evm_receipt *ret_receipt, struct error *err);
+bool withdrawal_from_bytes(struct bytes text, struct evm_withdrawal *ret_withdrawal);
+/* The digits of bytes, as members of replies have them; .text NULL without memory. */
+struct json_span digits_of(struct bytes data, struct arena *arena);
 
 /* ---- accept.c ---- */
 
@@ -190,6 +207,16 @@ void withdrawal_write(const struct evm_withdrawal *withdrawal, struct buffer *to
 enum tracer_status block_accept(const struct evm_network *network, const struct evm_header *header,
                                 const struct evm_receipt *receipts, const struct evm_replies *replies,
                                 struct arena *arena, bool *ret_whole, struct error *err);
+
+/* The address of a new contract (CREATE): of its creator and the creator's nonce. */
+bool contract_address(struct address creator, uint64_t nonce, struct address *ret_contract);
+
+/* ---- proof.c ---- */
+
+/* All of it as an archive (tracer/proof.h), in the arena. */
+enum tracer_status block_archive(const struct evm_network *network, const struct evm_header *header,
+                                 const struct evm_receipt *receipts, struct arena *arena, struct bytes *ret_archive,
+                                 struct error *err);
 
 /* ---- call_trace.c ---- */
 

@@ -272,7 +272,7 @@ static void write_hash(struct buffer *to, struct hash hash)
     rlp_bytes(to, hash.bytes, sizeof hash.bytes);
 }
 
-static void write_header(const struct evm_header *header, struct buffer *to)
+void header_write(const struct evm_header *header, struct buffer *to)
 {
     uint64_t present = header->present;
     size_t list = rlp_list_begin(to);
@@ -313,11 +313,86 @@ enum tracer_status header_hash(const struct evm_header *header, struct hash *ret
     if (status)
         return status;
     buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
-    write_header(header, &bytes);
+    header_write(header, &bytes);
     if (buffer_ok(&bytes))
         *ret_hash = keccak256(bytes.data, bytes.size);
     else
         status = no_memory(err);
     buffer_release(&bytes);
     return status;
+}
+
+/* ---- back ---- */
+
+#define CLASSIC_ITEMS 15u
+#define ITEMS_MAX 21u
+
+static bool take_fixed(const struct rlp_item *item, void *to, size_t size)
+{
+    if (item->is_list || item->payload.size != size)
+        return false;
+    memcpy(to, item->payload.data, size);
+    return true;
+}
+
+static bool take_u64(const struct rlp_item *item, uint64_t *to)
+{
+    struct u256 value;
+    if (!rlp_integer(item, &value) || !u256_fits_u64(value))
+        return false;
+    *to = value.limb[0];
+    return true;
+}
+
+static bool take_members(const struct rlp_item *items, size_t count, struct arena *arena, struct evm_header *to)
+{
+    bool good = take_fixed(&items[0], to->parent_hash.bytes, 32) && take_fixed(&items[1], to->uncles_hash.bytes, 32) &&
+                take_fixed(&items[2], to->miner.bytes, 20) && take_fixed(&items[3], to->state_root.bytes, 32) &&
+                take_fixed(&items[4], to->transactions_root.bytes, 32) &&
+                take_fixed(&items[5], to->receipts_root.bytes, 32) && take_fixed(&items[6], to->bloom.bytes, 256) &&
+                rlp_integer(&items[7], &to->difficulty) && take_u64(&items[8], &to->number) &&
+                take_u64(&items[9], &to->gas_limit) && take_u64(&items[10], &to->gas_used) &&
+                take_u64(&items[11], &to->time) && !items[12].is_list && take_fixed(&items[13], to->mix_hash.bytes, 32) &&
+                take_fixed(&items[14], to->nonce, sizeof to->nonce);
+    to->present = CLASSIC;
+    to->extra_data = digits_of(items[12].payload, arena);
+    good = good && to->extra_data.text;
+    if (count > 15) {
+        good = good && rlp_integer(&items[15], &to->base_fee);
+        to->present |= BIT(H_BASE_FEE);
+    }
+    if (count > 16) {
+        good = good && take_fixed(&items[16], to->withdrawals_root.bytes, 32);
+        to->present |= BIT(H_WITHDRAWALS_ROOT);
+    }
+    if (count > 17) {
+        good = good && count > 18 && take_u64(&items[17], &to->blob_gas_used) && take_u64(&items[18], &to->excess_blob_gas);
+        to->present |= BIT(H_BLOB_GAS_USED) | BIT(H_EXCESS_BLOB_GAS);
+    }
+    if (count > 19) {
+        good = good && take_fixed(&items[19], to->beacon_root.bytes, 32);
+        to->present |= BIT(H_BEACON_ROOT);
+    }
+    if (count > 20) {
+        good = good && take_fixed(&items[20], to->requests_hash.bytes, 32);
+        to->present |= BIT(H_REQUESTS_HASH);
+    }
+    to->has_base_fee = count > 15;
+    to->has_withdrawals = count > 16;
+    to->has_blobs = count > 18;
+    return good;
+}
+
+enum tracer_status header_from_bytes(struct bytes text, struct arena *arena, struct evm_header *ret_header, struct error *err)
+{
+    struct rlp_item list, items[ITEMS_MAX];
+    struct bytes rest = text;
+    size_t count = 0;
+    *ret_header = (struct evm_header){.hash = keccak256(text.data, text.size)};
+    bool good = rlp_valid(text) && rlp_next(&rest, &list) && list.is_list;
+    for (rest = good ? list.payload : rest; good && rest.size; count++)
+        good = count < ITEMS_MAX && rlp_next(&rest, &items[count]);
+    if (!good || count < CLASSIC_ITEMS || !take_members(items, count, arena, ret_header))
+        return error_set(err, TRACER_E_REPLY, "these bytes are no header of a block");
+    return TRACER_OK;
 }

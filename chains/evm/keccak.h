@@ -2,14 +2,9 @@
 #ifndef TRACER_CHAINS_EVM_KECCAK_H
 #define TRACER_CHAINS_EVM_KECCAK_H
 
-#include "tracer/address.h"
+#include "tracer/block.h"
 
 struct hash keccak256(const void *data, size_t size);
-
-struct bytes { /* borrowed */
-    const uint8_t *data;
-    size_t size;
-};
 
 /** Hash `count` messages of any sizes, four at once where the processor can. */
 void keccak256_many(const struct bytes *messages, size_t count, struct hash *ret_hashes);

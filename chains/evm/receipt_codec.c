@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "tracer/hex.h"
+
 static void write_log(const struct evm_log *log, struct buffer *to)
 {
     size_t list = rlp_list_begin(to);
@@ -91,4 +93,102 @@ struct bloom *receipts_blooms(const struct evm_receipt *receipts, size_t count, 
                 bloom_add(&blooms[i], hashes[next++]);
     arena_reset(arena, mark);
     return blooms;
+}
+
+/* ---- back ---- */
+
+struct json_span digits_of(struct bytes data, struct arena *arena)
+{
+    char *text = arena_alloc(arena, data.size * 2 + 1);
+    if (text)
+        hex_encode(data.data, data.size, text);
+    return (struct json_span){text, data.size * 2};
+}
+
+static bool read_log(struct bytes *rest, struct arena *arena, struct evm_log *to)
+{
+    struct rlp_item log, address, topics, topic, data;
+    if (!rlp_next(rest, &log) || !log.is_list)
+        return false;
+    struct bytes members = log.payload;
+    if (!rlp_next(&members, &address) || address.is_list || address.payload.size != sizeof to->address.bytes ||
+        !rlp_next(&members, &topics) || !topics.is_list || !rlp_next(&members, &data) || data.is_list || members.size)
+        return false;
+    memcpy(to->address.bytes, address.payload.data, sizeof to->address.bytes);
+    for (struct bytes left = topics.payload; left.size; to->topic_count++) {
+        if (to->topic_count == 4 || !rlp_next(&left, &topic) || topic.is_list || topic.payload.size != 32)
+            return false;
+        memcpy(to->topics[to->topic_count].bytes, topic.payload.data, 32);
+    }
+    to->data = digits_of(data.payload, arena);
+    return to->data.text != NULL;
+}
+
+static bool read_receipt(struct bytes text, bool byzantium, struct arena *arena, struct evm_receipt *to)
+{
+    struct rlp_item list, outcome, gas, bloom, logs;
+    struct u256 number;
+    if (!rlp_valid(text) || !rlp_next(&text, &list) || !list.is_list)
+        return false;
+    struct bytes members = list.payload;
+    if (!rlp_next(&members, &outcome) || outcome.is_list || !rlp_next(&members, &gas) || !rlp_integer(&gas, &number) ||
+        !u256_fits_u64(number) || !rlp_next(&members, &bloom) || bloom.is_list || bloom.payload.size != 256 ||
+        !rlp_next(&members, &logs) || !logs.is_list)
+        return false;
+    to->cumulative_gas_used = number.limb[0];
+    if (!byzantium && outcome.payload.size != 32)
+        return false;
+    if (byzantium) {
+        if (!rlp_integer(&outcome, &number) || u256_compare(number, u256_from_u64(1)) > 0)
+            return false;
+        to->status = number.limb[0];
+        to->outcome = to->status ? TRANSACTION_SUCCEEDED : TRANSACTION_FAILED;
+    } else {
+        to->outcome = TRANSACTION_STATUS_UNKNOWN;
+    }
+    size_t capacity = 0;
+    for (struct bytes left = logs.payload; left.size; to->log_count++) {
+        to->logs = array_grow(arena, to->logs, to->log_count, &capacity, sizeof *to->logs);
+        if (!to->logs)
+            return false;
+        to->logs[to->log_count] = (struct evm_log){.index = to->log_count};
+        if (!read_log(&left, arena, &to->logs[to->log_count]))
+            return false;
+    }
+    return true;
+}
+
+enum tracer_status receipt_from_bytes(const struct evm_network *network, const struct evm_header *header,
+                                      const struct evm_transaction *transaction, struct bytes text, struct arena *arena,
+                                      struct evm_receipt *ret_receipt, struct error *err)
+{
+    *ret_receipt = (struct evm_receipt){.type = transaction->type};
+    if (transaction->type != TYPE_LEGACY && text.size && text.data[0] == transaction->type)
+        text = (struct bytes){text.data + 1, text.size - 1};
+    else if (transaction->type != TYPE_LEGACY)
+        return error_set(err, TRACER_E_REPLY, "the receipt is of another type than its transaction");
+    if (!read_receipt(text, fork_active(network->rules->byzantium, header), arena, ret_receipt))
+        return error_set(err, TRACER_E_REPLY, "these bytes are no receipt");
+    return TRACER_OK;
+}
+
+bool withdrawal_from_bytes(struct bytes text, struct evm_withdrawal *ret_withdrawal)
+{
+    struct rlp_item list, items[4];
+    struct u256 numbers[3];
+    if (!rlp_valid(text) || !rlp_next(&text, &list) || !list.is_list)
+        return false;
+    struct bytes rest = list.payload;
+    for (size_t i = 0; i < 4; i++)
+        if (!rlp_next(&rest, &items[i]))
+            return false;
+    if (rest.size || items[2].is_list || items[2].payload.size != sizeof ret_withdrawal->to.bytes ||
+        !rlp_integer(&items[0], &numbers[0]) || !rlp_integer(&items[1], &numbers[1]) || !rlp_integer(&items[3], &numbers[2]))
+        return false;
+    for (size_t i = 0; i < 3; i++)
+        if (!u256_fits_u64(numbers[i]))
+            return false;
+    *ret_withdrawal = (struct evm_withdrawal){.index = numbers[0].limb[0], .validator = numbers[1].limb[0], .gwei = numbers[2].limb[0]};
+    memcpy(ret_withdrawal->to.bytes, items[2].payload.data, sizeof ret_withdrawal->to.bytes);
+    return true;
 }

@@ -370,3 +370,183 @@ enum tracer_status transaction_check_signers(const struct evm_network *network,
         status = check_signer(network, transaction, &payer, true, err);
     return status;
 }
+
+/* ---- back ---- */
+
+static bool take_bytes(const struct rlp_item *item, void *to, size_t size)
+{
+    if (item->is_list || item->payload.size != size)
+        return false;
+    memcpy(to, item->payload.data, size);
+    return true;
+}
+
+static bool take_u64(const struct rlp_item *item, uint64_t *to)
+{
+    struct u256 value;
+    bool good = rlp_integer(item, &value) && u256_fits_u64(value);
+    *to = good ? value.limb[0] : 0;
+    return good;
+}
+
+static size_t count_items(struct bytes list)
+{
+    struct rlp_item item;
+    size_t count = 0;
+    while (rlp_next(&list, &item))
+        count++;
+    return count;
+}
+
+static bool take_member(const struct rlp_item *item, unsigned member, struct arena *arena, struct evm_transaction *to)
+{
+    uint64_t number;
+    switch (member) {
+    case T_CHAIN_ID:
+        return take_u64(item, &to->chain_id);
+    case T_NONCE:
+        return take_u64(item, &to->nonce);
+    case T_GAS_PRICE:
+        return rlp_integer(item, &to->gas_price);
+    case T_MAX_PRIORITY_FEE:
+        return rlp_integer(item, &to->max_priority_fee);
+    case T_MAX_FEE:
+        return rlp_integer(item, &to->max_fee);
+    case T_GAS:
+        return take_u64(item, &to->gas);
+    case T_FROM:
+        return take_bytes(item, to->from.bytes, sizeof to->from.bytes);
+    case T_TO:
+        to->creates = !item->is_list && item->payload.size == 0;
+        return to->creates || take_bytes(item, to->to.bytes, sizeof to->to.bytes);
+    case T_VALUE:
+        return rlp_integer(item, &to->value);
+    case T_INPUT:
+        to->input = digits_of(item->payload, arena);
+        return !item->is_list && to->input.text;
+    case T_MAX_BLOB_FEE:
+        return rlp_integer(item, &to->max_blob_fee);
+    case T_BLOB_HASHES:
+        to->blob_hashes.count = count_items(item->payload);
+        return item->is_list;
+    case T_ACCESS_LIST:
+    case T_AUTHORIZATIONS:
+        return item->is_list;
+    case T_EXPIRED_TIME:
+        return rlp_integer(item, &to->expired_time);
+    case T_PAYER_V:
+        return rlp_integer(item, &to->payer_v);
+    case T_PAYER_R:
+        return rlp_integer(item, &to->payer_r);
+    case T_PAYER_S:
+        return rlp_integer(item, &to->payer_s);
+    case T_SOURCE_HASH:
+        return take_bytes(item, to->source_hash.bytes, sizeof to->source_hash.bytes);
+    case T_MINT:
+        return rlp_integer(item, &to->mint);
+    case T_IS_SYSTEM:
+        to->is_system = take_u64(item, &number) && number == 1;
+        return number <= 1;
+    case T_V:
+        return rlp_integer(item, &to->v);
+    case T_Y_PARITY:
+        return rlp_integer(item, &to->y_parity);
+    case T_R:
+        return rlp_integer(item, &to->r);
+    case T_S:
+        return rlp_integer(item, &to->s);
+    default:
+        return false;
+    }
+}
+
+/* The digest that the sender signed: the same list without its signature; `unsigned_items` is its beginning. */
+static bool signed_digest(const struct evm_network *network, const struct evm_transaction *transaction,
+                          struct bytes unsigned_items, struct hash *ret_digest)
+{
+    struct buffer bytes;
+    uint8_t type = (uint8_t)transaction->type;
+    buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
+    if (type != TYPE_LEGACY)
+        buffer_add(&bytes, &type, 1);
+    size_t list = rlp_list_begin(&bytes);
+    buffer_add(&bytes, unsigned_items.data, unsigned_items.size);
+    if (type == TYPE_LEGACY && is_protected(transaction)) {
+        rlp_u64(&bytes, network->chain_id);
+        rlp_u64(&bytes, 0);
+        rlp_u64(&bytes, 0);
+    }
+    rlp_list_end(&bytes, list);
+    bool good = buffer_ok(&bytes);
+    if (good)
+        *ret_digest = keccak256(bytes.data, bytes.size);
+    buffer_release(&bytes);
+    return good;
+}
+
+static enum tracer_status recover_signers(const struct evm_network *network, const struct evm_header *header,
+                                          struct bytes unsigned_items, struct evm_transaction *transaction, struct error *err)
+{
+    struct signature sender = {transaction->r, transaction->s, 0}, payer = {transaction->payer_r, transaction->payer_s, 0};
+    struct hash digest;
+    if (transaction->type == TYPE_DEPOSIT)
+        return TRACER_OK;
+    enum tracer_status status = parity_of(network, header, transaction, &sender.parity, err);
+    if (!status)
+        status = check_signature(network, header, &sender, false, err);
+    if (!status && !signed_digest(network, transaction, unsigned_items, &digest))
+        status = no_memory(err);
+    if (!status)
+        status = signature_recover(digest, &sender, &transaction->from, err);
+    if (status || transaction->type != TYPE_SPONSORED)
+        return status;
+    struct buffer bytes;
+    buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
+    payer.parity = (unsigned)transaction->payer_v.limb[0] & 1;
+    transaction->present |= FIELD_BIT(T_FROM);
+    status = transaction_write(network, transaction, FORM_PAID, &bytes, err);
+    if (!status)
+        status = check_signature(network, header, &payer, true, err);
+    if (!status)
+        status = signature_recover(keccak256(bytes.data, bytes.size), &payer, &transaction->payer, err);
+    buffer_release(&bytes);
+    return status;
+}
+
+enum tracer_status transaction_from_bytes(const struct evm_network *network, const struct evm_header *header,
+                                          struct bytes text, struct arena *arena, struct evm_transaction *ret_transaction,
+                                          struct error *err)
+{
+    struct evm_transaction *to = ret_transaction;
+    struct rlp_item list;
+    struct bytes rest = text;
+    *to = (struct evm_transaction){.hash = keccak256(text.data, text.size)};
+    if (text.size == 0)
+        return error_set(err, TRACER_E_REPLY, "these bytes are no transaction");
+    if (text.data[0] < 0x80) { /* EIP-2718 */
+        to->type = text.data[0];
+        rest = (struct bytes){text.data + 1, text.size - 1};
+    }
+    struct members members = members_of(to->type);
+    to->known = members.items && (to->type != TYPE_SPONSORED || network->rules->sponsored_first != EVM_NEVER) &&
+                (to->type != TYPE_DEPOSIT || network->rules->deposit_first != EVM_NEVER) &&
+                (to->type != TYPE_LEGACY || text.data[0] >= 0xc0);
+    if (!to->known)
+        return TRACER_OK;
+    bool good = rlp_valid(rest) && rlp_next(&rest, &list) && list.is_list;
+    struct bytes left = good ? list.payload : rest;
+    const uint8_t *begin = left.data;
+    size_t unsigned_size = 0;
+    for (size_t i = 0; i < members.count && good; i++) {
+        struct rlp_item item;
+        if (i + SIGNATURE_MEMBERS == members.count)
+            unsigned_size = (size_t)(left.data - begin);
+        good = rlp_next(&left, &item) && take_member(&item, members.items[i], arena, to);
+        to->present |= FIELD_BIT(members.items[i]);
+    }
+    if (!good || left.size)
+        return error_set(err, TRACER_E_REPLY, "these bytes are no transaction of type 0x%" PRIx64, to->type);
+    if (to->present & FIELD_BIT(T_CHAIN_ID) && to->chain_id != network->chain_id)
+        return differs_u64(err, "chainId", to->chain_id, "the network's is", network->chain_id);
+    return recover_signers(network, header, (struct bytes){begin, unsigned_size}, to, err);
+}

@@ -303,26 +303,31 @@ static bool read_path(const struct rlp_item *item, struct key *ret_path, bool *r
 }
 
 struct walk {
-    const struct bytes *nodes; /* those not used yet */
-    size_t count;
+    trie_find_fn *find;
+    void *context;
     struct key key;
     size_t at; /* nibbles of the key that led here */
 };
 
-/* The node that `index` of the items names: one within its parent, or the next of the proof. */
-static bool follow(struct walk *walk, const struct items *items, size_t index, struct bytes *ret_node)
+static bool find_node(const struct walk *walk, struct hash hash, struct bytes *ret_node)
+{
+    *ret_node = walk->find(walk->context, hash);
+    return ret_node->data && hash_equal(keccak256(ret_node->data, ret_node->size), hash);
+}
+
+/* The node that `index` of the items names: one within its parent, or one that is found by its hash. */
+static bool follow(const struct walk *walk, const struct items *items, size_t index, struct bytes *ret_node)
 {
     const struct rlp_item *child = &items->item[index];
     if (child->is_list) {
         *ret_node = items->text[index];
         return ret_node->size < SHORT;
     }
-    if (child->payload.size != SHORT || walk->count == 0)
+    struct hash hash;
+    if (child->payload.size != SHORT)
         return false;
-    struct hash hash = keccak256(walk->nodes->data, walk->nodes->size);
-    *ret_node = *walk->nodes++;
-    walk->count--;
-    return memcmp(hash.bytes, child->payload.data, SHORT) == 0 && ret_node->size >= SHORT;
+    memcpy(hash.bytes, child->payload.data, SHORT);
+    return find_node(walk, hash, ret_node) && ret_node->size >= SHORT;
 }
 
 /* From one node on; *ret_next is the node to go on with, or unset with an answer. */
@@ -364,21 +369,45 @@ static bool step(struct walk *walk, struct bytes node, struct bytes *ret_next, e
     return path.count > 0 && follow(walk, &items, 1, ret_next);
 }
 
-enum trie_answer trie_verify(struct hash root, uint64_t index, const struct bytes *nodes, size_t count,
-                             struct bytes *ret_value)
+enum trie_answer trie_look_up(struct hash root, uint64_t index, trie_find_fn *find, void *context, struct bytes *ret_value)
 {
-    struct walk walk = {nodes, count, key_of(index), 0};
+    struct walk walk = {find, context, key_of(index), 0};
     enum trie_answer answer = TRIE_INVALID;
-    struct bytes value = {NULL, 0};
-    if (count == 0)
-        return hash_equal(root, keccak256(&empty_string, 1)) ? TRIE_ABSENT : TRIE_INVALID;
-    struct bytes node = *walk.nodes++;
-    walk.count--;
-    if (!hash_equal(keccak256(node.data, node.size), root))
+    struct bytes value = {NULL, 0}, node;
+    if (hash_equal(root, keccak256(&empty_string, 1)))
+        return TRIE_ABSENT;
+    if (!find_node(&walk, root, &node))
         return TRIE_INVALID;
     while (step(&walk, node, &node, &answer, &value))
         ;
-    if (walk.count > 0) /* nodes that prove nothing */
+    if (answer == TRIE_PRESENT)
+        *ret_value = value;
+    return answer;
+}
+
+/* The nodes of a proof in their order: the next is the one that is looked for, or it proves nothing. */
+struct in_order {
+    const struct bytes *nodes;
+    size_t count;
+};
+
+static struct bytes find_next(void *context, struct hash hash)
+{
+    struct in_order *left = context;
+    (void)hash;
+    if (left->count == 0)
+        return (struct bytes){NULL, 0};
+    left->count--;
+    return *left->nodes++;
+}
+
+enum trie_answer trie_verify(struct hash root, uint64_t index, const struct bytes *nodes, size_t count,
+                             struct bytes *ret_value)
+{
+    struct in_order left = {nodes, count};
+    struct bytes value;
+    enum trie_answer answer = trie_look_up(root, index, find_next, &left, &value);
+    if (left.count > 0) /* nodes that prove nothing */
         return TRIE_INVALID;
     if (answer == TRIE_PRESENT)
         *ret_value = value;

@@ -27,6 +27,9 @@ enum trie_answer {
     TRIE_ABSENT,  /* it has none at the index: so it has `index` values at most, if the others are proven */
     TRIE_INVALID  /* the nodes do not tell */
 };
+/** The same from nodes that are found by their hashes; `find` gives {NULL, 0} for one that is not there. */
+typedef struct bytes trie_find_fn(void *context, struct hash hash);
+enum trie_answer trie_look_up(struct hash root, uint64_t index, trie_find_fn *find, void *context, struct bytes *ret_value);
 /** What the nodes prove about value `index` of the trie with `root`. The nodes are foreign bytes.
  * @param[out] ret_value  set for TRIE_PRESENT only, and within `nodes` */
 enum trie_answer trie_verify(struct hash root, uint64_t index, const struct bytes *nodes, size_t count,

@@ -4,6 +4,11 @@
 
 #include "tracer/transfer.h"
 
+struct bytes { /* borrowed */
+    const uint8_t *data;
+    size_t size;
+};
+
 /* How well a fact is founded, strongest first (threat-model 2). */
 enum grade { GRADE_PROVEN, GRADE_LINKED, GRADE_SINGLE, GRADE_ASSERTED, GRADE_INFERRED, GRADE_COUNT };
 const char *grade_name(enum grade grade);
@@ -41,6 +46,7 @@ struct block {
     enum internals internals;
     enum row_order order;
     uint32_t undecoded_count; /* logs that look like token events but do not decode (threat-model X8) */
+    struct bytes archive;     /* what its hash covers (proof.h), where that was asked for; else {NULL, 0} */
 
     const struct transaction *transactions; /* by transaction_index, strictly increasing */
     size_t transaction_count;

@@ -93,6 +93,7 @@ struct chain_fetch {
     uint64_t first, last;
     bool want_traces;      /* ask for internal calls where an endpoint has them */
     bool final;            /* every block of the range is final */
+    bool archive;          /* blocks come with what their hash covers (proof.h) */
     uint32_t blocks_ahead; /* blocks under way or waiting for their turn; 0: 64 */
     const struct link_facts *links; /* NULL: exchanges are not linked */
 };

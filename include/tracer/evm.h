@@ -74,6 +74,7 @@ struct evm_replies {
     uint64_t number;         /* the block that was asked for */
     const struct hash *hash; /* its hash, if it was asked for by hash; else NULL */
     bool prove;
+    bool archive; /* keep what was proven: block.archive */
     struct json_span block; /* eth_getBlockByNumber(number, true) */
     /* Either one array (eth_getBlockReceipts), or one object a transaction, in order. */
     const struct json_span *receipts;

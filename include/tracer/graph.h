@@ -87,6 +87,11 @@ TRACER_MUST_USE enum tracer_status graph_range(struct graph *graph, uint64_t cha
 /** The block without its transfers and transactions (their counts are set, pointers NULL). */
 TRACER_MUST_USE enum tracer_status graph_get_block(struct graph *graph, uint64_t chain_id, uint64_t number,
                                                    struct block *ret_block, struct error *err);
+/** What the hash of a block covers (proof.h), added to a caller's buffer; it is kept with blocks that are put with an
+ * archive, and stays when they are rewound. TRACER_E_NOT_FOUND: it was not kept. */
+struct buffer;
+TRACER_MUST_USE enum tracer_status graph_get_archive(struct graph *graph, uint64_t chain_id, struct hash hash,
+                                                     struct buffer *ret_archive, struct error *err);
 /** The transaction of a row (hash, sender, ...). TRACER_E_NOT_FOUND for rows outside transactions. */
 TRACER_MUST_USE enum tracer_status graph_get_transaction(struct graph *graph, uint64_t chain_id,
                                                          uint64_t block_number, int32_t transaction_index,
@@ -157,7 +162,6 @@ TRACER_MUST_USE enum tracer_status graph_put_item(struct graph *graph, enum grap
                                                   const char *name, const void *data, size_t size,
                                                   struct error *err);
 /** Into a caller's buffer. TRACER_E_NOT_FOUND: none. */
-struct buffer;
 TRACER_MUST_USE enum tracer_status graph_get_item(struct graph *graph, enum graph_item table,
                                                   const char *name, struct buffer *ret_data,
                                                   struct error *err);

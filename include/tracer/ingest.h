@@ -18,6 +18,7 @@ struct ingest_request {
     const struct link_facts *links; /* NULL: exchanges are not linked */
     bool opening;   /* also fetch balances before the first block for every account and asset of the range */
     bool no_traces; /* do not ask for internal calls */
+    bool keep_raw;  /* keep what the hash of each block covers: for evidence (proof.h) */
     bool refetch;   /* read stored blocks again (a richer version replaces them) */
     bool follow;    /* go on at the head until stopped */
     uint32_t follow_interval_ms;

@@ -48,6 +48,7 @@
 
 /* proofs */
 #define TRACER_RLP_DEPTH_MAX 8u    /* lists within lists */
+#define TRACER_ARCHIVE_MAX TRACER_MIB(32) /* what one block's hash covers, unpacked */
 #define TRACER_PROOF_NODES_MAX 20u /* of one value of a block's trie */
 
 /* files */

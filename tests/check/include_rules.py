@@ -11,7 +11,7 @@ MODULE_OF_HEADER = {
     **{h: "base" for h in BASE},
     **{h: "value" for h in VALUE},
     "graph": "graph", "taint": "taint", "label": "label", "import": "import", "report": "report",
-    "rpc": "rpc", "evm": "evm", "chain": "chain",
+    "rpc": "rpc", "evm": "evm", "proof": "evm", "chain": "chain",
     "config": "pipeline", "trace": "pipeline", "check": "pipeline", "explain": "pipeline", "audit": "pipeline", "ingest": "pipeline", "load": "pipeline",
 }
 PUBLIC = set(MODULE_OF_HEADER.values())

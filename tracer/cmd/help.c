@@ -24,7 +24,7 @@ const struct command commands[] = {
      "With --rpc and --follow it goes on at the head: standard output has a line for each new\n"
      "flagged hop, and --output FILE is rewritten whenever the result changes.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",
-     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality follow opening no-traces refetch " COMMON_OPTIONS, 1, 100000},
+     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality follow opening no-traces keep-raw refetch " COMMON_OPTIONS, 1, 100000},
     {"check", command_check, "TARGET...",
      "Is this deposit or address tainted: by what, how much, over which path?",
      "TARGET is an address, a transaction hash (all its transfers; --to ADDRESS picks those into\n"
@@ -54,7 +54,7 @@ const struct command commands[] = {
      "Each block is recomputed from what its hash covers; with two endpoints or more a second one\n"
      "must give the same hash.\n"
      "--record DIR keeps every exchange, --replay DIR repeats the run from it without network.",
-     "store config chain labels no-builtin-labels assets from to finality follow opening no-traces "
+     "store config chain labels no-builtin-labels assets from to finality follow opening no-traces keep-raw "
      "refetch " RPC_OPTIONS COMMON_OPTIONS,
      0, 0},
     {"import", command_import, "FILE...",

@@ -204,6 +204,13 @@ static enum tracer_status set_min_score(struct options *options, const char *nam
     return TRACER_OK;
 }
 
+static enum tracer_status set_keep_raw(struct options *options, const char *name, const char *value,
+                                       struct error *err)
+{
+    options->keep_raw = strcmp(value, "all") == 0;
+    return options->keep_raw || strcmp(value, "none") == 0 ? TRACER_OK : bad_value(err, name, value, "all or none");
+}
+
 enum option_kind { KIND_TEXT, KIND_FLAG, KIND_CALL };
 static const struct option_spec {
     const char *name;
@@ -225,6 +232,7 @@ static const struct option_spec {
     {"follow", FLAG(follow), NULL, "go on at the head until stopped"},
     {"opening", FLAG(opening), NULL, "also fetch balances before the first block (archive endpoint)"},
     {"no-traces", FLAG(no_traces), NULL, "do not ask for internal calls"},
+    {"keep-raw", CALL(set_keep_raw), "all|none", "keep what block hashes cover, for trace --evidence (default: none)"},
     {"refetch", FLAG(refetch), NULL, "read stored blocks again"},
     {"in-flight", CALL(set_in_flight), "N", "requests under way at once (default 16)"},
     {"record", TEXT(record), "DIR", "write every exchange with the endpoints into DIR"},

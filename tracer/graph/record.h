@@ -21,7 +21,7 @@
  * asset        chain, first id                       kind, contract, id: 53 bytes each. Id 0 is native
  * segment      chain, run, sort key (12)             derived: a page of a sorted run (segment.h)
  * coverage     chain, account, first, identity (8)   struct graph_coverage, texts behind their size
- * raw          keccak of method, parameters, reply   zstd of the three (not written yet)
+ * raw          chain, hash                           what the block's hash covers (proof.h), zstd; kept through rewinds
  * list         digest or name                        bytes as given
  * endpoint     name                                  bytes as given
  *

@@ -464,6 +464,8 @@ static enum tracer_status put(struct graph_write *write, const struct block *blo
         status = put_new(write, block, err);
     else if (!status)
         status = put_again(write, block, &old, err);
+    if (!status && block->archive.size)
+        status = archive_put(graph, block->chain_id, block->hash, block->archive, err);
     if (status)
         return status;
     write->last_number = block->number;

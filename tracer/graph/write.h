@@ -55,6 +55,10 @@ enum tracer_status edit_delete(struct graph *graph, uint64_t chain_id, const str
 enum tracer_status edit_orphan(struct graph *graph, uint64_t chain_id, const struct edit *edit,
                                uint64_t number, const struct block_record *record, struct error *err);
 
+/** archive.c: keep what the hash of a block covers; joins the open transaction. */
+enum tracer_status archive_put(struct graph *graph, uint64_t chain_id, struct hash hash, struct bytes archive,
+                               struct error *err);
+
 /** Digest of what a block says: addresses and values, no ids. */
 struct digest128 block_digest(const struct block *block);
 

@@ -1,0 +1,170 @@
+/* test_proof.c - archives and proofs: what the hash of a block covers, read back without its replies, says the same as
+ * the replies did (tracer/proof.h). */
+#include "tracer/proof.h"
+
+#include "evm/blocks.h"
+#include "evm/texts.h"
+
+/* Nodes of a block's proofs, by hash. */
+struct node_set {
+    struct bytes nodes[4096];
+    size_t count;
+};
+
+static struct bytes find_node(void *context, struct hash hash)
+{
+    const struct node_set *set = context;
+    for (size_t i = 0; i < set->count; i++)
+        if (hash_equal(proof_hash(set->nodes[i]), hash))
+            return set->nodes[i];
+    return (struct bytes){NULL, 0};
+}
+
+static void add_nodes(const struct proof_block *block, enum proof_list list, struct arena *arena, struct node_set *set)
+{
+    struct bytes *nodes;
+    size_t count;
+    struct error err;
+    uint64_t all[1024];
+    size_t values = block->lists[list].count;
+    cr_assert_lt(values, sizeof all / sizeof *all);
+    for (size_t i = 0; i < values; i++)
+        all[i] = i;
+    cr_assert_eq(proof_nodes(block, list, all, values, arena, &nodes, &count, &err), TRACER_OK);
+    for (size_t i = 0; i < count; i++)
+        if (!find_node(set, proof_hash(nodes[i])).data) {
+            cr_assert_lt(set->count, sizeof set->nodes / sizeof *set->nodes);
+            set->nodes[set->count++] = nodes[i];
+        }
+}
+
+static struct bytes proven(struct hash root, uint64_t index, struct node_set *set)
+{
+    struct bytes value = {NULL, 0};
+    if (proof_look_up(root, index, find_node, set, &value) != PROOF_PRESENT)
+        return (struct bytes){NULL, 0};
+    return value;
+}
+
+static const struct transfer *next_external(const struct block *block, size_t *at, int32_t transaction_index)
+{
+    for (; *at < block->transfer_count && block->transfers[*at].position.transaction_index == transaction_index; (*at)++)
+        if (block->transfers[*at].kind != TRANSFER_INTERNAL)
+            return &block->transfers[(*at)++];
+    return NULL;
+}
+
+/* Every transaction of the block from the nodes alone; returns how many rows were compared. */
+static size_t compare_rows(const struct evm_network *network, const struct proof_block *archive, const struct proof_header *header,
+                           const struct block *block, struct node_set *set, struct arena *arena)
+{
+    size_t rows = 0;
+    struct bytes before = {NULL, 0};
+    for (size_t i = 0, at = 0; i < block->transaction_count; i++) {
+        struct proof_transaction read;
+        struct error err;
+        struct bytes receipt = proven(header->receipts_root, i, set);
+        cr_assert_eq(proof_read_transaction(network, archive->header, i, proven(header->transactions_root, i, set), receipt, before,
+                                            arena, &read, &err),
+                     TRACER_OK, "%" PRIu64 " transaction %zu: %s", block->number, i, err.text);
+        cr_assert(read.known);
+        cr_assert(hash_equal(read.hash, block->transactions[i].hash));
+        cr_assert(address_equal(read.sender, block->transactions[i].sender), "%" PRIu64 " transaction %zu", block->number, i);
+        for (size_t r = 0; r < read.row_count; r++, rows++) {
+            const struct transfer *row = next_external(block, &at, (int32_t)i), *derived = &read.rows[r];
+            cr_assert(row, "%" PRIu64 " transaction %zu: one row too many", block->number, i);
+            cr_assert(row->kind == derived->kind && asset_equal(&row->asset, &derived->asset) && address_equal(row->from, derived->from) &&
+                          address_equal(row->to, derived->to) && u256_equal(row->amount, derived->amount),
+                      "%" PRIu64 " transaction %zu row %zu", block->number, i, r);
+        }
+        cr_assert_null(next_external(block, &at, (int32_t)i), "%" PRIu64 " transaction %zu: a row is missing", block->number, i);
+        before = receipt;
+    }
+    return rows;
+}
+
+static size_t check_block(const struct evm_network *network, const struct evm_replies *replies, struct arena *arena)
+{
+    struct block block;
+    struct evm_notes notes;
+    struct proof_block archive;
+    struct proof_header header;
+    struct error err;
+    struct node_set *set = arena_calloc(arena, 1, sizeof *set);
+    cr_assert_eq(evm_decode_block(network, replies, arena, &block, &notes, &err), TRACER_OK, "%s", err.text);
+    cr_assert_gt(block.archive.size, 0);
+    cr_assert_eq(proof_open(block.archive, arena, &archive, &err), TRACER_OK);
+    cr_assert_eq(proof_read_header(archive.header, &header, &err), TRACER_OK);
+    cr_assert(hash_equal(header.hash, block.hash));
+    cr_assert_eq(header.number, block.number);
+    cr_assert_eq(header.time, block.time);
+    cr_assert_eq(archive.lists[PROOF_TRANSACTIONS].count, block.transaction_count);
+    for (int list = 0; list < PROOF_LIST_COUNT; list++)
+        add_nodes(&archive, (enum proof_list)list, arena, set);
+    for (size_t i = 0; i < archive.lists[PROOF_WITHDRAWALS].count; i++)
+        cr_assert(proven(header.withdrawals_root, i, set).data);
+    cr_assert_null(proven(header.transactions_root, block.transaction_count, set).data);
+    return compare_rows(network, &archive, &header, &block, set, arena);
+}
+
+Test(proof, mainnet_transactions_are_read_from_proven_bytes_as_from_their_replies)
+{
+    static const uint64_t numbers[] = {12505500, 14764013, 15537393, 17034870, 17062257, 19426586, 19426587, 22162263, 22431083, 22431084};
+    size_t rows = 0;
+    struct address weth;
+    if (data_is_absent("proof"))
+        return;
+    cr_assert(address_parse("0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2", 42, &weth));
+    struct evm_network network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1, .wrappers = &weth, .wrapper_count = 1};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        char name[64], *owned[2];
+        struct arena *arena = arena_new(TRACER_GIB(1));
+        snprintf(name, sizeof name, "blocks/block-%" PRIu64 ".json", numbers[i]);
+        struct evm_replies replies = {.number = numbers[i], .block = load_result(name, &owned[0]), .prove = true, .archive = true};
+        snprintf(name, sizeof name, "blocks/receipts-%" PRIu64 ".json", numbers[i]);
+        struct json_span receipts = load_result(name, &owned[1]);
+        replies.receipts = &receipts;
+        replies.receipt_count = 1;
+        rows += check_block(&network, &replies, arena);
+        free(owned[0]);
+        free(owned[1]);
+        arena_free(arena);
+    }
+    printf("%zu rows of mainnet derived from proven bytes\n", rows);
+    cr_assert_gt(rows, 3000);
+}
+
+Test(proof, assembled_blocks_are_read_from_proven_bytes_as_from_their_replies)
+{
+    for (size_t i = 0; i < WHOLE_BLOCKS; i++) {
+        struct assembled made = assemble(i);
+        struct arena *arena = arena_new(TRACER_MIB(64));
+        struct json_span receipts = {made.receipts, strlen(made.receipts)};
+        struct evm_replies replies = {.number = made.from.number,
+                                      .block = {made.block, strlen(made.block)},
+                                      .receipts = &receipts,
+                                      .receipt_count = 1,
+                                      .prove = true,
+                                      .archive = true};
+        check_block(&made.network, &replies, arena);
+        arena_free(arena);
+        free(made.block);
+        free(made.receipts);
+    }
+}
+
+Test(proof, archives_that_are_cut_or_longer_are_refused)
+{
+    static const uint8_t archive[] = {0xc5, 0xc1, 0x01, 0xc0, 0xc0, 0xc0};
+    struct arena *arena = arena_new(TRACER_MIB(1));
+    struct proof_block block;
+    struct error err;
+    cr_assert_eq(proof_open((struct bytes){archive, sizeof archive}, arena, &block, &err), TRACER_OK);
+    cr_assert_eq(block.header.size, 2);
+    for (size_t size = 0; size < sizeof archive; size++)
+        cr_assert_eq(proof_open((struct bytes){archive, size}, arena, &block, &err), TRACER_E_DAMAGED);
+    uint8_t longer[sizeof archive + 1] = {0};
+    memcpy(longer, archive, sizeof archive);
+    cr_assert_eq(proof_open((struct bytes){longer, sizeof longer}, arena, &block, &err), TRACER_E_DAMAGED);
+    arena_free(arena);
+}
