@@ -17,6 +17,19 @@ const struct chain_rules *chain_rules_find(const char *name)
     return NULL;
 }
 
+const char *chain_rules_name(const struct chain_rules *rules)
+{
+    return rules->name;
+}
+
+void chain_evm(const struct chain_network *network, struct evm_network *ret_evm)
+{
+    *ret_evm = (struct evm_network){.rules = &network->rules->evm,
+                                    .chain_id = network->chain_id,
+                                    .wrappers = network->wrappers,
+                                    .wrapper_count = network->wrapper_count};
+}
+
 static void fill_network(const struct chain_rules *rules, struct chain_network *to)
 {
     *to = (struct chain_network){

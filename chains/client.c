@@ -160,10 +160,7 @@ enum tracer_status chain_open(struct rpc *rpc, const struct chain_network *netwo
     client->rpc = rpc;
     client->network = network;
     client->batch_calls = BATCH_CALLS_FIRST;
-    client->evm = (struct evm_network){.rules = &network->rules->evm,
-                                       .chain_id = network->chain_id,
-                                       .wrappers = network->wrappers,
-                                       .wrapper_count = network->wrapper_count};
+    chain_evm(network, &client->evm);
     client->endpoint_count = rpc_endpoint_count(rpc);
     client->endpoints = arena_calloc(client->arena, client->endpoint_count, sizeof *client->endpoints);
     enum tracer_status status =

@@ -370,7 +370,9 @@ static bool keep_block(struct unit *unit, const struct block *from, struct block
         arena_copy(unit->arena, from->transactions, from->transaction_count * sizeof *from->transactions);
     to->transfers = arena_copy(unit->arena, from->transfers ? from->transfers : (const void *)"",
                                from->transfer_count * sizeof *from->transfers);
-    return to->transactions && to->transfers;
+    if (from->archive.size)
+        to->archive.data = arena_copy(unit->arena, from->archive.data, from->archive.size);
+    return to->transactions && to->transfers && (to->archive.data || !from->archive.size);
 }
 
 static enum evm_traces evm_kind(enum chain_traces traces)

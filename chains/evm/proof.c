@@ -11,6 +11,16 @@ struct hash proof_hash(struct bytes data)
     return keccak256(data.data, data.size);
 }
 
+bool proof_next(struct bytes *rest, struct bytes *ret_item)
+{
+    const uint8_t *begin = rest->data;
+    struct rlp_item item;
+    if (!rlp_next(rest, &item))
+        return false;
+    *ret_item = (struct bytes){begin, (size_t)(rest->data - begin)};
+    return true;
+}
+
 enum tracer_status proof_read_header(struct bytes header, struct proof_header *ret_header, struct error *err)
 {
     struct arena *arena = arena_new(TRACER_MIB(1));

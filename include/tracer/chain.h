@@ -30,6 +30,10 @@ struct chain_network {
 bool chain_builtin(const char *name_or_id, struct chain_network *ret_network);
 /** The rules called `name` ("latest", "ethereum", "ronin"), NULL if there are none. */
 const struct chain_rules *chain_rules_find(const char *name);
+const char *chain_rules_name(const struct chain_rules *rules);
+/** What decoding must know of the network; borrows its wrappers. */
+struct evm_network;
+void chain_evm(const struct chain_network *network, struct evm_network *ret_evm);
 /** URLs of public endpoints (the word `public`), NULL-terminated; NULL if the network has none. */
 const char *const *chain_public_endpoints(const struct chain_network *network);
 

@@ -36,6 +36,7 @@ enum tracer_status {
     TRACER_E_BUSY,        /* the store is in use by another writer */
     TRACER_E_DAMAGED,     /* a record fails its checksum, or is missing */
     TRACER_E_VERSION,     /* written by a newer schema */
+    TRACER_E_VERIFY,      /* evidence that does not hold what it claims */
     TRACER_E_STORE,       /* any other failure of the store */
     TRACER_E_STOPPED,     /* a signal asked for a clean stop */
     TRACER_E_INTERNAL,    /* cannot happen */

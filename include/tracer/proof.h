@@ -12,6 +12,9 @@
 
 struct hash proof_hash(struct bytes data); /* keccak-256 */
 
+/** Take the first RLP item off `rest`, whole. False: none is left, or it is malformed. */
+bool proof_next(struct bytes *rest, struct bytes *ret_item);
+
 struct proof_header {
     uint64_t number, time;
     struct hash hash, parent_hash, transactions_root, receipts_root, withdrawals_root;

@@ -2,7 +2,7 @@
 //   node run.mjs --tracer PATH [--chain 1|2020] [--keep]     without --chain: both
 //   node run.mjs --self-test [--chain ...]                   the books against the node only
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -618,6 +618,75 @@ async function reportTests(run, world) {
   });
 }
 
+// The digests of a bundle made right again after one of its files was altered, as whoever alters it would.
+function reseal(bundle, file) {
+  const path = join(bundle, 'manifest.json');
+  const manifest = JSON.parse(readFileSync(path));
+  const text = () => `${JSON.stringify(manifest, null, 1)}\n`;
+  Object.assign(manifest.files.find(({ name }) => name === file), { size: statSync(join(bundle, file)).size, sha256: sha256(readFileSync(join(bundle, file))) });
+  manifest.seal = '';
+  manifest.seal = sha256(text());
+  writeFileSync(path, text());
+}
+
+// Bundles that are checked offline: from a store that kept the blocks, and from one that asks for them again.
+async function evidenceTests(run, world) {
+  const { tracer, scenario } = world;
+  const seeds = scenario.thefts().map((step) => `theft=${step.hash}`);
+  const from = { rpc: world.rpc, first: 1, last: scenario.last };
+  const bundled = (store, policy, name, more = []) => tracer.trace(store, policy, seeds, ['--evidence', tracer.path(name), ...more]);
+  const verify = (name) => tracer.run('verify', tracer.path(name));
+  await ingested(world, 'kept', { ...from, more: ['--rpc', world.gate.url(), '--keep-raw', 'all'] });
+  for (const policy of POLICIES)
+    await run.test(`evidence, ${policy}: every transaction proven, verified offline, the result of the trace`, async () => {
+      const plain = await tracer.trace('kept', policy, seeds);
+      const result = await bundled('kept', policy, `evidence-${policy}`);
+      exits(result, EXIT.done);
+      equal(withoutRepeat(result.text), withoutRepeat(plain.text), 'result');
+      const [, all, proven, rows, rowsProven] = result.stderr.match(/(\d+) transactions \((\d+) proven\), (\d+) transfers \((\d+) proven\)/).map(Number);
+      assert(all > 20 && proven === all && rowsProven > rows / 2, result.stderr);
+      const verified = await verify(`evidence-${policy}`);
+      exits(verified, EXIT.done);
+      assert(verified.stdout.includes(`${plain.json.hops.length} flagged hops`), verified.stdout);
+    });
+  await run.test('evidence from a store that kept nothing: refused, or fetched again from an endpoint, to the same bytes', async () => {
+    await ingested(world, 'unkept', { ...from, more: ['--rpc', world.gate.url()] });
+    const refused = await bundled('unkept', 'fifo', 'evidence-none');
+    exits(refused, EXIT.usage);
+    assert(refused.stderr.includes('--keep-raw all'), refused.stderr);
+    assert(!existsSync(join(tracer.path('evidence-none'), 'manifest.json')), 'a bundle was left');
+    const fetched = await bundled('unkept', 'fifo', 'evidence-fetched', tracer.source({ ...from, opening: false }));
+    exits(fetched, EXIT.done);
+    for (const file of ['transfers.csv', 'blocks.csv', 'headers.rlp', 'nodes.rlp', 'explored.txt', 'seeds.csv', 'labels.csv', 'assets.csv'])
+      equal(sha256(readFileSync(join(tracer.path('evidence-fetched'), file))), sha256(readFileSync(join(tracer.path('evidence-fifo'), file))), file);
+  });
+  await run.test('R1_I8_evidence_that_was_altered_is_told_whatever_its_digests_say', async () => {
+    const alter = async (name, file, change) => {
+      cpSync(tracer.path('evidence-fifo'), tracer.path(name), { recursive: true });
+      const path = join(tracer.path(name), file);
+      const text = readFileSync(path);
+      const changed = change(text);
+      assert(!text.equals(changed), `${file} was not altered`);
+      writeFileSync(path, changed);
+      reseal(tracer.path(name), file);
+      const result = await verify(name);
+      exits(result, EXIT.verification);
+      return result.stderr;
+    };
+    const flip = (at) => (bytes) => { const copy = Buffer.from(bytes); copy[Math.floor(copy.length * at)] ^= 1; return copy; };
+    const replace = (from, to) => (bytes) => Buffer.from(bytes.toString().replace(from, to));
+    const row = (kind) => new RegExp(`^(.*,${kind},.*,)(\\d+)(,[^,]*,[^,]*,[^,]*,[^,]*,[^,]*,[^,]*,[^,]*)$`, 'm');
+    for (const kind of ['value', 'token', 'fee'])
+      assert((await alter(`altered-${kind}`, 'transfers.csv', replace(row(kind), '$1$21$3'))).includes('is not what the proven bytes say'), kind);
+    await alter('altered-header', 'headers.rlp', flip(0.5));
+    await alter('altered-node', 'nodes.rlp', flip(0.5));
+    await alter('altered-grade', 'blocks.csv', replace(/,yes$/m, ',no'));
+    await alter('altered-result', 'result.json', replace(/"tainted": "(\d+)"/, '"tainted": "1$1"'));
+    await alter('altered-seed', 'seeds.csv', (bytes) => Buffer.concat([bytes.subarray(0, bytes.indexOf(10) + 1), bytes.subarray(bytes.lastIndexOf(10, bytes.length - 2) + 1)]));
+    await alter('altered-labels', 'labels.csv', replace(/,mixer,/, ',service,'));
+  });
+}
+
 // After everything else: all that tracer wrote in the run.
 async function secretTests(run, world) {
   const { tracer, gate } = world;
@@ -696,6 +765,7 @@ async function testChain(run, contracts) {
       await bareTests(run, world);
       await auditTests(run, world);
       await reportTests(run, world);
+      await evidenceTests(run, world);
       await Promise.all([refusalTests(run, world), reorgTests(run, world)]);
       await node.stop();
       await replayTests(run, world);

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hold } from './cleanup.mjs';
 
-export const EXIT = { done: 0, exposed: 10, cannotTell: 11, usage: 2, endpoints: 3, store: 4 };
+export const EXIT = { done: 0, verification: 5, exposed: 10, cannotTell: 11, usage: 2, endpoints: 3, store: 4 };
 export const VERDICT = { exposed: EXIT.exposed, cannot_tell: EXIT.cannotTell, clean: EXIT.done };
 
 // -> {child, ended}, the latter a promise of {code, stdout, stderr, args}

@@ -68,6 +68,7 @@ const char *tracer_status_name(enum tracer_status status)
         [TRACER_E_BUSY] = "busy",
         [TRACER_E_DAMAGED] = "damaged",
         [TRACER_E_VERSION] = "version",
+        [TRACER_E_VERIFY] = "verification",
         [TRACER_E_STORE] = "store",
         [TRACER_E_STOPPED] = "stopped",
         [TRACER_E_INTERNAL] = "internal",

@@ -24,7 +24,7 @@ const struct command commands[] = {
      "With --rpc and --follow it goes on at the head: standard output has a line for each new\n"
      "flagged hop, and --output FILE is rewritten whenever the result changes.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",
-     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality follow opening no-traces keep-raw refetch " COMMON_OPTIONS, 1, 100000},
+     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality follow opening no-traces keep-raw refetch evidence " COMMON_OPTIONS, 1, 100000},
     {"check", command_check, "TARGET...",
      "Is this deposit or address tainted: by what, how much, over which path?",
      "TARGET is an address, a transaction hash (all its transfers; --to ADDRESS picks those into\n"
@@ -40,6 +40,12 @@ const struct command commands[] = {
      "KEY is block:txi:idx, hash:N, hash:value, or the hash of a transaction with one flagged\n"
      "transfer. Sources are those of --source, else the registry's heists and sanctioned addresses.",
      CASE_OPTIONS "source " TAINT_OPTIONS COMMON_OPTIONS, 1, 1},
+    {"verify", command_verify, "DIR",
+     "Check an evidence bundle (trace --evidence) with nothing but itself.",
+     "Digests, headers, proofs in the tries, senders, the rows that follow from proven bytes, the\n"
+     "replay, and the result that the bundle states. No store and no network is used.\n"
+     "Exit code 5 when something differs or is missing.",
+     COMMON_OPTIONS, 1, 1},
     {"audit", command_audit, "[ACCOUNT...]",
      "Compare the books of the store with the chain's own balances.",
      "At the last stored block (or --to BLOCK), for every account and asset of the store or those\n"

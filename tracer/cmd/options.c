@@ -249,6 +249,7 @@ static const struct option_spec {
     {"source", CALL(set_source), "[NAME=]SEED", "a source of taint; may be repeated (default: the registry)"},
     {"format", TEXT(format), "text|json|csv", "how to write the result (default: text)"},
     {"output", TEXT(output), "FILE", "write the result there instead of standard output"},
+    {"evidence", TEXT(evidence), "DIR", "also write an evidence bundle there (docs/evidence.md)"},
     {"view", CALL(set_view), "full|summary|hops", "parts of the text report (default: full)"},
     {"transfers", TEXT(transfers), "FILE", "transfers.csv of the taint specification"},
     {"seeds", TEXT(seeds), "FILE", "seeds.csv"},

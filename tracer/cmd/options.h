@@ -28,6 +28,7 @@ struct options {
     uint64_t finality_depth;
     bool all_policies; /* --policy all: trace and demo only */
     bool keep_raw;
+    const char *evidence;
     bool allow_local, quiet, verbose, follow, opening, no_traces, refetch, no_builtin_labels;
     enum report_view view;
     enum progress_mode progress;

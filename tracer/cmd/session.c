@@ -62,6 +62,8 @@ int exit_for(enum tracer_status status)
     case TRACER_E_VERSION:
     case TRACER_E_STORE:
         return EXIT_STORE;
+    case TRACER_E_VERIFY:
+        return EXIT_VERIFICATION;
     case TRACER_E_LIMIT:
     case TRACER_E_STOPPED:
         return EXIT_CANNOT_TELL;

@@ -1,6 +1,7 @@
 /* trace.c - `trace` and `demo`. */
 #include "session.h"
 
+#include "tracer/evidence.h"
 #include "tracer/ingest.h"
 #include "tracer/load.h"
 #include "tracer/trace.h"
@@ -53,6 +54,32 @@ static enum tracer_status make_request(struct session *session, const char *comm
     return status;
 }
 
+static enum tracer_status with_evidence(struct session *session, const struct trace_request *trace, struct trace_result **ret_result)
+{
+    struct graph_network stored;
+    struct evidence_request request = {.trace = trace, .client = session->client};
+    struct evidence_counts counts;
+    enum tracer_status status = graph_get_network(session->graph, session->chain_id, &stored, &session->err);
+    if (!status && !stored.imported) { /* its rules are the configuration's, or built in */
+        status = config_network(session->config, stored.name, &session->network, &session->err);
+        if (!status && !hash_equal(session->network.anchor_hash, stored.anchor_hash))
+            status = error_set(&session->err, TRACER_E_CHAIN, "the network %s of the configuration has another anchor than the store's",
+                               stored.name);
+        request.network = &session->network;
+    }
+    if (!status)
+        status = evidence_write(&request, session->options->evidence, ret_result, &counts, &session->err);
+    if (!status && !session->options->quiet) {
+        progress_end(session);
+        fprintf(stderr,
+                "evidence: %s: %" PRIu64 " transactions (%" PRIu64 " proven), %" PRIu64 " transfers (%" PRIu64 " proven), %" PRIu64
+                " bytes; it verifies\n",
+                session->options->evidence, counts.transactions, counts.transactions_proven, counts.rows, counts.rows_proven,
+                counts.bytes);
+    }
+    return status;
+}
+
 /* Trace `seeds` in the open store and write the result. */
 static int trace_and_write(struct session *session, const char *command, const char *const *seeds,
                            size_t seed_count)
@@ -68,8 +95,12 @@ static int trace_and_write(struct session *session, const char *command, const c
     if (status)
         return session_fail(session, status);
     progress_begin(session, "replay");
-    status =
-        all ? trace_compare(&request, &compare, &session->err) : trace_run(&request, &trace, &session->err);
+    if (all)
+        status = trace_compare(&request, &compare, &session->err);
+    else if (session->options->evidence)
+        status = with_evidence(session, &request, &trace);
+    else
+        status = trace_run(&request, &trace, &session->err);
     progress_end(session);
     if (!status)
         status = write_result(session, format, trace, compare);
@@ -145,9 +176,12 @@ int command_trace(const struct options *options)
 {
     struct session session;
     enum tracer_status status = session_open(&session, options);
-    if (!status && options->follow && options->all_policies)
+    if (!status && (options->follow || options->evidence) && options->all_policies)
         status = error_set(&session.err, TRACER_E_USAGE,
-                           "--follow goes on with one policy: not with --policy all");
+                           options->follow ? "--follow goes on with one policy: not with --policy all"
+                                           : "--evidence is of one policy: not with --policy all");
+    if (!status && options->follow && options->evidence)
+        status = error_set(&session.err, TRACER_E_USAGE, "--evidence is of one trace: not with --follow");
     if (!status && options->follow) {
         int code = follow_chain(&session);
         session_close(&session);

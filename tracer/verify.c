@@ -1,0 +1,804 @@
+/* verify.c - checking an evidence bundle with nothing but itself (docs/evidence.md). Everything in it is foreign: sizes are
+ * bounded, names are fixed, and nothing is believed that was not computed here. */
+#include "bundle.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "tracer/csv.h"
+#include "tracer/file.h"
+#include "tracer/import.h"
+#include "tracer/proof.h"
+
+struct known_header {
+    struct proof_header read;
+    struct bytes text;
+};
+struct known_node {
+    struct hash hash;
+    struct bytes text;
+};
+struct known_block { /* a line of blocks.csv */
+    uint64_t number, time;
+    struct hash hash;
+    enum grade grade;
+    const struct known_header *header; /* NULL: not here */
+};
+
+struct verifying {
+    const char *directory;
+    struct arena *arena, *scratch; /* scratch: of one transaction */
+    struct bundle_manifest manifest;
+    struct buffer files[BUNDLE_FILE_COUNT];
+    struct known_header *headers; /* by number */
+    size_t header_count;
+    struct known_node *nodes; /* by hash */
+    size_t node_count;
+    struct known_block *blocks; /* by number */
+    size_t block_count;
+    struct position *proven; /* rows, in chain order */
+    size_t proven_count, proven_capacity;
+    bool provable;
+    struct evm_network network;
+    struct import *import;
+    struct cursor cursor;
+    struct taint *taint;
+    struct evidence_counts counts;
+    struct error *err;
+};
+
+/* Something differs: "FILE: what". */
+TRACER_PRINTF(3, 4)
+static enum tracer_status differs(struct verifying *v, enum bundle_file file, const char *format, ...)
+{
+    char text[512];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    return error_set(v->err, TRACER_E_VERIFY, "%s: %s", bundle_names[file], text);
+}
+
+static enum tracer_status no_memory(struct verifying *v)
+{
+    return error_set(v->err, TRACER_E_NOMEM, "no memory for the evidence");
+}
+
+/* What another module found wrong with a file of the bundle is what we were looking for. */
+static enum tracer_status found(struct verifying *v, enum tracer_status status)
+{
+    if (status == TRACER_E_USAGE || status == TRACER_E_REPLY || status == TRACER_E_NOT_FOUND || status == TRACER_E_DAMAGED)
+        v->err->status = TRACER_E_VERIFY;
+    return status ? v->err->status : TRACER_OK;
+}
+
+/* ---- files ---- */
+
+static enum tracer_status path_of(struct verifying *v, const char *name, char to[static 4096])
+{
+    return snprintf(to, 4096, "%s/%s", v->directory, name) < 4096 ? TRACER_OK
+                                                                  : error_set(v->err, TRACER_E_USAGE, "the path is too long");
+}
+
+static bool is_known(const char *name)
+{
+    bool known = strcmp(name, BUNDLE_MANIFEST) == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+    for (int i = 0; i < BUNDLE_FILE_COUNT; i++)
+        known = known || strcmp(name, bundle_names[i]) == 0;
+    return known;
+}
+
+/* A file that nobody checks must not travel with those that were checked. */
+static enum tracer_status check_names(struct verifying *v)
+{
+    DIR *directory = opendir(v->directory);
+    if (!directory)
+        return error_set(v->err, TRACER_E_USAGE, "%s: %s", v->directory, strerror(errno));
+    enum tracer_status status = TRACER_OK;
+    for (const struct dirent *entry; !status && (entry = readdir(directory));)
+        if (!is_known(entry->d_name)) {
+            char shown[128];
+            shown_text(shown, sizeof(shown), entry->d_name, strlen(entry->d_name));
+            status = error_set(v->err, TRACER_E_VERIFY, "%s: does not belong to a bundle", shown);
+        }
+    closedir(directory);
+    return status;
+}
+
+static enum tracer_status read_file(struct verifying *v, const char *name, size_t size_max, struct buffer *to)
+{
+    char path[4096];
+    struct stat info;
+    enum tracer_status status = path_of(v, name, path);
+    if (status)
+        return status;
+    if (lstat(path, &info))
+        return error_set(v->err, TRACER_E_VERIFY, "%s: %s", name, strerror(errno));
+    if (!S_ISREG(info.st_mode))
+        return error_set(v->err, TRACER_E_VERIFY, "%s: is not a regular file", name);
+    if ((uint64_t)info.st_size > size_max)
+        return error_set(v->err, TRACER_E_VERIFY, "%s: has %lld bytes, more than the %zu that it may have", name, (long long)info.st_size,
+                         size_max);
+    buffer_init(to, size_max + 1);
+    return file_read(path, size_max, to, v->err);
+}
+
+static enum tracer_status read_files(struct verifying *v)
+{
+    struct buffer text;
+    enum tracer_status status = read_file(v, BUNDLE_MANIFEST, TRACER_BUNDLE_MANIFEST_MAX, &text);
+    if (!status) {
+        status = bundle_parse_manifest(text.data ? text.data : "", text.size, v->arena, &v->manifest, v->err);
+        v->counts.bytes = text.size;
+        buffer_release(&text);
+    }
+    if (!status)
+        status = check_names(v);
+    for (int i = 0; i < BUNDLE_FILE_COUNT && !status; i++) {
+        struct buffer *file = &v->files[i];
+        uint64_t size = v->manifest.files[i].size;
+        if (size > TRACER_BUNDLE_FILE_MAX)
+            return differs(v, (enum bundle_file)i, "is larger than %llu bytes", (unsigned long long)TRACER_BUNDLE_FILE_MAX);
+        if ((status = read_file(v, bundle_names[i], size, file)))
+            break;
+        struct digest digest = digest_bytes(file->data ? file->data : "", file->size);
+        if (file->size != size || memcmp(digest.bytes, v->manifest.files[i].digest.bytes, sizeof(digest.bytes)) != 0)
+            status = differs(v, (enum bundle_file)i, "is not the file whose digest the manifest has");
+        v->counts.bytes += size;
+    }
+    return status;
+}
+
+static struct bytes text_of(const struct verifying *v, enum bundle_file file)
+{
+    const struct buffer *buffer = &v->files[file];
+    return (struct bytes){(const uint8_t *)(buffer->data ? buffer->data : ""), buffer->size};
+}
+
+/* ---- headers, nodes, blocks ---- */
+
+static enum tracer_status read_headers(struct verifying *v)
+{
+    struct bytes rest = text_of(v, BUNDLE_HEADERS), count_rest = rest, item;
+    size_t count = 0;
+    while (proof_next(&count_rest, &item))
+        count++;
+    v->headers = arena_calloc(v->arena, count + 1, sizeof(*v->headers));
+    if (!v->headers)
+        return no_memory(v);
+    for (; v->header_count < count; v->header_count++) {
+        struct known_header *header = &v->headers[v->header_count];
+        proof_next(&rest, &header->text);
+        enum tracer_status status = found(v, proof_read_header(header->text, &header->read, v->err));
+        if (status)
+            return status;
+        if (v->header_count && header[-1].read.number >= header->read.number)
+            return differs(v, BUNDLE_HEADERS, "header %zu is not behind the one in front of it", v->header_count);
+        if (v->manifest.has_anchor && header->read.number == v->manifest.anchor_number &&
+            !hash_equal(header->read.hash, v->manifest.anchor_hash))
+            return differs(v, BUNDLE_HEADERS, "block %" PRIu64 " is not the network's anchor", header->read.number);
+        if (v->header_count && header[-1].read.number + 1 == header->read.number &&
+            !hash_equal(header[-1].read.hash, header->read.parent_hash))
+            return differs(v, BUNDLE_HEADERS, "block %" PRIu64 " does not follow the one in front of it", header->read.number);
+    }
+    return rest.size ? differs(v, BUNDLE_HEADERS, "malformed behind header %zu", count) : TRACER_OK;
+}
+
+static const struct known_header *find_header(const struct verifying *v, uint64_t number)
+{
+    for (size_t low = 0, high = v->header_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (v->headers[middle].read.number == number)
+            return &v->headers[middle];
+        if (v->headers[middle].read.number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static enum tracer_status read_nodes(struct verifying *v)
+{
+    struct bytes rest = text_of(v, BUNDLE_NODES), count_rest = rest, item;
+    size_t count = 0;
+    while (proof_next(&count_rest, &item))
+        count++;
+    v->nodes = arena_calloc(v->arena, count + 1, sizeof(*v->nodes));
+    if (!v->nodes)
+        return no_memory(v);
+    for (; v->node_count < count; v->node_count++) {
+        struct known_node *node = &v->nodes[v->node_count];
+        proof_next(&rest, &node->text);
+        node->hash = proof_hash(node->text);
+        if (v->node_count && memcmp(node[-1].hash.bytes, node->hash.bytes, sizeof(node->hash.bytes)) >= 0)
+            return differs(v, BUNDLE_NODES, "node %zu is not in the order of hashes", v->node_count);
+    }
+    return rest.size ? differs(v, BUNDLE_NODES, "malformed behind node %zu", count) : TRACER_OK;
+}
+
+static struct bytes find_node(void *context, struct hash hash)
+{
+    const struct verifying *v = context;
+    for (size_t low = 0, high = v->node_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        int order = memcmp(v->nodes[middle].hash.bytes, hash.bytes, sizeof(hash.bytes));
+        if (order == 0)
+            return v->nodes[middle].text;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return (struct bytes){NULL, 0};
+}
+
+enum { BLOCK_NUMBER, BLOCK_HASH, BLOCK_TIME, BLOCK_GRADE, BLOCK_HEADER, BLOCK_COLUMNS };
+
+static enum tracer_status read_block(struct verifying *v, const struct csv_field *cells, struct known_block *block)
+{
+    struct csv_field hash = cells[BLOCK_HASH];
+    bool has_header = csv_field_is(cells[BLOCK_HEADER], "yes");
+    if (!csv_parse_u64(cells[BLOCK_NUMBER], INT64_MAX, &block->number) || !csv_parse_u64(cells[BLOCK_TIME], UINT64_MAX, &block->time) ||
+        !grade_parse(cells[BLOCK_GRADE].text, cells[BLOCK_GRADE].length, &block->grade) ||
+        (hash.length && !hash_parse(hash.text, hash.length, &block->hash)) || (!has_header && !csv_field_is(cells[BLOCK_HEADER], "no")))
+        return differs(v, BUNDLE_BLOCKS, "line %zu is malformed", v->block_count + 2);
+    if (v->block_count && block[-1].number >= block->number)
+        return differs(v, BUNDLE_BLOCKS, "block %" PRIu64 " is not behind the one in front of it", block->number);
+    block->header = has_header ? find_header(v, block->number) : NULL;
+    if (has_header && (!block->header || !hash_equal(block->header->read.hash, block->hash)))
+        return differs(v, BUNDLE_BLOCKS, "the header of block %" PRIu64 " is not in %s", block->number, bundle_names[BUNDLE_HEADERS]);
+    if (has_header && block->header->read.time != block->time)
+        return differs(v, BUNDLE_BLOCKS, "the time of block %" PRIu64 " is %" PRIu64 ", its header says %" PRIu64, block->number, block->time,
+                       block->header->read.time);
+    if (!has_header && block->grade <= GRADE_SINGLE)
+        return differs(v, BUNDLE_BLOCKS, "block %" PRIu64 " is said to be %s, but its header is not here", block->number,
+                       grade_name(block->grade));
+    return TRACER_OK;
+}
+
+static enum tracer_status read_blocks(struct verifying *v)
+{
+    static const char *const columns[BLOCK_COLUMNS] = {"number", "hash", "time", "grade", "header"};
+    struct bytes text = text_of(v, BUNDLE_BLOCKS);
+    struct csv_field cells[BLOCK_COLUMNS];
+    struct csv *csv;
+    size_t lines = 1, headers = 0;
+    for (size_t i = 0; i < text.size; i++)
+        lines += text.data[i] == '\n';
+    enum tracer_status status =
+        csv_open_memory(bundle_names[BUNDLE_BLOCKS], text.data, text.size, ',', columns, BLOCK_COLUMNS, BLOCK_COLUMNS, &csv, v->err);
+    if (status)
+        return found(v, status);
+    v->blocks = arena_calloc(v->arena, lines, sizeof(*v->blocks));
+    if (!v->blocks)
+        status = no_memory(v);
+    while (!status && !(status = csv_next(csv, cells, v->err))) {
+        status = read_block(v, cells, &v->blocks[v->block_count]);
+        headers += !status && v->blocks[v->block_count].header;
+        v->block_count++;
+    }
+    csv_close(csv);
+    if (status != TRACER_E_NOT_FOUND)
+        return found(v, status);
+    if (headers != v->header_count)
+        return differs(v, BUNDLE_HEADERS, "%zu headers belong to no block of %s", v->header_count - headers, bundle_names[BUNDLE_BLOCKS]);
+    v->counts.blocks = v->block_count;
+    return TRACER_OK;
+}
+
+/* ---- rows from proven bytes ---- */
+
+static bool add_proven(struct verifying *v, struct position position)
+{
+    if (v->proven_count == v->proven_capacity) {
+        size_t capacity = v->proven_capacity ? v->proven_capacity * 2 : 256;
+        struct position *grown = realloc(v->proven, capacity * sizeof(*grown));
+        if (!grown)
+            return false;
+        v->proven = grown;
+        v->proven_capacity = capacity;
+    }
+    v->proven[v->proven_count++] = position;
+    return true;
+}
+
+static enum tracer_status look_up(struct verifying *v, const struct known_block *block, enum proof_list list, uint64_t index,
+                                  struct bytes *ret_value)
+{
+    const struct proof_header *header = &block->header->read;
+    struct hash root = list == PROOF_TRANSACTIONS ? header->transactions_root
+                       : list == PROOF_RECEIPTS   ? header->receipts_root
+                                                  : header->withdrawals_root;
+    if (proof_look_up(root, index, find_node, v, ret_value) == PROOF_PRESENT)
+        return TRACER_OK;
+    return differs(v, BUNDLE_NODES, "they do not prove %s %" PRIu64 " of block %" PRIu64, proof_list_name(list), index, block->number);
+}
+
+static bool same_row(const struct transfer *a, const struct transfer *b)
+{
+    return a->kind == b->kind && asset_equal(&a->asset, &b->asset) && address_equal(a->from, b->from) && address_equal(a->to, b->to) &&
+           u256_equal(a->amount, b->amount);
+}
+
+static enum tracer_status row_differs(struct verifying *v, const struct transfer *row)
+{
+    char key[POSITION_TEXT_SIZE];
+    position_format(row->position, key);
+    return differs(v, BUNDLE_TRANSFERS, "row %s is not what the proven bytes say", key);
+}
+
+/* The rows of one transaction, but for internal transfers, are exactly those derived; explorers' log indices rise by one from
+ * log to log, from wherever the block's logs before it end. */
+static enum tracer_status compare_rows(struct verifying *v, const struct transfer *rows, size_t count,
+                                       const struct proof_transaction *read)
+{
+    size_t at = 0;
+    uint64_t base = UINT64_MAX;
+    for (size_t i = 0; i < count; i++) {
+        if (rows[i].kind == TRANSFER_INTERNAL)
+            continue;
+        const struct transfer *derived = at < read->row_count ? &read->rows[at++] : NULL;
+        if (!derived || !same_row(&rows[i], derived) || (rows[i].log_index == LOG_INDEX_NONE) != (derived->log_index == LOG_INDEX_NONE))
+            return row_differs(v, &rows[i]);
+        if (derived->log_index != LOG_INDEX_NONE) {
+            uint64_t here = (uint64_t)rows[i].log_index - derived->log_index;
+            if (base != UINT64_MAX && here != base)
+                return row_differs(v, &rows[i]);
+            base = here;
+        }
+        if (!add_proven(v, rows[i].position))
+            return no_memory(v);
+    }
+    if (at != read->row_count)
+        return differs(v, BUNDLE_TRANSFERS, "transaction %" PRId32 " of block %" PRIu64 " has %zu rows by its proven bytes, %zu stand here",
+                       rows[0].position.transaction_index, rows[0].position.block_number, read->row_count, at);
+    return TRACER_OK;
+}
+
+static enum tracer_status check_transaction(struct verifying *v, const struct known_block *block, const struct transfer *rows,
+                                            size_t count, const struct transaction *stated)
+{
+    uint64_t index = (uint64_t)rows[0].position.transaction_index;
+    struct bytes transaction, receipt, before = {NULL, 0};
+    struct proof_transaction read;
+    arena_reset(v->scratch, (struct arena_mark){0});
+    enum tracer_status status = look_up(v, block, PROOF_TRANSACTIONS, index, &transaction);
+    if (!status)
+        status = look_up(v, block, PROOF_RECEIPTS, index, &receipt);
+    if (!status && index)
+        status = look_up(v, block, PROOF_RECEIPTS, index - 1, &before);
+    if (!status)
+        status = found(v, proof_read_transaction(&v->network, block->header->text, index, transaction, receipt, before, v->scratch, &read,
+                                                 v->err));
+    if (status)
+        return status;
+    if (!read.known)
+        return differs(v, BUNDLE_NODES, "transaction %" PRIu64 " of block %" PRIu64 " is of a type that is not known here", index,
+                       block->number);
+    if (!stated || !hash_equal(stated->hash, read.hash))
+        return differs(v, BUNDLE_TRANSFERS, "transaction %" PRIu64 " of block %" PRIu64 " has another hash", index, block->number);
+    v->counts.transactions_proven++;
+    return compare_rows(v, rows, count, &read);
+}
+
+/* Behind the transactions: rewards, which nothing here proves, then the withdrawals, which end the rows. */
+static enum tracer_status check_end(struct verifying *v, const struct known_block *block, const struct transfer *rows, size_t count)
+{
+    struct transfer derived[256];
+    size_t withdrawals = 0;
+    struct bytes value;
+    if (!block->header->read.has_withdrawals)
+        return TRACER_OK;
+    for (uint64_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++) {
+        enum proof_answer answer = proof_look_up(block->header->read.withdrawals_root, i, find_node, v, &value);
+        if (answer == PROOF_ABSENT)
+            break;
+        if (answer == PROOF_INVALID)
+            return differs(v, BUNDLE_NODES, "they do not prove withdrawal %" PRIu64 " of block %" PRIu64, i, block->number);
+        struct transfer *row = &derived[withdrawals];
+        *row = (struct transfer){.kind = TRANSFER_REWARD, .asset.kind = ASSET_NATIVE};
+        enum tracer_status status = found(v, proof_read_withdrawal(value, &row->to, &row->amount, v->err));
+        if (status)
+            return status;
+        withdrawals += !u256_is_zero(row->amount);
+    }
+    if (withdrawals > count)
+        return differs(v, BUNDLE_TRANSFERS, "block %" PRIu64 " has %zu withdrawals, %zu rows stand behind its transactions", block->number,
+                       withdrawals, count);
+    for (size_t i = 0; i < withdrawals; i++) {
+        const struct transfer *row = &rows[count - withdrawals + i];
+        if (!same_row(row, &derived[i]))
+            return row_differs(v, row);
+        if (!add_proven(v, row->position))
+            return no_memory(v);
+    }
+    return TRACER_OK;
+}
+
+static const struct known_block *find_block(const struct verifying *v, uint64_t number)
+{
+    for (size_t low = 0, high = v->block_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (v->blocks[middle].number == number)
+            return &v->blocks[middle];
+        if (v->blocks[middle].number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static enum tracer_status check_rows_of_block(void *context, const struct block *block, struct error *err)
+{
+    struct verifying *v = context;
+    const struct known_block *known = find_block(v, block->number);
+    enum tracer_status status = TRACER_OK;
+    (void)err; /* the same as v->err */
+    if (!known)
+        return differs(v, BUNDLE_BLOCKS, "block %" PRIu64 " is missing", block->number);
+    v->counts.rows += block->transfer_count;
+    for (size_t first = 0, end, transaction = 0; first < block->transfer_count && !status; first = end) {
+        const struct transfer *rows = &block->transfers[first];
+        int32_t index = rows->position.transaction_index;
+        for (end = first; end < block->transfer_count && block->transfers[end].position.transaction_index == index; end++)
+            ;
+        while (transaction < block->transaction_count && block->transactions[transaction].transaction_index < index)
+            transaction++;
+        bool stated = transaction < block->transaction_count && block->transactions[transaction].transaction_index == index;
+        bool within = index >= 0 && index != TRANSACTION_AFTER;
+        v->counts.transactions += within;
+        if (known->header && within)
+            status = check_transaction(v, known, rows, end - first, stated ? &block->transactions[transaction] : NULL);
+        else if (known->header && index == TRANSACTION_AFTER)
+            status = check_end(v, known, rows, end - first);
+    }
+    return status;
+}
+
+static enum tracer_status check_rows(struct verifying *v)
+{
+    struct bytes text = text_of(v, BUNDLE_TRANSFERS);
+    struct chain_network network = {.chain_id = v->manifest.chain_id,
+                                    .rules = chain_rules_find(v->manifest.rules),
+                                    .wrappers = v->manifest.wrappers,
+                                    .wrapper_count = v->manifest.wrapper_count};
+    if (v->header_count && !network.rules)
+        return error_set(v->err, TRACER_E_VERIFY, BUNDLE_MANIFEST ": there are headers, but no rules to read them by");
+    if (network.rules)
+        chain_evm(&network, &v->network);
+    enum tracer_status status = found(v, import_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, &v->import, v->err));
+    if (!status)
+        status = found(v, import_each_block(v->import, v->manifest.chain_id, check_rows_of_block, v, v->err));
+    v->counts.rows_proven = v->proven_count;
+    const struct evidence_counts *stated = &v->manifest.counts, *counted = &v->counts;
+    if (!status && (stated->blocks != counted->blocks || stated->transactions != counted->transactions ||
+                    stated->transactions_proven != counted->transactions_proven || stated->rows != counted->rows))
+        status = error_set(v->err, TRACER_E_VERIFY, BUNDLE_MANIFEST ": its counts are not those of the files");
+    return status;
+}
+
+/* ---- the replay ---- */
+
+static struct import_source source_of(const struct verifying *v, enum bundle_file file)
+{
+    struct bytes text = text_of(v, file);
+    return (struct import_source){.path = bundle_names[file], .data = text.data, .size = text.size};
+}
+
+static enum tracer_status replay(struct verifying *v)
+{
+    struct taint_seed *seeds = NULL;
+    struct taint_label *labels = NULL;
+    struct address *explored = NULL;
+    struct import_asset *rows = NULL;
+    size_t count = 0;
+    struct taint_input *input = arena_calloc(v->arena, 1, sizeof(*input));
+    enum tracer_status status = input ? TRACER_OK : no_memory(v);
+    if (!status)
+        status = import_seeds(source_of(v, BUNDLE_SEEDS), v->arena, &seeds, &input->seed_count, v->err);
+    if (!status)
+        status = import_labels(source_of(v, BUNDLE_LABELS), v->arena, &labels, &input->label_count, v->err);
+    if (!status)
+        status = import_explored(source_of(v, BUNDLE_EXPLORED), v->arena, &explored, &input->explored_count, v->err);
+    if (!status)
+        status = import_assets(source_of(v, BUNDLE_ASSETS), v->arena, &rows, &count, v->err);
+    struct taint_asset *assets = status ? NULL : arena_calloc(v->arena, count + 1, sizeof(*assets));
+    if (!status && !assets)
+        return no_memory(v);
+    for (size_t i = 0; i < count && !status; i++)
+        assets[i] = rows[i].asset;
+    if (!status) {
+        input->options = v->manifest.options;
+        input->seeds = seeds;
+        input->labels = labels;
+        input->assets = assets;
+        input->asset_count = count;
+        input->has_assets = true;
+        input->explored = explored;
+        input->has_explored = true;
+        status = import_cursor(v->import, &v->cursor, v->err);
+    }
+    if (!status)
+        status = taint_new(input, &v->cursor, &v->taint, v->err);
+    if (!status)
+        status = taint_replay(v->taint, NULL, NULL, v->err);
+    return found(v, status);
+}
+
+/* ---- the result ---- */
+
+static bool text_is(const json_t *object, const char *key, const char *wanted)
+{
+    const json_t *item = json_object_get(object, key);
+    return json_is_string(item) && strcmp(json_string_value(item), wanted) == 0;
+}
+
+static bool text_or_null(const json_t *object, const char *key, const char *wanted) /* NULL: null is wanted */
+{
+    return wanted ? text_is(object, key, wanted) : json_is_null(json_object_get(object, key));
+}
+
+static bool whole_is(const json_t *object, const char *key, uint64_t wanted)
+{
+    const json_t *item = json_object_get(object, key);
+    return json_is_integer(item) && (uint64_t)json_integer_value(item) == wanted;
+}
+
+static bool amount_is(const json_t *object, const char *key, struct u320 wanted)
+{
+    char text[U320_DECIMAL_MAX];
+    u320_format_decimal(wanted, text);
+    return text_is(object, key, text);
+}
+
+static bool account_is(const struct verifying *v, const json_t *object, const char *key, uint32_t account)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_format(v->cursor.account(v->cursor.self, account), text);
+    return text_is(object, key, text);
+}
+
+static bool asset_is(const struct verifying *v, const json_t *object, uint32_t asset)
+{
+    char text[ASSET_TEXT_SIZE];
+    asset_format(v->cursor.asset(v->cursor.self, asset), text);
+    return text_is(object, "asset", text);
+}
+
+static int order_positions(const void *a, const void *b)
+{
+    return position_compare(*(const struct position *)a, *(const struct position *)b);
+}
+
+/* A grade that stands on hashes is claimed only for what was proven here. */
+static bool grade_holds(const struct verifying *v, const json_t *object, const char *key, struct position position)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    enum grade grade;
+    if (!text || !grade_parse(text, strlen(text), &grade))
+        return false;
+    return grade > GRADE_SINGLE ||
+           (v->proven_count && bsearch(&position, v->proven, v->proven_count, sizeof(position), order_positions));
+}
+
+static bool hop_is(const struct verifying *v, const json_t *object, const struct taint_hop *hop)
+{
+    char key[POSITION_TEXT_SIZE], parent[POSITION_TEXT_SIZE];
+    position_format(hop->position, key);
+    if (hop->has_parent)
+        position_format(hop->parent, parent);
+    return text_is(object, "key", key) && text_or_null(object, "parent", hop->has_parent ? parent : NULL) &&
+           account_is(v, object, "from", hop->from) && account_is(v, object, "to", hop->to) && asset_is(v, object, hop->asset) &&
+           amount_is(object, "amount", u320_from_u256(hop->amount)) && amount_is(object, "tainted", u320_from_u256(hop->tainted)) &&
+           text_is(object, "source", taint_source_name(v->taint, hop->source)) && whole_is(object, "hop", hop->hop) &&
+           text_or_null(object, "leg", hop->leg == LEG_NONE ? NULL : leg_name(hop->leg)) && grade_holds(v, object, "grade", hop->position);
+}
+
+static enum tracer_status check_hops(struct verifying *v, const json_t *root)
+{
+    const json_t *hops = json_object_get(root, "hops");
+    size_t count = taint_hop_count(v->taint);
+    if (json_array_size(hops) != count)
+        return differs(v, BUNDLE_RESULT, "it has %zu flagged hops, the replay gives %zu", json_array_size(hops), count);
+    for (size_t i = 0; i < count; i++) {
+        struct taint_hop hop = taint_hop_at(v->taint, i);
+        if (!hop_is(v, json_array_get(hops, i), &hop)) {
+            char key[POSITION_TEXT_SIZE];
+            position_format(hop.position, key);
+            return differs(v, BUNDLE_RESULT, "hop %zu (%s) is not what the replay and the proofs give", i, key);
+        }
+    }
+    return TRACER_OK;
+}
+
+static bool source_is(const struct verifying *v, const json_t *object, uint32_t tag)
+{
+    return tag != TAINT_UNKNOWN && tag != TAINT_CLEAN && text_is(object, "source", taint_source_name(v->taint, tag));
+}
+
+/* A service may be where units are burned; the reporter names that from its label. */
+static bool ends_at(const json_t *place, enum taint_place_class class_)
+{
+    static const enum place names[] = {[PLACE_SERVICE] = PLACE_IS_SERVICE,
+                                       [PLACE_MIXER] = PLACE_IS_MIXER,
+                                       [PLACE_BRIDGE] = PLACE_IS_BRIDGE,
+                                       [PLACE_VENUE] = PLACE_IS_VENUE,
+                                       [PLACE_FRONTIER] = PLACE_IS_NOT_EXPLORED};
+    return text_is(place, "place", place_name(names[class_])) ||
+           (class_ == PLACE_SERVICE && text_is(place, "place", place_name(PLACE_IS_BURNED)));
+}
+
+/* A stated place is a holding or an absorbed amount of the replay. */
+static bool place_is(const struct verifying *v, const json_t *place)
+{
+    if (json_is_null(json_object_get(place, "account")))
+        return true; /* counted in the totals only */
+    const struct taint_holding *holdings;
+    const struct taint_absorbed *absorbed;
+    size_t count = taint_holdings(v->taint, &holdings);
+    bool held = text_is(place, "place", place_name(PLACE_IS_HELD));
+    for (size_t i = 0; i < count && held; i++)
+        if (source_is(v, place, holdings[i].tag) && asset_is(v, place, holdings[i].asset) &&
+            account_is(v, place, "account", holdings[i].account))
+            return amount_is(place, "amount", u320_from_u256(holdings[i].amount));
+    count = taint_absorbed(v->taint, &absorbed);
+    for (size_t i = 0; i < count && !held; i++)
+        if (source_is(v, place, absorbed[i].tag) && asset_is(v, place, absorbed[i].asset) &&
+            account_is(v, place, "account", absorbed[i].account))
+            return ends_at(place, absorbed[i].place) && amount_is(place, "amount", absorbed[i].amount);
+    return false;
+}
+
+/* Amounts of a total may be sums of more than 256 bits. */
+static bool parse_sum(const char *text, struct u320 *ret_sum)
+{
+    *ret_sum = (struct u320){{0}};
+    for (; *text >= '0' && *text <= '9'; text++) {
+        unsigned __int128 carry = (unsigned)(*text - '0');
+        for (int i = 0; i < 5; i++) {
+            carry += (unsigned __int128)ret_sum->limb[i] * 10;
+            ret_sum->limb[i] = (uint64_t)carry;
+            carry >>= 64;
+        }
+        if (carry)
+            return false;
+    }
+    return *text == '\0';
+}
+
+/* What went to services, mixers, bridges, venues, out of sight and up in smoke, as stated. */
+static bool sum_of_ends(const json_t *places, struct u320 *ret_sum)
+{
+    static const enum place ends[] = {PLACE_IS_SERVICE, PLACE_IS_MIXER, PLACE_IS_BRIDGE, PLACE_IS_VENUE, PLACE_IS_BURNED, PLACE_IS_NOT_EXPLORED};
+    *ret_sum = (struct u320){{0}};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        const char *text = json_string_value(json_object_get(places, place_name(ends[i])));
+        struct u320 amount;
+        if (!text || !parse_sum(text, &amount))
+            return false;
+        u320_add_u320(ret_sum, amount);
+    }
+    return true;
+}
+
+static bool total_is(const struct verifying *v, const json_t *object, const struct taint_total *total)
+{
+    const json_t *places = json_object_get(object, "places");
+    struct u320 stated, ends = total->absorbed;
+    u320_add_u320(&ends, total->burned);
+    return source_is(v, object, total->tag) && asset_is(v, object, total->asset) && amount_is(object, "seeded", total->seeded) &&
+           amount_is(object, "emitted", total->emitted) && amount_is(object, "converted_in", total->converted_in) &&
+           amount_is(places, place_name(PLACE_IS_HELD), total->held) && amount_is(places, place_name(PLACE_IS_FEES), total->fees) &&
+           amount_is(places, place_name(PLACE_IS_CONVERTED), total->converted_out) &&
+           amount_is(places, place_name(PLACE_IS_RETAGGED), total->retagged) && sum_of_ends(places, &stated) &&
+           u320_compare(stated, ends) == 0;
+}
+
+static enum tracer_status check_totals(struct verifying *v, const json_t *root)
+{
+    const json_t *stated = json_object_get(root, "totals"), *places = json_object_get(root, "places");
+    const struct taint_total *totals;
+    size_t count = taint_totals(v->taint, &totals), sources = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool there = totals[i].tag == TAINT_UNKNOWN || totals[i].tag == TAINT_CLEAN;
+        sources += !there;
+        for (size_t k = 0; k < json_array_size(stated) && !there; k++)
+            there = total_is(v, json_array_get(stated, k), &totals[i]);
+        if (!there)
+            return differs(v, BUNDLE_RESULT, "a total of %s is not what the replay gives", taint_tag_name(v->taint, totals[i].tag));
+    }
+    if (sources != json_array_size(stated))
+        return differs(v, BUNDLE_RESULT, "it has %zu totals, the replay gives %zu", json_array_size(stated), sources);
+    for (size_t i = 0; i < json_array_size(places); i++)
+        if (!place_is(v, json_array_get(places, i)))
+            return differs(v, BUNDLE_RESULT, "place %zu is not what the replay gives", i);
+    return TRACER_OK;
+}
+
+static enum tracer_status check_head(struct verifying *v, const json_t *root)
+{
+    const json_t *tool = json_object_get(root, "tool"), *network = json_object_get(root, "network");
+    const struct bundle_manifest *manifest = &v->manifest;
+    if (text_is(root, "schema", "tracer/trace/1") && text_is(tool, "version", manifest->version) && text_is(tool, "commit", manifest->commit) &&
+        text_is(network, "name", manifest->network) && whole_is(network, "chain_id", manifest->chain_id) &&
+        text_is(root, "policy", taint_policy_name(manifest->options.policy)))
+        return TRACER_OK;
+    return differs(v, BUNDLE_RESULT, "its schema, tool, network or policy is not the manifest's");
+}
+
+static enum tracer_status check_result(struct verifying *v)
+{
+    struct bytes text = text_of(v, BUNDLE_RESULT);
+    json_error_t why;
+    json_t *root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
+    if (!root)
+        return differs(v, BUNDLE_RESULT, "is no JSON: %.120s", why.text);
+    enum tracer_status status = check_head(v, root);
+    if (!status)
+        status = check_hops(v, root);
+    if (!status)
+        status = check_totals(v, root);
+    json_decref(root);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static enum tracer_status verify(struct verifying *v)
+{
+    enum tracer_status status = read_files(v);
+    if (!status)
+        status = read_headers(v);
+    if (!status)
+        status = read_nodes(v);
+    if (!status)
+        status = read_blocks(v);
+    if (!status)
+        status = check_rows(v);
+    if (!status)
+        status = replay(v);
+    return status ? status : check_result(v);
+}
+
+static void fill_report(const struct verifying *v, struct evidence_report *report)
+{
+    *report = (struct evidence_report){.counts = v->counts,
+                                       .chain_id = v->manifest.chain_id,
+                                       .headers = v->header_count,
+                                       .hops = taint_hop_count(v->taint)};
+    memcpy(report->network, v->manifest.network, sizeof(report->network));
+    memcpy(report->version, v->manifest.version, sizeof(report->version));
+    memcpy(report->commit, v->manifest.commit, sizeof(report->commit));
+    snprintf(report->policy, sizeof(report->policy), "%s", taint_policy_name(v->manifest.options.policy));
+    for (size_t i = 0; i < v->block_count; i++)
+        report->grades[v->blocks[i].grade]++;
+}
+
+enum tracer_status evidence_verify(const char *directory, struct evidence_report *ret_report, struct error *err)
+{
+    struct error ignored;
+    struct verifying v = {.directory = directory, .err = err ? err : &ignored};
+    v.arena = arena_new(TRACER_MEMORY_MAX);
+    v.scratch = arena_new(TRACER_MEMORY_MAX);
+    enum tracer_status status = v.arena && v.scratch ? verify(&v) : no_memory(&v);
+    if (!status)
+        fill_report(&v, ret_report);
+    taint_free(v.taint);
+    cursor_close(&v.cursor);
+    import_close(v.import);
+    for (int i = 0; i < BUNDLE_FILE_COUNT; i++)
+        buffer_release(&v.files[i]);
+    free(v.proven);
+    arena_free(v.arena);
+    arena_free(v.scratch);
+    return status;
+}
