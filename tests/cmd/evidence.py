@@ -1,0 +1,154 @@
+"""trace --evidence and verify: a bundle of the Ronin case holds, by the program and by the independent verifier; altered in any
+one bit of any file, cut, lengthened, with files missing or too many, links or huge counts, it does not, and nothing else happens.
+The names of the claims: E1_any_bit_that_is_flipped_is_told, I8_a_hostile_bundle_is_refused."""
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+root = pathlib.Path(sys.argv[1])
+tracer = os.environ["TRACER"]
+flips = int(os.environ.get("TRACER_TEST_FLIPS") or 1000)
+problems = []
+
+
+def run(*arguments, code=0):
+    done = subprocess.run([tracer, *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode != code:
+        sys.exit(f"exit {done.returncode} instead of {code} of {' '.join(map(str, arguments))}: {done.stderr}")
+    return done
+
+
+def independent(bundle):
+    return subprocess.run([sys.executable, str(root / "tests/verifier/verify_bundle.py"), str(bundle)], capture_output=True, text=True)
+
+
+def wrong(bundle, what):
+    """Exit 5 and a message that names a file; the bundle's own files are not touched."""
+    done = subprocess.run([tracer, "verify", str(bundle)], capture_output=True, text=True, timeout=60)
+    if done.returncode != 5 or not done.stderr.startswith("tracer: ") or done.stdout:
+        problems.append(f"{what}: exit {done.returncode}: {done.stdout[:200]}{done.stderr[:200]}")
+
+
+def reseal(bundle, change):
+    path = bundle / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    manifest["seal"] = ""
+    text = json.dumps(manifest, indent=1) + "\n"
+    manifest["seal"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(manifest, indent=1) + "\n")
+
+
+with tempfile.TemporaryDirectory() as directory:
+    at = pathlib.Path(directory)
+    store = at / "store"
+    run("demo", "--store", store, "--quiet")
+    for policy in ("fifo", "lifo", "haircut", "poison", "cleanfirst", "taintfirst"):
+        bundle = at / policy
+        told = run("trace", "--store", store, "--policy", policy, "--evidence", bundle, "--output", at / "trace.txt", "ronin-2022").stderr
+        assert "it verifies" in told, told
+        plain = run("trace", "--store", store, "--policy", policy, "ronin-2022").stdout
+        assert (at / "trace.txt").read_text() == plain, f"{policy}: another result"
+        said = run("verify", bundle).stdout
+        assert "everything holds" in said and "549 transfers are asserted" in said, said
+        second = independent(bundle)
+        assert second.returncode == 0 and "0 of 549 transfers from proven bytes" in second.stdout, second.stdout
+        run("trace", "--store", store, "--policy", policy, "--evidence", at / "again", "--quiet", "--output", at / "trace.txt", "ronin-2022")
+        assert all((bundle / p.name).read_bytes() == p.read_bytes() for p in (at / "again").iterdir()), f"{policy}: other bytes"
+        shutil.rmtree(at / "again")
+
+    bundle = at / "fifo"
+    done = subprocess.run([tracer, "trace", "--store", str(store), "--evidence", str(bundle), "ronin-2022"], capture_output=True, text=True)
+    assert done.returncode == 2 and "is not empty" in done.stderr, done.stderr
+    for more in (["--policy", "all"], ["--follow", "--rpc", "https://127.0.0.1:1", "--allow-local"]):
+        done = subprocess.run([tracer, "trace", "--store", str(store), "--evidence", str(at / "no"), *more, "ronin-2022"], capture_output=True, text=True)
+        assert done.returncode == 2 and not (at / "no").exists(), done.stderr
+
+    # E1_any_bit_that_is_flipped_is_told
+    copy = at / "copy"
+    shutil.copytree(bundle, copy)
+    files = sorted(p for p in copy.iterdir() if p.stat().st_size)
+    places = [(p, bit) for p in files for bit in range(8 * p.stat().st_size)]
+    chance = random.Random(1)
+    for path, bit in [(p, 8 * chance.randrange(p.stat().st_size)) for p in files] + chance.sample(places, min(flips, len(places))):
+        data = path.read_bytes()
+        altered = bytearray(data)
+        altered[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(altered)
+        wrong(copy, f"bit {bit} of {path.name}")
+        path.write_bytes(data)
+    run("verify", copy)
+    for path in files:
+        data = path.read_bytes()
+        for altered in (data[:-1], data + b"\n", b""):
+            path.write_bytes(altered)
+            wrong(copy, f"{path.name} cut or longer")
+        path.unlink()
+        wrong(copy, f"{path.name} missing")
+        path.write_bytes(data)
+
+    # I8_a_hostile_bundle_is_refused
+    (copy / "more.txt").write_text("x")
+    wrong(copy, "a file too many")
+    (copy / "more.txt").unlink()
+    (copy / "\x1b[31m").write_text("x")
+    wrong(copy, "a file with a terminal escape as its name")
+    assert "\x1b" not in subprocess.run([tracer, "verify", str(copy)], capture_output=True, text=True).stderr
+    (copy / "\x1b[31m").unlink()
+    for path in (copy / "seeds.csv", copy / "manifest.json"):
+        data = path.read_bytes()
+        path.unlink()
+        path.symlink_to("/etc/passwd")
+        wrong(copy, f"{path.name} is a link out of the bundle")
+        path.unlink()
+        os.mkfifo(path)
+        wrong(copy, f"{path.name} is a pipe")
+        path.unlink()
+        path.write_bytes(data)
+    manifest = (copy / "manifest.json").read_bytes()
+    for what, change in {
+        "a path out of the bundle": lambda m: m["files"][0].update(name="../transfers.csv"),
+        "a huge size": lambda m: m["files"][0].update(size=2**62),
+        "a negative size": lambda m: m["files"][0].update(size=-1),
+        "a file too few": lambda m: m["files"].pop(),
+        "other counts": lambda m: m["counts"].update(rows=548),
+        "another policy": lambda m: m["options"].update(policy="lifo"),
+        "another network": lambda m: m["network"].update(name="ronin"),
+        "another schema": lambda m: m.update(schema="tracer/evidence/2"),
+        "a member too many": lambda m: m.update(more=1),
+        "a deep manifest": lambda m: m.update(more=json.loads("[" * 900 + "]" * 900)),
+    }.items():
+        reseal(copy, change)
+        wrong(copy, what)
+        (copy / "manifest.json").write_bytes(manifest)
+
+    def resealed(name, change, what):
+        path = copy / name
+        data = path.read_bytes()
+        path.write_bytes(change(data))
+        reseal(copy, lambda m: next(f for f in m["files"] if f["name"] == name).update(
+            size=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+        wrong(copy, what)
+        path.write_bytes(data)
+        (copy / "manifest.json").write_bytes(manifest)
+
+    resealed("nodes.rlp", lambda data: b"\xff" * 64, "nodes of a size beyond the file")
+    resealed("headers.rlp", lambda data: b"\xc0", "a header that is none")
+    resealed("blocks.csv", lambda data: data.replace(b",asserted,no", b",proven,no", 1), "a grade that nothing proves")
+    resealed("blocks.csv", lambda data: data.replace(b",no", b",yes", 1), "a header that is not there")
+    resealed("result.json", lambda data: data.replace(b'"grade": "asserted"', b'"grade": "proven"', 1), "a hop of a grade that nothing proves")
+    resealed("result.json", lambda data: data[: len(data) // 2], "half a result")
+    resealed("result.json", lambda data: data.replace(b'"held": "', b'"held": "1', 1), "another total")
+    resealed("seeds.csv", lambda data: data.replace(b"173600000000000000000000", b"173600000000000000000001", 1) if b"17360" in data else data[:-1] + b"1\n",
+             "another seed")
+    run("verify", copy)
+
+print("\n".join(problems))
+print(f"evidence: {flips} flipped bits, {len(problems)} problems")
+sys.exit(bool(problems))
