@@ -67,6 +67,8 @@ void unit_release(struct unit *unit);
 
 /* ---- fetch_witness.c ---- */
 
+/* The first `count` blocks that are `single` get a better grade. */
+void unit_raise_grades(struct unit *unit, size_t count, enum grade grade);
 /* Remember who answered call `call` of the first wave. */
 void unit_note_source(struct unit *unit, size_t call);
 /* The unit is decoded: ask the next other endpoint about its last block. Without one the unit is ready. */

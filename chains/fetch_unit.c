@@ -380,6 +380,15 @@ static enum evm_traces evm_kind(enum chain_traces traces)
     return traces == TRACES_TRACE_BLOCK ? EVM_TRACES_TRACE_BLOCK : EVM_TRACES_CALL_TRACER;
 }
 
+static enum tracer_status off_checkpoint(const struct fetching *fetching, struct hash hash, struct hash known)
+{
+    char text[HASH_TEXT_SIZE], known_text[HASH_TEXT_SIZE];
+    hash_format(hash, text);
+    hash_format(known, known_text);
+    return error_set(fetching->err, TRACER_E_REPLY, "hash is %s, but the checkpoint of the network is %s: another chain, or a lie", text,
+                     known_text);
+}
+
 static enum tracer_status decode_block(struct fetching *fetching, struct unit *unit, size_t block,
                                        size_t *receipt_next, const bool *trace_missing, bool *ret_done)
 {
@@ -414,6 +423,9 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
     if (!status && block > 0 && !hash_equal(decoded.parent_hash, unit->blocks[block - 1].hash))
         status = error_set(fetching->err, TRACER_E_REPLY,
                            "parentHash is not the hash of the block before (a reorg)");
+    struct hash known;
+    if (!status && chain_checkpoint(client->network, decoded.number, &known) && !hash_equal(known, decoded.hash))
+        status = off_checkpoint(fetching, decoded.hash, known);
     if (status) {
         struct error why = *fetching->err;
         where(&why, unit, block);
@@ -451,6 +463,10 @@ static enum tracer_status decode_unit(struct fetching *fetching, struct unit *un
             fetching->stats.bytes += unit->waves[i].calls[k].result_length;
     unit_note_source(unit, (unit->count - 1) * calls_a_block(unit));
     unit->witness_turn = 0;
+    struct hash known;
+    for (size_t i = 0; i < unit->count; i++) /* what a checkpoint's parents are is known with it */
+        if (chain_checkpoint(fetching->client->network, unit->first + i, &known))
+            unit_raise_grades(unit, i + 1, GRADE_PROVEN);
     return unit_ask_witness(fetching, unit);
 }
 

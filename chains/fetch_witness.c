@@ -59,10 +59,9 @@ enum tracer_status unit_ask_witness(struct fetching *fetching, struct unit *unit
     return TRACER_OK;
 }
 
-static void agree(const struct fetching *fetching, struct unit *unit)
+void unit_raise_grades(struct unit *unit, size_t count, enum grade grade)
 {
-    enum grade grade = fetching->fetch->final ? GRADE_PROVEN : GRADE_LINKED;
-    for (size_t i = 0; i < unit->count; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct block *block = &unit->blocks[i];
         struct transaction *transactions =
             (struct transaction *)block->transactions; /* the unit's own copy */
@@ -107,7 +106,7 @@ enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *uni
     unit_release(unit);
     if (!hash_equal(head.hash, unit->blocks[unit->count - 1].hash))
         return dispute(fetching, unit, witness, head.hash);
-    agree(fetching, unit);
+    unit_raise_grades(unit, unit->count, fetching->fetch->final ? GRADE_PROVEN : GRADE_LINKED);
     unit->state = UNIT_READY;
     return TRACER_OK;
 }

@@ -121,7 +121,7 @@ static enum tracer_status read_endpoint(struct config *config, json_t *item, siz
 }
 
 /* "NUMBER:0xHASH" */
-static bool parse_anchor(const char *text, struct chain_network *network)
+static bool parse_anchor(const char *text, uint64_t *ret_number, struct hash *ret_hash)
 {
     char *end;
     if (*text < '0' || *text > '9')
@@ -129,8 +129,26 @@ static bool parse_anchor(const char *text, struct chain_network *network)
     unsigned long long number = strtoull(text, &end, 10);
     if (*end != ':' || number > INT64_MAX)
         return false;
-    network->anchor_number = number;
-    return hash_parse(end + 1, strlen(end + 1), &network->anchor_hash);
+    *ret_number = number;
+    return hash_parse(end + 1, strlen(end + 1), ret_hash);
+}
+
+static enum tracer_status read_checkpoints(struct config *config, json_t *list, const char *where,
+                                           struct chain_network *network, struct error *err)
+{
+    if (!json_is_array(list) || json_array_size(list) > 1000)
+        return error_set(err, TRACER_E_USAGE, "%s: \"checkpoints\" must be a list of at most 1000 texts \"NUMBER:0xBLOCKHASH\"", where);
+    struct chain_checkpoint *checkpoints = arena_calloc(config->arena, json_array_size(list) + 1, sizeof(*checkpoints));
+    if (!checkpoints)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        if (!text || !parse_anchor(text, &checkpoints[i].number, &checkpoints[i].hash))
+            return error_set(err, TRACER_E_USAGE, "%s: checkpoints[%zu] must be \"NUMBER:0xBLOCKHASH\"", where, i);
+    }
+    network->checkpoints = checkpoints;
+    network->checkpoint_count = json_array_size(list);
+    return TRACER_OK;
 }
 
 static enum tracer_status read_wrappers(struct config *config, json_t *list, const char *where,
@@ -155,7 +173,7 @@ static enum tracer_status read_wrappers(struct config *config, json_t *list, con
 
 static enum tracer_status read_network(struct config *config, json_t *item, size_t index, struct error *err)
 {
-    static const char *const keys[] = {"name", "chain_id", "anchor", "rules", "symbol", "wrappers", NULL};
+    static const char *const keys[] = {"name", "chain_id", "anchor", "rules", "symbol", "wrappers", "checkpoints", NULL};
     char where[48], anchor[160], rules[32];
     snprintf(where, sizeof(where), "networks[%zu]", index);
     enum tracer_status status = only_keys(item, where, keys, err);
@@ -167,7 +185,7 @@ static enum tracer_status read_network(struct config *config, json_t *item, size
         (status = text_member(item, where, "anchor", sizeof(anchor), anchor, err)) ||
         (status = text_member(item, where, "rules", sizeof(rules), rules, err)))
         return status;
-    if (!parse_anchor(anchor, network))
+    if (!parse_anchor(anchor, &network->anchor_number, &network->anchor_hash))
         return error_set(err, TRACER_E_USAGE, "%s: \"anchor\" must be \"NUMBER:0xBLOCKHASH\"", where);
     network->rules = chain_rules_find(rules);
     if (!network->rules)
@@ -180,6 +198,9 @@ static enum tracer_status read_network(struct config *config, json_t *item, size
         return status;
     json_t *wrappers = json_object_get(item, "wrappers");
     if (wrappers && (status = read_wrappers(config, wrappers, where, network, err)))
+        return status;
+    json_t *checkpoints = json_object_get(item, "checkpoints");
+    if (checkpoints && (status = read_checkpoints(config, checkpoints, where, network, err)))
         return status;
     for (size_t i = 0; i < config->network_count; i++)
         if (strcmp(config->networks[i].name, network->name) == 0)

@@ -14,6 +14,10 @@
 
 struct chain_rules; /* constants and quirks of a kind of chain; internal to chains/ */
 
+struct chain_checkpoint { /* a block whose hash is known beforehand */
+    uint64_t number;
+    struct hash hash;
+};
 struct chain_network {
     char name[TRACER_NETWORK_NAME_MAX + 1];
     uint64_t chain_id;
@@ -24,7 +28,12 @@ struct chain_network {
     const struct address *wrappers; /* contracts whose Deposit/Withdrawal events are rows (architecture 4) */
     size_t
         wrapper_count; /* the caller's array; built-in ones are filled in by the pipeline from the registry */
+    const struct chain_checkpoint *checkpoints; /* of the configuration, beside those built in */
+    size_t checkpoint_count;
 };
+
+/** The hash that block `number` of the network must have. False: it is not known beforehand. */
+bool chain_checkpoint(const struct chain_network *network, uint64_t number, struct hash *ret_hash);
 
 /** "ethereum"/"1", "ronin"/"2020": name or decimal chain id. False: not built in. */
 bool chain_builtin(const char *name_or_id, struct chain_network *ret_network);

@@ -3,7 +3,7 @@
  *
  *   {"endpoints": [{"name": "alpha", "url": "https://...", "header_env": "ALPHA_AUTH", "rate": 10, "network":
  * "ethereum"}], "networks":  [{"name": "devnet", "chain_id": 2020, "anchor": "0:0x...", "rules": "latest",
- * "symbol": "ETH", "wrappers": ["0x..."]}]}
+ * "symbol": "ETH", "wrappers": ["0x..."], "checkpoints": ["100:0x..."]}]}
  */
 #ifndef TRACER_CONFIG_H
 #define TRACER_CONFIG_H

@@ -411,6 +411,37 @@ Test(fetch, R7_an_endpoint_without_the_block_is_no_witness_and_another_is_asked)
     run_free(&run);
 }
 
+/* ---- checkpoints ---- */
+
+static struct run fetch_with_checkpoint(struct fake_chain **chains, size_t count, uint64_t number)
+{
+    struct fake_pool pool = fake_open(chains, count, 0, NULL, NULL);
+    struct fake_chain honest = {.head = number};
+    struct chain_checkpoint checkpoint = {.number = number};
+    char hash[67];
+    cr_assert(hash_parse(fake_hash(&honest, number, hash), 66, &checkpoint.hash));
+    pool.network.checkpoints = &checkpoint;
+    pool.network.checkpoint_count = 1;
+    struct run run = fetch_from(&pool, (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
+    fake_close(&pool);
+    return run;
+}
+
+Test(fetch, R15_a_history_of_its_own_fails_at_a_checkpoint)
+{
+    struct fake_chain forged = {.head = 40, .fork = 5};
+    struct run run = fetch_with_checkpoint((struct fake_chain *[]){&forged}, 1, 30);
+    cr_assert_eq(run.status, TRACER_E_REPLY, "%s", run.err.text);
+    cr_assert(strstr(run.err.text, "block 30") && strstr(run.err.text, "the checkpoint of the network is 0x"), "%s", run.err.text);
+    run_free(&run);
+    struct fake_chain honest = {.head = 40};
+    run = fetch_with_checkpoint((struct fake_chain *[]){&honest}, 1, 30);
+    expect_same(&run, 0, 40);
+    cr_assert_gt(run.collected.grades[GRADE_PROVEN], 0); /* it, and what its reply has in front of it */
+    cr_assert_lt(run.collected.grades[GRADE_PROVEN], 32);
+    run_free(&run);
+}
+
 /* ---- reorgs ---- */
 
 Test(fetch, R5_a_reorg_under_the_fetch_is_a_conflict)

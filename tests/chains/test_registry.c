@@ -37,6 +37,27 @@ Test(registry, anchors_are_the_genesis_blocks)
     }
 }
 
+Test(registry, checkpoints_are_of_the_built_in_network_or_of_the_configuration)
+{
+    struct chain_network network;
+    struct hash hash;
+    char text[HASH_TEXT_SIZE];
+    cr_assert(chain_builtin("ethereum", &network));
+    cr_assert(chain_checkpoint(&network, 1920000, &hash));
+    hash_format(hash, text);
+    cr_assert_str_eq(text, "0x4985f5ca3d2afbec36529aa96f74de3cc10a2a4a6c44f2157a57d2c6059a11bb");
+    cr_assert_not(chain_checkpoint(&network, 1920001, &hash));
+    cr_assert_not(chain_checkpoint(&network, 39128285, &hash)); /* Ronin's */
+    network.anchor_hash.bytes[0] ^= 1; /* a test node with chain id 1 */
+    cr_assert_not(chain_checkpoint(&network, 1920000, &hash));
+    struct chain_checkpoint mine = {.number = 7, .hash = {{1, 2, 3}}};
+    network.checkpoints = &mine;
+    network.checkpoint_count = 1;
+    cr_assert(chain_checkpoint(&network, 7, &hash) && hash_equal(hash, mine.hash));
+    cr_assert(chain_builtin("ronin", &network));
+    cr_assert(chain_checkpoint(&network, 39128285, &hash));
+}
+
 Test(registry, public_endpoints_are_of_the_built_in_network_alone)
 {
     struct chain_network network;

@@ -179,7 +179,7 @@ Test(header, R11_members_of_later_forks_need_those_before_them)
     }
 }
 
-static size_t real_count;
+static size_t real_count, checkpoint_count;
 
 static void check_real_header(const char *name, struct json_span block)
 {
@@ -191,6 +191,13 @@ static void check_real_header(const char *name, struct json_span block)
     cr_assert_eq(header_hash(&header, &hash, &err), TRACER_OK, "%s: %s", name, err.text);
     cr_assert(hash_equal(hash, header.hash), "%s", name);
     real_count++;
+    struct chain_network ethereum;
+    struct hash known;
+    cr_assert(chain_builtin("ethereum", &ethereum));
+    if (chain_checkpoint(&ethereum, header.number, &known)) {
+        cr_assert(hash_equal(hash, known), "%s is not the checkpoint", name);
+        checkpoint_count++;
+    }
     arena_free(arena);
 }
 
@@ -200,5 +207,6 @@ Test(header, every_one_of_the_real_blocks)
         return;
     each_real_block(check_real_header);
     cr_assert_geq(real_count, 34);
+    cr_assert_geq(checkpoint_count, 18);
     fprintf(stderr, "%zu real headers have their hash\n", real_count);
 }
