@@ -114,7 +114,8 @@ uint64_t ingest_reorg_depth(enum chain_finality finality, uint64_t finality_dept
 }
 
 /* Find the highest stored block that is still the chain's, at most `depth` below the highest stored, and
- * remove what is above it. */
+ * remove what is above it, if the chain has another block there. Where no endpoint has any, they lag, and nothing
+ * is known against what is stored (R4). */
 static enum tracer_status rewind_to_chain(const struct ingest_request *request, struct ingest_stats *stats,
                                           struct error *err)
 {
@@ -127,6 +128,7 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
         return status;
     uint64_t depth = ingest_reorg_depth(request->finality, request->finality_depth);
     uint64_t number = range.last;
+    bool replaced = false;
     for (;; number--) {
         struct block stored;
         struct hash hash = {{0}};
@@ -137,22 +139,27 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
                 return status;
             if (status == TRACER_OK && hash_equal(hash, stored.hash))
                 break;
+            replaced = replaced || status == TRACER_OK;
         } else if (status != TRACER_E_NOT_FOUND) {
             return status;
         }
+        if (range.last - number >= depth && !replaced)
+            return TRACER_OK;
         if (range.last - number >= depth)
             return error_set(
                 err, TRACER_E_CONFLICT,
                 "the chain differs from the store for more than %" PRIu64 " blocks below %" PRIu64
                 ": deeper than finality allows. Nothing was changed; check the endpoint, or use another store",
                 depth, range.last);
+        if (number == range.first && !replaced)
+            return TRACER_OK;
         if (number == range.first)
             return error_set(err, TRACER_E_CONFLICT,
                              "the chain differs from the store in every block from %" PRIu64
                              " on. Nothing was changed",
                              range.first);
     }
-    if (number == range.last)
+    if (!replaced)
         return TRACER_OK;
     uint64_t removed = 0;
     status = graph_rewind(request->graph, chain_id, number, &removed, err);
