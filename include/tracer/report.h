@@ -13,8 +13,9 @@ struct report_options {
     bool explorer_hashes; /* full hashes in tables (else shortened where the width asks for it) */
 };
 
+/* A format need not have a writer for everything: NULL. All write a trace. */
 struct report_format {
-    const char *name;    /* "text", "json", "csv" */
+    const char *name;    /* "text", "json", "csv", ... */
     const char *summary; /* one line for --help */
     enum tracer_status (*trace)(FILE *stream, const struct trace_result *result,
                                 const struct report_options *options, struct error *err);

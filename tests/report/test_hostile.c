@@ -79,6 +79,26 @@ Test(hostile, X1_every_format_writes_printable_ascii_only)
             }
 }
 
+Test(hostile, X1_graphs_quote_what_their_languages_mean)
+{
+    static const char *const formats[] = {"jsonl", "dot", "graphml"};
+    for (size_t c = 0; c < CORPUS_COUNT; c++)
+        for (size_t f = 0; f < 3; f++) {
+            poison_names(corpus[c]);
+            char *text = sample_print(&sample, formats[f], PRINT_TRACE, 100, VIEW_FULL);
+            expect_printable(text);
+            cr_expect(f == 0 || strlen(text) > 1000);
+            free(text);
+        }
+    poison_names("a\"b\\c<d>&e");
+    char *text = sample_print(&sample, "dot", PRINT_TRACE, 100, VIEW_FULL);
+    cr_expect(strstr(text, "[label=\"a\\\"b\\\\c<d>&e\\n"), "%s", text);
+    free(text);
+    text = sample_print(&sample, "graphml", PRINT_TRACE, 100, VIEW_FULL);
+    cr_expect(strstr(text, ">a&quot;b\\c&lt;d&gt;&amp;e<"), "%s", text);
+    free(text);
+}
+
 Test(hostile, X1_shown_text_is_short_and_stays_as_it_is)
 {
     for (size_t c = 0; c < CORPUS_COUNT; c++) {

@@ -35,6 +35,8 @@ int command_audit(const struct options *options)
                                     .progress_context = &session};
     enum tracer_status status = session_open(&session, options);
     const struct report_format *format = status ? NULL : session_format(&session, "text");
+    if (format && !format->audit)
+        status = session_no_writer(&session, format);
     if (!status && !format)
         status = TRACER_E_USAGE;
     if (!status)

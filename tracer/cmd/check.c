@@ -62,6 +62,8 @@ static enum tracer_status begin(struct session *session, const struct options *o
     enum tracer_status status = session_open(session, options);
     if (!status && !(*ret_format = session_format(session, "text")))
         status = TRACER_E_USAGE;
+    if (!status && (!(*ret_format)->check || !(*ret_format)->explain))
+        status = session_no_writer(session, *ret_format);
     if (!status)
         status = session_store(session, GRAPH_READ);
     if (!status)

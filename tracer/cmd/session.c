@@ -482,9 +482,14 @@ const struct report_format *session_format(struct session *session, const char *
     const struct report_format *format = report_find(name);
     char shown[TRACER_QUOTED_MAX];
     if (!format)
-        error_set(&session->err, TRACER_E_USAGE, "--format: there is no format \"%s\" (text, json, csv)",
+        error_set(&session->err, TRACER_E_USAGE, "--format: there is no format \"%s\" (text, json, csv; trace: jsonl, dot, graphml)",
                   safe_text(shown, sizeof(shown), name, strlen(name)));
     return format;
+}
+
+enum tracer_status session_no_writer(struct session *session, const struct report_format *format)
+{
+    return error_set(&session->err, TRACER_E_USAGE, "--format %s is for a trace of one policy, not for this", format->name);
 }
 
 struct report_options session_report_options(const struct session *session)

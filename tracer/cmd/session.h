@@ -69,6 +69,8 @@ void progress_end(struct session *session);
 
 /** The format asked for, or the default. NULL after an error. */
 const struct report_format *session_format(struct session *session, const char *default_name);
+/** The format has no writer for this: TRACER_E_USAGE. */
+enum tracer_status session_no_writer(struct session *session, const struct report_format *format);
 struct report_options session_report_options(const struct session *session);
 
 /** Set by SIGINT and SIGTERM. */

@@ -91,6 +91,8 @@ static int trace_and_write(struct session *session, const char *command, const c
     struct trace_result *trace = NULL;
     struct compare_result *compare = NULL;
     bool all = session->options->all_policies;
+    if (all && !format->compare)
+        return session_fail(session, session_no_writer(session, format));
     enum tracer_status status = make_request(session, command, seeds, seed_count, &request);
     if (status)
         return session_fail(session, status);
@@ -130,6 +132,8 @@ static enum tracer_status landed(void *context, uint64_t kept_to, struct error *
     if (!following->follow) {
         if (!(following->format = session_format(session, "text")))
             return TRACER_E_USAGE;
+        if (!following->format->new_hops)
+            return session_no_writer(session, following->format);
         status = make_request(session, "trace", session->options->arguments, session->options->argument_count,
                               &following->request);
         if (!status)

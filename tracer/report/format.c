@@ -9,6 +9,9 @@ static const struct report_format formats[] = {
     {"json", "everything, as docs/trace-1.schema.json and docs/check-1.schema.json say", json_trace,
      json_new_hops, json_compare, json_explain, json_audit, json_check},
     {"csv", "one line a flagged hop, or a line and source of a check", csv_trace, csv_new_hops, csv_compare, csv_explain, csv_audit, csv_check},
+    {"jsonl", "trace: one JSON object a flagged hop and line", jsonl_trace, json_new_hops, NULL, NULL, NULL, NULL},
+    {"dot", "trace: the flow as a graph for Graphviz", dot_trace, NULL, NULL, NULL, NULL, NULL},
+    {"graphml", "trace: the flow as a graph for Gephi, yEd, Cytoscape, NetworkX", graphml_trace, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct report_format *report_at(size_t index)

@@ -129,6 +129,13 @@ enum tracer_status json_new_hops(FILE *stream, const struct trace_result *result
     return stream_done(stream, err);
 }
 
+enum tracer_status jsonl_trace(FILE *stream, const struct trace_result *result, const struct report_options *options,
+                               struct error *err)
+{
+    (void)options;
+    return json_new_hops(stream, result, 0, err);
+}
+
 enum tracer_status json_trace(FILE *stream, const struct trace_result *result,
                               const struct report_options *options, struct error *err)
 {

@@ -1,0 +1,27 @@
+/* flow.h - a trace as a graph, for all graph formats: accounts, and between two of them one edge for each asset and source with the
+ * sums of its flagged hops. */
+#ifndef TRACER_REPORT_FLOW_H
+#define TRACER_REPORT_FLOW_H
+
+#include "view.h"
+
+struct flow_edge {
+    uint32_t from, to, asset, source;
+    uint64_t count;       /* flagged hops */
+    struct u320 tainted;  /* their sum */
+    uint32_t least_hop;
+    size_t first, last;   /* hops, in chain order */
+    enum grade grade;     /* weakest */
+};
+struct flow {
+    bool *on; /* of each account of the result: an end of some edge */
+    size_t node_count;
+    struct flow_edge *edges; /* by their first hop */
+    size_t edge_count;
+};
+enum tracer_status flow_make(const struct trace_result *result, struct flow *ret_flow, struct error *err);
+void flow_release(struct flow *flow);
+/** What an account is: "service", "mixer", "bridge", "venue", or "account". */
+const char *flow_class(const struct result_account *account);
+
+#endif
