@@ -256,9 +256,11 @@ enum tracer_status graph_get_item(struct graph *graph, enum graph_item item, con
     if (status)
         return status;
     status = store_get(graph, txn, item_table(item), &key, &record, err);
-    if (!status && !buffer_add(ret_data, record.data, record.size))
+    if (!status && record.size > ret_data->size_max - ret_data->size)
         status = store_error(graph, err, TRACER_E_LIMIT, "item \"%.80s\" has %zu bytes: more than asked for",
                              name, record.size);
+    if (!status && !buffer_add(ret_data, record.data, record.size))
+        status = store_error(graph, err, TRACER_E_NOMEM, "no memory for item \"%.80s\"", name);
     store_read_end(graph);
     if (status == TRACER_E_NOT_FOUND)
         return store_error(graph, err, TRACER_E_NOT_FOUND, "%s \"%.80s\" is not stored",
