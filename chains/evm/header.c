@@ -327,33 +327,16 @@ enum tracer_status header_hash(const struct evm_header *header, struct hash *ret
 #define CLASSIC_ITEMS 15u
 #define ITEMS_MAX 21u
 
-static bool take_fixed(const struct rlp_item *item, void *to, size_t size)
-{
-    if (item->is_list || item->payload.size != size)
-        return false;
-    memcpy(to, item->payload.data, size);
-    return true;
-}
-
-static bool take_u64(const struct rlp_item *item, uint64_t *to)
-{
-    struct u256 value;
-    if (!rlp_integer(item, &value) || !u256_fits_u64(value))
-        return false;
-    *to = value.limb[0];
-    return true;
-}
-
 static bool take_members(const struct rlp_item *items, size_t count, struct arena *arena, struct evm_header *to)
 {
-    bool good = take_fixed(&items[0], to->parent_hash.bytes, 32) && take_fixed(&items[1], to->uncles_hash.bytes, 32) &&
-                take_fixed(&items[2], to->miner.bytes, 20) && take_fixed(&items[3], to->state_root.bytes, 32) &&
-                take_fixed(&items[4], to->transactions_root.bytes, 32) &&
-                take_fixed(&items[5], to->receipts_root.bytes, 32) && take_fixed(&items[6], to->bloom.bytes, 256) &&
-                rlp_integer(&items[7], &to->difficulty) && take_u64(&items[8], &to->number) &&
-                take_u64(&items[9], &to->gas_limit) && take_u64(&items[10], &to->gas_used) &&
-                take_u64(&items[11], &to->time) && !items[12].is_list && take_fixed(&items[13], to->mix_hash.bytes, 32) &&
-                take_fixed(&items[14], to->nonce, sizeof to->nonce);
+    bool good = rlp_fixed(&items[0], to->parent_hash.bytes, 32) && rlp_fixed(&items[1], to->uncles_hash.bytes, 32) &&
+                rlp_fixed(&items[2], to->miner.bytes, 20) && rlp_fixed(&items[3], to->state_root.bytes, 32) &&
+                rlp_fixed(&items[4], to->transactions_root.bytes, 32) &&
+                rlp_fixed(&items[5], to->receipts_root.bytes, 32) && rlp_fixed(&items[6], to->bloom.bytes, 256) &&
+                rlp_integer(&items[7], &to->difficulty) && rlp_integer_u64(&items[8], &to->number) &&
+                rlp_integer_u64(&items[9], &to->gas_limit) && rlp_integer_u64(&items[10], &to->gas_used) &&
+                rlp_integer_u64(&items[11], &to->time) && !items[12].is_list && rlp_fixed(&items[13], to->mix_hash.bytes, 32) &&
+                rlp_fixed(&items[14], to->nonce, sizeof to->nonce);
     to->present = CLASSIC;
     to->extra_data = digits_of(items[12].payload, arena);
     good = good && to->extra_data.text;
@@ -362,19 +345,19 @@ static bool take_members(const struct rlp_item *items, size_t count, struct aren
         to->present |= BIT(H_BASE_FEE);
     }
     if (count > 16) {
-        good = good && take_fixed(&items[16], to->withdrawals_root.bytes, 32);
+        good = good && rlp_fixed(&items[16], to->withdrawals_root.bytes, 32);
         to->present |= BIT(H_WITHDRAWALS_ROOT);
     }
     if (count > 17) {
-        good = good && count > 18 && take_u64(&items[17], &to->blob_gas_used) && take_u64(&items[18], &to->excess_blob_gas);
+        good = good && count > 18 && rlp_integer_u64(&items[17], &to->blob_gas_used) && rlp_integer_u64(&items[18], &to->excess_blob_gas);
         to->present |= BIT(H_BLOB_GAS_USED) | BIT(H_EXCESS_BLOB_GAS);
     }
     if (count > 19) {
-        good = good && take_fixed(&items[19], to->beacon_root.bytes, 32);
+        good = good && rlp_fixed(&items[19], to->beacon_root.bytes, 32);
         to->present |= BIT(H_BEACON_ROOT);
     }
     if (count > 20) {
-        good = good && take_fixed(&items[20], to->requests_hash.bytes, 32);
+        good = good && rlp_fixed(&items[20], to->requests_hash.bytes, 32);
         to->present |= BIT(H_REQUESTS_HASH);
     }
     to->has_base_fee = count > 15;

@@ -127,21 +127,18 @@ static bool read_log(struct bytes *rest, struct arena *arena, struct evm_log *to
 static bool read_receipt(struct bytes text, bool byzantium, struct arena *arena, struct evm_receipt *to)
 {
     struct rlp_item list, outcome, gas, bloom, logs;
-    struct u256 number;
     if (!rlp_valid(text) || !rlp_next(&text, &list) || !list.is_list)
         return false;
     struct bytes members = list.payload;
-    if (!rlp_next(&members, &outcome) || outcome.is_list || !rlp_next(&members, &gas) || !rlp_integer(&gas, &number) ||
-        !u256_fits_u64(number) || !rlp_next(&members, &bloom) || bloom.is_list || bloom.payload.size != 256 ||
+    if (!rlp_next(&members, &outcome) || outcome.is_list || !rlp_next(&members, &gas) ||
+        !rlp_integer_u64(&gas, &to->cumulative_gas_used) || !rlp_next(&members, &bloom) || bloom.is_list || bloom.payload.size != 256 ||
         !rlp_next(&members, &logs) || !logs.is_list)
         return false;
-    to->cumulative_gas_used = number.limb[0];
     if (!byzantium && outcome.payload.size != 32)
         return false;
     if (byzantium) {
-        if (!rlp_integer(&outcome, &number) || u256_compare(number, u256_from_u64(1)) > 0)
+        if (!rlp_integer_u64(&outcome, &to->status) || to->status > 1)
             return false;
-        to->status = number.limb[0];
         to->outcome = to->status ? TRANSACTION_SUCCEEDED : TRANSACTION_FAILED;
     } else {
         to->outcome = TRANSACTION_STATUS_UNKNOWN;
@@ -175,20 +172,13 @@ enum tracer_status receipt_from_bytes(const struct evm_network *network, const s
 bool withdrawal_from_bytes(struct bytes text, struct evm_withdrawal *ret_withdrawal)
 {
     struct rlp_item list, items[4];
-    struct u256 numbers[3];
     if (!rlp_valid(text) || !rlp_next(&text, &list) || !list.is_list)
         return false;
     struct bytes rest = list.payload;
     for (size_t i = 0; i < 4; i++)
         if (!rlp_next(&rest, &items[i]))
             return false;
-    if (rest.size || items[2].is_list || items[2].payload.size != sizeof ret_withdrawal->to.bytes ||
-        !rlp_integer(&items[0], &numbers[0]) || !rlp_integer(&items[1], &numbers[1]) || !rlp_integer(&items[3], &numbers[2]))
-        return false;
-    for (size_t i = 0; i < 3; i++)
-        if (!u256_fits_u64(numbers[i]))
-            return false;
-    *ret_withdrawal = (struct evm_withdrawal){.index = numbers[0].limb[0], .validator = numbers[1].limb[0], .gwei = numbers[2].limb[0]};
-    memcpy(ret_withdrawal->to.bytes, items[2].payload.data, sizeof ret_withdrawal->to.bytes);
-    return true;
+    return rest.size == 0 && rlp_integer_u64(&items[0], &ret_withdrawal->index) && rlp_integer_u64(&items[1], &ret_withdrawal->validator) &&
+           rlp_fixed(&items[2], ret_withdrawal->to.bytes, sizeof ret_withdrawal->to.bytes) &&
+           rlp_integer_u64(&items[3], &ret_withdrawal->gwei);
 }

@@ -1,6 +1,8 @@
 /* rlp.c - see rlp.h. */
 #include "rlp.h"
 
+#include <string.h>
+
 #include "tracer/hex.h"
 
 #define STRING 0x80u
@@ -76,6 +78,23 @@ bool rlp_integer(const struct rlp_item *item, struct u256 *ret_value)
     if (item->is_list || text.size > 32 || (text.size > 0 && text.data[0] == 0))
         return false;
     *ret_value = u256_from_bytes(text.data, text.size);
+    return true;
+}
+
+bool rlp_integer_u64(const struct rlp_item *item, uint64_t *ret_value)
+{
+    struct u256 value;
+    if (!rlp_integer(item, &value) || !u256_fits_u64(value))
+        return false;
+    *ret_value = value.limb[0];
+    return true;
+}
+
+bool rlp_fixed(const struct rlp_item *item, void *to, size_t size)
+{
+    if (item->is_list || item->payload.size != size)
+        return false;
+    memcpy(to, item->payload.data, size);
     return true;
 }
 

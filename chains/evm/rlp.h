@@ -20,6 +20,9 @@ bool rlp_next(struct bytes *rest, struct rlp_item *ret_item);
 bool rlp_valid(struct bytes text);
 /** A string that is an integer: at most 32 bytes, no leading zero. */
 bool rlp_integer(const struct rlp_item *item, struct u256 *ret_value);
+bool rlp_integer_u64(const struct rlp_item *item, uint64_t *ret_value); /* of at most 64 bits */
+/** A string of exactly `size` bytes. */
+bool rlp_fixed(const struct rlp_item *item, void *to, size_t size);
 
 /* ---- writing: to the end of a buffer, whose failure is seen at the end ---- */
 

@@ -373,22 +373,6 @@ enum tracer_status transaction_check_signers(const struct evm_network *network,
 
 /* ---- back ---- */
 
-static bool take_bytes(const struct rlp_item *item, void *to, size_t size)
-{
-    if (item->is_list || item->payload.size != size)
-        return false;
-    memcpy(to, item->payload.data, size);
-    return true;
-}
-
-static bool take_u64(const struct rlp_item *item, uint64_t *to)
-{
-    struct u256 value;
-    bool good = rlp_integer(item, &value) && u256_fits_u64(value);
-    *to = good ? value.limb[0] : 0;
-    return good;
-}
-
 static size_t count_items(struct bytes list)
 {
     struct rlp_item item;
@@ -403,9 +387,9 @@ static bool take_member(const struct rlp_item *item, unsigned member, struct are
     uint64_t number;
     switch (member) {
     case T_CHAIN_ID:
-        return take_u64(item, &to->chain_id);
+        return rlp_integer_u64(item, &to->chain_id);
     case T_NONCE:
-        return take_u64(item, &to->nonce);
+        return rlp_integer_u64(item, &to->nonce);
     case T_GAS_PRICE:
         return rlp_integer(item, &to->gas_price);
     case T_MAX_PRIORITY_FEE:
@@ -413,12 +397,12 @@ static bool take_member(const struct rlp_item *item, unsigned member, struct are
     case T_MAX_FEE:
         return rlp_integer(item, &to->max_fee);
     case T_GAS:
-        return take_u64(item, &to->gas);
+        return rlp_integer_u64(item, &to->gas);
     case T_FROM:
-        return take_bytes(item, to->from.bytes, sizeof to->from.bytes);
+        return rlp_fixed(item, to->from.bytes, sizeof to->from.bytes);
     case T_TO:
         to->creates = !item->is_list && item->payload.size == 0;
-        return to->creates || take_bytes(item, to->to.bytes, sizeof to->to.bytes);
+        return to->creates || rlp_fixed(item, to->to.bytes, sizeof to->to.bytes);
     case T_VALUE:
         return rlp_integer(item, &to->value);
     case T_INPUT:
@@ -441,12 +425,14 @@ static bool take_member(const struct rlp_item *item, unsigned member, struct are
     case T_PAYER_S:
         return rlp_integer(item, &to->payer_s);
     case T_SOURCE_HASH:
-        return take_bytes(item, to->source_hash.bytes, sizeof to->source_hash.bytes);
+        return rlp_fixed(item, to->source_hash.bytes, sizeof to->source_hash.bytes);
     case T_MINT:
         return rlp_integer(item, &to->mint);
     case T_IS_SYSTEM:
-        to->is_system = take_u64(item, &number) && number == 1;
-        return number <= 1;
+        if (!rlp_integer_u64(item, &number) || number > 1)
+            return false;
+        to->is_system = number == 1;
+        return true;
     case T_V:
         return rlp_integer(item, &to->v);
     case T_Y_PARITY:
