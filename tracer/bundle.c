@@ -14,11 +14,6 @@ const char *const bundle_names[BUNDLE_FILE_COUNT] = {
     [BUNDLE_HEADERS] = "headers.rlp",     [BUNDLE_NODES] = "nodes.rlp",     [BUNDLE_RESULT] = "result.json",
 };
 
-static const char *const links_names[] = {[LINKS_GIVEN] = "given", [LINKS_AUTO] = "auto", [LINKS_NONE] = "none"};
-static const char *const fees_names[] = {[FEES_SINK] = "sink", [FEES_FOLLOW] = "follow"};
-static const char *const unknown_names[] = {[UNKNOWN_TRACK] = "track", [UNKNOWN_CLEAN] = "clean"};
-static const char *const opening_names[] = {[OPENING_UNKNOWN] = "unknown", [OPENING_CLEAN] = "clean"};
-
 /* ---- writing ---- */
 
 static json_t *hash_text(struct hash hash)
@@ -67,8 +62,8 @@ static json_t *manifest_object(const struct bundle_manifest *manifest, const cha
     return json_pack("{s:s, s:s, s:s, s:o, s:{s:o, s:o}, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:o, s:o, s:o, s:o}, s:o, s:s}", "schema",
                      BUNDLE_SCHEMA, "version", manifest->version, "commit", manifest->commit, "network", network_object(manifest),
                      "blocks", "first", whole(manifest->first_block), "last", whole(manifest->last_block), "options", "policy",
-                     taint_policy_name(options->policy), "links", links_names[options->links], "fees", fees_names[options->fees],
-                     "unknown", unknown_names[options->unknown], "opening", opening_names[options->opening], "counts", "blocks",
+                     taint_policy_name(options->policy), "links", links_name(options->links), "fees", fees_name(options->fees),
+                     "unknown", unknown_name(options->unknown), "opening", opening_name(options->opening), "counts", "blocks",
                      whole(counts->blocks), "transactions", whole(counts->transactions), "transactions_proven",
                      whole(counts->transactions_proven), "rows", whole(counts->rows),
                      "files", files_array(manifest), "seal", seal);
@@ -116,17 +111,25 @@ static void read_whole(struct reading *reading, const json_t *object, const char
         *to = (uint64_t)json_integer_value(item);
 }
 
-/* Index of the word, which must be one of the names. */
-static int read_word(struct reading *reading, const json_t *object, const char *key, const char *const *names, size_t count)
+static bool is_word(const json_t *object, const char *key, const char *name)
 {
     const char *text = json_string_value(json_object_get(object, key));
-    for (size_t i = 0; text && i < count; i++)
-        if (strcmp(names[i], text) == 0)
-            return (int)i;
-    reading->good = false;
-    return 0;
+    return text && strcmp(text, name) == 0;
 }
-#define WORD(object, key, names) read_word(reading, object, key, names, sizeof(names) / sizeof((names)[0]))
+
+/* A word that is none reads as the default here; the text is then not the one that is formatted again. */
+static void read_options(struct reading *reading, const json_t *object)
+{
+    struct taint_options *to = &reading->to->options;
+    const char *policy = json_string_value(json_object_get(object, "policy"));
+    to->links = is_word(object, "links", links_name(LINKS_AUTO))   ? LINKS_AUTO
+                : is_word(object, "links", links_name(LINKS_NONE)) ? LINKS_NONE
+                                                                   : LINKS_GIVEN;
+    to->fees = is_word(object, "fees", fees_name(FEES_FOLLOW)) ? FEES_FOLLOW : FEES_SINK;
+    to->unknown = is_word(object, "unknown", unknown_name(UNKNOWN_CLEAN)) ? UNKNOWN_CLEAN : UNKNOWN_TRACK;
+    to->opening = is_word(object, "opening", opening_name(OPENING_CLEAN)) ? OPENING_CLEAN : OPENING_UNKNOWN;
+    reading->good = reading->good && policy && taint_policy_parse(policy, &to->policy);
+}
 
 static void read_network(struct reading *reading, const json_t *object)
 {
@@ -170,19 +173,13 @@ static void read_files(struct reading *reading, const json_t *files)
 static void read_all(struct reading *reading, const json_t *root)
 {
     struct bundle_manifest *to = reading->to;
-    const json_t *blocks = json_object_get(root, "blocks"), *options = json_object_get(root, "options"),
-                 *counts = json_object_get(root, "counts");
-    const char *policy = json_string_value(json_object_get(options, "policy"));
+    const json_t *blocks = json_object_get(root, "blocks"), *counts = json_object_get(root, "counts");
     read_text(reading, root, "version", to->version, sizeof(to->version));
     read_text(reading, root, "commit", to->commit, sizeof(to->commit));
     read_network(reading, json_object_get(root, "network"));
     read_whole(reading, blocks, "first", &to->first_block);
     read_whole(reading, blocks, "last", &to->last_block);
-    reading->good = reading->good && policy && taint_policy_parse(policy, &to->options.policy);
-    to->options.links = (enum taint_links)WORD(options, "links", links_names);
-    to->options.fees = (enum taint_fees)WORD(options, "fees", fees_names);
-    to->options.unknown = (enum taint_unknown)WORD(options, "unknown", unknown_names);
-    to->options.opening = (enum taint_opening)WORD(options, "opening", opening_names);
+    read_options(reading, json_object_get(root, "options"));
     read_whole(reading, counts, "blocks", &to->counts.blocks);
     read_whole(reading, counts, "transactions", &to->counts.transactions);
     read_whole(reading, counts, "transactions_proven", &to->counts.transactions_proven);

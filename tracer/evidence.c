@@ -30,6 +30,7 @@ struct node {
 struct bundling {
     const struct evidence_request *request;
     const char *directory;
+    bool made, ours; /* the directory: made here; empty before, so that all in it is ours */
     struct arena *arena, *scratch; /* scratch: of one block */
     struct case_state state;
     struct trace_result *result;
@@ -531,7 +532,8 @@ static enum tracer_status write_nodes(struct bundling *b, FILE *stream)
 
 static enum tracer_status make_directory(struct bundling *b)
 {
-    if (mkdir(b->directory, 0777) == 0)
+    b->made = b->ours = mkdir(b->directory, 0777) == 0;
+    if (b->made)
         return TRACER_OK;
     if (errno != EEXIST)
         return error_set(b->err, TRACER_E_USAGE, "--evidence %s: the directory could not be made: %s", b->directory, strerror(errno));
@@ -542,7 +544,21 @@ static enum tracer_status make_directory(struct bundling *b)
     for (const struct dirent *entry; (entry = readdir(directory));)
         empty = empty && (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0);
     closedir(directory);
+    b->ours = empty;
     return empty ? TRACER_OK : error_set(b->err, TRACER_E_USAGE, "--evidence %s: is not empty", b->directory);
+}
+
+/* Nothing stays of a bundle that failed. */
+static void remove_all(struct bundling *b)
+{
+    char path[4096];
+    for (int i = 0; i <= BUNDLE_FILE_COUNT && b->ours; i++) {
+        const char *name = i < BUNDLE_FILE_COUNT ? bundle_names[i] : BUNDLE_MANIFEST;
+        if (snprintf(path, sizeof(path), "%s/%s", b->directory, name) < (int)sizeof(path))
+            unlink(path);
+    }
+    if (b->made)
+        rmdir(b->directory);
 }
 
 static void fill_manifest(struct bundling *b)
@@ -624,15 +640,12 @@ static enum tracer_status trace(struct bundling *b)
 /* It counts as a bundle when it verifies. */
 static enum tracer_status seal(struct bundling *b, struct evidence_counts *ret_counts)
 {
-    char path[4096];
     struct evidence_report report;
     enum tracer_status status = write_manifest(b);
-    if (status)
-        return status;
-    status = evidence_verify(b->directory, &report, b->err);
-    if (status && !path_of(b, BUNDLE_MANIFEST, path))
-        unlink(path);
-    *ret_counts = report.counts;
+    if (!status)
+        status = evidence_verify(b->directory, &report, b->err);
+    if (!status)
+        *ret_counts = report.counts;
     return status;
 }
 
@@ -662,6 +675,7 @@ enum tracer_status evidence_write(const struct evidence_request *request, const 
     arena_free(b.arena);
     arena_free(b.scratch);
     if (status) {
+        remove_all(&b);
         trace_result_free(b.result);
         return status;
     }

@@ -32,6 +32,15 @@ struct known_block { /* a line of blocks.csv */
     const struct known_header *header; /* NULL: not here */
 };
 
+struct known_row { /* of transfers.csv, in chain order: what is shown of it beside its amount */
+    struct position position;
+    struct hash transaction_hash;
+    uint64_t time, number; /* number: the true one, 0 if the key has it or nobody knows it */
+    uint32_t log_index;
+    enum transfer_kind kind;
+    enum grade best; /* that may be claimed: the block's if the row follows from proven bytes, else asserted */
+};
+
 struct verifying {
     const char *directory;
     struct arena *arena, *scratch; /* scratch: of one transaction */
@@ -43,12 +52,12 @@ struct verifying {
     size_t node_count;
     struct known_block *blocks; /* by number */
     size_t block_count;
-    struct position *proven; /* rows, in chain order */
-    size_t proven_count, proven_capacity;
-    bool provable;
+    struct known_row *rows;
+    size_t row_count, row_capacity;
     struct evm_network network;
     struct import *import;
     struct cursor cursor;
+    const struct taint_input *input;
     struct taint *taint;
     struct evidence_counts counts;
     struct error *err;
@@ -144,8 +153,9 @@ static enum tracer_status read_files(struct verifying *v)
     for (int i = 0; i < BUNDLE_FILE_COUNT && !status; i++) {
         struct buffer *file = &v->files[i];
         uint64_t size = v->manifest.files[i].size;
-        if (size > TRACER_BUNDLE_FILE_MAX)
-            return differs(v, (enum bundle_file)i, "is larger than %llu bytes", (unsigned long long)TRACER_BUNDLE_FILE_MAX);
+        uint64_t most = i == BUNDLE_RESULT ? TRACER_BUNDLE_RESULT_MAX : TRACER_BUNDLE_FILE_MAX;
+        if (size > most)
+            return differs(v, (enum bundle_file)i, "is larger than %" PRIu64 " bytes", most);
         if ((status = read_file(v, bundle_names[i], size, file)))
             break;
         struct digest digest = digest_bytes(file->data ? file->data : "", file->size);
@@ -296,18 +306,39 @@ static enum tracer_status read_blocks(struct verifying *v)
 
 /* ---- rows from proven bytes ---- */
 
-static bool add_proven(struct verifying *v, struct position position)
+static bool add_rows(struct verifying *v, const struct block *block)
 {
-    if (v->proven_count == v->proven_capacity) {
-        size_t capacity = v->proven_capacity ? v->proven_capacity * 2 : 256;
-        struct position *grown = realloc(v->proven, capacity * sizeof(*grown));
-        if (!grown)
-            return false;
-        v->proven = grown;
-        v->proven_capacity = capacity;
+    size_t count = v->row_count + block->transfer_count, capacity = v->row_capacity ? v->row_capacity : 256;
+    while (capacity < count)
+        capacity *= 2;
+    struct known_row *rows = capacity == v->row_capacity ? v->rows : realloc(v->rows, capacity * sizeof(*rows));
+    if (!rows)
+        return false;
+    v->rows = rows;
+    v->row_capacity = capacity;
+    for (size_t i = 0, k = 0; i < block->transfer_count; i++) {
+        const struct transfer *row = &block->transfers[i];
+        while (k < block->transaction_count && block->transactions[k].transaction_index < row->position.transaction_index)
+            k++;
+        const struct transaction *of =
+            k < block->transaction_count && block->transactions[k].transaction_index == row->position.transaction_index
+                ? &block->transactions[k]
+                : NULL;
+        rows[v->row_count++] = (struct known_row){.position = row->position,
+                                                  .transaction_hash = of ? of->hash : (struct hash){{0}},
+                                                  .time = block->time,
+                                                  .number = of ? of->true_block_number : 0,
+                                                  .log_index = row->log_index,
+                                                  .kind = row->kind,
+                                                  .best = GRADE_ASSERTED};
     }
-    v->proven[v->proven_count++] = position;
     return true;
+}
+
+static void prove_row(struct verifying *v, const struct known_block *block, struct known_row *row)
+{
+    row->best = block->grade < GRADE_ASSERTED ? block->grade : GRADE_ASSERTED;
+    v->counts.rows_proven++;
 }
 
 static enum tracer_status look_up(struct verifying *v, const struct known_block *block, enum proof_list list, uint64_t index,
@@ -337,8 +368,8 @@ static enum tracer_status row_differs(struct verifying *v, const struct transfer
 
 /* The rows of one transaction, but for internal transfers, are exactly those derived; explorers' log indices rise by one from
  * log to log, from wherever the block's logs before it end. */
-static enum tracer_status compare_rows(struct verifying *v, const struct transfer *rows, size_t count,
-                                       const struct proof_transaction *read)
+static enum tracer_status compare_rows(struct verifying *v, const struct known_block *block, const struct transfer *rows, size_t count,
+                                       struct known_row *known, const struct proof_transaction *read)
 {
     size_t at = 0;
     uint64_t base = UINT64_MAX;
@@ -354,8 +385,7 @@ static enum tracer_status compare_rows(struct verifying *v, const struct transfe
                 return row_differs(v, &rows[i]);
             base = here;
         }
-        if (!add_proven(v, rows[i].position))
-            return no_memory(v);
+        prove_row(v, block, &known[i]);
     }
     if (at != read->row_count)
         return differs(v, BUNDLE_TRANSFERS, "transaction %" PRId32 " of block %" PRIu64 " has %zu rows by its proven bytes, %zu stand here",
@@ -364,7 +394,7 @@ static enum tracer_status compare_rows(struct verifying *v, const struct transfe
 }
 
 static enum tracer_status check_transaction(struct verifying *v, const struct known_block *block, const struct transfer *rows,
-                                            size_t count, const struct transaction *stated)
+                                            size_t count, struct known_row *known)
 {
     uint64_t index = (uint64_t)rows[0].position.transaction_index;
     struct bytes transaction, receipt, before = {NULL, 0};
@@ -383,14 +413,15 @@ static enum tracer_status check_transaction(struct verifying *v, const struct kn
     if (!read.known)
         return differs(v, BUNDLE_NODES, "transaction %" PRIu64 " of block %" PRIu64 " is of a type that is not known here", index,
                        block->number);
-    if (!stated || !hash_equal(stated->hash, read.hash))
+    if (!hash_equal(known->transaction_hash, read.hash))
         return differs(v, BUNDLE_TRANSFERS, "transaction %" PRIu64 " of block %" PRIu64 " has another hash", index, block->number);
     v->counts.transactions_proven++;
-    return compare_rows(v, rows, count, &read);
+    return compare_rows(v, block, rows, count, known, &read);
 }
 
 /* Behind the transactions: rewards, which nothing here proves, then the withdrawals, which end the rows. */
-static enum tracer_status check_end(struct verifying *v, const struct known_block *block, const struct transfer *rows, size_t count)
+static enum tracer_status check_end(struct verifying *v, const struct known_block *block, const struct transfer *rows, size_t count,
+                                    struct known_row *known)
 {
     struct transfer derived[256];
     size_t withdrawals = 0;
@@ -417,8 +448,7 @@ static enum tracer_status check_end(struct verifying *v, const struct known_bloc
         const struct transfer *row = &rows[count - withdrawals + i];
         if (!same_row(row, &derived[i]))
             return row_differs(v, row);
-        if (!add_proven(v, row->position))
-            return no_memory(v);
+        prove_row(v, block, &known[count - withdrawals + i]);
     }
     return TRACER_OK;
 }
@@ -445,21 +475,21 @@ static enum tracer_status check_rows_of_block(void *context, const struct block 
     (void)err; /* the same as v->err */
     if (!known)
         return differs(v, BUNDLE_BLOCKS, "block %" PRIu64 " is missing", block->number);
+    size_t base = v->row_count;
+    if (!add_rows(v, block))
+        return no_memory(v);
     v->counts.rows += block->transfer_count;
-    for (size_t first = 0, end, transaction = 0; first < block->transfer_count && !status; first = end) {
+    for (size_t first = 0, end; first < block->transfer_count && !status; first = end) {
         const struct transfer *rows = &block->transfers[first];
         int32_t index = rows->position.transaction_index;
         for (end = first; end < block->transfer_count && block->transfers[end].position.transaction_index == index; end++)
             ;
-        while (transaction < block->transaction_count && block->transactions[transaction].transaction_index < index)
-            transaction++;
-        bool stated = transaction < block->transaction_count && block->transactions[transaction].transaction_index == index;
         bool within = index >= 0 && index != TRANSACTION_AFTER;
         v->counts.transactions += within;
         if (known->header && within)
-            status = check_transaction(v, known, rows, end - first, stated ? &block->transactions[transaction] : NULL);
+            status = check_transaction(v, known, rows, end - first, &v->rows[base + first]);
         else if (known->header && index == TRANSACTION_AFTER)
-            status = check_end(v, known, rows, end - first);
+            status = check_end(v, known, rows, end - first, &v->rows[base + first]);
     }
     return status;
 }
@@ -478,7 +508,6 @@ static enum tracer_status check_rows(struct verifying *v)
     enum tracer_status status = found(v, import_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, &v->import, v->err));
     if (!status)
         status = found(v, import_each_block(v->import, v->manifest.chain_id, check_rows_of_block, v, v->err));
-    v->counts.rows_proven = v->proven_count;
     const struct evidence_counts *stated = &v->manifest.counts, *counted = &v->counts;
     if (!status && (stated->blocks != counted->blocks || stated->transactions != counted->transactions ||
                     stated->transactions_proven != counted->transactions_proven || stated->rows != counted->rows))
@@ -492,6 +521,11 @@ static struct import_source source_of(const struct verifying *v, enum bundle_fil
 {
     struct bytes text = text_of(v, file);
     return (struct import_source){.path = bundle_names[file], .data = text.data, .size = text.size};
+}
+
+static int order_listed(const void *a, const void *b)
+{
+    return asset_compare(&((const struct taint_asset *)a)->asset, &((const struct taint_asset *)b)->asset);
 }
 
 static enum tracer_status replay(struct verifying *v)
@@ -516,7 +550,10 @@ static enum tracer_status replay(struct verifying *v)
         return no_memory(v);
     for (size_t i = 0; i < count && !status; i++)
         assets[i] = rows[i].asset;
+    if (count && !status)
+        qsort(assets, count, sizeof(*assets), order_listed);
     if (!status) {
+        v->input = input;
         input->options = v->manifest.options;
         input->seeds = seeds;
         input->labels = labels;
@@ -574,33 +611,58 @@ static bool asset_is(const struct verifying *v, const json_t *object, uint32_t a
     return text_is(object, "asset", text);
 }
 
-static int order_positions(const void *a, const void *b)
+static bool whole_or_null(const json_t *object, const char *key, bool there, uint64_t wanted)
 {
-    return position_compare(*(const struct position *)a, *(const struct position *)b);
+    return there ? whole_is(object, key, wanted) : json_is_null(json_object_get(object, key));
 }
 
-/* A grade that stands on hashes is claimed only for what was proven here. */
-static bool grade_holds(const struct verifying *v, const json_t *object, const char *key, struct position position)
+static bool read_grade(const json_t *object, const char *key, enum grade *ret_grade)
 {
     const char *text = json_string_value(json_object_get(object, key));
-    enum grade grade;
-    if (!text || !grade_parse(text, strlen(text), &grade))
-        return false;
-    return grade > GRADE_SINGLE ||
-           (v->proven_count && bsearch(&position, v->proven, v->proven_count, sizeof(position), order_positions));
+    return text && grade_parse(text, strlen(text), ret_grade);
 }
 
-static bool hop_is(const struct verifying *v, const json_t *object, const struct taint_hop *hop)
+static int order_rows(const void *a, const void *b)
+{
+    return position_compare(((const struct known_row *)a)->position, ((const struct known_row *)b)->position);
+}
+
+/* A grade that stands on hashes is claimed only for what was proven here, and a path's is that of its weakest transfer, or
+ * weaker. */
+static bool grades_hold(const json_t *object, const json_t *parent, const struct known_row *row)
+{
+    enum grade grade, path, before = GRADE_PROVEN;
+    return read_grade(object, "grade", &grade) && read_grade(object, "path_grade", &path) &&
+           (!parent || read_grade(parent, "path_grade", &before)) && grade >= row->best && path >= grade && path >= before;
+}
+
+/* What is shown of the transfer beside its amount. */
+static bool row_is(const json_t *object, const struct taint_hop *hop, const struct known_row *row)
+{
+    char hash[HASH_TEXT_SIZE];
+    uint64_t number = row->number ? row->number : row->position.block_number;
+    bool known_hash = !hash_is_zero(row->transaction_hash);
+    hash_format(row->transaction_hash, hash);
+    return text_or_null(object, "transaction_hash", known_hash ? hash : NULL) && text_is(object, "kind", transfer_kind_name(row->kind)) &&
+           whole_or_null(object, "log_index", row->log_index != LOG_INDEX_NONE, row->log_index) && whole_is(object, "time", row->time) &&
+           (whole_is(object, "block_number", number) || (!row->number && json_is_null(json_object_get(object, "block_number")))) &&
+           whole_or_null(object, "link", hop->link != 0, hop->link);
+}
+
+static bool hop_is(const struct verifying *v, const json_t *object, const struct taint_hop *hop, const json_t *parent_object)
 {
     char key[POSITION_TEXT_SIZE], parent[POSITION_TEXT_SIZE];
+    const struct known_row wanted = {.position = hop->position},
+                           *row = bsearch(&wanted, v->rows, v->row_count, sizeof(wanted), order_rows);
     position_format(hop->position, key);
     if (hop->has_parent)
         position_format(hop->parent, parent);
-    return text_is(object, "key", key) && text_or_null(object, "parent", hop->has_parent ? parent : NULL) &&
+    return row && text_is(object, "key", key) && text_or_null(object, "parent", hop->has_parent ? parent : NULL) &&
            account_is(v, object, "from", hop->from) && account_is(v, object, "to", hop->to) && asset_is(v, object, hop->asset) &&
            amount_is(object, "amount", u320_from_u256(hop->amount)) && amount_is(object, "tainted", u320_from_u256(hop->tainted)) &&
            text_is(object, "source", taint_source_name(v->taint, hop->source)) && whole_is(object, "hop", hop->hop) &&
-           text_or_null(object, "leg", hop->leg == LEG_NONE ? NULL : leg_name(hop->leg)) && grade_holds(v, object, "grade", hop->position);
+           text_or_null(object, "leg", hop->leg == LEG_NONE ? NULL : leg_name(hop->leg)) && row_is(object, hop, row) &&
+           grades_hold(object, parent_object, row);
 }
 
 static enum tracer_status check_hops(struct verifying *v, const json_t *root)
@@ -611,18 +673,14 @@ static enum tracer_status check_hops(struct verifying *v, const json_t *root)
         return differs(v, BUNDLE_RESULT, "it has %zu flagged hops, the replay gives %zu", json_array_size(hops), count);
     for (size_t i = 0; i < count; i++) {
         struct taint_hop hop = taint_hop_at(v->taint, i);
-        if (!hop_is(v, json_array_get(hops, i), &hop)) {
+        size_t parent = taint_parent(v->taint, i);
+        if (!hop_is(v, json_array_get(hops, i), &hop, parent == SIZE_MAX ? NULL : json_array_get(hops, parent))) {
             char key[POSITION_TEXT_SIZE];
             position_format(hop.position, key);
             return differs(v, BUNDLE_RESULT, "hop %zu (%s) is not what the replay and the proofs give", i, key);
         }
     }
     return TRACER_OK;
-}
-
-static bool source_is(const struct verifying *v, const json_t *object, uint32_t tag)
-{
-    return tag != TAINT_UNKNOWN && tag != TAINT_CLEAN && text_is(object, "source", taint_source_name(v->taint, tag));
 }
 
 /* A service may be where units are burned; the reporter names that from its label. */
@@ -637,25 +695,82 @@ static bool ends_at(const json_t *place, enum taint_place_class class_)
            (class_ == PLACE_SERVICE && text_is(place, "place", place_name(PLACE_IS_BURNED)));
 }
 
-/* A stated place is a holding or an absorbed amount of the replay. */
+/* Who, what and of which source, as a result states it. */
+struct stated {
+    const struct verifying *v;
+    struct address account;
+    struct asset asset;
+    uint32_t source;
+};
+
+static bool read_stated(const struct verifying *v, const json_t *object, bool account, struct stated *ret_stated)
+{
+    const char *who = json_string_value(json_object_get(object, "account")), *what = json_string_value(json_object_get(object, "asset")),
+               *source = json_string_value(json_object_get(object, "source"));
+    *ret_stated = (struct stated){.v = v};
+    for (size_t low = 0, high = taint_source_count(v->taint); source && low < high;) { /* names are in order */
+        size_t middle = low + (high - low) / 2;
+        int order = strcmp(source, taint_source_name(v->taint, (uint32_t)middle));
+        ret_stated->source = (uint32_t)middle;
+        if (order == 0)
+            return (!account || (who && address_parse(who, strlen(who), &ret_stated->account))) && what &&
+                   asset_parse(what, strlen(what), &ret_stated->asset);
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
+}
+
+static int compare_assets(const struct stated *stated, uint32_t asset, uint32_t tag)
+{
+    struct asset here = stated->v->cursor.asset(stated->v->cursor.self, asset);
+    int order = asset_compare(&stated->asset, &here);
+    return order ? order : stated->source < tag ? -1 : stated->source > tag;
+}
+
+static int compare_stated(const struct stated *stated, uint32_t account, uint32_t asset, uint32_t tag)
+{
+    int order = address_compare(stated->account, stated->v->cursor.account(stated->v->cursor.self, account));
+    return order ? order : compare_assets(stated, asset, tag);
+}
+
+static int find_holding(const void *key, const void *item)
+{
+    const struct taint_holding *holding = item;
+    return compare_stated(key, holding->account, holding->asset, holding->tag);
+}
+
+static int find_absorbed(const void *key, const void *item)
+{
+    const struct taint_absorbed *absorbed = item;
+    return compare_stated(key, absorbed->account, absorbed->asset, absorbed->tag);
+}
+
+static int find_total(const void *key, const void *item)
+{
+    const struct taint_total *total = item;
+    return compare_assets(key, total->asset, total->tag);
+}
+
+/* A stated place is a holding or an absorbed amount of the replay (both are sorted by account, asset, tag: taint-spec 11). */
 static bool place_is(const struct verifying *v, const json_t *place)
 {
+    struct stated stated;
+    const struct taint_holding *holdings, *holding;
+    const struct taint_absorbed *absorbed, *end;
     if (json_is_null(json_object_get(place, "account")))
         return true; /* counted in the totals only */
-    const struct taint_holding *holdings;
-    const struct taint_absorbed *absorbed;
-    size_t count = taint_holdings(v->taint, &holdings);
-    bool held = text_is(place, "place", place_name(PLACE_IS_HELD));
-    for (size_t i = 0; i < count && held; i++)
-        if (source_is(v, place, holdings[i].tag) && asset_is(v, place, holdings[i].asset) &&
-            account_is(v, place, "account", holdings[i].account))
-            return amount_is(place, "amount", u320_from_u256(holdings[i].amount));
-    count = taint_absorbed(v->taint, &absorbed);
-    for (size_t i = 0; i < count && !held; i++)
-        if (source_is(v, place, absorbed[i].tag) && asset_is(v, place, absorbed[i].asset) &&
-            account_is(v, place, "account", absorbed[i].account))
-            return ends_at(place, absorbed[i].place) && amount_is(place, "amount", absorbed[i].amount);
-    return false;
+    if (!read_stated(v, place, true, &stated))
+        return false;
+    size_t holding_count = taint_holdings(v->taint, &holdings), absorbed_count = taint_absorbed(v->taint, &absorbed);
+    if (text_is(place, "place", place_name(PLACE_IS_HELD))) {
+        holding = holding_count ? bsearch(&stated, holdings, holding_count, sizeof(*holding), find_holding) : NULL;
+        return holding && amount_is(place, "amount", u320_from_u256(holding->amount));
+    }
+    end = absorbed_count ? bsearch(&stated, absorbed, absorbed_count, sizeof(*end), find_absorbed) : NULL;
+    return end && ends_at(place, end->place) && amount_is(place, "amount", end->amount);
 }
 
 /* Amounts of a total may be sums of more than 256 bits. */
@@ -694,45 +809,79 @@ static bool total_is(const struct verifying *v, const json_t *object, const stru
 {
     const json_t *places = json_object_get(object, "places");
     struct u320 stated, ends = total->absorbed;
+    struct taint_asset wanted = {.asset = v->cursor.asset(v->cursor.self, total->asset)};
+    const struct taint_asset *listed =
+        v->input->asset_count ? bsearch(&wanted, v->input->assets, v->input->asset_count, sizeof(wanted), order_listed) : NULL;
     u320_add_u320(&ends, total->burned);
-    return source_is(v, object, total->tag) && asset_is(v, object, total->asset) && amount_is(object, "seeded", total->seeded) &&
-           amount_is(object, "emitted", total->emitted) && amount_is(object, "converted_in", total->converted_in) &&
-           amount_is(places, place_name(PLACE_IS_HELD), total->held) && amount_is(places, place_name(PLACE_IS_FEES), total->fees) &&
+    return amount_is(object, "seeded", total->seeded) && amount_is(object, "emitted", total->emitted) &&
+           amount_is(object, "converted_in", total->converted_in) && amount_is(places, place_name(PLACE_IS_HELD), total->held) &&
+           amount_is(places, place_name(PLACE_IS_FEES), total->fees) &&
            amount_is(places, place_name(PLACE_IS_CONVERTED), total->converted_out) &&
            amount_is(places, place_name(PLACE_IS_RETAGGED), total->retagged) && sum_of_ends(places, &stated) &&
-           u320_compare(stated, ends) == 0;
+           u320_compare(stated, ends) == 0 && json_is_true(json_object_get(object, "recognised")) == (listed != NULL) &&
+           (!listed || whole_is(object, "decimals", listed->decimals));
 }
 
+/* Each of the replay stands there once. */
 static enum tracer_status check_totals(struct verifying *v, const json_t *root)
 {
     const json_t *stated = json_object_get(root, "totals"), *places = json_object_get(root, "places");
     const struct taint_total *totals;
     size_t count = taint_totals(v->taint, &totals), sources = 0;
-    for (size_t i = 0; i < count; i++) {
-        bool there = totals[i].tag == TAINT_UNKNOWN || totals[i].tag == TAINT_CLEAN;
-        sources += !there;
-        for (size_t k = 0; k < json_array_size(stated) && !there; k++)
-            there = total_is(v, json_array_get(stated, k), &totals[i]);
-        if (!there)
-            return differs(v, BUNDLE_RESULT, "a total of %s is not what the replay gives", taint_tag_name(v->taint, totals[i].tag));
-    }
+    bool *seen = arena_calloc(v->arena, count + 1, sizeof(*seen));
+    if (!seen)
+        return no_memory(v);
+    for (size_t i = 0; i < count; i++)
+        sources += totals[i].tag != TAINT_UNKNOWN && totals[i].tag != TAINT_CLEAN;
     if (sources != json_array_size(stated))
         return differs(v, BUNDLE_RESULT, "it has %zu totals, the replay gives %zu", json_array_size(stated), sources);
+    for (size_t i = 0; i < sources; i++) {
+        struct stated key;
+        const json_t *object = json_array_get(stated, i);
+        const struct taint_total *total =
+            read_stated(v, object, false, &key) ? bsearch(&key, totals, count, sizeof(*total), find_total) : NULL;
+        if (!total || seen[total - totals] || !total_is(v, object, total))
+            return differs(v, BUNDLE_RESULT, "total %zu is not what the replay gives", i);
+        seen[total - totals] = true;
+    }
     for (size_t i = 0; i < json_array_size(places); i++)
         if (!place_is(v, json_array_get(places, i)))
             return differs(v, BUNDLE_RESULT, "place %zu is not what the replay gives", i);
     return TRACER_OK;
 }
 
+static bool seed_is(const json_t *object, const struct taint_seed *seed)
+{
+    char address[ADDRESS_TEXT_SIZE], key[POSITION_TEXT_SIZE];
+    address_format(seed->address, address);
+    position_format(seed->position, key);
+    if (!text_is(object, "source", seed->source) || !text_is(object, "kind", seed->is_address ? "address" : "transfer"))
+        return false;
+    return seed->is_address ? text_is(object, "address", address) && whole_is(object, "block_number", seed->block_number)
+                            : text_is(object, "key", key);
+}
+
 static enum tracer_status check_head(struct verifying *v, const json_t *root)
 {
-    const json_t *tool = json_object_get(root, "tool"), *network = json_object_get(root, "network");
+    const json_t *tool = json_object_get(root, "tool"), *network = json_object_get(root, "network"),
+                 *options = json_object_get(root, "options"), *range = json_object_get(root, "range"),
+                 *seeds = json_object_get(root, "seeds");
     const struct bundle_manifest *manifest = &v->manifest;
-    if (text_is(root, "schema", "tracer/trace/1") && text_is(tool, "version", manifest->version) && text_is(tool, "commit", manifest->commit) &&
-        text_is(network, "name", manifest->network) && whole_is(network, "chain_id", manifest->chain_id) &&
-        text_is(root, "policy", taint_policy_name(manifest->options.policy)))
-        return TRACER_OK;
-    return differs(v, BUNDLE_RESULT, "its schema, tool, network or policy is not the manifest's");
+    if (!text_is(root, "schema", "tracer/trace/1") || !text_is(tool, "version", manifest->version) ||
+        !text_is(tool, "commit", manifest->commit) || !text_is(network, "name", manifest->network) ||
+        !whole_is(network, "chain_id", manifest->chain_id) || !text_is(root, "policy", taint_policy_name(manifest->options.policy)) ||
+        !text_is(options, "links", links_name(manifest->options.links)) || !text_is(options, "fees", fees_name(manifest->options.fees)) ||
+        !text_is(options, "unknown", unknown_name(manifest->options.unknown)) ||
+        !text_is(options, "opening", opening_name(manifest->options.opening)) ||
+        !whole_is(range, "first_block", manifest->first_block) || !whole_is(range, "last_block", manifest->last_block))
+        return differs(v, BUNDLE_RESULT, "its schema, tool, network, policy, options or range is not the manifest's");
+    if (json_array_size(seeds) != v->input->seed_count)
+        return differs(v, BUNDLE_RESULT, "it has %zu seeds, %s has %zu", json_array_size(seeds), bundle_names[BUNDLE_SEEDS],
+                       v->input->seed_count);
+    for (size_t i = 0; i < v->input->seed_count; i++)
+        if (!seed_is(json_array_get(seeds, i), &v->input->seeds[i]))
+            return differs(v, BUNDLE_RESULT, "seed %zu is not that of %s", i, bundle_names[BUNDLE_SEEDS]);
+    return TRACER_OK;
 }
 
 static enum tracer_status check_result(struct verifying *v)
@@ -797,7 +946,7 @@ enum tracer_status evidence_verify(const char *directory, struct evidence_report
     import_close(v.import);
     for (int i = 0; i < BUNDLE_FILE_COUNT; i++)
         buffer_release(&v.files[i]);
-    free(v.proven);
+    free(v.rows);
     arena_free(v.arena);
     arena_free(v.scratch);
     return status;

@@ -20,7 +20,7 @@ struct evidence_counts {
     uint64_t rows_proven, bytes; /* counted by evidence_verify(); bytes of all files */
 };
 /** Trace, write the bundle into `directory` (made; it must not exist or be empty), and verify it. What fails leaves
- * no manifest, so it is no bundle.
+ * nothing behind.
  * @param[out] ret_result  the trace's, as trace_run() gives it */
 TRACER_MUST_USE enum tracer_status evidence_write(const struct evidence_request *request, const char *directory,
                                                   struct trace_result **ret_result,

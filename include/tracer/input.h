@@ -21,6 +21,11 @@ enum taint_opening { OPENING_UNKNOWN, OPENING_CLEAN };
 const char *taint_policy_name(enum taint_policy policy);
 bool taint_policy_parse(const char *text, enum taint_policy *ret_policy);
 
+const char *links_name(enum taint_links links);         /* "given", "auto", "none" */
+const char *fees_name(enum taint_fees fees);            /* "sink", "follow" */
+const char *unknown_name(enum taint_unknown unknown);   /* "track", "clean" */
+const char *opening_name(enum taint_opening opening);   /* "unknown", "clean" */
+
 /* Options of 2.5; zero is the default of each. */
 struct taint_options {
     enum taint_policy policy;

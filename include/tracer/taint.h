@@ -82,7 +82,7 @@ TRACER_MUST_USE enum tracer_status taint_keep_undo(struct taint *taint, uint64_t
 /** Blocks before `first_block` are final: drop what was kept of them. */
 void taint_forget_undo(struct taint *taint, uint64_t first_block);
 /** Replay more rows, of later blocks, after taint_replay(). The new cursor (borrowed, must outlive the struct taint or the
- * next call of this) gives the same ids as the one before. the hops are up to date afterwards; for the other results call
+ * next call of this) gives the same ids as the one before. The hops are up to date afterwards; for the other results call
  * taint_settle(). TRACER_E_CONFLICT: a seed among the rows makes the explored set larger (12): replay from the start. */
 TRACER_MUST_USE enum tracer_status taint_extend(struct taint *taint, struct cursor *cursor, taint_watch_fn *watch,
                                                 void *context, struct error *err);

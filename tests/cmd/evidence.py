@@ -66,6 +66,12 @@ with tempfile.TemporaryDirectory() as directory:
     bundle = at / "fifo"
     done = subprocess.run([tracer, "trace", "--store", str(store), "--evidence", str(bundle), "ronin-2022"], capture_output=True, text=True)
     assert done.returncode == 2 and "is not empty" in done.stderr, done.stderr
+    kept = {p.name: p.read_bytes() for p in bundle.iterdir()}
+    done = subprocess.run([tracer, "trace", "--store", str(store), "--evidence", str(at / "failed"), "0x" + "ab" * 32], capture_output=True, text=True)
+    assert done.returncode == 2 and not (at / "failed").exists(), "a run that failed left its directory: " + done.stderr
+    (at / "failed").mkdir()
+    subprocess.run([tracer, "trace", "--store", str(store), "--evidence", str(at / "failed"), "0x" + "ab" * 32], capture_output=True)
+    assert not list((at / "failed").iterdir()) and kept == {p.name: p.read_bytes() for p in bundle.iterdir()}
     for more in (["--policy", "all"], ["--follow", "--rpc", "https://127.0.0.1:1", "--allow-local"]):
         done = subprocess.run([tracer, "trace", "--store", str(store), "--evidence", str(at / "no"), *more, "ronin-2022"], capture_output=True, text=True)
         assert done.returncode == 2 and not (at / "no").exists(), done.stderr
@@ -145,8 +151,33 @@ with tempfile.TemporaryDirectory() as directory:
     resealed("result.json", lambda data: data.replace(b'"grade": "asserted"', b'"grade": "proven"', 1), "a hop of a grade that nothing proves")
     resealed("result.json", lambda data: data[: len(data) // 2], "half a result")
     resealed("result.json", lambda data: data.replace(b'"held": "', b'"held": "1', 1), "another total")
-    resealed("seeds.csv", lambda data: data.replace(b"173600000000000000000000", b"173600000000000000000001", 1) if b"17360" in data else data[:-1] + b"1\n",
-             "another seed")
+    resealed("seeds.csv", lambda data: data[:-1] + b"1\n", "another seed")
+
+    def in_hop(name, value, which=-1):
+        def change(data):
+            result = json.loads(data)
+            assert result["hops"][which][name] != value
+            result["hops"][which][name] = value
+            return json.dumps(result).encode()
+        return change
+
+    def in_result(*path, value):
+        def change(data):
+            result = at = json.loads(data)
+            for step in path[:-1]:
+                at = at[step]
+            assert at[path[-1]] != value
+            at[path[-1]] = value
+            return json.dumps(result).encode()
+        return change
+
+    # What is shown beside the amounts is shown to somebody: it is the bundle's, too.
+    for name, value in {"transaction_hash": "0x" + "12" * 32, "time": 1, "kind": "token", "block_number": 5, "log_index": 77, "link": 9,
+                        "path_grade": "proven"}.items():
+        resealed("result.json", in_hop(name, value), f"a hop with another {name}")
+    resealed("result.json", in_result("options", "fees", value="follow"), "a result of other options")
+    resealed("result.json", in_result("totals", 0, "decimals", value=3), "a total of other decimals")
+    resealed("result.json", in_result("seeds", 0, "source", value="somebody"), "a seed of another source")
     run("verify", copy)
 
 print("\n".join(problems))

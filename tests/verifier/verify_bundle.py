@@ -406,12 +406,15 @@ class Bundle:
             row = self.rows.get(hop["key"])
             where = f"result.json: hop {hop['key']}"
             need(row and all(hop[name] == row[name] for name in ("from", "to", "asset", "amount", "kind")), f"{where} is no transfer of the bundle")
+            need((hop["transaction_hash"] or "") == row["transaction_hash"] and str(hop["time"]) == row["time"], f"{where}: another hash or time")
             need(0 <= int(hop["tainted"]) <= int(hop["amount"]), f"{where} carries more than it moves")
             need(GRADES.index(hop["grade"]) >= 3 or (self.blocks[int(row["block"])] and row["kind"] != "internal"), f"{where} claims {hop['grade']}")
+            need(GRADES.index(hop["path_grade"]) >= GRADES.index(hop["grade"]), f"{where}: its path is better than itself")
             if hop["parent"] is None:
                 continue
             parent = hops.get((hop["parent"], hop["source"]))
             need(parent, f"{where}: its parent is not flagged")
+            need(GRADES.index(hop["path_grade"]) >= GRADES.index(parent["path_grade"]), f"{where}: its path is better than its parent's")
             need(hop["leg"] == "out" or parent["to"] == hop["from"], f"{where} does not leave where its parent arrived")
             need(hop["leg"] == "out" or hop["hop"] == parent["hop"] + 1 or hop["hop"] <= parent["hop"], f"{where}: its number")
         for total in result["totals"]:

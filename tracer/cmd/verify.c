@@ -27,7 +27,8 @@ static void print_report(FILE *stream, const struct evidence_report *report)
             fprintf(stream, "%s %" PRIu64 " %s", comma, report->grades[grade], grade_name((enum grade)grade));
             comma = ",";
         }
-    fprintf(stream, ".\nCompare a few hashes of blocks.csv with any node or explorer that you trust.\n");
+    fprintf(stream, ".\nCompare a few hashes of blocks.csv with any node or explorer that you trust. That no transaction is missing between them is "
+                    "the writer's word.\n");
 }
 
 int command_verify(const struct options *options)

@@ -135,26 +135,6 @@ void hash_short(struct hash hash, char to[static SHORT_TEXT_SIZE])
     snprintf(to, SHORT_TEXT_SIZE, "%.8s..%.6s", text, text + 60);
 }
 
-const char *links_name(enum taint_links links)
-{
-    return links == LINKS_GIVEN ? "given" : links == LINKS_AUTO ? "auto" : "none";
-}
-
-const char *fees_name(enum taint_fees fees)
-{
-    return fees == FEES_SINK ? "sink" : "follow";
-}
-
-const char *unknown_name(enum taint_unknown unknown)
-{
-    return unknown == UNKNOWN_TRACK ? "track" : "clean";
-}
-
-const char *opening_name(enum taint_opening opening)
-{
-    return opening == OPENING_UNKNOWN ? "unknown" : "clean";
-}
-
 const char *check_what_name(enum check_what what)
 {
     return what == CHECK_CARRIED ? "carried" : what == CHECK_RECEIVED ? "received" : "holds";

@@ -40,10 +40,6 @@ void hash_short(struct hash hash, char to[static SHORT_TEXT_SIZE]);
 /** Name of a label as shown: printable, at most 32 characters. */
 void name_shown(const char *name, char to[static NAME_SHOWN_SIZE]);
 
-const char *links_name(enum taint_links links);
-const char *fees_name(enum taint_fees fees);
-const char *unknown_name(enum taint_unknown unknown);
-const char *opening_name(enum taint_opening opening);
 const char *check_what_name(enum check_what what);
 const char *note_kind_name(enum note_kind kind); /* "limits", ... */
 

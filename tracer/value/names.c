@@ -36,3 +36,23 @@ bool label_class_parse(const char *text, size_t length, enum label_class *ret_cl
         }
     return false;
 }
+
+const char *links_name(enum taint_links links)
+{
+    return links == LINKS_GIVEN ? "given" : links == LINKS_AUTO ? "auto" : "none";
+}
+
+const char *fees_name(enum taint_fees fees)
+{
+    return fees == FEES_SINK ? "sink" : "follow";
+}
+
+const char *unknown_name(enum taint_unknown unknown)
+{
+    return unknown == UNKNOWN_TRACK ? "track" : "clean";
+}
+
+const char *opening_name(enum taint_opening opening)
+{
+    return opening == OPENING_UNKNOWN ? "unknown" : "clean";
+}
