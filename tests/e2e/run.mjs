@@ -667,6 +667,12 @@ async function evidenceTests(run, world) {
     for (const file of ['transfers.csv', 'blocks.csv', 'headers.rlp', 'nodes.rlp', 'explored.txt', 'seeds.csv', 'labels.csv', 'assets.csv'])
       equal(sha256(readFileSync(join(tracer.path('evidence-fetched'), file))), sha256(readFileSync(join(tracer.path('evidence-fifo'), file))), file);
   });
+  await run.test('evidence after the blocks were read again to be kept, as the refusal advises', async () => {
+    await ingested(world, 'unkept', { ...from, opening: false, more: ['--rpc', world.gate.url(), '--refetch', '--keep-raw', 'all'] });
+    exits(await bundled('unkept', 'fifo', 'evidence-refetched'), EXIT.done);
+    for (const file of ['headers.rlp', 'nodes.rlp'])
+      equal(sha256(readFileSync(join(tracer.path('evidence-refetched'), file))), sha256(readFileSync(join(tracer.path('evidence-fifo'), file))), file);
+  });
   await run.test('R1_I8_evidence_that_was_altered_is_told_whatever_its_digests_say', async () => {
     const alter = async (name, file, change) => {
       cpSync(tracer.path('evidence-fifo'), tracer.path(name), { recursive: true });
