@@ -133,6 +133,26 @@ enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit)
 
 /* ---- asking again ---- */
 
+struct replies {
+    const struct rpc_call *block, *receipts, *traces;
+};
+
+static struct replies replies_of(const struct unit *unit, size_t block)
+{
+    const struct rpc_call *at = unit->waves[0].calls + block * calls_a_block(unit);
+    struct replies replies = {.block = at++};
+    if (!unit->receipts_apart)
+        replies.receipts = at++;
+    if (unit->traced)
+        replies.traces = at;
+    return replies;
+}
+
+static struct json_span result_of(const struct rpc_call *call)
+{
+    return (struct json_span){call->result, call->result_length};
+}
+
 /* Once more from the start; `why` is the failure if it was once too often. */
 static enum tracer_status again(struct fetching *fetching, struct unit *unit, const struct error *why)
 {
@@ -143,9 +163,28 @@ static enum tracer_status again(struct fetching *fetching, struct unit *unit, co
     return unit_begin(fetching, unit);
 }
 
-/* The content is wrong or not there: ask elsewhere. The pool counts it against the endpoint that answered. */
-static enum tracer_status reject(struct fetching *fetching, struct unit *unit, const struct error *why)
+/* The reply that is not believed goes to the caller, and its endpoint is named. What is only not there is no lie. */
+static enum tracer_status tell_refusal(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why)
 {
+    const struct chain_fetch *fetch = fetching->fetch;
+    struct replies replies = replies_of(unit, block);
+    unit_note_source(unit, block * calls_a_block(unit));
+    struct chain_refusal refusal = {.number = unit->first + block,
+                                    .endpoint = rpc_endpoint_name(fetching->client->rpc, unit->source),
+                                    .why = why->text,
+                                    .block = result_of(replies.block)};
+    if (replies.receipts)
+        refusal.receipts = result_of(replies.receipts);
+    client_note(fetching->client, "endpoint \"%s\" was not believed: %s", refusal.endpoint, why->text);
+    return fetch->refused ? fetch->refused(fetch->refused_context, &refusal, fetching->err) : TRACER_OK;
+}
+
+/* The content is wrong or not there: ask elsewhere. The pool counts it against the endpoint that answered. */
+static enum tracer_status reject(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why)
+{
+    enum tracer_status told = why->status == TRACER_E_REPLY ? tell_refusal(fetching, unit, block, why) : TRACER_OK;
+    if (told)
+        return told;
     struct wave *wave = &unit->waves[0];
     if (unit->wave != 0 || unit->endpoint != RPC_ANY)
         return again(fetching, unit, why);
@@ -180,26 +219,6 @@ static void where(struct error *error, const struct unit *unit, size_t block)
 }
 
 /* ---- reading a unit's replies ---- */
-
-struct replies {
-    const struct rpc_call *block, *receipts, *traces;
-};
-
-static struct replies replies_of(const struct unit *unit, size_t block)
-{
-    const struct rpc_call *at = unit->waves[0].calls + block * calls_a_block(unit);
-    struct replies replies = {.block = at++};
-    if (!unit->receipts_apart)
-        replies.receipts = at++;
-    if (unit->traced)
-        replies.traces = at;
-    return replies;
-}
-
-static struct json_span result_of(const struct rpc_call *call)
-{
-    return (struct json_span){call->result, call->result_length};
-}
 
 static bool is_missing(const struct rpc_call *call)
 {
@@ -270,13 +289,13 @@ static enum tracer_status check_calls(struct fetching *fetching, struct unit *un
         if (is_missing(replies.block)) {
             struct error why = failure_of(replies.block);
             where(&why, unit, i);
-            return reject(fetching, unit, &why);
+            return reject(fetching, unit, i, &why);
         }
         if (replies.receipts && is_missing(replies.receipts)) {
             struct error why = failure_of(replies.receipts);
             where(&why, unit, i);
             if (replies.receipts->status == TRACER_OK)
-                return reject(fetching, unit, &why);
+                return reject(fetching, unit, i, &why);
             if (!fetching->client->no_block_receipts) {
                 fetching->client->no_block_receipts = true;
                 client_note(fetching->client,
@@ -309,7 +328,7 @@ static enum tracer_status ask_receipts(struct fetching *fetching, struct unit *u
         if (status) {
             struct error why = *fetching->err;
             where(&why, unit, i);
-            return status == TRACER_E_REPLY ? reject(fetching, unit, &why) : status;
+            return status == TRACER_E_REPLY ? reject(fetching, unit, i, &why) : status;
         }
         total += heads[i].transaction_count;
     }
@@ -430,7 +449,7 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
         struct error why = *fetching->err;
         where(&why, unit, block);
         *fetching->err = why;
-        return status == TRACER_E_REPLY ? reject(fetching, unit, &why) : status;
+        return status == TRACER_E_REPLY ? reject(fetching, unit, block, &why) : status;
     }
     if (texts.traces_kind == EVM_TRACES_CALL_TRACER && decoded.order == ORDER_SPLIT)
         client->traces = TRACES_CALL_TRACER; /* log positions are not offered after all */

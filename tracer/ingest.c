@@ -1,6 +1,7 @@
 /* ingest.c - blocks from a chain into the store; reorgs are followed (threat-model 11). */
 #include "tracer/ingest.h"
 
+#include "tracer/buffer.h"
 #include "tracer/clock.h"
 
 #include <inttypes.h>
@@ -25,6 +26,14 @@ struct ingesting {
     enum grade worst;           /* of the blocks */
     bool saw_without_internals; /* a block came without call traces */
     bool saw_split;
+    struct refused_reply *refused; /* [TRACER_REFUSED_MAX] */
+    size_t refused_count;
+};
+
+struct refused_reply {
+    uint64_t number;
+    char endpoint[TRACER_ENDPOINT_NAME_MAX];
+    struct buffer text;
 };
 
 static bool stopped(const struct ingest_request *request)
@@ -168,6 +177,48 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
     return status;
 }
 
+/* ---- replies that were not believed ---- */
+
+/* Kept in memory until the blocks that are being written stand or fall: a run that fails for lies keeps them, too. */
+static enum tracer_status refused(void *context, const struct chain_refusal *refusal, struct error *err)
+{
+    struct ingesting *ingesting = context;
+    ingesting->stats->refused++;
+    if (ingesting->refused_count == TRACER_REFUSED_MAX)
+        return TRACER_OK;
+    if (!ingesting->refused && !(ingesting->refused = calloc(TRACER_REFUSED_MAX, sizeof(*ingesting->refused))))
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    struct refused_reply *reply = &ingesting->refused[ingesting->refused_count++];
+    const struct json_span parts[] = {refusal->block, refusal->receipts};
+    reply->number = refusal->number;
+    snprintf(reply->endpoint, sizeof(reply->endpoint), "%s", refusal->endpoint);
+    buffer_init(&reply->text, TRACER_REFUSED_BYTES_MAX);
+    buffer_printf(&reply->text, "%s\n", refusal->why);
+    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+        size_t room = reply->text.size_max - reply->text.size;
+        if (parts[i].length)
+            buffer_add(&reply->text, parts[i].text, parts[i].length < room ? parts[i].length : room);
+        if (reply->text.size < reply->text.size_max)
+            buffer_add(&reply->text, "\n", 1);
+    }
+    return buffer_ok(&reply->text) ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory to keep a reply");
+}
+
+static enum tracer_status keep_refused(struct ingesting *ingesting, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < ingesting->refused_count; i++) {
+        struct refused_reply *reply = &ingesting->refused[i];
+        char name[48 + TRACER_ENDPOINT_NAME_MAX];
+        snprintf(name, sizeof(name), INGEST_REFUSED_NAME, ingesting->request->network->chain_id, reply->number, reply->endpoint);
+        if (!status)
+            status = graph_put_item(ingesting->request->graph, GRAPH_ITEM_ENDPOINT, name, reply->text.data, reply->text.size, err);
+        buffer_release(&reply->text);
+    }
+    ingesting->refused_count = 0;
+    return status;
+}
+
 static enum tracer_status fetch_range(struct ingesting *ingesting, struct error *err)
 {
     const struct ingest_request *request = ingesting->request;
@@ -176,12 +227,16 @@ static enum tracer_status fetch_range(struct ingesting *ingesting, struct error 
                                 .want_traces = !request->no_traces,
                                 .final = request->finality == FINALITY_FINALIZED,
                                 .archive = request->keep_raw,
-                                .links = request->links};
+                                .links = request->links,
+                                .refused = refused,
+                                .refused_context = ingesting};
+    struct error ignored;
     enum tracer_status status =
         chain_fetch(request->client, &fetch, deliver, ingesting, &ingesting->stats->fetch, err);
     graph_abort(ingesting->write);
     ingesting->write = NULL;
-    return status;
+    enum tracer_status kept = keep_refused(ingesting, status ? &ignored : err);
+    return status ? status : kept;
 }
 
 /* Read first..last; a reorg under the run is rewound and the rest read again. */
@@ -399,8 +454,10 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
             status = request->landed(request->landed_context, ret_stats->kept_to, err);
         if (status || !request->follow || (request->has_to && ret_stats->last >= request->to))
             break;
-        if (wait_for_head(request) == TRACER_E_STOPPED)
-            return TRACER_OK; /* --follow ends when it is told to */
+        if (wait_for_head(request) == TRACER_E_STOPPED) { /* --follow ends when it is told to */
+            free(ingesting.refused);
+            return TRACER_OK;
+        }
     }
     if (!status && request->opening) {
         struct graph_range range;
@@ -408,5 +465,6 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
         if (!status)
             status = fetch_openings(request, ret_stats, range.first, range.last, err);
     }
+    free(ingesting.refused);
     return status;
 }

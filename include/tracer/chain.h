@@ -9,6 +9,7 @@
 
 #include "tracer/arena.h"
 #include "tracer/block.h"
+#include "tracer/json_reader.h"
 #include "tracer/link.h"
 #include "tracer/rpc.h"
 
@@ -102,6 +103,17 @@ struct chain_balance {
 TRACER_MUST_USE enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances,
                                                   size_t count, struct error *err);
 
+/* A reply that was not believed: what it states differs from what its bytes hash to, or from a checkpoint (R1, R2). It is
+ * asked for again elsewhere. Borrowed; receipts are empty where they are asked for one by one. */
+struct chain_refusal {
+    uint64_t number;
+    const char *endpoint; /* its name */
+    const char *why;      /* field and both values */
+    struct json_span block, receipts;
+};
+/** A status other than TRACER_OK ends the fetch and is returned unchanged. */
+typedef enum tracer_status chain_refused_fn(void *context, const struct chain_refusal *refusal, struct error *err);
+
 struct chain_fetch {
     uint64_t first, last;
     bool want_traces;      /* ask for internal calls where an endpoint has them */
@@ -109,6 +121,8 @@ struct chain_fetch {
     bool archive;          /* blocks come with what their hash covers (proof.h) */
     uint32_t blocks_ahead; /* blocks under way or waiting for their turn; 0: 64 */
     const struct link_facts *links; /* NULL: exchanges are not linked */
+    chain_refused_fn *refused;      /* may be NULL: the client's notes name the endpoint in any case */
+    void *refused_context;
 };
 struct chain_fetch_stats {
     uint64_t blocks, transactions, transfers, bytes;

@@ -156,7 +156,8 @@ TRACER_MUST_USE enum tracer_status graph_each_coverage(struct graph *graph, uint
                                                        graph_coverage_fn *visit, void *context,
                                                        struct error *err);
 
-/* Small named values (a probe's findings by endpoint name, an imported list by digest). */
+/* Small named values (a probe's findings by endpoint name, replies of endpoints that were not believed (ingest.h), an
+ * imported list by digest). */
 enum graph_item { GRAPH_ITEM_ENDPOINT, GRAPH_ITEM_LIST };
 TRACER_MUST_USE enum tracer_status graph_put_item(struct graph *graph, enum graph_item table,
                                                   const char *name, const void *data, size_t size,

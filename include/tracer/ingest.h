@@ -5,6 +5,8 @@
 #include "tracer/chain.h"
 #include "tracer/graph.h"
 
+#include <inttypes.h>
+
 struct ingest_request {
     struct graph *graph;
     struct chain_client *client;
@@ -35,10 +37,16 @@ struct ingest_stats {
     uint64_t first, last, head; /* the range that is now stored of this run */
     uint64_t blocks, transactions, transfers, rewound, openings;
     uint64_t kept_to; /* of the last round: see landed */
+    uint64_t refused; /* replies that were not believed */
     uint64_t store_ns;
     struct chain_fetch_stats fetch;
     enum chain_traces traces;
 };
+
+/* A reply that was not believed is kept as an item of the store (GRAPH_ITEM_ENDPOINT), so that the endpoint can be
+ * shown what it said: named "refused CHAIN BLOCK ENDPOINT", holding a line that says why, the block's JSON, the
+ * receipts' JSON. */
+#define INGEST_REFUSED_NAME "refused %" PRIu64 " %020" PRIu64 " %s"
 
 /** How many blocks a reorg may take back. */
 uint64_t ingest_reorg_depth(enum chain_finality finality, uint64_t finality_depth);

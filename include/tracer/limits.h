@@ -55,6 +55,9 @@
 #define TRACER_ARCHIVE_MAX TRACER_MIB(32) /* what one block's hash covers, unpacked */
 #define TRACER_PROOF_NODES_MAX 20u /* of one value of a block's trie */
 
+#define TRACER_REFUSED_MAX 32u /* replies that were not believed that one run keeps; all are counted */
+#define TRACER_REFUSED_BYTES_MAX TRACER_MIB(4) /* of one of them; the end of a longer one is not kept */
+
 /* files */
 #define TRACER_CSV_LINE_MAX TRACER_KIB(64)
 #define TRACER_CSV_COLUMNS_MAX 64u

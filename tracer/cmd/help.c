@@ -70,11 +70,11 @@ const struct command commands[] = {
      "store config chain name " COMMON_OPTIONS, 1, 1000},
     {"export", command_export, "transfers|labels", "Write rows of the store in the form that import reads.",
      NULL, "store config chain from to output " COMMON_OPTIONS, 1, 1},
-    {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]",
+    {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]|refused [BLOCK]",
      "Look after the store.",
      "verify reads every record in a process of its own; backup writes a compact, verified copy;\n"
      "rebuild makes the derived indexes anew from the log; coverage shows what is known of whom,\n"
-     "by which method, and the gaps.",
+     "by which method, and the gaps; refused shows replies of endpoints that were not believed, and why.",
      "store config chain " COMMON_OPTIONS, 1, 2},
     {"endpoint", command_endpoint, "probe URL|NAME...", "What can this endpoint do?",
      "Asks for chain, anchor, head, finality, old state, receipts, call traces, batch size and\n"

@@ -43,6 +43,8 @@ static void summary(const struct session *session, const struct ingest_stats *st
     fprintf(stderr, "\n");
     if (stats->rewound)
         fprintf(stderr, "%" PRIu64 " blocks left the chain (reorg) and were moved aside\n", stats->rewound);
+    if (stats->refused)
+        fprintf(stderr, "%" PRIu64 " replies were not believed and asked for again; they are kept: store refused\n", stats->refused);
     if (stats->openings)
         fprintf(stderr, "%" PRIu64 " opening balances stored\n", stats->openings);
 }

@@ -1,8 +1,11 @@
-/* store.c - `store stat|verify|backup|compact|rebuild|coverage`. */
+/* store.c - `store stat|verify|backup|compact|rebuild|coverage|refused`. */
 #include "session.h"
+
+#include "tracer/ingest.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -85,6 +88,46 @@ static enum tracer_status print_coverage(struct session *session)
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
+/* Replies that were not believed: a line each, or those of one block whole. */
+struct refused_list {
+    struct session *session;
+    const char *only; /* "0...0123", NULL: all */
+    size_t shown;
+};
+
+static enum tracer_status print_refused_item(void *context, const char *name, size_t size, struct error *err)
+{
+    struct refused_list *list = context;
+    uint64_t chain_id, number;
+    struct buffer text;
+    int length = 0;
+    if (sscanf(name, "refused %" SCNu64 " %" SCNu64 " %n", &chain_id, &number, &length) != 2 || !length ||
+        chain_id != list->session->chain_id || (list->only && number != strtoull(list->only, NULL, 10)))
+        return TRACER_OK;
+    buffer_init(&text, TRACER_REFUSED_BYTES_MAX + 1);
+    enum tracer_status status = graph_get_item(list->session->graph, GRAPH_ITEM_ENDPOINT, name, &text, err);
+    if (!status && list->only)
+        fwrite(text.data, 1, text.size, stdout);
+    else if (!status)
+        printf("block %" PRIu64 "  endpoint \"%s\"  %zu bytes  %.*s\n", number, name + length, size,
+               (int)strcspn(text.data, "\n"), text.data);
+    list->shown += !status;
+    buffer_release(&text);
+    return status;
+}
+
+static enum tracer_status print_refused(struct session *session)
+{
+    struct refused_list list = {.session = session,
+                                .only = session->options->argument_count > 1 ? session->options->arguments[1] : NULL};
+    if (list.only && (!*list.only || strspn(list.only, "0123456789") != strlen(list.only) || strlen(list.only) > 19))
+        return error_set(&session->err, TRACER_E_USAGE, "store refused: the block must be a number");
+    enum tracer_status status = graph_each_item(session->graph, GRAPH_ITEM_ENDPOINT, print_refused_item, &list, &session->err);
+    if (!status && !list.shown)
+        printf("no reply%s%s was refused\n", list.only ? " for block " : "", list.only ? list.only : "");
+    return status;
+}
+
 static void show(void *context, uint64_t done, uint64_t total)
 {
     progress_show(context, done, total, "records", NULL);
@@ -139,13 +182,15 @@ static enum tracer_status care(struct session *session, const char *verb)
 {
     bool writes = strcmp(verb, "compact") == 0 || strcmp(verb, "rebuild") == 0;
     enum tracer_status status = session_store(session, writes ? GRAPH_WRITE : GRAPH_READ);
-    bool all_chains = status == TRACER_E_USAGE && session->graph && strcmp(verb, "coverage") != 0;
+    bool all_chains = status == TRACER_E_USAGE && session->graph && strcmp(verb, "coverage") != 0 && strcmp(verb, "refused") != 0;
     if (status && !all_chains)
         return status;
     if (strcmp(verb, "stat") == 0)
         return print_stat(session);
     if (strcmp(verb, "coverage") == 0)
         return print_coverage(session);
+    if (strcmp(verb, "refused") == 0)
+        return print_refused(session);
     if (strcmp(verb, "compact") == 0)
         return graph_compact(session->graph, &session->err);
     if (strcmp(verb, "rebuild") == 0)
@@ -158,7 +203,7 @@ static enum tracer_status care(struct session *session, const char *verb)
 
 int command_store(const struct options *options)
 {
-    static const char *const verbs[] = {"stat", "verify", "backup", "compact", "rebuild", "coverage"};
+    static const char *const verbs[] = {"stat", "verify", "backup", "compact", "rebuild", "coverage", "refused"};
     const char *verb = options->arguments[0];
     struct session session;
     bool known = false;
@@ -169,7 +214,7 @@ int command_store(const struct options *options)
     enum tracer_status status = session_open(&session, options);
     if (!status && !known)
         status = error_set(&session.err, TRACER_E_USAGE,
-                           "store does one of: stat, verify, backup, compact, rebuild, coverage");
+                           "store does one of: stat, verify, backup, compact, rebuild, coverage, refused");
     if (!status)
         status = care(&session, verb);
     int code = status ? session_fail(&session, status) : EXIT_DONE;
