@@ -124,6 +124,17 @@ static bool read_log(struct bytes *rest, struct arena *arena, struct evm_log *to
     return to->data.text != NULL;
 }
 
+/* What may stand behind the logs: of a deposit, from Canyon on. */
+static bool read_deposit(struct bytes members, struct evm_receipt *to)
+{
+    struct rlp_item nonce, version;
+    if (!members.size)
+        return true;
+    to->has_deposit_nonce = to->has_deposit_version = true;
+    return to->type == TYPE_DEPOSIT && rlp_next(&members, &nonce) && rlp_integer_u64(&nonce, &to->deposit_nonce) &&
+           rlp_next(&members, &version) && rlp_integer_u64(&version, &to->deposit_version) && !members.size;
+}
+
 static bool read_receipt(struct bytes text, bool byzantium, struct arena *arena, struct evm_receipt *to)
 {
     struct rlp_item list, outcome, gas, bloom, logs;
@@ -132,7 +143,7 @@ static bool read_receipt(struct bytes text, bool byzantium, struct arena *arena,
     struct bytes members = list.payload;
     if (!rlp_next(&members, &outcome) || outcome.is_list || !rlp_next(&members, &gas) ||
         !rlp_integer_u64(&gas, &to->cumulative_gas_used) || !rlp_next(&members, &bloom) || bloom.is_list || bloom.payload.size != 256 ||
-        !rlp_next(&members, &logs) || !logs.is_list)
+        !rlp_next(&members, &logs) || !logs.is_list || !read_deposit(members, to))
         return false;
     if (!byzantium && outcome.payload.size != 32)
         return false;
