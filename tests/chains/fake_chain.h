@@ -34,6 +34,10 @@ struct fake_chain {
     } lie;
     atomic_int lies_left;
     atomic_uint receipts_asked, blocks_asked, traces_asked;
+    /* Faults: requests with this method get the step, calls of it the result, until none is left. */
+    const char *fault_method, *fault_result;
+    const struct fault_step *fault_step;
+    atomic_int faults_left;
     const struct fake_chain *after; /* after switch_at block calls the chain is this one */
     unsigned switch_at;
 };
@@ -193,10 +197,26 @@ static inline bool fake_receipts(struct fake_chain *chain, uint64_t number, FILE
     return true;
 }
 
+static inline struct fault_step fake_step(void *context, const char *body, size_t size)
+{
+    struct fake_chain *chain = context;
+    char wanted[80];
+    if (!chain->fault_step || !chain->fault_method)
+        return (struct fault_step){0};
+    snprintf(wanted, sizeof wanted, "\"method\":\"%s\"", chain->fault_method);
+    bool hit = memmem(body, size, wanted, strlen(wanted)) && atomic_fetch_sub(&chain->faults_left, 1) > 0;
+    return hit ? *chain->fault_step : (struct fault_step){0};
+}
+
 static inline bool fake_answer(void *context, struct json_span method, struct json_span params, FILE *out)
 {
     struct fake_chain *chain = context;
     uint64_t number = 0;
+    if (chain->fault_result && json_span_is(method, chain->fault_method) &&
+        atomic_fetch_sub(&chain->faults_left, 1) > 0) {
+        fputs(chain->fault_result, out);
+        return true;
+    }
     if (json_span_is(method, "eth_chainId")) {
         fprintf(out, "\"0x%" PRIx64 "\"", chain->chain_id ? chain->chain_id : 777);
         return true;
@@ -290,8 +310,8 @@ struct fake_pool {
     struct chain_network network;
 };
 
-static inline struct fake_pool fake_open(struct fake_chain **chains, size_t count, uint32_t delay_ms,
-                                         const char *record, const char *replay)
+static inline struct fake_pool fake_open_within(struct fake_chain **chains, size_t count, uint32_t delay_ms,
+                                                const char *record, const char *replay, uint32_t timeout_ms)
 {
     static const char *const names[] = {"alpha", "beta", "gamma", "delta"};
     struct fake_pool pool = {.count = count};
@@ -301,7 +321,7 @@ static inline struct fake_pool fake_open(struct fake_chain **chains, size_t coun
                                   .allow_local = true,
                                   .attempts_max = 3,
                                   .connect_timeout_ms = 1000,
-                                  .total_timeout_ms = 5000,
+                                  .total_timeout_ms = timeout_ms,
                                   .backoff_first_ms = 5,
                                   .retry_after_max_s = 1,
                                   .jitter_seed = 42,
@@ -314,7 +334,7 @@ static inline struct fake_pool fake_open(struct fake_chain **chains, size_t coun
         endpoints[i].url = "http://127.0.0.1:1/";
         if (chains[i]) {
             pool.servers[i] = faultserver_start(&(struct faultserver_options){
-                .answer = fake_answer, .context = chains[i], .delay_ms = delay_ms});
+                .answer = fake_answer, .choose = fake_step, .context = chains[i], .delay_ms = delay_ms});
             endpoints[i].url = faultserver_url(pool.servers[i]);
         }
     }
@@ -326,6 +346,12 @@ static inline struct fake_pool fake_open(struct fake_chain **chains, size_t coun
     cr_assert(hash_parse(fake_hash(&genesis, 0, hash), 66, &pool.network.anchor_hash));
     pool.network.rules = chain_rules_find("latest");
     return pool;
+}
+
+static inline struct fake_pool fake_open(struct fake_chain **chains, size_t count, uint32_t delay_ms,
+                                         const char *record, const char *replay)
+{
+    return fake_open_within(chains, count, delay_ms, record, replay, 5000);
 }
 
 static inline void fake_close(struct fake_pool *pool)

@@ -333,11 +333,12 @@ static bool send_all(int fd, const char *data, size_t size)
 
 static bool send_endless(struct faultserver *server, int fd)
 {
-    char chunk[4096 + 16];
-    int head = snprintf(chunk, sizeof chunk, "1000\r\n");
-    memset(chunk + head, ' ', 4096);
-    memcpy(chunk + head + 4096, "\r\n", 2);
-    while (!is_stopping(server) && send_all(fd, chunk, (size_t)head + 4096 + 2))
+    enum { SIZE = 0x8000 };
+    char chunk[SIZE + 16];
+    int head = snprintf(chunk, sizeof chunk, "%x\r\n", SIZE);
+    memset(chunk + head, ' ', SIZE);
+    memcpy(chunk + head + SIZE, "\r\n", 2);
+    while (!is_stopping(server) && send_all(fd, chunk, (size_t)head + SIZE + 2))
         ;
     return false;
 }
@@ -386,7 +387,7 @@ static size_t read_request(int fd, struct bytes *in, size_t *ret_head)
 }
 
 /* Take note of a request and find its step. */
-static struct fault_step next_step(struct faultserver *server, const char *request, size_t size)
+static struct fault_step next_step(struct faultserver *server, const char *request, size_t size, size_t head)
 {
     const struct faultserver_options *options = &server->options;
     struct fault_step step = {0};
@@ -403,13 +404,15 @@ static struct fault_step next_step(struct faultserver *server, const char *reque
         step = options->steps[index];
     else if (options->repeat_last && options->step_count)
         step = options->steps[options->step_count - 1];
+    else if (options->choose)
+        step = options->choose(options->context, request + head, size - head);
     return step;
 }
 
 static bool answer(struct faultserver *server, int fd, const char *request, size_t size, size_t head,
                    struct scratch *scratch)
 {
-    struct fault_step step = next_step(server, request, size);
+    struct fault_step step = next_step(server, request, size, head);
     bool goes_on = false;
     if (step.silent) {
         char byte;

@@ -37,10 +37,14 @@ struct fault_step {
 /** Write the result of a call (true), or an error object (false), as JSON. */
 typedef bool fault_answer_fn(void *context, struct json_span method, struct json_span params, FILE *out);
 
+/** The step for a request, by its body; for those behind the steps of the script. */
+typedef struct fault_step fault_choose_fn(void *context, const char *body, size_t size);
+
 struct faultserver_options {
     const struct fault_step *steps; /* outlive the server */
     size_t step_count;
     bool repeat_last;        /* the last step is for all later requests too */
+    fault_choose_fn *choose; /* NULL: they are answered well */
     fault_answer_fn *answer; /* NULL: the result is the params */
     void *context;
     uint32_t delay_ms; /* of every reply */
