@@ -18,7 +18,7 @@
 
 struct question {
     struct chain_client *client;
-    const struct asset *asset;
+    const struct asset *asset; /* NULL: the nonce is asked for */
     char account[ADDRESS_TEXT_SIZE], which[QUANTITY_TEXT_SIZE];
     char id[65];
 };
@@ -30,13 +30,13 @@ static void call_params(const struct question *question, const char *data, char 
     snprintf(to, PARAMS_SIZE, "[{\"to\":\"%s\",\"data\":\"0x%s\"},\"%s\"]", contract, data, question->which);
 }
 
-/* Method and parameters for a coin or an ERC-20 token. */
+/* Method and parameters for a nonce, a coin or an ERC-20 token. */
 static const char *plain_question(const struct question *question, char params[static PARAMS_SIZE])
 {
     char data[256];
-    if (question->asset->kind == ASSET_NATIVE) {
+    if (!question->asset || question->asset->kind == ASSET_NATIVE) {
         snprintf(params, PARAMS_SIZE, "[\"%s\",\"%s\"]", question->account, question->which);
-        return "eth_getBalance";
+        return question->asset ? "eth_getBalance" : "eth_getTransactionCount";
     }
     snprintf(data, sizeof data, SELECTOR_BALANCE_OF ADDRESS_PADDING "%s", question->account + 2);
     call_params(question, data, params);
@@ -53,10 +53,12 @@ static enum tracer_status read_word(struct json_span answer, struct u256 *ret_wo
 static enum tracer_status read_plain(const struct asset *asset, struct json_span answer,
                                      struct u256 *ret_amount, struct error *err)
 {
-    enum tracer_status status = asset->kind == ASSET_NATIVE ? evm_decode_quantity(answer, ret_amount, err)
-                                                            : read_word(answer, ret_amount, err);
+    bool quantity = !asset || asset->kind == ASSET_NATIVE;
+    enum tracer_status status = quantity ? evm_decode_quantity(answer, ret_amount, err) : read_word(answer, ret_amount, err);
+    if (!status && !asset && !u256_fits_u64(*ret_amount))
+        status = error_set(err, TRACER_E_REPLY, "result: more than 64 bits");
     if (status)
-        error_context(err, asset->kind == ASSET_NATIVE ? "eth_getBalance" : "eth_call");
+        error_context(err, !asset ? "eth_getTransactionCount" : quantity ? "eth_getBalance" : "eth_call");
     return status;
 }
 
@@ -109,8 +111,13 @@ static void make_question(struct chain_client *client, const struct chain_balanc
     *question = (struct question){.client = client, .asset = balance->asset};
     address_format(balance->account, question->account);
     format_quantity(balance->number - 1, question->which);
-    u256_to_bytes(balance->asset->id, id);
+    u256_to_bytes(balance->asset ? balance->asset->id : (struct u256){{0}}, id);
     hex_encode(id, sizeof id, question->id);
+}
+
+static bool is_item(const struct chain_balance *balance)
+{
+    return balance->asset && balance->asset->kind == ASSET_ITEM;
 }
 
 /* One by one: items, and what a batch did not answer. */
@@ -121,7 +128,7 @@ static enum tracer_status one_balance(struct chain_client *client, struct chain_
     struct buffer result;
     char params[PARAMS_SIZE];
     make_question(client, balance, &question);
-    if (balance->asset->kind == ASSET_ITEM)
+    if (is_item(balance))
         return item_balance(&question, &balance->amount, err);
     buffer_init(&result, TRACER_REPLY_OTHER_MAX);
     const char *method = plain_question(&question, params);
@@ -151,7 +158,7 @@ static bool fill(struct chain_client *client, struct group *group, struct chain_
     for (; *at < count && calls < GROUP_CALLS && calls < client->batch_calls; (*at)++) {
         struct chain_balance *balance = &balances[*at];
         struct question question;
-        if (balance->number == 0 || balance->asset->kind == ASSET_ITEM)
+        if (balance->number == 0 || is_item(balance))
             continue;
         make_question(client, balance, &question);
         group->calls[calls] = (struct rpc_call){.params = group->params[calls]};

@@ -3,6 +3,7 @@
 #define TRACER_CHAINS_CLIENT_H
 
 #include "rules.h"
+#include "tracer/history.h"
 
 #define CLIENT_NOTES_MAX 64u
 
@@ -22,6 +23,7 @@ struct chain_client {
     enum chain_traces traces;
     bool no_block_receipts; /* no endpoint has eth_getBlockReceipts */
     uint32_t batch_calls;   /* calls that go into one batch; falls when endpoints refuse */
+    uint64_t range_max[HISTORY_WAY_COUNT]; /* blocks that a question was accepted for; 0: no limit was met */
     char *notes[CLIENT_NOTES_MAX];
     size_t note_count;
 };

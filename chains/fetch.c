@@ -40,7 +40,12 @@ static uint32_t group_for(const struct fetching *fetching, uint64_t bytes)
 static uint32_t count_for(const struct fetching *fetching)
 {
     uint64_t split = fetching->client->network->rules->era_split;
-    uint64_t left = fetching->fetch->last - fetching->next, count = fetching->group ? fetching->group : 1;
+    const struct chain_fetch *fetch = fetching->fetch;
+    uint64_t left = fetch->last - fetching->next, count = fetching->group ? fetching->group : 1;
+    if (fetch->numbers) /* how many neighbours follow it in the list */
+        for (left = 0; left < count && fetching->at + left + 1 < fetch->number_count &&
+                       fetch->numbers[fetching->at + left + 1] == fetching->next + left + 1;)
+            left++;
     if (left < count) /* `left` is one less than the blocks that are left */
         count = left + 1 < count ? left + 1 : count;
     if (fetching->next < split && split - fetching->next < count)
@@ -60,7 +65,10 @@ static enum tracer_status fill_ring(struct fetching *fetching)
         unit->attempts = unit->relinks = unit->disputes = 0;
         fetching->used++;
         fetching->all_asked = fetching->fetch->last - unit->first < unit->count;
-        fetching->next += unit->count;
+        fetching->at += unit->count;
+        fetching->next = !fetching->fetch->numbers ? fetching->next + unit->count
+                         : fetching->all_asked     ? fetching->fetch->last
+                                                   : fetching->fetch->numbers[fetching->at];
         enum tracer_status status = unit_begin(fetching, unit);
         if (status)
             return status;
@@ -85,7 +93,8 @@ static enum tracer_status relink(struct fetching *fetching, struct unit *unit, c
 static enum tracer_status deliver_unit(struct fetching *fetching, struct unit *unit,
                                        chain_deliver_fn *deliver, void *context)
 {
-    if (fetching->has_last && !hash_equal(unit->blocks[0].parent_hash, fetching->last_hash))
+    if (fetching->has_last && unit->first == fetching->last_number + 1 &&
+        !hash_equal(unit->blocks[0].parent_hash, fetching->last_hash))
         return relink(fetching, unit, &unit->blocks[0]);
     for (size_t i = 0; i < unit->count; i++) {
         const struct block *block = &unit->blocks[i];
@@ -239,6 +248,8 @@ enum tracer_status chain_fetch(struct chain_client *client, const struct chain_f
     if (fetch->first > fetch->last || fetch->last > INT64_MAX)
         return error_set(err, TRACER_E_USAGE, "no range of blocks: %" PRIu64 " to %" PRIu64, fetch->first,
                          fetch->last);
+    assert(!fetch->numbers || (fetch->number_count && fetch->numbers[0] == fetch->first &&
+                               fetch->numbers[fetch->number_count - 1] == fetch->last));
     enum tracer_status status = open_ring(&fetching);
     if (!status)
         status = run(&fetching, deliver, context);

@@ -40,6 +40,7 @@ struct fetching {
     struct unit *units; /* a ring */
     size_t unit_count, head, used;
     uint64_t next; /* block to ask for */
+    size_t at;     /* its place in fetch->numbers */
     bool all_asked;
     uint32_t group; /* blocks a unit; 0: not known before the first block */
     struct arena *scratch;

@@ -69,6 +69,9 @@ step "program: demo, trace, check, replay under valgrind" check_program valgrind
 for chain in 1 2020; do
   step "end to end on a real node, chain id $chain" node tests/e2e/run.mjs --tracer "$root/build/debug/tracer" --chain $chain
 done
+lazily=
+[ "$long" = --long ] && lazily=--full
+step "traces through endpoints that lack capabilities, under ASan and UBSan" node tests/e2e/lazy.mjs --tracer "$root/build/asan/tracer" $lazily
 step "end to end under ASan and UBSan" node tests/e2e/run.mjs --tracer "$root/build/asan/tracer" --chain 1
 
 if [ "$long" = --long ]; then

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ACCOUNT_GAPS_TOLD 20u
+
 void *case_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size)
 {
     if (count < *capacity)
@@ -38,6 +40,31 @@ enum tracer_status case_note(struct case_state *state, enum note_kind kind, stru
     return notes[state->note_count++].text ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
 }
 
+static bool is_wanted(const struct case_input *input, struct address account)
+{
+    for (size_t i = 0; i < input->explored_count; i++)
+        if (address_equal(input->explored[i], account))
+            return true;
+    return !input->has_explored;
+}
+
+/* A note for each of the first accounts whose history is not whole; the others are counted. What an imported file says
+ * of its own gaps stays in the ledger (store coverage): its rows are asserted as they are. */
+static enum tracer_status account_gap(struct case_state *state, const struct graph_coverage *coverage, struct error *err)
+{
+    char account[ADDRESS_TEXT_SIZE];
+    bool part = coverage->first > state->first || coverage->last < state->last;
+    if (state->network.imported || (!coverage->gap[0] && !part))
+        return TRACER_OK;
+    state->touches_gap = true;
+    if (state->account_gaps++ >= ACCOUNT_GAPS_TOLD)
+        return TRACER_OK;
+    address_format(coverage->account, account);
+    if (coverage->gap[0])
+        return case_note(state, NOTE_GAP, err, "%s: %s", account, coverage->gap);
+    return case_note(state, NOTE_GAP, err, "%s: its history is known for blocks %" PRIu64 " to %" PRIu64 " only", account, coverage->first, coverage->last);
+}
+
 /* Coverage of single accounts makes the explored set; of the whole range, it tells gaps. */
 static enum tracer_status read_coverage(void *context, const struct graph_coverage *coverage,
                                         struct error *err)
@@ -56,8 +83,10 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
         return status;
     }
     state->has_explored = true;
-    if (!concerns)
+    if (!concerns || !is_wanted(state->input, coverage->account))
         return TRACER_OK;
+    if ((status = account_gap(state, coverage, err)))
+        return status;
     if (state->explored_count && address_equal(state->explored[state->explored_count - 1], coverage->account))
         return TRACER_OK; /* records come by account: one entry for native and tokens */
     struct address *explored = case_grow(state->arena, state->explored, state->explored_count,
@@ -94,13 +123,6 @@ static enum tracer_status set_range(struct case_state *state, struct error *err)
         status = case_note(state, NOTE_GAP, err, "blocks after %" PRIu64 " are not in the store",
                            state->range.last);
     }
-    if (!status && !state->network.imported && state->range.first_gap >= state->first &&
-        state->range.first_gap && state->range.first_gap <= state->last) {
-        state->touches_gap = true;
-        status = case_note(state, NOTE_GAP, err,
-                           "blocks are missing between %" PRIu64 " and %" PRIu64 ", the first is %" PRIu64,
-                           state->first, state->last, state->range.first_gap);
-    }
     return status;
 }
 
@@ -127,6 +149,33 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     status = graph_each_coverage(input->graph, input->chain_id, NULL, read_coverage, state, err);
     if (status && status != TRACER_E_NOT_FOUND)
         return status;
+    if (state->account_gaps > ACCOUNT_GAPS_TOLD &&
+        (status = case_note(state, NOTE_GAP, err, "and %zu more accounts whose history is not whole (store coverage)", state->account_gaps - ACCOUNT_GAPS_TOLD)))
+        return status;
+    for (size_t i = 0; i < input->limit_count; i++) {
+        state->touches_gap = true;
+        if ((status = case_note(state, NOTE_GAP, err, "%s", input->limits[i])))
+            return status;
+    }
+    if (input->has_explored) {
+        state->has_explored = true;
+        state->explored_count = 0;
+        for (size_t i = 0; i < input->explored_count; i++) {
+            struct address *explored = case_grow(arena, state->explored, state->explored_count, &state->explored_capacity, sizeof(*explored));
+            if (!explored)
+                return error_set(err, TRACER_E_NOMEM, "no memory");
+            state->explored = explored;
+            explored[state->explored_count++] = input->explored[i];
+        }
+    }
+    if (!state->has_explored && !state->network.imported && state->range.first_gap >= state->first && state->range.first_gap &&
+        state->range.first_gap <= state->last) {
+        state->touches_gap = true;
+        status = case_note(state, NOTE_GAP, err, "blocks are missing between %" PRIu64 " and %" PRIu64 ", the first is %" PRIu64,
+                           state->first, state->last, state->range.first_gap);
+        if (status)
+            return status;
+    }
     if (!state->has_explored && state->covered_to <= state->last) {
         state->touches_gap = true;
         status =

@@ -407,13 +407,12 @@ static enum tracer_status choose_range(struct ingesting *ingesting, bool again, 
     return TRACER_OK;
 }
 
-static enum tracer_status register_network(const struct ingest_request *request, struct error *err)
+enum tracer_status ingest_network(struct graph *graph, const struct chain_network *chain, struct error *err)
 {
-    struct graph_network network = {.chain_id = request->network->chain_id,
-                                    .anchor_number = request->network->anchor_number,
-                                    .anchor_hash = request->network->anchor_hash};
-    memcpy(network.name, request->network->name, sizeof(network.name));
-    return graph_put_network(request->graph, &network, err);
+    struct graph_network network = {
+        .chain_id = chain->chain_id, .anchor_number = chain->anchor_number, .anchor_hash = chain->anchor_hash};
+    memcpy(network.name, chain->name, sizeof(network.name));
+    return graph_put_network(graph, &network, err);
 }
 
 static enum tracer_status wait_for_head(const struct ingest_request *request)
@@ -431,7 +430,7 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
     *ret_stats = (struct ingest_stats){.traces = request->no_traces ? TRACES_NONE
                                                                     : chain_client_traces(request->client)};
     struct ingesting ingesting = {.request = request, .stats = ret_stats};
-    enum tracer_status status = register_network(request, err);
+    enum tracer_status status = ingest_network(request->graph, request->network, err);
     bool begun = false;
     while (!status) {
         bool first = !begun;

@@ -22,6 +22,7 @@ struct case_state {
     struct address *explored; /* accounts with coverage of their own; has_explored when there are any */
     size_t explored_count, explored_capacity;
     bool has_explored;
+    size_t account_gaps; /* accounts whose history is not whole */
     uint64_t covered_to; /* the ledger covers first..covered_to - 1 for every account */
 
     size_t older_incidents; /* of the default sources: before the first stored block, so not looked for */
@@ -109,6 +110,17 @@ enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint
 /* seed.c */
 enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
                                  struct error *err);
+/* Where a seed is, as far as its text says it: before anything of it is stored. */
+struct seed_place {
+    enum { SEED_AT_TRANSACTION, SEED_AT_BLOCK, SEED_AT_ADDRESS } what;
+    struct hash hash;
+    struct address address;
+    bool has_block; /* an address: from here on */
+    uint64_t block_number;
+};
+typedef enum tracer_status seed_place_fn(void *context, const struct seed_place *place, struct error *err);
+enum tracer_status case_seed_places(const struct case_state *state, const char *text, bool has_since, uint64_t since,
+                                    seed_place_fn *visit, void *context, struct error *err);
 /** The registry's heists and sanctioned addresses that the store knows (architecture 11). */
 enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err);
 /* tables.c */

@@ -129,12 +129,14 @@ static enum tracer_status seed_transaction(struct case_state *state, const char 
         if (status)
             return status;
     }
-    if (state->seed_count == before)
-        return error_set(
-            err, TRACER_E_USAGE,
-            "%s: nobody without a label gains anything in this transaction; name a row (hash:N, hash:value)",
-            text);
-    return TRACER_OK;
+    struct block block;
+    if (state->seed_count > before)
+        return TRACER_OK;
+    bool partly = count && graph_get_block(state->input->graph, state->network.chain_id, rows[0].position.block_number, &block, NULL) == TRACER_OK &&
+                  block.internals == INTERNALS_NONE && !state->network.imported;
+    return error_set(err, TRACER_E_USAGE,
+                     "%s: nobody without a label gains anything in this transaction%s; name a row (hash:N, hash:value) or an address", text,
+                     partly ? " as far as it is known: its internal transfers are not, because no endpoint has call traces" : "");
 }
 
 static enum tracer_status seed_address(struct case_state *state, const char *source, struct address address,
@@ -275,32 +277,73 @@ static void default_name(const char *spec, char name[static TRACER_SOURCE_NAME_M
             *c = '.';
 }
 
+/* A seed's text: its name ("" if it has none), its spec, and the heist if that is one. */
+static enum tracer_status read_seed(const struct case_state *state, const char *text,
+                                    char name[static TRACER_SOURCE_NAME_MAX + 1], const char **ret_spec_text,
+                                    struct row_spec *ret_spec, const struct heist **ret_heist, struct error *err)
+{
+    *ret_heist = NULL;
+    if (!split_name(text, name, ret_spec_text))
+        return error_set(err, TRACER_E_USAGE,
+                         "a source name has 1 to 64 of the characters A-Z a-z 0-9 _ . - : before '='");
+    enum tracer_status status = case_parse_row(state, *ret_spec_text, ret_spec, err);
+    if (status || ret_spec->what != ROW_NOTHING)
+        return status;
+    const struct heist *heists;
+    size_t count;
+    if ((status = registry_heists(&heists, &count, err)))
+        return status;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(heists[i].id, *ret_spec_text) == 0)
+            *ret_heist = &heists[i];
+    char shown[TRACER_QUOTED_MAX];
+    return *ret_heist ? TRACER_OK
+                      : error_set(err, TRACER_E_USAGE,
+                                  "\"%s\" is no address, transaction hash, key (block:txi:idx) or heist of the registry",
+                                  safe_text(shown, sizeof(shown), *ret_spec_text, strlen(*ret_spec_text)));
+}
+
+enum tracer_status case_seed_places(const struct case_state *state, const char *text, bool has_since, uint64_t since,
+                                    seed_place_fn *visit, void *context, struct error *err)
+{
+    char source[TRACER_SOURCE_NAME_MAX + 1];
+    const char *spec_text;
+    struct row_spec spec;
+    const struct heist *heist;
+    enum tracer_status status = read_seed(state, text, source, &spec_text, &spec, &heist, err);
+    if (status)
+        return status;
+    struct seed_place place = {.hash = spec.hash, .address = spec.address, .has_block = has_since, .block_number = since};
+    if (!heist) {
+        place.what = spec.what == ROW_ADDRESS ? SEED_AT_ADDRESS : spec.what == ROW_KEY ? SEED_AT_BLOCK : SEED_AT_TRANSACTION;
+        if (spec.what == ROW_KEY)
+            place.block_number = spec.position.block_number;
+        return visit(context, &place, err);
+    }
+    if (!heist_on_chain(heist, state->network.chain_id))
+        return error_set(err, TRACER_E_USAGE, "heist %s did not happen on chain %" PRIu64, heist->id, state->network.chain_id);
+    if (!heist->theft_tx_count)
+        return error_set(err, TRACER_E_USAGE, "heist %s has no confirmed theft transaction: name its addresses with --since BLOCK", heist->id);
+    place.what = SEED_AT_TRANSACTION;
+    for (size_t i = 0; i < heist->theft_tx_count && !status; i++) {
+        place.hash = heist->theft_txs[i];
+        status = visit(context, &place, err);
+    }
+    return status;
+}
+
 enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
                                  struct error *err)
 {
     char source[TRACER_SOURCE_NAME_MAX + 1];
     const char *spec_text;
-    if (!split_name(text, source, &spec_text))
-        return error_set(err, TRACER_E_USAGE,
-                         "a source name has 1 to 64 of the characters A-Z a-z 0-9 _ . - : before '='");
     struct row_spec spec;
-    enum tracer_status status = case_parse_row(state, spec_text, &spec, err);
+    const struct heist *heist;
+    enum tracer_status status = read_seed(state, text, source, &spec_text, &spec, &heist, err);
     if (status)
         return status;
-    if (spec.what == ROW_NOTHING) {
-        const struct heist *heists;
-        size_t count;
-        if ((status = registry_heists(&heists, &count, err)))
-            return status;
-        for (size_t i = 0; i < count; i++)
-            if (strcmp(heists[i].id, spec_text) == 0)
-                return seed_heist(state, source[0] ? source : heists[i].id, &heists[i], err);
-        char shown[TRACER_QUOTED_MAX];
-        return error_set(
-            err, TRACER_E_USAGE,
-            "\"%s\" is no address, transaction hash, key (block:txi:idx) or heist of the registry",
-            safe_text(shown, sizeof(shown), spec_text, strlen(spec_text)));
-    }
+    if (heist)
+        return seed_heist(state, source[0] ? source : heist->id, heist, err);
     if (!source[0])
         default_name(spec_text, source);
     if (spec.what == ROW_ADDRESS) {

@@ -92,13 +92,13 @@ TRACER_MUST_USE enum tracer_status chain_block_hash(struct chain_client *client,
                                                     struct hash *ret_hash, struct error *err);
 struct chain_balance {
     struct address account;
-    const struct asset *asset; /* borrowed */
+    const struct asset *asset; /* borrowed; NULL: its nonce, the number of transactions it has sent */
     uint64_t number;           /* wanted: what it had before this block, that is, at number - 1; 0: nothing */
     /* answer; balances are hashed by nothing: asserted */
     enum tracer_status status; /* TRACER_E_REPLY: the contract does not answer; TRACER_E_UNAVAILABLE: no endpoint has that state */
     struct u256 amount;
 };
-/** eth_getBalance / balanceOf / ownerOf for all of them, requests overlapping. What only one balance is about is in its status;
+/** eth_getBalance / eth_getTransactionCount / balanceOf / ownerOf for all of them, requests overlapping. What only one balance is about is in its status;
  * the others (no endpoint answers, stopped, no memory) end the call. */
 TRACER_MUST_USE enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances,
                                                   size_t count, struct error *err);
@@ -116,6 +116,8 @@ typedef enum tracer_status chain_refused_fn(void *context, const struct chain_re
 
 struct chain_fetch {
     uint64_t first, last;
+    const uint64_t *numbers; /* only these of them, strictly increasing, with both ends; NULL: all */
+    size_t number_count;
     bool want_traces;      /* ask for internal calls where an endpoint has them */
     bool final;            /* every block of the range is final */
     bool archive;          /* blocks come with what their hash covers (proof.h) */

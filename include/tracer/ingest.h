@@ -48,6 +48,8 @@ struct ingest_stats {
  * receipts' JSON. */
 #define INGEST_REFUSED_NAME "refused %" PRIu64 " %020" PRIu64 " %s"
 
+/** The network becomes one of the store's: graph_put_network(). */
+TRACER_MUST_USE enum tracer_status ingest_network(struct graph *graph, const struct chain_network *chain, struct error *err);
 /** How many blocks a reorg may take back. */
 uint64_t ingest_reorg_depth(enum chain_finality finality, uint64_t finality_depth);
 /** Idempotent: stored blocks are compared with the chain where the run touches them; a reorg is rewound (what

@@ -35,6 +35,11 @@
 #define TRACER_IN_FLIGHT_MAX 64
 #define TRACER_ENDPOINTS_MAX 32
 
+/* history of an account */
+#define TRACER_HISTORY_BLOCKS_MAX 1000000u /* blocks found for one account */
+#define TRACER_SEARCH_QUESTIONS_MAX 100000u /* states asked for to find where one balance or nonce changed */
+#define TRACER_SCAN_BLOCKS_MAX 20000u       /* read whole where nothing better is offered (--max-scan) */
+
 /* JSON replies */
 #define TRACER_JSON_DEPTH_MAX 64
 #define TRACER_JSON_VALUES_MAX 2000000u

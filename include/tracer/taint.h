@@ -226,10 +226,17 @@ struct taint_expand_limits {
 };
 struct taint_expand_step {
     struct address address;
+    uint32_t account; /* its id of the cursor that was replayed */
     struct u320 score;
     uint32_t hop;
     bool hub; /* in too many rows: never expanded */
 };
+/** The frontier account to explore next, after a replay; hubs among `steps` are passed over. False: there is none. */
+bool taint_candidate(const struct taint *taint, const struct taint_expand_limits *limits, const struct taint_expand_step *steps,
+                     size_t step_count, struct taint_expand_step *ret_best);
+/** The explored set of a replay, with what seeds added, without void and labelled accounts: *at is 0 at first. False: no
+ * more. */
+bool taint_explored(const struct taint *taint, size_t *at, struct address *ret_address);
 /** Replay, add the best frontier account, repeat. The last replay is returned (taint_free()), with the steps
  * (free()). */
 TRACER_MUST_USE enum tracer_status taint_expand(const struct taint_input *input, struct cursor *cursor,

@@ -18,6 +18,11 @@ struct case_input {
     struct taint_options options;
     bool has_from, has_to; /* restrict the replay to stored blocks from..to */
     uint64_t from, to;
+    bool has_explored; /* the explored set is this, not every account that the ledger has */
+    const struct address *explored;
+    size_t explored_count;
+    const char *const *limits; /* of the search that filled the store: notes of the result, each a gap */
+    size_t limit_count;
     const char *incomplete; /* a file whose import was interrupted: rows may be missing; NULL: none */
     const struct result_input *inputs; /* what goes into the head besides what the pipeline adds */
     size_t input_count;

@@ -11,8 +11,8 @@ MODULE_OF_HEADER = {
     **{h: "base" for h in BASE},
     **{h: "value" for h in VALUE},
     "graph": "graph", "taint": "taint", "label": "label", "import": "import", "report": "report",
-    "rpc": "rpc", "evm": "evm", "proof": "evm", "chain": "chain",
-    "config": "pipeline", "trace": "pipeline", "check": "pipeline", "explain": "pipeline", "audit": "pipeline", "ingest": "pipeline", "load": "pipeline", "evidence": "pipeline",
+    "rpc": "rpc", "evm": "evm", "proof": "evm", "chain": "chain", "history": "chain",
+    "config": "pipeline", "trace": "pipeline", "check": "pipeline", "explain": "pipeline", "audit": "pipeline", "explore": "pipeline", "lazy": "pipeline", "ingest": "pipeline", "load": "pipeline", "evidence": "pipeline",
 }
 PUBLIC = set(MODULE_OF_HEADER.values())
 # folder -> (modules whose public headers it may include, third-party headers)

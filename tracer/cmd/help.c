@@ -20,11 +20,15 @@ const struct command commands[] = {
      "SEED is [NAME=]SPEC, and SPEC an address, a transaction hash (what its gainers gained),\n"
      "hash:N (the transfer of log index N), hash:value (its top-level value), a key\n"
      "block:txi:idx, or the id of a heist in the registry (ronin-2022).\n"
-     "Works on what the store covers; with --rpc the blocks --from..--to are ingested first.\n"
+     "Works on what the store covers. With --rpc alone it reads what it needs: the history of the\n"
+     "account where the seed arrived, then of the accounts that it paid, the largest first, each\n"
+     "checked against nonces and balances. What was read stays in the store; after an interrupt\n"
+     "--resume goes on. With --rpc, --from and --to these blocks are ingested first, and all of them.\n"
      "With --rpc and --follow it goes on at the head: standard output has a line for each new\n"
      "flagged hop, and --output FILE is rewritten whenever the result changes.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",
-     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality follow opening no-traces keep-raw refetch evidence " COMMON_OPTIONS, 1, 100000},
+     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "finality follow opening no-traces keep-raw refetch evidence max-accounts max-hops max-degree min-score max-requests "
+     "max-time max-scan resume " COMMON_OPTIONS, 0, 100000},
     {"check", command_check, "TARGET...",
      "Is this deposit or address tainted: by what, how much, over which path?",
      "TARGET is an address, a transaction hash (all its transfers; --to ADDRESS picks those into\n"

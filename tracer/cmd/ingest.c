@@ -49,8 +49,7 @@ static void summary(const struct session *session, const struct ingest_stats *st
         fprintf(stderr, "%" PRIu64 " opening balances stored\n", stats->openings);
 }
 
-/* Notes from number *next on; a run adds its own. */
-static void print_notes(const struct session *session, size_t *next)
+void session_print_notes(const struct session *session, size_t *next)
 {
     const char *note;
     while (!session->options->quiet && (note = chain_note(session->client, *next))) {
@@ -91,35 +90,41 @@ static enum tracer_status keep_wrappers(struct session *session)
     return status || !found ? status : session_case(session);
 }
 
+enum tracer_status session_chain(struct session *session, struct link_facts *ret_links)
+{
+    enum tracer_status status = session_network(session);
+    if (!status)
+        status = session_endpoints(session);
+    if (!status)
+        status = chain_open(session->rpc, &session->network, &session->client, &session->err);
+    if (!status)
+        status = session_store(session, GRAPH_CREATE);
+    if (!status)
+        status = session_case(session);
+    if (!status)
+        status = keep_wrappers(session);
+    return status ? status : session_links(session, ret_links);
+}
+
 enum tracer_status session_ingest(struct session *session,
                                   enum tracer_status (*landed)(void *context, uint64_t kept_to, struct error *err),
                                   void *context)
 {
     const struct options *options = session->options;
     struct error *err = &session->err;
-    enum tracer_status status = session_network(session);
-    if (!status && (!options->has_from && options->has_to_block) && !options->store)
+    struct link_facts links;
+    enum tracer_status status = TRACER_OK;
+    if ((!options->has_from && options->has_to_block) && !options->store)
         status = error_set(err, TRACER_E_USAGE, "which store? name its directory with --store DIR");
     if (!status && options->has_from && options->has_to_block && options->from > options->to_block)
         status = error_set(err, TRACER_E_USAGE, "--from %" PRIu64 " is behind --to %" PRIu64, options->from,
                            options->to_block);
     if (!status)
-        status = session_endpoints(session);
-    if (!status)
-        status = chain_open(session->rpc, &session->network, &session->client, err);
-    if (!status)
-        status = session_store(session, GRAPH_CREATE);
-    struct link_facts links;
-    if (!status)
-        status = session_case(session);
-    if (!status)
-        status = keep_wrappers(session);
-    if (!status)
-        status = session_links(session, &links);
+        status = session_chain(session, &links);
     if (status)
         return status;
     size_t next_note = 0;
-    print_notes(session, &next_note);
+    session_print_notes(session, &next_note);
     struct ingest_request request = {.graph = session->graph,
                                      .client = session->client,
                                      .network = &session->network,
@@ -145,7 +150,7 @@ enum tracer_status session_ingest(struct session *session,
     uint64_t start = clock_monotonic_ms();
     status = ingest_run(&request, &stats, err);
     progress_end(session);
-    print_notes(session, &next_note);
+    session_print_notes(session, &next_note);
     if (!options->quiet && (!status || stats.blocks))
         summary(session, &stats, clock_monotonic_ms() - start);
     return status;

@@ -196,6 +196,21 @@ static enum tracer_status set_max_degree(struct options *options, const char *na
 {
     return number(name, value, UINT32_MAX, &options->max_degree, err);
 }
+static enum tracer_status set_max_requests(struct options *options, const char *name, const char *value,
+                                           struct error *err)
+{
+    return number(name, value, UINT32_MAX, &options->max_requests, err);
+}
+static enum tracer_status set_max_time(struct options *options, const char *name, const char *value,
+                                       struct error *err)
+{
+    return number(name, value, UINT32_MAX, &options->max_seconds, err);
+}
+static enum tracer_status set_max_scan(struct options *options, const char *name, const char *value,
+                                       struct error *err)
+{
+    return number(name, value, UINT32_MAX, &options->max_scan, err);
+}
 static enum tracer_status set_min_score(struct options *options, const char *name, const char *value,
                                         struct error *err)
 {
@@ -258,10 +273,14 @@ static const struct option_spec {
     {"name", TEXT(name), "TEXT", "a name for the imported network"},
     {"out", TEXT(out), "DIR", "directory for the result files"},
     {"key", TEXT(key), "BLOCK:TXI:IDX", "the transfer to ask about"},
-    {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000); audit: balances (100000)"},
+    {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000; trace: 100); audit: balances (100000)"},
     {"max-hops", CALL(set_max_hops), "N", "at most this many hops from the seed"},
-    {"max-degree", CALL(set_max_degree), "N", "an account in more rows is a hub and not expanded"},
+    {"max-degree", CALL(set_max_degree), "N", "an account in more rows is a hub and not expanded (trace: 10000)"},
     {"min-score", CALL(set_min_score), "N", "least score to expand (default 1)"},
+    {"max-requests", CALL(set_max_requests), "N", "stop exploring after this many calls to endpoints"},
+    {"max-time", CALL(set_max_time), "SECONDS", "stop exploring after this time"},
+    {"max-scan", CALL(set_max_scan), "N", "read at most this many blocks whole where no old state is served (default 20000)"},
+    {"resume", FLAG(resume), NULL, "go on with the trace that this store was last used for"},
     {"quiet", FLAG(quiet), NULL, "no progress, no summary"},
     {"verbose", FLAG(verbose), NULL, "more on standard error"},
     {"progress", CALL(set_progress), "auto|none|json", "progress on standard error (default: auto)"},
@@ -318,7 +337,7 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
         spec_of[count++] = i;
     }
     *ret_options = (struct options){
-        .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .min_score = {{1, 0, 0, 0}}};
+        .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .max_scan = TRACER_SCAN_BLOCKS_MAX, .min_score = {{1, 0, 0, 0}}};
     optind = 1;
     opterr = 0;
     for (;;) {

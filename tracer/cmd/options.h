@@ -33,7 +33,8 @@ struct options {
     enum report_view view;
     enum progress_mode progress;
     uint64_t in_flight;
-    uint64_t max_accounts, max_hops, max_degree;
+    uint64_t max_accounts, max_hops, max_degree, max_requests, max_seconds, max_scan;
+    bool resume;
     struct u256 min_score;
     const char **arguments; /* what is no option; of argv */
     size_t argument_count;

@@ -96,6 +96,11 @@ int command_endpoint(const struct options *options);
 int command_help(const struct options *options);
 /** `check --transfers`: the engine on files, taint-spec 11. */
 int check_files(const struct options *options);
+/** Everything for reading from a chain: network, endpoints, checked client, the store for writing, labels, and what exchanges
+ * are recognised by. */
+enum tracer_status session_chain(struct session *session, struct link_facts *ret_links);
+/** The client's notes from number *next on; a run adds its own. */
+void session_print_notes(const struct session *session, size_t *next);
 /** Ingest as `ingest` does, for a trace with --rpc too. Prints a summary unless quiet. `landed` may be NULL: ingest.h. */
 enum tracer_status session_ingest(struct session *session,
                                   enum tracer_status (*landed)(void *context, uint64_t kept_to, struct error *err),

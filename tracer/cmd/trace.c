@@ -1,8 +1,10 @@
 /* trace.c - `trace` and `demo`. */
 #include "session.h"
 
+#include "tracer/buffer.h"
 #include "tracer/evidence.h"
 #include "tracer/ingest.h"
+#include "tracer/lazy.h"
 #include "tracer/load.h"
 #include "tracer/trace.h"
 
@@ -176,9 +178,199 @@ static int follow_chain(struct session *session)
     return following.touches_gap ? EXIT_CANNOT_TELL : EXIT_DONE;
 }
 
+/* ---- a store for one run ---- */
+
+#define TEMPORARY_MAX 4096
+
+static bool make_temporary(char to[static TEMPORARY_MAX])
+{
+    const char *parent = getenv("TMPDIR");
+    if (snprintf(to, TEMPORARY_MAX, "%s/tracer-XXXXXX", parent && *parent ? parent : "/tmp") < TEMPORARY_MAX && mkdtemp(to))
+        return true;
+    to[0] = '\0';
+    fprintf(stderr, "tracer: no temporary directory could be made; name one with --store DIR\n");
+    return false;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
+{
+    (void)info;
+    (void)type;
+    (void)walk;
+    return remove(path);
+}
+
+static void remove_temporary(const char *path)
+{
+    if (path[0])
+        nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- reading only what is needed ---- */
+
+#define RESUME_NAME "trace %" PRIu64 /* an item of the store: the last block, then the seeds, a line each */
+
+static void show_lazy(void *context, const struct lazy_progress *progress)
+{
+    char extra[160];
+    snprintf(extra, sizeof(extra), "%" PRIu64 " waiting, %" PRIu64 " calls (%" PRIu64 " a second), now %s", progress->waiting, progress->requests,
+             progress->elapsed_ms ? progress->requests * 1000 / progress->elapsed_ms : 0, progress->now);
+    progress_show(context, progress->explored, 0, "accounts explored", extra);
+}
+
+static enum tracer_status keep_for_resume(struct session *session, uint64_t last, const struct trace_request *trace)
+{
+    struct buffer text;
+    char name[48];
+    snprintf(name, sizeof(name), RESUME_NAME, session->chain_id);
+    buffer_init(&text, TRACER_FILE_CONFIG_MAX);
+    buffer_printf(&text, "%" PRIu64 "\n", last);
+    for (size_t i = 0; i < trace->seed_count; i++)
+        buffer_printf(&text, "%s\n", trace->seeds[i]);
+    enum tracer_status status = buffer_ok(&text) ? graph_put_item(session->graph, GRAPH_ITEM_ENDPOINT, name, text.data, text.size, &session->err)
+                                                 : error_set(&session->err, TRACER_E_LIMIT, "the seeds are too long to be kept for --resume");
+    buffer_release(&text);
+    return status;
+}
+
+/* Last block and seeds of the trace before. */
+static enum tracer_status read_resume(struct session *session, struct lazy_request *request)
+{
+    struct buffer text;
+    char name[48];
+    snprintf(name, sizeof(name), RESUME_NAME, session->chain_id);
+    buffer_init(&text, TRACER_FILE_CONFIG_MAX);
+    enum tracer_status status = graph_get_item(session->graph, GRAPH_ITEM_ENDPOINT, name, &text, &session->err);
+    if (status == TRACER_E_NOT_FOUND)
+        status = error_set(&session->err, TRACER_E_NOT_FOUND, "the store has no trace to go on with: name a seed");
+    char *copy = status ? NULL : arena_text(session->arena, text.data, text.size);
+    buffer_release(&text);
+    if (status || !copy)
+        return status ? status : error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    char *line = strchr(copy, '\n');
+    const char **seeds = arena_calloc(session->arena, strlen(copy), sizeof(*seeds));
+    if (!line || !seeds)
+        return error_set(&session->err, TRACER_E_DAMAGED, "what the store kept of the last trace is damaged");
+    request->has_to = true;
+    request->to = strtoull(copy, NULL, 10);
+    size_t count = 0;
+    for (char *seed = line + 1, *end; (end = strchr(seed, '\n')); seed = end + 1) {
+        *end = '\0';
+        seeds[count++] = seed;
+    }
+    if (!request->trace.seed_count) {
+        request->trace.seeds = seeds;
+        request->trace.seed_count = count;
+    }
+    return TRACER_OK;
+}
+
+static void tell_lazy(const struct session *session, const struct lazy_stats *stats)
+{
+    fprintf(stderr, "%s: blocks %" PRIu64 " to %" PRIu64 ": %" PRIu64 " accounts explored", session->network.name, stats->first, stats->last, stats->explored);
+    if (stats->known)
+        fprintf(stderr, " (%" PRIu64 " were in the store)", stats->known);
+    if (stats->hubs)
+        fprintf(stderr, ", %" PRIu64 " too busy to explore", stats->hubs);
+    fprintf(stderr, "; %" PRIu64 " calls to endpoints\n", stats->requests);
+    for (size_t i = 0; session->options->verbose && i < rpc_endpoint_count(session->rpc); i++) {
+        struct rpc_stats of = rpc_stats(session->rpc, i);
+        fprintf(stderr, "endpoint \"%s\": %" PRIu64 " requests, %" PRIu64 " calls, %" PRIu64 " asked again, %" PRIu64 " failed, %" PRIu64 " MB\n",
+                rpc_endpoint_name(session->rpc, i), of.requests, of.calls, of.retries, of.failures, of.bytes_received / 1000000);
+    }
+}
+
+static int trace_lazily(struct session *session)
+{
+    const struct options *options = session->options;
+    struct link_facts links;
+    struct lazy_stats stats = {0};
+    struct trace_result *result = NULL;
+    struct lazy_request request = {.has_from = options->has_from,
+                                   .from = options->from,
+                                   .has_to = options->has_to_block,
+                                   .to = options->to_block,
+                                   .limits = {.accounts_max = options->max_accounts == OPTION_UNSET ? 100 : options->max_accounts,
+                                              .degree_max = options->max_degree == UINT32_MAX ? 10000 : options->max_degree,
+                                              .hops_max = (uint32_t)options->max_hops,
+                                              .score_min = options->min_score},
+                                   .requests_max = options->max_requests,
+                                   .seconds_max = options->max_seconds,
+                                   .progress = show_lazy,
+                                   .progress_context = session};
+    size_t next_note = 0;
+    const struct report_format *format = session_format(session, "text");
+    enum tracer_status status = format ? session_chain(session, &links) : TRACER_E_USAGE;
+    if (!status)
+        status = make_request(session, "trace", options->arguments, options->argument_count, &request.trace);
+    if (!status)
+        status = ingest_network(session->graph, &session->network, &session->err);
+    if (!status && options->resume)
+        status = read_resume(session, &request);
+    if (!status && !request.has_to) {
+        request.has_to = true;
+        status = chain_head(session->client, options->finality, options->finality_depth, &request.to, &session->err);
+    }
+    if (!status)
+        status = keep_for_resume(session, request.to, &request.trace);
+    if (status)
+        return session_fail(session, status);
+    session_print_notes(session, &next_note);
+    request.rpc = session->rpc;
+    request.trace.input.watch = NULL; /* many short replays */
+    request.explore = (struct explore_request){.graph = session->graph,
+                                               .client = session->client,
+                                               .network = &session->network,
+                                               .links = &links,
+                                               .tokens = session->tokens,
+                                               .token_count = session->token_count,
+                                               .finality = options->finality,
+                                               .finality_depth = options->finality_depth,
+                                               .no_traces = options->no_traces,
+                                               .keep_raw = options->keep_raw,
+                                               .scan_max = options->max_scan,
+                                               .stop = &session_stop};
+    progress_begin(session, "trace");
+    status = lazy_run(&request, &result, &stats, &session->err);
+    progress_end(session);
+    session_print_notes(session, &next_note);
+    if (!options->quiet)
+        tell_lazy(session, &stats);
+    if (!status)
+        status = write_result(session, format, result, NULL);
+    bool gap = !status && result->touches_gap;
+    trace_result_free(result);
+    if (status == TRACER_E_STOPPED && options->store)
+        fprintf(stderr, "what was explored is in the store: trace --resume goes on\n");
+    return status ? session_fail(session, status) : gap ? EXIT_CANNOT_TELL : EXIT_DONE;
+}
+
+static bool is_lazy(const struct options *options)
+{
+    return options->resume || ((options->rpc_count || options->replay) && !options->follow && !options->evidence && !options->opening &&
+                               !options->refetch && !options->has_from && !options->has_to_block && !options->all_policies);
+}
+
 int command_trace(const struct options *options)
 {
     struct session session;
+    char temporary[TEMPORARY_MAX] = "";
+    struct options mine = *options;
+    if (!options->argument_count && !options->resume) {
+        fprintf(stderr, "tracer: trace: which SEED? (tracer help trace)\n");
+        return EXIT_USAGE;
+    }
+    if (is_lazy(options)) {
+        int code = EXIT_STORE;
+        if (mine.store || make_temporary(temporary)) {
+            mine.store = mine.store ? mine.store : temporary;
+            enum tracer_status opened = session_open(&session, &mine);
+            code = opened ? session_fail(&session, opened) : trace_lazily(&session);
+            session_close(&session);
+        }
+        remove_temporary(temporary);
+        return code;
+    }
     enum tracer_status status = session_open(&session, options);
     if (!status && (options->follow || options->evidence) && options->all_policies)
         status = error_set(&session.err, TRACER_E_USAGE,
@@ -204,14 +396,6 @@ int command_trace(const struct options *options)
     return code;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
-{
-    (void)info;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
 static enum tracer_status make_demo_store(const struct options *options)
 {
     struct session session;
@@ -230,16 +414,11 @@ static enum tracer_status make_demo_store(const struct options *options)
 int command_demo(const struct options *options)
 {
     static const char *const seeds[] = {"ronin-2022"};
-    char temporary[4096] = "";
+    char temporary[TEMPORARY_MAX] = "";
     struct options mine = *options;
     if (!mine.store) {
-        const char *parent = getenv("TMPDIR");
-        if (snprintf(temporary, sizeof(temporary), "%s/tracer-demo-XXXXXX",
-                     parent && *parent ? parent : "/tmp") >= (int)sizeof(temporary) ||
-            !mkdtemp(temporary)) {
-            fprintf(stderr, "tracer: no temporary directory could be made; name one with --store DIR\n");
+        if (!make_temporary(temporary))
             return EXIT_STORE;
-        }
         mine.store = temporary;
     }
     mine.chain = NULL;
@@ -255,7 +434,6 @@ int command_demo(const struct options *options)
         code = status ? session_fail(&session, status) : trace_and_write(&session, "demo", seeds, 1);
         session_close(&session);
     }
-    if (temporary[0])
-        nftw(temporary, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
+    remove_temporary(temporary);
     return code;
 }

@@ -16,14 +16,6 @@ struct expansion {
     const struct taint_expand_limits *limits;
 };
 
-struct candidate {
-    bool found;
-    uint32_t account;
-    struct address address;
-    struct u320 score;
-    uint32_t hop;
-};
-
 /* floor(units * weight / 10^decimals); without an assets.csv the units; unlisted assets count 0. */
 static struct u320 score_of(const struct taint *taint, uint32_t asset, struct u320 units)
 {
@@ -41,10 +33,10 @@ static struct u320 score_of(const struct taint *taint, uint32_t asset, struct u3
     return score;
 }
 
-static bool is_hub(const struct expansion *expansion, struct address address)
+static bool is_hub(const struct taint_expand_step *steps, size_t count, struct address address)
 {
-    for (size_t i = 0; i < expansion->step_count; i++)
-        if (expansion->steps[i].hub && address_equal(expansion->steps[i].address, address))
+    for (size_t i = 0; i < count; i++)
+        if (steps[i].hub && address_equal(steps[i].address, address))
             return true;
     return false;
 }
@@ -61,7 +53,7 @@ static uint32_t least_hop(const struct taint *taint, uint32_t account)
     return least;
 }
 
-static bool better(const struct candidate *a, const struct candidate *b)
+static bool better(const struct taint_expand_step *a, const struct taint_expand_step *b)
 {
     int order = u320_compare(a->score, b->score);
     if (order)
@@ -71,15 +63,16 @@ static bool better(const struct candidate *a, const struct candidate *b)
     return address_compare(a->address, b->address) < 0;
 }
 
-static struct candidate best_candidate(const struct expansion *expansion, const struct taint *taint)
+bool taint_candidate(const struct taint *taint, const struct taint_expand_limits *limits, const struct taint_expand_step *steps,
+                     size_t step_count, struct taint_expand_step *ret_best)
 {
-    struct candidate best = {0};
-    struct u320 least = u320_from_u256(expansion->limits->score_min), one = u320_from_u256(u256_from_u64(1));
+    bool found = false;
+    struct u320 least = u320_from_u256(limits->score_min), one = u320_from_u256(u256_from_u64(1));
     if (u320_compare(least, one) < 0)
         least = one;
     for (size_t i = 0; i < taint->absorbed_shown_count;) { /* by account */
         uint32_t account = taint->absorbed_shown[i].account;
-        struct candidate candidate = {.found = true, .account = account};
+        struct taint_expand_step candidate = {.account = account};
         bool frontier = taint->absorbed_shown[i].place == PLACE_FRONTIER;
         for (; i < taint->absorbed_shown_count && taint->absorbed_shown[i].account == account; i++)
             if (taint->absorbed_shown[i].tag != TAINT_UNKNOWN)
@@ -88,12 +81,13 @@ static struct candidate best_candidate(const struct expansion *expansion, const 
             continue;
         candidate.address = taint->cursor->account(taint->cursor->self, account);
         candidate.hop = least_hop(taint, account);
-        if (candidate.hop > expansion->limits->hops_max || is_hub(expansion, candidate.address))
+        if (candidate.hop > limits->hops_max || is_hub(steps, step_count, candidate.address))
             continue;
-        if (!best.found || better(&candidate, &best))
-            best = candidate;
+        if (!found || better(&candidate, ret_best))
+            *ret_best = candidate;
+        found = true;
     }
-    return best;
+    return found;
 }
 
 /* In how many rows the account occurs. */
@@ -118,7 +112,7 @@ static enum tracer_status replay(struct expansion *expansion, struct taint **ret
     return status ? status : taint_replay(*ret_taint, NULL, NULL, err);
 }
 
-static enum tracer_status add_step(struct expansion *expansion, const struct candidate *candidate, bool hub, struct error *err)
+static enum tracer_status add_step(struct expansion *expansion, const struct taint_expand_step *step, struct error *err)
 {
     struct taint_expand_step *steps =
         grow(expansion->steps, expansion->step_count, &expansion->step_capacity, sizeof(*steps));
@@ -130,25 +124,34 @@ static enum tracer_status add_step(struct expansion *expansion, const struct can
         expansion->explored = explored;
     if (!steps || !explored)
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    steps[expansion->step_count++] =
-        (struct taint_expand_step){.address = candidate->address, .score = candidate->score, .hop = candidate->hop, .hub = hub};
-    if (!hub)
-        explored[expansion->explored_count++] = candidate->address;
+    steps[expansion->step_count++] = *step;
+    if (!step->hub)
+        explored[expansion->explored_count++] = step->address;
     return TRACER_OK;
 }
 
-/* |E| as the engine saw it: what we added, and the accounts that 12 adds, without void and labelled ones. */
+bool taint_explored(const struct taint *taint, size_t *at, struct address *ret_address)
+{
+    for (; *at < taint->explored_count; (*at)++) {
+        bool again = address_is_void(taint->explored[*at]);
+        for (size_t j = 0; j < *at && !again; j++)
+            again = address_equal(taint->explored[*at], taint->explored[j]);
+        for (size_t l = 0; l < taint->input->label_count && !again; l++)
+            again = address_equal(taint->explored[*at], taint->input->labels[l].address);
+        if (again)
+            continue;
+        *ret_address = taint->explored[(*at)++];
+        return true;
+    }
+    return false;
+}
+
 static size_t explored_size(const struct taint *taint)
 {
-    size_t count = 0;
-    for (size_t i = 0; i < taint->explored_count; i++) {
-        bool again = address_is_void(taint->explored[i]);
-        for (size_t j = 0; j < i && !again; j++)
-            again = address_equal(taint->explored[i], taint->explored[j]);
-        for (size_t l = 0; l < taint->input->label_count && !again; l++)
-            again = address_equal(taint->explored[i], taint->input->labels[l].address);
-        count += !again;
-    }
+    struct address ignored;
+    size_t at = 0, count = 0;
+    while (taint_explored(taint, &at, &ignored))
+        count++;
     return count;
 }
 
@@ -164,14 +167,15 @@ enum tracer_status taint_expand(const struct taint_input *input, struct cursor *
     while (!status && !(status = replay(&expansion, &taint, err))) {
         if (explored_size(taint) >= limits->accounts_max)
             break;
-        struct candidate best = best_candidate(&expansion, taint);
+        struct taint_expand_step best;
         uint64_t degree = 0;
-        if (!best.found)
+        if (!taint_candidate(taint, limits, expansion.steps, expansion.step_count, &best))
             break;
         bool bounded = limits->degree_max < UINT32_MAX;
         if (bounded && (status = degree_of(cursor, best.account, &degree, err)))
             break;
-        if ((status = add_step(&expansion, &best, bounded && degree > limits->degree_max, err)))
+        best.hub = bounded && degree > limits->degree_max;
+        if ((status = add_step(&expansion, &best, err)))
             break;
         taint_free(taint);
         taint = NULL;

@@ -1,0 +1,43 @@
+/* history.h - which blocks concern an account, as endpoints name them (architecture 6). They are only found here: what
+ * happened in a block counts once it was fetched and accepted whole (chain_fetch), and that none is missing is shown by
+ * nonces and balances alone (explore.h). */
+#ifndef TRACER_HISTORY_H
+#define TRACER_HISTORY_H
+
+#include "tracer/chain.h"
+
+struct history_blocks { /* growing; zeroed to begin with; history_blocks_free() */
+    uint64_t *numbers;  /* sorted and unique after history_find() */
+    size_t count, capacity;
+};
+/** TRACER_E_LIMIT above TRACER_HISTORY_BLOCKS_MAX. */
+TRACER_MUST_USE enum tracer_status history_blocks_add(struct history_blocks *blocks, uint64_t number, struct error *err);
+void history_blocks_sort(struct history_blocks *blocks);
+void history_blocks_free(struct history_blocks *blocks);
+
+enum history_way {
+    HISTORY_OTS,          /* ots_searchTransactionsAfter (Otterscan: Erigon, reth, anvil) */
+    HISTORY_TRACE_FILTER, /* trace_filter (OpenEthereum: Erigon, Nethermind, reth) */
+    HISTORY_LOGS,         /* eth_getLogs with the account in a topic: token transfers, wraps */
+    HISTORY_WAY_COUNT
+};
+const char *history_way_name(enum history_way way); /* "ots_searchTransactionsAfter", ... */
+
+/** Add the blocks of first..last in which the way finds the account. Log ranges adapt to what the endpoints accept, and
+ * what was learned stays with the client.
+ * @retval TRACER_E_UNAVAILABLE  no endpoint has the method, or has it that far back
+ * @retval TRACER_E_LIMIT        more than `blocks_max` blocks */
+TRACER_MUST_USE enum tracer_status history_find(struct chain_client *client, enum history_way way, struct address account,
+                                                uint64_t first, uint64_t last, size_t blocks_max,
+                                                struct history_blocks *blocks, struct error *err);
+
+/** Where a transaction stands (eth_getTransactionByHash). TRACER_E_NOT_FOUND: no endpoint knows it, or it waits. */
+TRACER_MUST_USE enum tracer_status history_transaction_block(struct chain_client *client, struct hash hash,
+                                                             uint64_t *ret_number, struct error *err);
+
+enum account_kind { ACCOUNT_IS_KEY, ACCOUNT_IS_DELEGATED /* EIP-7702 */, ACCOUNT_IS_CONTRACT };
+/** By its code at the end of block `number`: asserted. */
+TRACER_MUST_USE enum tracer_status history_account_kind(struct chain_client *client, struct address account,
+                                                        uint64_t number, enum account_kind *ret_kind, struct error *err);
+
+#endif

@@ -1,0 +1,244 @@
+// A trace from nothing but endpoints, through a proxy that takes capabilities away: what can be known is the same in all, what
+// cannot is said. One line a set: hops, verdict, calls.
+//   node lazy.mjs --tracer PATH [--full] [--only NAME]
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { hold } from './cleanup.mjs';
+import { Node } from './node.mjs';
+import { Scenario } from './scenario.mjs';
+import { compile } from './solc.mjs';
+import { EXIT, Tracer, failure, tracedHops, withoutRepeat } from './tracer.mjs';
+
+const { values: options } = parseArgs({
+  options: { tracer: { type: 'string' }, full: { type: 'boolean', default: false }, only: { type: 'string' }, keep: { type: 'boolean', default: false } },
+});
+const NOISE = options.full ? { blocks: 3000, transactions: 5000, empty: 0, drops: 500, interrupts: 20 }
+  : { blocks: 120, transactions: 300, empty: 600, drops: 12, interrupts: 2 };
+
+const missing = (method) => ({ code: -32601, message: `the method ${method} does not exist/is not available` });
+const pruned = { code: -32000, message: 'missing trie node 5e2f (path ) state 0x5e2f is not available' };
+const TRACES = /^(debug_|trace_)/;
+const OTS = /^ots_/;
+
+// What an endpoint lacks; the block a state is asked of is the last parameter.
+// whole: every hop of the indexed trace, and nothing is missing; same: every hop, but it cannot be shown that these are all.
+const SETS = {
+  full: { whole: true },
+  'no traces': { without: [TRACES], address: true, reason: /internal transfers/ },
+  'no ots': { without: [OTS], whole: true },
+  'no eth_getBlockReceipts': { without: [/^eth_getBlockReceipts$/], whole: true },
+  'archive without extras': { without: [TRACES, OTS, /^eth_getLogs$/], address: true, reason: /internal transfers/ },
+  'traces and states only': { without: [OTS, /^trace_/, /^eth_getLogs$/], same: true, reason: /no endpoint answers eth_getLogs/ },
+  'logs of 200 blocks': { without: [OTS], range: 200, whole: true },
+  'no archive': { without: [OTS], states: 128, whole: true },
+  'no archive, no scan': { without: [OTS], states: 128, more: ['--max-scan', '10'], same: true, reason: /no endpoint has the state before block/ },
+  'few a second': { rate: options.full ? 5 : 20, whole: true },
+  'one call a request': { single: true, whole: true },
+};
+
+class Proxy {
+  static async open(node) {
+    const proxy = new Proxy();
+    Object.assign(proxy, { node, set: {}, calls: 0, window: 0, used: 0, methods: new Map() });
+    proxy.server = createServer((incoming, response) => {
+      const chunks = [];
+      incoming.on('data', (chunk) => chunks.push(chunk));
+      incoming.on('end', () => proxy.#answer(JSON.parse(Buffer.concat(chunks)), response).catch(() => response.destroy()));
+    });
+    await new Promise((done) => proxy.server.listen(0, '127.0.0.1', done));
+    proxy.url = `http://127.0.0.1:${proxy.server.address().port}`;
+    return proxy;
+  }
+
+  #refuse({ method, params }, head) {
+    const { without = [], range, states } = this.set;
+    if (without.some((pattern) => pattern.test(method))) return missing(method);
+    if (method === 'eth_getLogs' && range) {
+      const [{ fromBlock, toBlock }] = params;
+      if (Number(toBlock) - Number(fromBlock) + 1 > range)
+        return { code: -32602, message: 'Invalid params', data: `requested block range ${Number(toBlock) - Number(fromBlock) + 1} exceeds the limit of ${range}; narrow your fromBlock/toBlock` };
+    }
+    const state = { eth_getBalance: 1, eth_getTransactionCount: 1, eth_getCode: 1, eth_call: 1 }[method];
+    if (states && state && /^0x/.test(params[state]) && Number(params[state]) < head - states) return pruned;
+    return undefined;
+  }
+
+  async #answer(body, response) {
+    const calls = [body].flat();
+    if (this.set.single && Array.isArray(body) && body.length > 1)
+      return response.writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32600, message: 'batch requests are not supported' } }));
+    if (this.set.rate) {
+      const now = Math.floor(Date.now() / 1000);
+      if (now !== this.window) Object.assign(this, { window: now, used: 0 });
+      if (++this.used > this.set.rate) return response.writeHead(429, { 'content-type': 'text/plain', 'retry-after': '1' }).end('too many requests');
+    }
+    this.calls += calls.length;
+    for (const { method } of calls) this.methods.set(method, (this.methods.get(method) ?? 0) + 1);
+    const head = this.head;
+    const passed = calls.filter((call) => !this.#refuse(call, head));
+    const answers = passed.length === 0 ? [] : await (await fetch(this.node.url, { method: 'POST', headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(passed) })).json();
+    const replies = calls.map((call) => {
+      const error = this.#refuse(call, head);
+      return error ? { jsonrpc: '2.0', id: call.id, error } : answers.find(({ id }) => id === call.id);
+    });
+    for (const [index, { method }] of calls.entries()) this.#drop(method, replies[index].result);
+    return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(Array.isArray(body) ? replies : replies[0]));
+  }
+
+  // One thing is left out of what finds blocks: a log, a transaction, or all of an answer.
+  #drop(method, result) {
+    const list = method === 'ots_searchTransactionsAfter' ? result?.txs : /^(eth_getLogs|trace_filter)$/.test(method) ? result : undefined;
+    if (!this.set.drop || !Array.isArray(list) || list.length === 0) return;
+    const { which, whole } = this.set.drop;
+    if (this.seen <= which && which < this.seen + list.length) {
+      this.dropped = whole ? `${list.length} of ${method}` : `one of ${method}`;
+      list.splice(whole ? 0 : which - this.seen, whole ? list.length : 1);
+    }
+    this.seen += list.length + (this.dropped ? 1 : 0);
+  }
+
+  close() {
+    this.server.close();
+    this.server.closeAllConnections();
+  }
+}
+
+const exact = (hop) => `${hop.key} ${hop.source} ${hop.asset} ${hop.from}>${hop.to} ${hop.tainted} of ${hop.amount}, hop ${hop.hop}`;
+// Without internal transfers keys and distances differ.
+const moved = (hop) => `${hop.hash} ${hop.source} ${hop.asset} ${hop.from}>${hop.to} ${hop.tainted} of ${hop.amount}`;
+const gapsOf = (result) => result.json.limits.gaps;
+
+let failed = 0;
+function check(condition, what) {
+  if (condition) return true;
+  failed++;
+  console.log(`FAIL  ${what}`);
+  return false;
+}
+
+async function noise(scenario, { blocks, transactions, empty }) {
+  for (let i = 0; i < blocks; i++) {
+    await scenario.noise(Math.floor(((i + 1) * transactions) / blocks) - Math.floor((i * transactions) / blocks));
+    await scenario.node.mine();
+    scenario.pending = [];
+  }
+  if (empty) await scenario.node.rpc('anvil_mine', `0x${empty.toString(16)}`);
+  return Number(await scenario.node.rpc('eth_blockNumber'));
+}
+
+const directory = mkdtempSync(join(tmpdir(), 'tracer-lazy-'));
+const remove = () => rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+const forget = options.keep ? undefined : hold(remove);
+const node = await Node.start({ chainId: 1 });
+const proxy = await Proxy.open(node);
+try {
+  const scenario = new Scenario(node, await compile());
+  await scenario.prepare();
+  await scenario.play();
+  const last = proxy.head = await noise(scenario, NOISE);
+  const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
+  const tracer = new Tracer(resolve(options.tracer), directory, { chainId: 1, genesis, wrappers: [scenario.wrapped.address],
+    endpoints: [{ name: 'alpha', url: proxy.url }] });
+  tracer.timeout = 600000;
+  tracer.writeLabels(scenario.labels());
+  tracer.writeAssets([['native', 18, 2000], [scenario.wrapped.address, 18, 2000], [scenario.usdx.address, 6, 1], [scenario.eurx.address, 6, 1]]
+    .map(([asset, decimals, weight]) => ({ asset, decimals, weight })));
+  const seeds = scenario.thefts().map((step) => `theft=${step.hash}`);
+  const first = Math.min(...scenario.thefts().map((step) => step.block));
+  // What was stolen by an internal transfer cannot be a seed where there are no traces; the thief's address can.
+  const byAddress = ['--since', String(first), `theft=${scenario.at.thief}`];
+  const lazily = (store, { address, more = [] }) => tracer.trace(store, 'fifo', address ? byAddress : seeds, ['--rpc', 'alpha', '--allow-local', '--finality', 'latest', '--verbose', ...more]);
+
+  const use = (set) => Object.assign(proxy, { set, calls: 0, seen: 0, dropped: undefined });
+  const whole = await tracer.ingest('whole', { rpc: 'alpha', first, last });
+  check(whole.code === EXIT.done, failure(whole));
+  const [indexed, indexedByAddress] = [await tracer.trace('whole', 'fifo', seeds), await tracer.trace('whole', 'fifo', byAddress)];
+  check(indexed.json.hops.length > 40, `only ${indexed.json.hops.length} hops to compare with`);
+  console.log(`chain: blocks ${first} to ${last}; indexed: ${indexed.json.hops.length} hops, whole, ${proxy.calls} calls`);
+
+  let reference;
+  for (const [name, set] of Object.entries(SETS)) {
+    if (options.only && name !== options.only) continue;
+    use(set);
+    const start = Date.now();
+    const result = await lazily(`lazy-${name.replaceAll(/\W/g, '-')}`, set);
+    if (!check([EXIT.done, EXIT.cannotTell].includes(result.code), `${name}: ${failure(result)}`)) continue;
+    const text = set.whole || set.same ? exact : moved;
+    const [hops, wanted] = [result, set.address ? indexedByAddress : indexed].map((of) => tracedHops(of.json).map(text));
+    const wrong = hops.filter((hop) => !wanted.includes(hop));
+    const lost = wanted.filter((hop) => !hops.includes(hop));
+    console.log(`${name}: ${hops.length} hops, ${lost.length} not seen, ${wrong.length} wrong; ${result.code === EXIT.done ? 'whole' : 'cannot tell'}; ` +
+      `${proxy.calls} calls, ${((Date.now() - start) / 1000).toFixed(1)} s`);
+    check(wrong.length === 0, `${name}: wrong hops\n${wrong.join('\n')}`);
+    check(!(set.whole || set.same) || lost.length === 0, `${name}: hops not seen\n${lost.join('\n')}`);
+    check(result.code === (set.whole ? EXIT.done : EXIT.cannotTell), `${name}: exit ${result.code}: ${gapsOf(result).join('\n')}`);
+    check(!set.reason || gapsOf(result).some((gap) => set.reason.test(gap)), `${name}: no reason: ${gapsOf(result).join('\n')}`);
+    if (name === 'full') reference = result;
+  }
+
+  if (reference) {
+    use({});
+    const again = await lazily('again', {});
+    check(withoutRepeat(again.text) === withoutRepeat(reference.text), 'the same trace again: other bytes');
+    // Later, from the store alone.
+    const offline = await tracer.trace('again', 'fifo', seeds);
+    check(tracedHops(offline.json).map(exact).join() === tracedHops(reference.json).map(exact).join(), 'from the store alone: other hops');
+
+    // Whatever is left out of an answer that finds blocks is missed by nonces and balances, and searched for.
+    let noticed = 0;
+    const random = ((state) => (below) => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    })(20221103);
+    for (let i = 0; i < NOISE.drops; i++) {
+      use({ without: i % 2 ? [OTS] : [], drop: { which: random(120), whole: i % 3 === 2 } });
+      const result = await lazily(`drop-${i}`, {});
+      const same = result.json && tracedHops(result.json).map(exact).join() === tracedHops(reference.json).map(exact).join();
+      noticed += Boolean(same && proxy.dropped);
+      check(same && result.code === EXIT.done, `${proxy.dropped} dropped: ${result.json ? gapsOf(result).join('\n') : failure(result)}`);
+    }
+    console.log(`${noticed} of ${NOISE.drops} drops hit an answer, and all were made good`);
+    check(noticed > NOISE.drops / 3, 'too few drops');
+
+    // Interrupted, and gone on with.
+    for (let i = 0; i < NOISE.interrupts; i++) {
+      use({});
+      const args = (more) => ['trace', ...tracer.case(`stopped-${i}`, 'fifo'), '--output', tracer.path(`stopped-${i}.json`), '--rpc', 'alpha', '--allow-local', '--finality', 'latest', ...more];
+      let stops = 0;
+      for (let round = 0; ; round++) {
+        const { child, ended } = tracer.start(args(round ? ['--resume'] : seeds));
+        const timer = setTimeout(() => child.kill('SIGINT'), round < 3 ? 250 + random(700) : 60000);
+        const result = await ended;
+        clearTimeout(timer);
+        if (result.code === EXIT.done) break;
+        stops++;
+        if (!check(/--resume goes on/.test(result.stderr) && round < 10, failure(result))) break;
+      }
+      const result = readFileSync(tracer.path(`stopped-${i}.json`), 'utf8');
+      check(withoutRepeat(result) === withoutRepeat(reference.text), `stopped ${stops} times and gone on with: other bytes`);
+      console.log(`stopped ${stops} times, gone on with: the same bytes`);
+    }
+
+    // Limits are told.
+    for (const [more, reason] of [[['--max-accounts', '4'], /stopped after 4 explored accounts/], [['--max-requests', '60'], /limit of 60 requests/],
+      [['--max-degree', '40'], /more than 40 transfers/]]) {
+      use({});
+      const result = await lazily(`limit${more[0]}`, { more });
+      check(result.code === EXIT.cannotTell && gapsOf(result).some((gap) => reason.test(gap)), `${more.join(' ')}: ${result.json ? gapsOf(result).join('\n') : failure(result)}`);
+      check(result.json && tracedHops(result.json).length < indexed.json.hops.length, `${more.join(' ')}: nothing was left out`);
+    }
+  }
+} finally {
+  proxy.close();
+  await node.stop();
+  forget?.();
+  if (options.keep) console.log(`kept: ${directory}`);
+  else remove();
+}
+console.log(`${failed} failed`);
+process.exitCode = failed ? 1 : 0;
