@@ -12,6 +12,7 @@ static const struct report_format formats[] = {
     {"jsonl", "trace: one JSON object a flagged hop and line", jsonl_trace, json_new_hops, NULL, NULL, NULL, NULL},
     {"dot", "trace: the flow as a graph for Graphviz", dot_trace, NULL, NULL, NULL, NULL, NULL},
     {"graphml", "trace: the flow as a graph for Gephi, yEd, Cytoscape, NetworkX", graphml_trace, NULL, NULL, NULL, NULL, NULL},
+    {"sankey", "trace: the flow in columns by hop number, for d3-sankey and Plotly", sankey_trace, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct report_format *report_at(size_t index)

@@ -1,0 +1,110 @@
+"""The formats for other programs beside the graphs of graphs.py, read back by readers that are not ours or by their published rules, and
+compared with the JSON result; names and symbols that would be code somewhere are tried on each; examples in docs/formats.md are the
+program's own lines."""
+import collections
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+root = pathlib.Path(sys.argv[1])
+tracer = os.environ["TRACER"]
+HOSTILE = ['<script>alert(1)</script>', '"]; end; click x "javascript:1"', "%%{init: {'securityLevel': 'loose'}}%%", "a: b # c", "'- x\\",
+           "]]>&amp;", "=1+1", "\u202egpj.exe", "`**bold**`", "#quot;style x:#35;", "<a href='javascript:1'>x</a>", "{{x}} %s", "| yes", "! !!x"]
+
+
+def run(*arguments, code=0):
+    done = subprocess.run([tracer, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == code, f"exit {done.returncode} of {arguments}: {done.stderr}"
+    return done.stdout if code == 0 else done.stderr
+
+
+def edges_of(result):
+    """As the graph formats merge them: ends, asset, source -> tainted."""
+    found = collections.Counter()
+    for hop in result["hops"]:
+        found[hop["from"], hop["to"], hop["asset"], hop["source"]] += int(hop["tainted"])
+    return found
+
+
+def label_of(result, address):
+    return next(account["label"] for account in result["accounts"] if account["address"] == address)
+
+
+def unique(pairs):
+    assert len({key for key, _ in pairs}) == len(pairs), "a key stands twice"
+    return dict(pairs)
+
+
+def check_sankey(text, result):
+    """d3-sankey wants links without a cycle between indices of nodes; Plotly the same as lists."""
+    read = json.loads(text, object_pairs_hook=unique)
+    assert read["limits"] == result["limits"] and read["inputs"] == result["inputs"] and read["repeat"] == result["repeat"]
+    nodes, links = read["nodes"], read["links"]
+    assert len({(node["address"], node["column"]) for node in nodes}) == len(nodes)
+    for node in nodes:
+        label = label_of(result, node["address"])
+        assert node["name"] == (label["name"] if label else "")
+    found, greatest = collections.Counter(), collections.Counter()
+    wanted = collections.Counter()
+    for hop in result["hops"]:
+        wanted[hop["from"], hop["to"], hop["asset"], hop["source"], hop["hop"]] += int(hop["tainted"])
+    for link in links:
+        tail, head = nodes[link["source"]], nodes[link["target"]]
+        assert head["column"] == tail["column"] + 1
+        found[tail["address"], head["address"], link["asset"], link["taint_source"], tail["column"]] += int(link["tainted"])
+        greatest[link["asset"]] = max(greatest[link["asset"]], int(link["tainted"]))
+    assert found == wanted and len(links) == len(wanted)
+    assert sum(link["hops"] for link in links) == len(result["hops"])
+    for link in links:
+        assert type(link["value"]) is int and link["value"] == max(1, int(link["tainted"]) * 1000000 // greatest[link["asset"]])
+    figure = read["data"][0]
+    assert figure["type"] == "sankey" and len(figure["node"]["label"]) == len(nodes) and len(figure["link"]["label"]) == len(links)
+    for key in ("source", "target", "value"):
+        assert figure["link"][key] == [link[key] for link in links]
+    assert not re.search("[<>]", "".join(figure["node"]["label"] + figure["link"]["label"]))
+
+
+CHECKS = {"sankey": check_sankey}
+
+
+def examples():
+    """Indented lines after "of `demo --format NAME`:" in docs/formats.md."""
+    text = (root / "docs/formats.md").read_text()
+    return {form: [line.strip() for line in block.splitlines() if line.strip()]
+            for form, block in re.findall(r"of `demo --format (\w+)`:\n\n((?: {4}.*\n|\n)+)", text)}
+
+
+shown = examples()
+with tempfile.TemporaryDirectory() as directory:
+    directory = pathlib.Path(directory)
+    store, labels = directory / "store", directory / "labels.csv"
+    run("demo", "--store", store, "--quiet")
+    result = json.loads(run("trace", "--store", store, "--format", "json", "ronin-2022"))
+    with open(labels, "w", encoding="utf-8") as file:
+        print("address,class,name,category,entity,origin", file=file)
+        for index, account in enumerate(account for account in result["accounts"] if account["label"]):
+            name = '"' + HOSTILE[index % len(HOSTILE)].replace('"', '""') + '"'
+            print(account["address"], account["label"]["class"], name, name, name, name, sep=",", file=file)
+    for arguments in (["fifo"], ["haircut"], ["poison"], ["lifo", "--labels", labels]):
+        def trace(form):
+            return run("trace", "--store", store, "--policy", *arguments, "--format", form, "ronin-2022")
+
+        result = json.loads(trace("json"))
+        for form, check in CHECKS.items():
+            text = trace(form)
+            assert text == trace(form), f"{form}: other bytes"
+            assert all(" " <= character < "\x7f" or character == "\n" for character in text), f"{form}: not printable ASCII"
+            check(text, result)
+    for form in CHECKS:
+        lines = {line.strip().rstrip(",") for line in run("demo", "--quiet", "--format", form).splitlines()}
+        assert shown.get(form), f"no example of {form} in docs/formats.md"
+        for line in shown[form]:
+            assert line.rstrip(",") in lines, f"{form}: in docs/formats.md but not the program's: {line}"
+        for arguments in (["check", "--store", store, "0x098b716b8aaf21512996dc57eb0615e2383e2f96"], ["demo", "--policy", "all"]):
+            assert "is for a trace of one policy" in run(*arguments, "--format", form, code=2)
+        assert form in run("demo", "--format", "none", code=2) and form in run("help", "trace")
+print(f"formats: {len(CHECKS)} formats read back under five runs, 0 problems")
