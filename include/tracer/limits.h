@@ -70,6 +70,10 @@
 #define TRACER_FILE_RESULT_MAX TRACER_MIB(512)
 #define TRACER_LABELS_MAX 20000000u
 
+/* reports */
+#define TRACER_MERMAID_EDGES_MAX 100u   /* of a chart; Mermaid's own limits are 500 */
+#define TRACER_MERMAID_SIZE_MAX 49000u  /* characters; and 50,000 */
+
 /* engine and store */
 #define TRACER_REORG_DEPTH 64u /* blocks that a reorg may take back; --finality N asks for more */
 #define TRACER_SOURCES_MAX 65535u

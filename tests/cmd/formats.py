@@ -68,7 +68,43 @@ def check_sankey(text, result):
     assert not re.search("[<>]", "".join(figure["node"]["label"] + figure["link"]["label"]))
 
 
-CHECKS = {"sankey": check_sankey}
+def printable(text, most=32):
+    """How reports show foreign text: \\u{hex} for what is not printable ASCII, cut with dots."""
+    shown = "".join(c if " " <= c < "\x7f" else "\\u{%x}" % ord(c) for c in text)
+    return shown if len(shown) <= most else shown[:most - 3] + "..."
+
+
+SHAPES = {("[", "]"): "", ("[/", "\\]"): "service", ("[[", "]]"): "mixer", ("{{", "}}"): "bridge", ("([", "])"): "venue"}
+
+
+def check_mermaid(text, result):
+    """Every line is a node or an edge of the flowchart grammar; labels hold nothing but letters, digits, " .,-" and #codes;."""
+    lines = text.splitlines()
+    assert lines[0] == "flowchart LR" and ("  gap[" in text) == result["touches_gap"] and "  cut[" not in text
+    label = r"(?:[A-Za-z0-9 .,-]|#\d+;)*"
+    nodes, found = {}, collections.Counter()
+    for line in (line for line in lines[1:] if not line.startswith("  gap[")):
+        node = re.fullmatch(rf'  (n\d+)(\[/|\[\[|\[|{{{{|\(\[)"(?:({label})<br/>)?(0x[0-9a-f]{{40}})"(.+)', line)
+        edge = re.fullmatch(rf'  (n\d+) -->\|"([0-9,.]+) {label}"\| (n\d+)', line)
+        assert node or edge, line
+        if node:
+            name, opened, shown, address, shut = node.groups()
+            known = label_of(result, address)
+            assert SHAPES[opened, shut] == (known["class"] if known else "")
+            assert re.sub(r"#(\d+);", lambda code: chr(int(code[1])), shown or "") == printable(known["name"] if known else "")
+            nodes[name] = address
+        else:
+            found[nodes[edge[1]], nodes[edge[3]], edge[2]] += 1
+    decimals = {asset["asset"]: asset["decimals"] for asset in result["assets"]}
+    wanted = collections.Counter()
+    for (tail, head, asset, _), tainted in edges_of(result).items():
+        whole, part = divmod(tainted, 10 ** decimals[asset])
+        amount = f"{whole:,}." + str(part).zfill(decimals[asset]) if decimals[asset] else f"{whole:,}"
+        wanted[tail, head, amount.rstrip("0").rstrip(".") if decimals[asset] else amount] += 1
+    assert found == wanted
+
+
+CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid}
 
 
 def examples():

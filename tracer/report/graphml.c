@@ -1,33 +1,13 @@
 /* graphml.c - the flow of a trace as GraphML (graphml.graphdrawing.org, 1.0), for Gephi, yEd, Cytoscape, NetworkX. */
 #include "flow.h"
+#include "xml.h"
 
 #include <inttypes.h>
-
-static void put_escaped(FILE *stream, const char *text)
-{
-    for (; *text; text++)
-        switch (*text) {
-        case '&':
-            fputs("&amp;", stream);
-            break;
-        case '<':
-            fputs("&lt;", stream);
-            break;
-        case '>':
-            fputs("&gt;", stream);
-            break;
-        case '"':
-            fputs("&quot;", stream);
-            break;
-        default:
-            fputc(*text, stream);
-        }
-}
 
 static void put_data(FILE *stream, const char *key, const char *text)
 {
     fprintf(stream, "<data key=\"%s\">", key);
-    put_escaped(stream, text);
+    xml_put_text(stream, text);
     fputs("</data>", stream);
 }
 
