@@ -2,6 +2,7 @@
 compared with the JSON result; names and symbols that would be code somewhere are tried on each; examples in docs/formats.md are the
 program's own lines."""
 import collections
+import io
 import json
 import os
 import pathlib
@@ -9,6 +10,12 @@ import re
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
+
+try:
+    import networkx
+except ImportError:
+    networkx = None
 
 root = pathlib.Path(sys.argv[1])
 tracer = os.environ["TRACER"]
@@ -104,7 +111,36 @@ def check_mermaid(text, result):
     assert found == wanted
 
 
-CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid}
+def check_gexf(text, result):
+    found, wanted = collections.Counter(), edges_of(result)
+    namespace, seen = "{http://gexf.net/1.3}", set()
+    tree = xml.etree.ElementTree.fromstring(text)
+    assert tree.tag == namespace + "gexf" and tree.get("version") == "1.3"
+    greatest = collections.Counter()
+    for (_, _, asset, _), tainted in wanted.items():
+        greatest[asset] = max(greatest[asset], tainted)
+    for edge in tree.iter(namespace + "edge"):
+        values = {value.get("for"): value.get("value") for value in edge.iter(namespace + "attvalue")}
+        found[edge.get("source"), edge.get("target"), values["asset"], values["taint_source"]] += int(values["tainted"])
+        assert int(edge.get("weight")) == max(1, int(values["tainted"]) * 1000000 // greatest[values["asset"]])
+        seen.add(edge.get("id"))
+    assert found == wanted and len(seen) == len(wanted)
+    if not networkx:
+        print("SKIP formats: NetworkX is not installed")
+        return
+    graph = networkx.read_gexf(io.BytesIO(text.encode()))
+    assert set(graph.nodes) == {end for edge in wanted for end in edge[:2]}
+    for address, data in graph.nodes(data=True):
+        known = label_of(result, address)
+        assert data["name"] == printable(known["name"] if known else "") and data["label"] == (data["name"] or address)
+        assert data["class"] == (known and known["class"] or "account")
+    found = collections.Counter()
+    for tail, head, data in graph.edges(data=True):
+        found[tail, head, data["asset"], data["taint_source"]] += int(data["tainted"])
+    assert found == wanted and sum(data["hops"] for _, _, data in graph.edges(data=True)) == len(result["hops"])
+
+
+CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf}
 
 
 def examples():
