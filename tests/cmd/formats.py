@@ -2,6 +2,7 @@
 compared with the JSON result; names and symbols that would be code somewhere are tried on each; examples in docs/formats.md are the
 program's own lines."""
 import collections
+import hashlib
 import io
 import json
 import os
@@ -10,12 +11,18 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
+import uuid
 import xml.etree.ElementTree
 
 try:
     import networkx
 except ImportError:
     networkx = None
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
 
 root = pathlib.Path(sys.argv[1])
 tracer = os.environ["TRACER"]
@@ -140,7 +147,94 @@ def check_gexf(text, result):
     assert found == wanted and sum(data["hops"] for _, _, data in graph.edges(data=True)) == len(result["hops"])
 
 
-CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf}
+OBSERVABLES = uuid.UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")  # STIX 2.1, 2.9
+TRACER = uuid.UUID("4a0ab20d-f485-4b14-babd-9ae8ed75ddbe")
+EXTENSION = "extension-definition--1139f626-b2e0-467d-a26e-be3e5924b1ab"
+STIX_REQUIRED = {  # beside type, spec_version, id
+    "identity": {"created", "modified", "name"},
+    "extension-definition": {"created", "modified", "created_by_ref", "name", "schema", "version", "extension_types"},
+    "report": {"created", "modified", "created_by_ref", "name", "published", "object_refs"},
+    "note": {"created", "modified", "created_by_ref", "content", "object_refs"},
+    "relationship": {"created", "modified", "created_by_ref", "relationship_type", "source_ref", "target_ref", "extensions"},
+    "wallet-address": {"value", "chain", "extensions"}}
+STIX_OPTIONAL = {"identity": {"identity_class"}, "extension-definition": {"description"}, "report": {"description"}, "note": {"abstract"},
+                 "relationship": {"start_time"},
+                 "wallet-address": {f"label_{part}" for part in ("class", "name", "category", "entity", "origin")}}
+
+
+def namespace_of(text):
+    return uuid.uuid5(TRACER, hashlib.sha256(text.encode()).hexdigest())
+
+
+def utc(seconds, shape):
+    return time.strftime(shape, time.gmtime(seconds))
+
+
+def no_nothing(value):
+    """STIX 2.1, 2.7 and 2.12: neither null nor an empty list."""
+    assert value is not None and value != [] and value != ""
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        no_nothing(inner)
+
+
+def check_stix(text, result):
+    bundle = json.loads(text, object_pairs_hook=unique)
+    no_nothing(bundle)
+    assert set(bundle) == {"type", "id", "objects"} and bundle["type"] == "bundle"
+    space = namespace_of(result["text"])
+    assert bundle["id"] == f"bundle--{uuid.uuid5(space, 'bundle')}"
+    objects = {thing["id"]: thing for thing in bundle["objects"]}
+    assert len(objects) == len(bundle["objects"])
+    schema = json.loads((root / "docs/stix-wallet-1.schema.json").read_text())
+
+    def obeys(part, value):
+        if jsonschema:
+            jsonschema.Draft202012Validator({**schema, "$ref": f"#/$defs/{part}"}).validate(value)
+
+    end = result["range"]["last_time"]
+    for thing in bundle["objects"]:
+        kind = thing["type"]
+        keys = set(thing) - {"type", "spec_version", "id"}
+        assert STIX_REQUIRED[kind] <= keys <= STIX_REQUIRED[kind] | STIX_OPTIONAL[kind], keys
+        assert thing["spec_version"] == "2.1"
+        assert re.fullmatch(kind + "--[0-9a-f]{8}-[0-9a-f]{4}-[45][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", thing["id"])
+        for key in keys & {"created", "modified", "published", "start_time"}:
+            assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", thing[key])
+        assert thing.get("created") == thing.get("modified")
+        for reference in [thing[key] for key in keys if key.endswith("_ref")] + thing.get("object_refs", []):
+            assert reference in objects, "a reference that leads nowhere"
+        for extension in thing.get("extensions", {}):
+            assert extension == EXTENSION in objects
+    wallets = {thing["id"]: thing for thing in bundle["objects"] if thing["type"] == "wallet-address"}
+    for wallet in wallets.values():
+        obeys("wallet-address", wallet)
+        name = json.dumps({key: wallet[key] for key in ("chain", "value")}, sort_keys=True, separators=(",", ":"))
+        assert wallet["id"] == f"wallet-address--{uuid.uuid5(OBSERVABLES, name)}"
+        known = label_of(result, wallet["value"]) or {}
+        assert {key[6:]: wallet[key] for key in wallet if key.startswith("label_")} == {key: known[key] for key in known if known[key]}
+    assert {wallet["value"] for wallet in wallets.values()} == {end for edge in edges_of(result) for end in edge[:2]}
+    hops = [thing for thing in bundle["objects"] if thing["type"] == "relationship"]
+    assert len(hops) == len(result["hops"])
+    for thing, hop in zip(hops, result["hops"]):
+        carried = thing["extensions"][EXTENSION]
+        obeys("transfer", carried)
+        assert thing["id"] == f"relationship--{uuid.uuid5(space, 'hop ' + hop['key'] + ' ' + hop['source'])}"
+        assert (wallets[thing["source_ref"]]["value"], wallets[thing["target_ref"]]["value"]) == (hop["from"], hop["to"])
+        assert thing["created"] == thing["start_time"] == utc(hop["time"], "%Y-%m-%dT%H:%M:%S.000Z")
+        for key in ("key", "asset", "amount", "tainted", "hop", "grade", "path_grade", "transaction_hash", "block_number", "log_index"):
+            assert carried.get(key) == hop[key], key
+        parent = objects[carried["parent_ref"]]["extensions"][EXTENSION]["key"] if "parent_ref" in carried else None
+        assert parent == hop["parent"] and carried["taint_source"] == hop["source"]
+    report = next(thing for thing in bundle["objects"] if thing["type"] == "report")
+    assert hashlib.sha256(result["text"].encode()).hexdigest() in report["description"] and result["policy"] in report["description"]
+    assert ("touches a gap" in report["description"]) == result["touches_gap"]
+    assert report["created"] == utc(end, "%Y-%m-%dT%H:%M:%S.000Z")
+    assert set(report["object_refs"]) == set(objects) - {report["id"], EXTENSION}
+    notes = collections.Counter((thing["abstract"], thing["content"]) for thing in bundle["objects"] if thing["type"] == "note")
+    assert notes == collections.Counter((kind, note) for kind, texts in result["limits"].items() for note in texts)
+
+
+CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf, "stix": check_stix}
 
 
 def examples():
@@ -165,7 +259,8 @@ with tempfile.TemporaryDirectory() as directory:
         def trace(form):
             return run("trace", "--store", store, "--policy", *arguments, "--format", form, "ronin-2022")
 
-        result = json.loads(trace("json"))
+        text = trace("json")
+        result = {**json.loads(text), "text": text}
         for form, check in CHECKS.items():
             text = trace(form)
             assert text == trace(form), f"{form}: other bytes"
