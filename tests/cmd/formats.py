@@ -234,7 +234,85 @@ def check_stix(text, result):
     assert notes == collections.Counter((kind, note) for kind, texts in result["limits"].items() for note in texts)
 
 
-CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf, "stix": check_stix}
+def texts(*names, **others):
+    """A JSON schema: these members, all texts but for `others`, and no more."""
+    members = {**{name: {"type": "string"} for name in names}, **others}
+    return {"type": "object", "properties": members, "required": list(members), "additionalProperties": False}
+
+
+UUID5 = {"type": "string", "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$"}
+SECONDS = {"type": "string", "pattern": "^[0-9]+$"}
+FINDING = dict(uuid=UUID5, value={"type": "string", "minLength": 1, "maxLength": 65535}, to_ids={"const": False},
+               disable_correlation={"type": "boolean"}, distribution={"const": "5"}, timestamp=SECONDS)
+MISP = texts("info", uuid=UUID5, date={"type": "string", "pattern": r"^\d{4}-\d\d-\d\d$"}, timestamp=SECONDS, threat_level_id={"const": "4"},
+             analysis={"const": "0"}, distribution={"const": "0"}, published={"const": False}, Orgc=texts("name", "uuid"),
+             Attribute={"type": "array", "items": texts("comment", type={"enum": ["text", "comment"]}, category={"const": "Other"}, **FINDING)},
+             Object={"type": "array", "items": texts(
+                 "description", "comment", uuid=UUID5, name={"const": "coin-address"}, distribution={"const": "5"}, timestamp=SECONDS,
+                 template_uuid={"const": "d0e6997e-78da-4815-a6a1-cfc1c1cb8a46"}, template_version={"const": "7"},
+                 Attribute={"type": "array", "minItems": 2, "items": texts(
+                     "comment", object_relation={"enum": ["address-crypto", "symbol", "text"]}, type={"const": "text"},
+                     category={"const": "Financial fraud"}, **FINDING)},
+                 ObjectReference={"type": "array", "items": texts(
+                     "comment", uuid=UUID5, object_uuid=UUID5, referenced_uuid=UUID5, relationship_type={"const": "transferred-to"},
+                     timestamp=SECONDS)}, **{"meta-category": {"const": "financial"}})})
+
+
+def amount_of(text):
+    """What people read as "1,234.5 SYMBOL of SOURCE": the number, without its separators."""
+    return re.match(r"[0-9,.]+(?= )", text)[0].replace(",", "")
+
+
+def units_of(result, asset, units):
+    decimals = next(known["decimals"] for known in result["assets"] if known["asset"] == asset)
+    whole, part = divmod(units, 10 ** decimals)
+    return f"{whole}.{str(part).zfill(decimals)}".rstrip("0").rstrip(".") if decimals else str(whole)
+
+
+def check_misp(text, result):
+    read = json.loads(text, object_pairs_hook=unique)
+    event = read["Event"]
+    if jsonschema:
+        jsonschema.Draft202012Validator(texts(Event=MISP)).validate(read)
+    space = namespace_of(result["text"])
+    assert event["uuid"] == str(uuid.uuid5(space, "event ")) and event["date"] == utc(result["range"]["last_time"], "%Y-%m-%d")
+    assert ("touches a gap" in event["info"]) == result["touches_gap"] and result["policy"] in event["info"]
+    everything = [event, *event["Attribute"], *event["Object"]]
+    for thing in event["Object"]:
+        everything += thing["Attribute"] + thing["ObjectReference"]
+    assert len({thing["uuid"] for thing in everything}) == len(everything)
+    said = collections.Counter((thing["comment"], thing["value"]) for thing in event["Attribute"])
+    wanted = collections.Counter((kind, note) for kind, notes in result["limits"].items() for note in notes)
+    wanted["SHA-256 of the JSON result", hashlib.sha256(result["text"].encode()).hexdigest()] += 1
+    wanted["a command that repeats it", result["repeat"]] += 1
+    assert said == wanted
+    address = {}
+    for thing in event["Object"]:
+        values = {part["object_relation"]: part["value"] for part in thing["Attribute"]}
+        assert len(values) == len(thing["Attribute"]) and values["symbol"] == result["network"]["native_symbol"]
+        address[thing["uuid"]] = values["address-crypto"]
+        assert thing["uuid"] == str(uuid.uuid5(space, "coin-address " + values["address-crypto"]))
+        known = label_of(result, values["address-crypto"])
+        assert thing["comment"].startswith(f"label: {printable(known['name']) or '-'} (" if known else "")
+        came = collections.Counter()
+        for hop in result["hops"]:
+            if hop["to"] == values["address-crypto"]:
+                came[hop["asset"], hop["source"]] += int(hop["tainted"])
+        said = values["text"].removeprefix(f"policy {result['policy']}: ")
+        assert said.startswith("sent ") == (not came)
+        found = collections.Counter(amount_of(part) for part in re.split(r"; (?=[0-9,.]+ )", said) if came)
+        assert found == collections.Counter(units_of(result, asset, units) for (asset, _), units in came.items())
+    assert set(address.values()) == {end for edge in edges_of(result) for end in edge[:2]}
+    found = collections.Counter()
+    for thing in event["Object"]:
+        for link in thing["ObjectReference"]:
+            assert link["object_uuid"] == thing["uuid"]
+            found[address[link["object_uuid"]], address[link["referenced_uuid"]], amount_of(link["comment"])] += 1
+    assert found == collections.Counter((tail, head, units_of(result, asset, units))
+                                        for (tail, head, asset, _), units in edges_of(result).items())
+
+
+CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf, "stix": check_stix, "misp": check_misp}
 
 
 def examples():
@@ -242,6 +320,11 @@ def examples():
     text = (root / "docs/formats.md").read_text()
     return {form: [line.strip() for line in block.splitlines() if line.strip()]
             for form, block in re.findall(r"of `demo --format (\w+)`:\n\n((?: {4}.*\n|\n)+)", text)}
+
+
+def ids_apart(line):
+    """Ids follow from the result, and so from the version of the program; the checks above look at them."""
+    return re.sub("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "ID", line)
 
 
 shown = examples()
@@ -267,10 +350,10 @@ with tempfile.TemporaryDirectory() as directory:
             assert all(" " <= character < "\x7f" or character == "\n" for character in text), f"{form}: not printable ASCII"
             check(text, result)
     for form in CHECKS:
-        lines = {line.strip().rstrip(",") for line in run("demo", "--quiet", "--format", form).splitlines()}
+        lines = {ids_apart(line.strip().rstrip(",")) for line in run("demo", "--quiet", "--format", form).splitlines()}
         assert shown.get(form), f"no example of {form} in docs/formats.md"
         for line in shown[form]:
-            assert line.rstrip(",") in lines, f"{form}: in docs/formats.md but not the program's: {line}"
+            assert ids_apart(line.rstrip(",")) in lines, f"{form}: in docs/formats.md but not the program's: {line}"
         for arguments in (["check", "--store", store, "0x098b716b8aaf21512996dc57eb0615e2383e2f96"], ["demo", "--policy", "all"]):
             assert "is for a trace of one policy" in run(*arguments, "--format", form, code=2)
         assert form in run("demo", "--format", "none", code=2) and form in run("help", "trace")

@@ -16,6 +16,7 @@ static const struct report_format formats[] = {
     {"mermaid", "trace: the first edges of the flow as a Mermaid flowchart, for Markdown", mermaid_trace, NULL, NULL, NULL, NULL, NULL},
     {"gexf", "trace: the flow as a graph for Gephi and NetworkX (GEXF 1.3)", gexf_trace, NULL, NULL, NULL, NULL, NULL},
     {"stix", "trace: a STIX 2.1 bundle: addresses, flagged hops, report and limits", stix_trace, NULL, NULL, NULL, NULL, NULL},
+    {"misp", "trace: an event for MISP: an object coin-address for each account of the flow", misp_trace, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct report_format *report_at(size_t index)
