@@ -2,6 +2,7 @@
 compared with the JSON result; names and symbols that would be code somewhere are tried on each; examples in docs/formats.md are the
 program's own lines."""
 import collections
+import datetime
 import hashlib
 import io
 import json
@@ -23,6 +24,10 @@ try:
     import jsonschema
 except ImportError:
     jsonschema = None
+try:
+    import yaml
+except ImportError:
+    yaml = None
 
 root = pathlib.Path(sys.argv[1])
 tracer = os.environ["TRACER"]
@@ -312,7 +317,46 @@ def check_misp(text, result):
                                         for (tail, head, asset, _), units in edges_of(result).items())
 
 
-CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf, "stix": check_stix, "misp": check_misp}
+TAGPACK_HEADER = {"title": str, "creator": str, "description": str, "source": str, "lastmod": datetime.date, "currency": str, "network": str,
+                  "is_cluster_definer": bool, "tag_type": str, "tags": list}
+TAGPACK_TAG = {"address": str, "label": str, "confidence": str, "context": str}  # the schema of graphsense-tagpack-tool has these fields and types
+
+
+def check_tagpack(text, result):
+    if not yaml:
+        print("SKIP formats: PyYAML is not installed")
+        return
+    read = yaml.load(text, yaml.SafeLoader)
+    assert read == yaml.load(text, yaml.CSafeLoader), "libyaml reads something else"
+    assert {key: type(value) for key, value in read.items()} == TAGPACK_HEADER
+    assert hashlib.sha256(result["text"].encode()).hexdigest() in read["source"] and result["repeat"] in read["description"]
+    assert read["lastmod"].isoformat() == utc(result["range"]["last_time"], "%Y-%m-%d") and read["currency"] == read["network"] == "ETH"
+    assert ("touches a gap" in read["description"]) == result["touches_gap"]
+    for kind, notes in result["limits"].items():
+        for note in notes:
+            assert f"# {kind}: {note}\n" in text
+    came, level = collections.defaultdict(collections.Counter), collections.Counter()
+    for hop in result["hops"]:
+        if hop["to"] != "0x" + "0" * 40:
+            came[hop["to"], hop["source"]][hop["asset"]] += int(hop["tainted"])
+            this = 50 if hop["hop"] == 0 and hop["grade"] != "inferred" else 10 if hop["path_grade"] != "inferred" else 5
+            level[hop["to"], hop["source"]] = max(this, level[hop["to"], hop["source"]])
+    found = {}
+    for tag in read["tags"]:
+        assert {key: type(value) for key, value in tag.items()} == TAGPACK_TAG
+        context = json.loads(tag["context"], object_pairs_hook=unique)
+        source = context["taint_source"]
+        assert tag["label"] == f"received units tainted by {source}" and context["policy"] == result["policy"]
+        assert {"forensic": 50, "heuristic": 10, "unknown": 5}[tag["confidence"]] == level[tag["address"], source]
+        found[tag["address"], source] = {item["asset"]: int(item["tainted"]) for item in context["came"]}
+        for item in context["came"]:
+            asset = next(known for known in result["assets"] if known["asset"] == item["asset"])
+            assert (item["symbol"], item["decimals"]) == (asset["symbol"], asset["decimals"])
+    assert found == came and len(found) == len(read["tags"])
+
+
+CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf, "stix": check_stix, "misp": check_misp,
+          "tagpack": check_tagpack}
 
 
 def examples():

@@ -99,7 +99,7 @@ Test(formats, a_width_is_never_nothing_and_never_more_than_all)
 
 Test(formats, nothing_tainted_is_an_empty_graph)
 {
-    static const char *const names[] = {"sankey", "mermaid", "gexf", "stix", "misp"};
+    static const char *const names[] = {"sankey", "mermaid", "gexf", "stix", "misp", "tagpack"};
     sample.trace.hop_count = 0;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         char *text = sample_print(&sample, names[i], PRINT_TRACE, 0, VIEW_FULL);

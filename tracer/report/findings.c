@@ -28,9 +28,17 @@ enum tracer_status findings_make(const struct trace_result *result, struct findi
         return error_set(err, TRACER_E_NOMEM, "no memory for the report");
     for (size_t i = 0; i < result->hop_count; i++) {
         const struct result_hop *hop = &result->hops[i];
-        findings.items[i] =
-            (struct finding){hop->to, hop->source, hop->asset,     1, u320_from_u256(hop->tainted), hop->hop,
-                             i,       i,           hop->path_grade};
+        findings.items[i] = (struct finding){.account = hop->to,
+                                             .source = hop->source,
+                                             .asset = hop->asset,
+                                             .count = 1,
+                                             .tainted = u320_from_u256(hop->tainted),
+                                             .least_hop = hop->hop,
+                                             .first = i,
+                                             .last = i,
+                                             .grade = hop->path_grade,
+                                             .is_declared = hop->hop == 0 && hop->grade != GRADE_INFERRED,
+                                             .is_read = hop->path_grade != GRADE_INFERRED};
     }
     if (result->hop_count)
         qsort(findings.items, result->hop_count, sizeof(*findings.items), order_chain);
@@ -46,6 +54,8 @@ enum tracer_status findings_make(const struct trace_result *result, struct findi
         last->least_hop = next->least_hop < last->least_hop ? next->least_hop : last->least_hop;
         last->last = next->last;
         last->grade = next->grade > last->grade ? next->grade : last->grade;
+        last->is_declared |= next->is_declared;
+        last->is_read |= next->is_read;
     }
     *ret_findings = findings;
     return TRACER_OK;

@@ -13,6 +13,8 @@ struct finding {
     uint32_t least_hop;
     size_t first, last; /* hops, in chain order */
     enum grade grade;   /* weakest path grade */
+    bool is_declared;   /* some of the hops are of a seed (hop 0), and not inferred */
+    bool is_read;       /* some have a path without an inferred transfer */
 };
 struct findings {
     struct finding *items; /* by account, source, asset */

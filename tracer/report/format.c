@@ -17,6 +17,7 @@ static const struct report_format formats[] = {
     {"gexf", "trace: the flow as a graph for Gephi and NetworkX (GEXF 1.3)", gexf_trace, NULL, NULL, NULL, NULL, NULL},
     {"stix", "trace: a STIX 2.1 bundle: addresses, flagged hops, report and limits", stix_trace, NULL, NULL, NULL, NULL, NULL},
     {"misp", "trace: an event for MISP: an object coin-address for each account of the flow", misp_trace, NULL, NULL, NULL, NULL, NULL},
+    {"tagpack", "trace: a TagPack for GraphSense: what came to which account, with confidence", tagpack_trace, NULL, NULL, NULL, NULL, NULL},
 };
 
 const struct report_format *report_at(size_t index)
