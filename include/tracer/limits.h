@@ -73,6 +73,7 @@
 /* reports */
 #define TRACER_MERMAID_EDGES_MAX 100u   /* of a chart; Mermaid's own limits are 500 */
 #define TRACER_MERMAID_SIZE_MAX 49000u  /* characters; and 50,000 */
+#define TRACER_NARRATIVE_ITEMS_MAX 200u /* of a section of the narrative; the evidence below it has all */
 
 /* engine and store */
 #define TRACER_REORG_DEPTH 64u /* blocks that a reorg may take back; --finality N asks for more */

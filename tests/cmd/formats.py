@@ -355,8 +355,68 @@ def check_tagpack(text, result):
     assert found == came and len(found) == len(read["tags"])
 
 
+def with_separators(number):
+    whole, point, part = number.partition(".")
+    return f"{int(whole):,}{point}{part}"
+
+
+def check_sar(text, result):
+    """The narrative: every statement is that of the JSON result, and rests on evidence that is there."""
+    assert max(map(len, text.splitlines())) <= 80
+    sections = dict(zip(re.findall(r"\n\n([A-Z ,]+)\n-+\n\n", text), (" ".join(part.split()) for part in re.split(r"\n\n[A-Z ,]+\n-+\n\n", text)[1:])))
+    assert list(sections) == ["INTRODUCTION", "WHAT WAS STOLEN", "HOW IT MOVED", "WHERE IT IS NOW", "CONCLUSION",
+                              "LIMITS, GAPS, DISAGREEMENTS, ASSUMPTIONS", "HOW TO REPEAT IT", "EVIDENCE"]
+    assert text.startswith("SUSPICIOUS ACTIVITY REPORT: NARRATIVE, DRAFT\n") and "CUT" not in text
+    assert ("TOUCHES A GAP" in sections["INTRODUCTION"]) == result["touches_gap"] and f"policy {result['policy']} of" in sections["INTRODUCTION"]
+    for notes in result["limits"].values():
+        for note in notes:
+            assert " ".join(note.split()) in sections["LIMITS, GAPS, DISAGREEMENTS, ASSUMPTIONS"]
+    assert hashlib.sha256(result["text"].encode()).hexdigest() in sections["HOW TO REPEAT IT"]
+    entries = re.split(r" (?=\[E\d+\] hop \d)", sections["EVIDENCE"])[1:]
+    number = {hop["key"] + hop["source"]: index + 1 for index, hop in enumerate(result["hops"])}
+    assert len(entries) == len(result["hops"])
+
+    def shown(hop, what):
+        return with_separators(units_of(result, hop["asset"], int(hop[what])))
+
+    def party(address):
+        known = label_of(result, address)
+        name = " ".join(printable(known["name"]).split()) if known else ""
+        return "nobody (void)" if not int(address, 16) else f"{address} ({name})" if name else address
+
+    for index, (entry, hop) in enumerate(zip(entries, result["hops"])):
+        log = "" if hop["log_index"] is None else f", log index {hop['log_index']}"
+        brought = f"brought by [E{number[hop['parent'] + hop['source']]}]" if hop["parent"] else "of the declared theft"
+        wanted = (f"[E{index + 1}] hop {hop['hop']} of {hop['source']}, {hop['time_utc']} UTC "
+                  f"{hop['transaction_hash'] or 'transaction hash not known'} key {hop['key']}{log} "
+                  f"from {party(hop['from'])} to {party(hop['to'])} amount {shown(hop, 'amount')} ")
+        assert entry.startswith(wanted), (entry, wanted)
+        assert f", tainted {shown(hop, 'tainted')} grade {hop['grade']}, weakest of the path {hop['path_grade']}, {brought}" in entry
+    moved, first = collections.Counter(), {}
+    for index, hop in enumerate(result["hops"]):
+        place = hop["from"], hop["to"], hop["asset"], hop["source"], hop["hop"]
+        moved[place] += int(hop["tainted"])
+        first.setdefault(place, index)
+    order = sorted(moved, key=first.get)
+    for section, wanted in (("WHAT WAS STOLEN", [place for place in order if place[4] == 0]), ("HOW IT MOVED", [place for place in order if place[4]])):
+        found = [(re.findall(r"0x[0-9a-f]{40}(?= |$)", item)[-2:], item) for item in re.split(r"(?:^| )- (?=(?:from )?\d{4}-|[a-z0-9-]+: [0-9])", sections[section])[1:]]
+        if section == "HOW IT MOVED":
+            assert len(found) == len(wanted)
+            for (_, item), place in zip(found, wanted):
+                assert f" {with_separators(units_of(result, place[2], moved[place]))} " in item
+                assert f" from {party(place[0])} to {party(place[1])} " in item or f" from {party(place[0])} to {party(place[1])}" in item
+                assert f"[E{first[place] + 1}]" in item
+        else:
+            assert len(found) == sum(hop["hop"] == 0 for hop in result["hops"])
+    places = [re.match(rf"{re.escape(place['source'])}: {re.escape(with_separators(units_of(result, place['asset'], int(place['amount']))))} ", item)
+              for place, item in zip(result["places"], re.split(r"(?:^| )- (?=[a-z0-9-]+: [0-9])", sections["WHERE IT IS NOW"])[1:])]
+    assert all(places) and len(places) == len(result["places"])
+    for reference in re.findall(r"\[E(\d+)\]", text.replace("[E1], [E2], ...", "")):
+        assert 1 <= int(reference) <= len(result["hops"])
+
+
 CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf, "stix": check_stix, "misp": check_misp,
-          "tagpack": check_tagpack}
+          "tagpack": check_tagpack, "sar": check_sar}
 
 
 def examples():

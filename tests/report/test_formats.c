@@ -97,6 +97,32 @@ Test(formats, a_width_is_never_nothing_and_never_more_than_all)
     free(text);
 }
 
+Test(formats, a_narrative_that_is_cut_says_so_and_has_all_evidence)
+{
+    make_chain("a name");
+    char *text = sample_print(&sample, "sar", PRINT_TRACE, 0, VIEW_FULL);
+    cr_expect(strstr(text, "CUT: the first 200 of 299 movements."), "%.3000s", text);
+    cr_expect_eq(count_of(text, "weakest of"), MANY);
+    free(text);
+}
+
+Test(formats, a_narrative_says_what_does_not_balance_and_what_touches_a_gap)
+{
+    sample.trace.touches_gap = true;
+    sample.totals[0].places[PLACE_IS_FEES] = sum_of("1");
+    char *text = sample_print(&sample, "sar", PRINT_TRACE, 0, VIEW_FULL);
+    cr_expect(strstr(text, "DOES NOT BALANCE") && strstr(text, "TOUCHES A GAP"));
+    free(text);
+}
+
+Test(formats, a_narrative_of_nothing_says_so)
+{
+    sample.trace.hop_count = sample.trace.place_count = sample.trace.total_count = sample.trace.seed_count = 0;
+    char *text = sample_print(&sample, "sar", PRINT_TRACE, 0, VIEW_FULL);
+    cr_expect(strstr(text, "nothing is tainted") && strstr(text, "no transfer carried it further") && !strstr(text, "0x10"));
+    free(text);
+}
+
 Test(formats, nothing_tainted_is_an_empty_graph)
 {
     static const char *const names[] = {"sankey", "mermaid", "gexf", "stix", "misp", "tagpack"};

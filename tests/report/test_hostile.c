@@ -81,7 +81,7 @@ Test(hostile, X1_every_format_writes_printable_ascii_only)
 
 Test(hostile, X1_graphs_quote_what_their_languages_mean)
 {
-    static const char *const formats[] = {"jsonl", "dot", "graphml", "sankey", "mermaid", "gexf", "stix", "misp", "tagpack"};
+    static const char *const formats[] = {"jsonl", "dot", "graphml", "sankey", "mermaid", "gexf", "stix", "misp", "tagpack", "sar"};
     for (size_t c = 0; c < CORPUS_COUNT; c++)
         for (size_t f = 0; f < sizeof(formats) / sizeof(formats[0]); f++) {
             poison_names(corpus[c]);
