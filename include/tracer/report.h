@@ -7,8 +7,20 @@
 #include "tracer/result.h"
 
 enum report_view { VIEW_FULL, VIEW_SUMMARY, VIEW_HOPS };
+enum report_table { /* of a trace as CSV */
+    TABLE_HOPS,
+    TABLE_TOTALS,
+    TABLE_PLACES,
+    TABLE_SEEDS,
+    TABLE_ACCOUNTS,
+    TABLE_ASSETS,
+    TABLE_LIMITS,
+    TABLE_INPUTS,
+    TABLE_COUNT
+};
 struct report_options {
     enum report_view view;
+    enum report_table table;
     uint32_t columns;     /* width of the terminal; 0: 100 */
     bool explorer_hashes; /* full hashes in tables (else shortened where the width asks for it) */
 };

@@ -2,6 +2,7 @@
 compared with the JSON result; names and symbols that would be code somewhere are tried on each; examples in docs/formats.md are the
 program's own lines."""
 import collections
+import csv
 import datetime
 import hashlib
 import io
@@ -104,7 +105,7 @@ def check_mermaid(text, result):
     nodes, found = {}, collections.Counter()
     for line in (line for line in lines[1:] if not line.startswith("  gap[")):
         node = re.fullmatch(rf'  (n\d+)(\[/|\[\[|\[|{{{{|\(\[)"(?:({label})<br/>)?(0x[0-9a-f]{{40}})"(.+)', line)
-        edge = re.fullmatch(rf'  (n\d+) -->\|"([0-9,.]+) {label}"\| (n\d+)', line)
+        edge = re.fullmatch(rf'  (n\d+) -->\|"([0-9,.]+) {label}(?:<br/>{label})?"\| (n\d+)', line)
         assert node or edge, line
         if node:
             name, opened, shown, address, shut = node.groups()
@@ -419,6 +420,52 @@ CHECKS = {"sankey": check_sankey, "mermaid": check_mermaid, "gexf": check_gexf, 
           "tagpack": check_tagpack, "sar": check_sar}
 
 
+def cell(text):
+    """A foreign text as CSV shows it."""
+    shown = printable(text, 511)
+    return "'" + shown if shown[:1] in tuple("=+-@") else shown
+
+
+def check_tables(table, result):
+    """--format csv --table NAME, read by Python's csv: the rows of the JSON result, one for one."""
+    assets = {asset["asset"]: asset for asset in result["assets"]}
+
+    def of_asset(name):
+        return [name, cell(assets[name]["symbol"]), str(assets[name]["decimals"]), str(int(assets[name]["recognised"]))]
+
+    def seed(seed):
+        if seed["kind"] == "address":
+            return [seed["source"], "address", seed["address"], str(seed["block_number"])] + [""] * 9
+        time = [str(seed["time"]), seed["time_utc"]] if seed["time"] else ["", ""]
+        return [seed["source"], "transfer", "", "", seed["key"], seed["transaction_hash"] or "", *time, *of_asset(seed["asset"]), seed["amount"]]
+
+    labels = {account["address"]: account["label"] or dict.fromkeys(("class", "name", "category", "entity", "origin"), "")
+              for account in result["accounts"]}
+    wanted = {
+        "totals": [[total["source"], *of_asset(total["asset"]), total["seeded"], total["emitted"], total["converted_in"],
+                    *total["places"].values(), str(int(total["balanced"]))] for total in result["totals"]],
+        "places": [[place["source"], *of_asset(place["asset"]), place["place"], place["account"] or "",
+                    cell(labels[place["account"]]["name"]) if place["account"] else "", place["amount"]] for place in result["places"]],
+        "seeds": [seed(item) for item in result["seeds"]],
+        "accounts": [[address, label["class"], *(cell(label[key]) for key in ("name", "category", "entity", "origin"))]
+                     for address, label in labels.items()],
+        "assets": [of_asset(name) for name in assets],
+        "inputs": [[item["role"], item["name"], item["sha256"] or ""] for item in result["inputs"]]}
+    lines = list(csv.reader(io.StringIO(table("hops")), strict=True))
+    assert [line[0] for line in lines[1:]] == [hop["key"] for hop in result["hops"]]
+    for name, rows in wanted.items():
+        lines = list(csv.reader(io.StringIO(table(name)), strict=True))
+        assert lines[0][-1] == "schema" and len(set(lines[0])) == len(lines[0])
+        assert lines[1:] == [row + [f"tracer/{name}-csv/1"] for row in rows], name
+        assert f"`{','.join(lines[0])}`" in (root / "docs/formats.md").read_text(), f"columns of {name} in docs/formats.md"
+        if rows and name == "totals":
+            assert lines[0][8:-2] == list(result["totals"][0]["places"])
+    lines = list(csv.reader(io.StringIO(table("limits")), strict=True))
+    assert collections.Counter(map(tuple, lines[1:])) == collections.Counter(
+        (kind, note, "tracer/limits-csv/1") for kind, notes in result["limits"].items() for note in notes)
+    assert f"`{','.join(lines[0])}`" in (root / "docs/formats.md").read_text()
+
+
 def examples():
     """Indented lines after "of `demo --format NAME`:" in docs/formats.md."""
     text = (root / "docs/formats.md").read_text()
@@ -442,7 +489,7 @@ with tempfile.TemporaryDirectory() as directory:
         for index, account in enumerate(account for account in result["accounts"] if account["label"]):
             name = '"' + HOSTILE[index % len(HOSTILE)].replace('"', '""') + '"'
             print(account["address"], account["label"]["class"], name, name, name, name, sep=",", file=file)
-    for arguments in (["fifo"], ["haircut"], ["poison"], ["lifo", "--labels", labels]):
+    for arguments in (["fifo"], ["haircut"], ["fifo", "thief=0x098b716b8aaf21512996dc57eb0615e2383e2f96"], ["poison"], ["lifo", "--labels", labels]):
         def trace(form):
             return run("trace", "--store", store, "--policy", *arguments, "--format", form, "ronin-2022")
 
@@ -453,6 +500,12 @@ with tempfile.TemporaryDirectory() as directory:
             assert text == trace(form), f"{form}: other bytes"
             assert all(" " <= character < "\x7f" or character == "\n" for character in text), f"{form}: not printable ASCII"
             check(text, result)
+        check_tables(lambda name: run("trace", "--store", store, "--policy", *arguments, "--format", "csv", "--table", name, "ronin-2022"), result)
+    for wrong in (["--table", "places"], ["--table", "places", "--format", "json"], ["--table", "places", "--format", "csv", "--policy", "all"],
+                  ["--table", "gaps", "--format", "csv"]):
+        assert "--table" in run("demo", *wrong, code=2)
+    for table, line in re.findall(r"of `demo --format csv --table (\w+)`:\n\n    (.*)\n", (root / "docs/formats.md").read_text()):
+        assert line in run("demo", "--quiet", "--format", "csv", "--table", table).splitlines(), line
     for form in CHECKS:
         lines = {ids_apart(line.strip().rstrip(",")) for line in run("demo", "--quiet", "--format", form).splitlines()}
         assert shown.get(form), f"no example of {form} in docs/formats.md"
@@ -461,4 +514,4 @@ with tempfile.TemporaryDirectory() as directory:
         for arguments in (["check", "--store", store, "0x098b716b8aaf21512996dc57eb0615e2383e2f96"], ["demo", "--policy", "all"]):
             assert "is for a trace of one policy" in run(*arguments, "--format", form, code=2)
         assert form in run("demo", "--format", "none", code=2) and form in run("help", "trace")
-print(f"formats: {len(CHECKS)} formats read back under five runs, 0 problems")
+print(f"formats: {len(CHECKS)} formats read back under six runs, 0 problems")

@@ -185,6 +185,34 @@ Test(hostile, X2_no_csv_cell_begins_like_a_formula)
         }
 }
 
+Test(hostile, X2_no_cell_of_any_table_begins_like_a_formula)
+{
+    const struct report_format *csv = report_find("csv");
+    for (size_t c = 0; c < CORPUS_COUNT; c++)
+        for (int table = TABLE_HOPS; table < TABLE_COUNT; table++) {
+            struct report_options options = {.table = (enum report_table)table};
+            struct error err;
+            char *text = NULL, *fields[64];
+            size_t size = 0, rows = 0;
+            poison_names(corpus[c]);
+            sample.inputs[0].name = corpus[c];
+            sample.seeds[1] = (struct result_seed){.is_address = true};
+            FILE *stream = open_memstream(&text, &size);
+            cr_assert_eq(csv->trace(stream, &sample.trace, &options, &err), TRACER_OK);
+            fclose(stream);
+            expect_printable(text);
+            char *rest = text;
+            size_t columns = csv_split(strsep(&rest, "\n"), fields, 64);
+            for (char *line; (line = strsep(&rest, "\n")) && *line; rows++) {
+                cr_expect_eq(csv_split(line, fields, 64), columns, "corpus %zu, table %d", c, table);
+                for (size_t i = 0; i < columns; i++)
+                    cr_expect(!fields[i][0] || !strchr("=+-@\t\r", fields[i][0]), "corpus %zu: %s", c, fields[i]);
+            }
+            cr_expect_gt(rows, 1, "table %d", table);
+            free(text);
+        }
+}
+
 /* Python reads the JSON and gives the symbol back: the exact characters (bytes that are no UTF-8: as shown).
  */
 Test(hostile, X2_json_carries_the_exact_characters)

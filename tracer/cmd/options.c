@@ -138,6 +138,17 @@ static enum tracer_status set_view(struct options *options, const char *name, co
     options->view = (enum report_view)index;
     return status;
 }
+static enum tracer_status set_table(struct options *options, const char *name, const char *value,
+                                    struct error *err)
+{
+    static const char *const words[TABLE_COUNT + 1] = {"hops",     "totals", "places", "seeds",
+                                                       "accounts", "assets", "limits", "inputs"};
+    int index = 0;
+    enum tracer_status status =
+        word(name, value, words, &index, "one of hops, totals, places, seeds, accounts, assets, limits, inputs", err);
+    options->table = (enum report_table)index;
+    return status;
+}
 static enum tracer_status set_finality(struct options *options, const char *name, const char *value,
                                        struct error *err)
 {
@@ -266,6 +277,7 @@ static const struct option_spec {
     {"output", TEXT(output), "FILE", "write the result there instead of standard output"},
     {"evidence", TEXT(evidence), "DIR", "also write an evidence bundle there (docs/evidence.md)"},
     {"view", CALL(set_view), "full|summary|hops", "parts of the text report (default: full)"},
+    {"table", CALL(set_table), "NAME", "of --format csv: hops (default), totals, places, seeds, accounts, assets, limits, inputs"},
     {"transfers", TEXT(transfers), "FILE", "transfers.csv of the taint specification"},
     {"seeds", TEXT(seeds), "FILE", "seeds.csv"},
     {"explored", TEXT(explored), "FILE", "addresses of the explored set"},

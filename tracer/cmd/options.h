@@ -31,6 +31,7 @@ struct options {
     const char *evidence;
     bool allow_local, quiet, verbose, follow, opening, no_traces, refetch, no_builtin_labels;
     enum report_view view;
+    enum report_table table;
     enum progress_mode progress;
     uint64_t in_flight;
     uint64_t max_accounts, max_hops, max_degree, max_requests, max_seconds, max_scan;

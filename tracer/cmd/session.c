@@ -494,7 +494,7 @@ enum tracer_status session_no_writer(struct session *session, const struct repor
 
 struct report_options session_report_options(const struct session *session)
 {
-    struct report_options options = {.view = session->options->view};
+    struct report_options options = {.view = session->options->view, .table = session->options->table};
     struct winsize size;
     if (!session->options->output && isatty(STDOUT_FILENO) == 1 &&
         ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)

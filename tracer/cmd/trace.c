@@ -93,6 +93,9 @@ static int trace_and_write(struct session *session, const char *command, const c
     struct trace_result *trace = NULL;
     struct compare_result *compare = NULL;
     bool all = session->options->all_policies;
+    if (session->options->table != TABLE_HOPS && (all || strcmp(format->name, "csv") != 0))
+        return session_fail(session, error_set(&session->err, TRACER_E_USAGE,
+                                               "--table is for --format csv of a trace of one policy"));
     if (all && !format->compare)
         return session_fail(session, session_no_writer(session, format));
     enum tracer_status status = make_request(session, command, seeds, seed_count, &request);
@@ -376,6 +379,8 @@ int command_trace(const struct options *options)
         status = error_set(&session.err, TRACER_E_USAGE,
                            options->follow ? "--follow goes on with one policy: not with --policy all"
                                            : "--evidence is of one policy: not with --policy all");
+    if (!status && options->follow && options->table != TABLE_HOPS)
+        status = error_set(&session.err, TRACER_E_USAGE, "--table is of one trace: not with --follow");
     if (!status && options->follow && options->evidence)
         status = error_set(&session.err, TRACER_E_USAGE, "--evidence is of one trace: not with --follow");
     if (!status && options->follow) {

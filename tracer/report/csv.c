@@ -54,7 +54,8 @@ enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result,
 enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
                              const struct report_options *options, struct error *err)
 {
-    (void)options;
+    if (options && options->table != TABLE_HOPS)
+        return csv_table(stream, result, options->table, err);
     fputs("key,block_number,transaction_hash,log_index,time,time_utc,kind,from,from_name,to,to_name,asset,"
           "symbol,"
           "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,leg,link,rule,schema\n",

@@ -30,6 +30,9 @@ void add_account(struct line *line, const struct view *view,
                  uint32_t account); /* two columns: address and name */
 void add_asset(struct line *line, const struct view *view,
                uint32_t asset); /* asset, symbol, decimals, recognised */
+/** A table of a trace but its hops (csv_tables.c). */
+enum tracer_status csv_table(FILE *stream, const struct trace_result *result, enum report_table table,
+                             struct error *err);
 /** Writes the line and empties it. */
 TRACER_MUST_USE enum tracer_status line_put(struct line *line, FILE *stream, struct error *err);
 
