@@ -6,7 +6,7 @@
 
 #include "tracer/result.h"
 
-enum report_view { VIEW_FULL, VIEW_SUMMARY, VIEW_HOPS };
+enum report_view { VIEW_FULL, VIEW_SUMMARY, VIEW_HOPS, VIEW_TREE };
 enum report_table { /* of a trace as CSV */
     TABLE_HOPS,
     TABLE_TOTALS,

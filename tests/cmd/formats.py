@@ -466,6 +466,21 @@ def check_tables(table, result):
     assert f"`{','.join(lines[0])}`" in (root / "docs/formats.md").read_text()
 
 
+def check_tree(text, result):
+    """Each hop once, beneath its parent: by the lines drawn, or named where these end."""
+    drawn, stack, found = text[text.index("TREE OF THE FLAGGED HOPS"):text.index("LIMITS, GAPS")], [], {}
+    rows = re.split(r"\n(?=(?:[|` ]  |[|`]- )*#\d)", drawn)[1:]
+    for row in rows:
+        lines, number = re.match(r"((?:\|  |   )*(?:[|`]- )?)#(\d+)  ", row).groups()
+        depth = len(lines) // 3
+        named = re.search(r"\(under #(\d+)\)", " ".join(re.sub(r"\n[| ]*", " ", row).split()))
+        found[int(number)] = int(named[1]) if named else stack[depth - 1] if depth else None
+        stack[depth:] = [int(number)]
+    number = {(hop["key"], hop["source"]): index + 1 for index, hop in enumerate(result["hops"])}
+    assert found == {index + 1: number.get((hop["parent"], hop["source"])) for index, hop in enumerate(result["hops"])}
+    assert len(rows) == len(found)
+
+
 def examples():
     """Indented lines after "of `demo --format NAME`:" in docs/formats.md."""
     text = (root / "docs/formats.md").read_text()
@@ -500,7 +515,11 @@ with tempfile.TemporaryDirectory() as directory:
             assert text == trace(form), f"{form}: other bytes"
             assert all(" " <= character < "\x7f" or character == "\n" for character in text), f"{form}: not printable ASCII"
             check(text, result)
+        check_tree(run("trace", "--store", store, "--policy", *arguments, "--tree", "ronin-2022"), result)
         check_tables(lambda name: run("trace", "--store", store, "--policy", *arguments, "--format", "csv", "--table", name, "ronin-2022"), result)
+    for view in ("summary", "hops", "tree"):
+        assert run("demo", "--quiet", f"--{view}") == run("demo", "--quiet", "--view", view)
+    assert "tree" in run("demo", "--tree", "--policy", "all", code=2) and "tree" in run("check", "--store", store, "--view", "tree", "x", code=2)
     for wrong in (["--table", "places"], ["--table", "places", "--format", "json"], ["--table", "places", "--format", "csv", "--policy", "all"],
                   ["--table", "gaps", "--format", "csv"]):
         assert "--table" in run("demo", *wrong, code=2)

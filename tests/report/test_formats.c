@@ -123,6 +123,36 @@ Test(formats, a_narrative_of_nothing_says_so)
     free(text);
 }
 
+/* Deeper than there is room for: still every hop, each with its parent. */
+Test(formats, a_tree_of_a_long_chain_has_every_hop)
+{
+    make_chain("a name");
+    static const unsigned widths[] = {80, 200};
+    for (size_t w = 0; w < 2; w++) {
+        char *text = sample_print(&sample, "text", PRINT_TRACE, widths[w], VIEW_TREE);
+        const char *tree = strstr(text, "TREE"), *tail = strstr(text, "LIMITS, GAPS");
+        unsigned levels = (widths[w] - 50) / 3 + 1;
+        cr_assert(tree && tail);
+        cr_expect_eq(count_of(text, " -> 0x"), MANY);
+        cr_expect_eq(count_of(text, "(under #"), MANY - levels, "%zu of %u columns", count_of(text, "(under #"), widths[w]);
+        cr_expect(strstr(text, "(under #299)"));
+        free(text);
+    }
+}
+
+Test(formats, a_tree_whose_parents_lead_in_a_circle_is_an_error)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct error err;
+    struct report_options options = {.view = VIEW_TREE};
+    FILE *stream = open_memstream(&text, &size);
+    sample.hops[3].parent = 5;
+    cr_expect_eq(report_find("text")->trace(stream, &sample.trace, &options, &err), TRACER_E_INTERNAL);
+    fclose(stream);
+    free(text);
+}
+
 Test(formats, nothing_tainted_is_an_empty_graph)
 {
     static const char *const names[] = {"sankey", "mermaid", "gexf", "stix", "misp", "tagpack"};

@@ -50,6 +50,12 @@ Test(report, trace_as_text_at_80_100_and_200_columns)
     expect_golden("trace-200.txt", sample_print(&sample, "text", false, 200, VIEW_FULL));
 }
 
+Test(report, tree_as_text_at_80_and_200_columns)
+{
+    expect_golden("tree-80.txt", sample_print(&sample, "text", false, 80, VIEW_TREE));
+    expect_golden("tree-200.txt", sample_print(&sample, "text", false, 200, VIEW_TREE));
+}
+
 Test(report, check_as_text)
 {
     expect_golden("check-100.txt", sample_print(&sample, "text", true, 0, VIEW_FULL));
@@ -96,12 +102,12 @@ Test(report, json_obeys_its_schema)
 Test(report, text_keeps_to_its_columns)
 {
     static const unsigned widths[] = {80, 100, 120, 160, 200, 300};
-    for (size_t w = 0; w < 6; w++) {
-        char *text = sample_print(&sample, "text", false, widths[w], VIEW_FULL);
+    for (size_t w = 0; w < 12; w++) {
+        char *text = sample_print(&sample, "text", false, widths[w % 6], w < 6 ? VIEW_FULL : VIEW_TREE);
         for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
-            cr_expect_leq(strlen(line), widths[w], "%u: %s", widths[w], line);
+            cr_expect_leq(strlen(line), widths[w % 6], "%u: %s", widths[w % 6], line);
             cr_expect(line[0] == '\0' || line[strlen(line) - 1] != ' ', "%u: space at the end: %s|",
-                      widths[w], line);
+                      widths[w % 6], line);
         }
         free(text);
     }

@@ -132,11 +132,18 @@ static enum tracer_status set_progress(struct options *options, const char *name
 static enum tracer_status set_view(struct options *options, const char *name, const char *value,
                                    struct error *err)
 {
-    static const char *const words[] = {"full", "summary", "hops", NULL};
+    static const char *const words[] = {"full", "summary", "hops", "tree", NULL};
     int index = 0;
-    enum tracer_status status = word(name, value, words, &index, "one of full, summary, hops", err);
+    enum tracer_status status = word(name, value, words, &index, "one of full, summary, hops, tree", err);
     options->view = (enum report_view)index;
     return status;
+}
+/* --summary, --hops, --tree */
+static enum tracer_status set_view_short(struct options *options, const char *name, const char *value,
+                                         struct error *err)
+{
+    (void)value;
+    return set_view(options, "view", name, err);
 }
 static enum tracer_status set_table(struct options *options, const char *name, const char *value,
                                     struct error *err)
@@ -276,7 +283,10 @@ static const struct option_spec {
     {"format", TEXT(format), "FORMAT", "text (default), json, csv; trace and demo also jsonl, dot, graphml, sankey, mermaid, gexf, stix, misp, tagpack, sar"},
     {"output", TEXT(output), "FILE", "write the result there instead of standard output"},
     {"evidence", TEXT(evidence), "DIR", "also write an evidence bundle there (docs/evidence.md)"},
-    {"view", CALL(set_view), "full|summary|hops", "parts of the text report (default: full)"},
+    {"view", CALL(set_view), "full|summary|hops|tree", "parts of the text report (default: full; tree: trace, demo)"},
+    {"summary", CALL(set_view_short), NULL, "= --view summary"},
+    {"hops", CALL(set_view_short), NULL, "= --view hops"},
+    {"tree", CALL(set_view_short), NULL, "= --view tree"},
     {"table", CALL(set_table), "NAME", "of --format csv: hops (default), totals, places, seeds, accounts, assets, limits, inputs"},
     {"transfers", TEXT(transfers), "FILE", "transfers.csv of the taint specification"},
     {"seeds", TEXT(seeds), "FILE", "seeds.csv"},
@@ -373,6 +383,8 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
     ret_options->argument_count = (size_t)(argc - optind);
     if (ret_options->all_policies && strcmp(command->name, "trace") != 0 && strcmp(command->name, "demo") != 0)
         return error_set(err, TRACER_E_USAGE, "--policy all is for trace and demo: %s answers under one policy", command->name);
+    if (ret_options->view == VIEW_TREE && (ret_options->all_policies || !takes_option(command, "tree")))
+        return error_set(err, TRACER_E_USAGE, "--view tree is for trace and demo, under one policy");
     if (ret_options->argument_count < command->arguments_min)
         return error_set(err, TRACER_E_USAGE, "too few arguments: tracer %s %s", command->name,
                          command->arguments);

@@ -30,7 +30,7 @@ void text_heading(const struct text *text, const char *words)
     fputs("\n\n", text->stream);
 }
 
-void text_wrap(const struct text *text, const char *first, const char *words)
+void text_wrap_under(const struct text *text, const char *first, const char *next, const char *words)
 {
     size_t indent = strlen(first), at = indent;
     bool is_line_empty = true;
@@ -39,7 +39,8 @@ void text_wrap(const struct text *text, const char *first, const char *words)
         size_t length = strcspn(words, " ");
         if (!is_line_empty && at + 1 + length > text->columns) {
             fputc('\n', text->stream);
-            repeat(text, ' ', indent);
+            fputs(next, text->stream);
+            repeat(text, ' ', indent - strlen(next));
             at = indent;
             is_line_empty = true;
         }
@@ -55,6 +56,11 @@ void text_wrap(const struct text *text, const char *first, const char *words)
         words += strspn(words, " ");
     }
     fputc('\n', text->stream);
+}
+
+void text_wrap(const struct text *text, const char *first, const char *words)
+{
+    text_wrap_under(text, first, "", words);
 }
 
 void text_wrap_printf(const struct text *text, const char *first, const char *format, ...)
@@ -260,13 +266,15 @@ enum tracer_status text_trace(FILE *stream, const struct trace_result *result,
     enum tracer_status status = TRACER_OK;
     text_init(&text, stream, &view, options);
     text_head(&text, "Where the money went");
-    if (wanted != VIEW_HOPS) {
+    if (wanted == VIEW_TREE && (status = text_tree(&text, result, err)))
+        return status;
+    if (wanted == VIEW_FULL || wanted == VIEW_SUMMARY) {
         text_stolen(&text, result);
         status = text_where(&text, result, err);
         if (status)
             return status;
     }
-    if (wanted != VIEW_SUMMARY)
+    if (wanted == VIEW_FULL || wanted == VIEW_HOPS)
         text_hops(&text, result);
     if (wanted == VIEW_FULL) {
         text_all_places(&text, result);

@@ -22,6 +22,8 @@ void text_init(struct text *text, FILE *stream, const struct view *view,
 void text_heading(const struct text *text, const char *words);
 /** `words` broken at spaces; the first line begins with `first`, the others with as many spaces. */
 void text_wrap(const struct text *text, const char *first, const char *words);
+/** The further lines begin with `next`, at most as long as `first`. */
+void text_wrap_under(const struct text *text, const char *first, const char *next, const char *words);
 void text_wrap_printf(const struct text *text, const char *first, const char *format, ...)
     TRACER_PRINTF(3, 4);
 
@@ -49,6 +51,8 @@ void text_head(const struct text *text, const char *title);
 /* text_stolen.c, text_places.c, text_hops.c */
 /** How a place reads in a sentence "where is it now". */
 const char *place_words(enum place place);
+TRACER_MUST_USE enum tracer_status text_tree(const struct text *text, const struct trace_result *result,
+                                             struct error *err);
 void text_stolen(const struct text *text, const struct trace_result *result);
 TRACER_MUST_USE enum tracer_status text_where(const struct text *text, const struct trace_result *result,
                                               struct error *err);
