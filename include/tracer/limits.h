@@ -75,6 +75,9 @@
 #define TRACER_MERMAID_SIZE_MAX 49000u  /* characters; and 50,000 */
 #define TRACER_NARRATIVE_ITEMS_MAX 200u /* of a section of the narrative; the evidence below it has all */
 
+#define TRACER_PRICES_MAX 1000000u       /* lines of a file of prices */
+#define TRACER_PRICES_BYTES_MAX TRACER_MIB(128)
+
 /* engine and store */
 #define TRACER_REORG_DEPTH 64u /* blocks that a reorg may take back; --finality N asks for more */
 #define TRACER_SOURCES_MAX 65535u

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "tracer/prices.h"
 #include "tracer/result.h"
 
 enum report_view { VIEW_FULL, VIEW_SUMMARY, VIEW_HOPS, VIEW_TREE };
@@ -21,6 +22,7 @@ enum report_table { /* of a trace as CSV */
 struct report_options {
     enum report_view view;
     enum report_table table;
+    const struct prices *prices; /* NULL: no values; text, sar and the hops of csv have them */
     uint32_t columns;     /* width of the terminal; 0: 100 */
     bool explorer_hashes; /* full hashes in tables (else shortened where the width asks for it) */
 };

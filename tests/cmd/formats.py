@@ -4,6 +4,7 @@ program's own lines."""
 import collections
 import csv
 import datetime
+import fractions
 import hashlib
 import io
 import json
@@ -481,6 +482,40 @@ def check_tree(text, result):
     assert len(rows) == len(found)
 
 
+def check_prices(result, trace, directory):
+    """Every value of the CSV is amount * price, done again in whole numbers; the text sums what was stolen; nothing has a value without a price."""
+    decimals = {asset["asset"]: asset["decimals"] for asset in result["assets"]}
+    days = sorted({(utc(hop["time"], "%Y-%m-%d"), hop["asset"]) for hop in result["hops"]})
+    prices = {day: fractions.Fraction(int(hashlib.sha256(repr(day).encode()).hexdigest()[:12], 16), 10 ** 9) for day in days[::2]}
+    file = directory / "prices.csv"
+    file.write_text("date,asset,price\n" + "".join(f"{date},{asset},{float_free(price, 9)}\n" for (date, asset), price in prices.items()))
+    rows = list(csv.DictReader(io.StringIO(trace("--prices", file, "--format", "csv"))))
+    stolen = fractions.Fraction(0)
+    assert len(rows) == len(result["hops"])
+    for row, hop in zip(rows, result["hops"]):
+        price = prices.get((utc(hop["time"], "%Y-%m-%d"), hop["asset"]))
+        value = None if price is None else fractions.Fraction(int(hop["tainted"]), 10 ** decimals[hop["asset"]]) * price
+        assert (row["usd_price"], row["usd"]) == (("", "") if price is None else (float_free(price, 9), float_free(value, 9 + decimals[hop["asset"]])))
+        stolen += value or 0 if hop["hop"] == 0 else 0
+    shown = " ".join(trace("--prices", file).split())
+    cents = stolen * 100 // 1
+    assert f"{cents // 100:,}.{cents % 100:02} USD" in shown and "no price" in shown
+    assert hashlib.sha256(file.read_bytes()).hexdigest() in shown
+    for form in ("json", "stix", "dot"):
+        assert "--prices" in run("demo", "--prices", file, "--format", form, code=2)
+    documented = re.search(r"With\n\n((?:    .*\n)+)\n.*`demo --prices FILE` has the line\n\n    (.*)\n", (root / "docs/formats.md").read_text())
+    file.write_text(re.sub("^    ", "", documented[1], flags=re.M))
+    assert documented[2] in {line.strip() for line in run("demo", "--quiet", "--prices", file).splitlines()}
+
+
+def float_free(value, digits):
+    """A fraction as decimal text without zeros at its end."""
+    units = value * 10 ** digits
+    assert units.denominator == 1
+    whole, part = divmod(int(units), 10 ** digits)
+    return f"{whole}.{str(part).zfill(digits)}".rstrip("0").rstrip(".")
+
+
 def examples():
     """Indented lines after "of `demo --format NAME`:" in docs/formats.md."""
     text = (root / "docs/formats.md").read_text()
@@ -515,6 +550,7 @@ with tempfile.TemporaryDirectory() as directory:
             assert text == trace(form), f"{form}: other bytes"
             assert all(" " <= character < "\x7f" or character == "\n" for character in text), f"{form}: not printable ASCII"
             check(text, result)
+        check_prices(result, lambda *more: run("trace", "--store", store, "--policy", *arguments, *more, "ronin-2022"), directory)
         check_tree(run("trace", "--store", store, "--policy", *arguments, "--tree", "ronin-2022"), result)
         check_tables(lambda name: run("trace", "--store", store, "--policy", *arguments, "--format", "csv", "--table", name, "ronin-2022"), result)
     for view in ("summary", "hops", "tree"):

@@ -14,7 +14,7 @@ const struct command commands[] = {
     {"demo", command_demo, "",
      "Trace the Axie Infinity / Ronin bridge theft of March 2022 from the embedded case, without network.",
      "With --store the case is kept there, so that trace and check can be run on it.",
-     "store format output view summary hops tree table " TAINT_OPTIONS COMMON_OPTIONS, 0, 0},
+     "store format output view summary hops tree table prices " TAINT_OPTIONS COMMON_OPTIONS, 0, 0},
     {"trace", command_trace, "SEED...",
      "Follow stolen units forward from a seed: where is each one now, over which hops?",
      "SEED is [NAME=]SPEC, and SPEC an address, a transaction hash (what its gainers gained),\n"
@@ -27,7 +27,7 @@ const struct command commands[] = {
      "With --rpc and --follow it goes on at the head: standard output has a line for each new\n"
      "flagged hop, and --output FILE is rewritten whenever the result changes.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",
-     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "summary hops tree table finality follow opening no-traces keep-raw refetch evidence max-accounts max-hops max-degree min-score max-requests "
+     CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "prices summary hops tree table finality follow opening no-traces keep-raw refetch evidence max-accounts max-hops max-degree min-score max-requests "
      "max-time max-scan resume " COMMON_OPTIONS, 0, 100000},
     {"check", command_check, "TARGET...",
      "Is this deposit or address tainted: by what, how much, over which path?",

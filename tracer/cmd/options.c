@@ -288,6 +288,7 @@ static const struct option_spec {
     {"hops", CALL(set_view_short), NULL, "= --view hops"},
     {"tree", CALL(set_view_short), NULL, "= --view tree"},
     {"table", CALL(set_table), "NAME", "of --format csv: hops (default), totals, places, seeds, accounts, assets, limits, inputs"},
+    {"prices", TEXT(prices), "FILE", "USD prices (CSV date,asset,price) for text, sar and the hops of csv"},
     {"transfers", TEXT(transfers), "FILE", "transfers.csv of the taint specification"},
     {"seeds", TEXT(seeds), "FILE", "seeds.csv"},
     {"explored", TEXT(explored), "FILE", "addresses of the explored set"},

@@ -92,6 +92,7 @@ void session_close(struct session *session)
     rpc_close(session->rpc);
     graph_close(session->graph);
     label_set_free(session->labels);
+    prices_free(session->prices);
     config_close(session->config);
     arena_free(session->arena);
     *session = (struct session){0};
@@ -494,7 +495,7 @@ enum tracer_status session_no_writer(struct session *session, const struct repor
 
 struct report_options session_report_options(const struct session *session)
 {
-    struct report_options options = {.view = session->options->view, .table = session->options->table};
+    struct report_options options = {.view = session->options->view, .table = session->options->table, .prices = session->prices};
     struct winsize size;
     if (!session->options->output && isatty(STDOUT_FILENO) == 1 &&
         ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= 40)

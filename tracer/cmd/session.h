@@ -34,6 +34,7 @@ struct session {
     struct result_input inputs[SESSION_INPUTS_MAX];
     size_t input_count;
     const char *incomplete; /* a file of transfers whose import was interrupted; NULL: none */
+    struct prices *prices; /* of --prices; NULL: none */
     struct rpc *rpc;
     struct chain_client *client;
     struct progress progress;

@@ -82,6 +82,18 @@ static enum tracer_status with_evidence(struct session *session, const struct tr
     return status;
 }
 
+static enum tracer_status read_prices(struct session *session, const struct report_format *format)
+{
+    const struct options *options = session->options;
+    if (!options->prices)
+        return TRACER_OK;
+    if (options->all_policies || options->table != TABLE_HOPS ||
+        (strcmp(format->name, "text") != 0 && strcmp(format->name, "sar") != 0 && strcmp(format->name, "csv") != 0))
+        return error_set(&session->err, TRACER_E_USAGE,
+                         "--prices is for --format text, sar and csv (hops) of a trace of one policy");
+    return prices_read(options->prices, &session->prices, &session->err);
+}
+
 /* Trace `seeds` in the open store and write the result. */
 static int trace_and_write(struct session *session, const char *command, const char *const *seeds,
                            size_t seed_count)
@@ -93,12 +105,15 @@ static int trace_and_write(struct session *session, const char *command, const c
     struct trace_result *trace = NULL;
     struct compare_result *compare = NULL;
     bool all = session->options->all_policies;
+    enum tracer_status status = read_prices(session, format);
+    if (status)
+        return session_fail(session, status);
     if (session->options->table != TABLE_HOPS && (all || strcmp(format->name, "csv") != 0))
         return session_fail(session, error_set(&session->err, TRACER_E_USAGE,
                                                "--table is for --format csv of a trace of one policy"));
     if (all && !format->compare)
         return session_fail(session, session_no_writer(session, format));
-    enum tracer_status status = make_request(session, command, seeds, seed_count, &request);
+    status = make_request(session, command, seeds, seed_count, &request);
     if (status)
         return session_fail(session, status);
     progress_begin(session, "replay");
@@ -379,8 +394,8 @@ int command_trace(const struct options *options)
         status = error_set(&session.err, TRACER_E_USAGE,
                            options->follow ? "--follow goes on with one policy: not with --policy all"
                                            : "--evidence is of one policy: not with --policy all");
-    if (!status && options->follow && options->table != TABLE_HOPS)
-        status = error_set(&session.err, TRACER_E_USAGE, "--table is of one trace: not with --follow");
+    if (!status && options->follow && (options->table != TABLE_HOPS || options->prices))
+        status = error_set(&session.err, TRACER_E_USAGE, "--table and --prices are of one trace: not with --follow");
     if (!status && options->follow && options->evidence)
         status = error_set(&session.err, TRACER_E_USAGE, "--evidence is of one trace: not with --follow");
     if (!status && options->follow) {

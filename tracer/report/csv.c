@@ -1,8 +1,28 @@
 /* csv.c - one line a flagged hop; for a check one a line and source. */
 #include "csv_parts.h"
+#include "usd.h"
+
+/* Two columns: price of the day, and value of the tainted units; empty if there is no price. */
+static void add_value(struct line *line, const struct view *view, const struct result_hop *hop,
+                      const struct prices *prices)
+{
+    const struct result_asset *asset = view_asset(view, hop->asset);
+    struct u320 price, value;
+    char text[USD_TEXT_SIZE];
+    if (!prices_find(prices, &asset->asset, hop->time, &price) ||
+        !prices_value(u320_from_u256(hop->tainted), price, &value)) {
+        add_text(line, "");
+        add_text(line, "");
+        return;
+    }
+    usd_exact(price, 0, text);
+    add_text(line, text);
+    usd_exact(value, asset->decimals, text);
+    add_text(line, text);
+}
 
 static void add_hop(struct line *line, const struct trace_result *result, const struct view *view,
-                    const struct result_hop *hop)
+                    const struct result_hop *hop, const struct prices *prices)
 {
     char rules[LINK_RULES_TEXT_SIZE];
     add_key(line, hop->position);
@@ -33,22 +53,30 @@ static void add_hop(struct line *line, const struct trace_result *result, const 
     else
         add_text(line, "");
     add_text(line, link_rules_text(hop->rules, rules));
+    if (prices)
+        add_value(line, view, hop, prices);
     add_text(line, "tracer/trace-csv/1");
 }
 
-enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result, size_t first,
-                                struct error *err)
+static enum tracer_status put_hops(FILE *stream, const struct trace_result *result, size_t first,
+                                   const struct prices *prices, struct error *err)
 {
     struct line line;
     struct view view = view_of_trace(result);
     enum tracer_status status = TRACER_OK;
     line_init(&line);
     for (size_t i = first; i < result->hop_count && !status; i++) {
-        add_hop(&line, result, &view, &result->hops[i]);
+        add_hop(&line, result, &view, &result->hops[i], prices);
         status = line_put(&line, stream, err);
     }
     line_release(&line);
     return status ? status : stream_done(stream, err);
+}
+
+enum tracer_status csv_new_hops(FILE *stream, const struct trace_result *result, size_t first,
+                                struct error *err)
+{
+    return put_hops(stream, result, first, NULL, err);
 }
 
 enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
@@ -56,11 +84,13 @@ enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
 {
     if (options && options->table != TABLE_HOPS)
         return csv_table(stream, result, options->table, err);
+    const struct prices *prices = options ? options->prices : NULL;
     fputs("key,block_number,transaction_hash,log_index,time,time_utc,kind,from,from_name,to,to_name,asset,"
           "symbol,"
-          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,leg,link,rule,schema\n",
+          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,leg,link,rule,",
           stream);
-    return csv_new_hops(stream, result, 0, err);
+    fputs(prices ? "usd_price,usd,schema\n" : "schema\n", stream);
+    return put_hops(stream, result, 0, prices, err);
 }
 
 #define CHECK_LINE_COLUMNS 21  /* from `what` to `ppm_max` */

@@ -4,7 +4,7 @@
 #include "findings.h"
 #include "flow.h"
 #include "ids.h"
-#include "text.h"
+#include "usd.h"
 #include "tracer/clock.h"
 #include "tracer/limits.h"
 
@@ -243,7 +243,7 @@ static void put_evidence(const struct sar *sar, size_t index)
     text_leg(&sar->text, indent, hop->leg, hop->rules);
 }
 
-static void put_all(const struct sar *sar)
+static void put_all(const struct sar *sar, const struct prices *prices)
 {
     text_wrap(&sar->text, "", "SUSPICIOUS ACTIVITY REPORT: NARRATIVE, DRAFT");
     fputc('\n', sar->text.stream);
@@ -251,6 +251,8 @@ static void put_all(const struct sar *sar)
     put_stolen(sar);
     put_movements(sar);
     put_places(sar);
+    if (prices)
+        text_value(&sar->text, sar->result, prices);
     text_heading(&sar->text, "CONCLUSION");
     text_wrap(&sar->text, "  ",
               "<what the institution did; what it asks for; where its records are; contact>");
@@ -275,7 +277,7 @@ enum tracer_status sar_trace(FILE *stream, const struct trace_result *result,
     if (!status)
         status = findings_make(result, &sar.findings, err);
     if (!status)
-        put_all(&sar);
+        put_all(&sar, options ? options->prices : NULL);
     findings_release(&sar.findings);
     flow_release(&sar.flow);
     return status ? status : stream_done(stream, err);

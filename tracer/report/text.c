@@ -1,5 +1,6 @@
 /* text.c - the report to read: its order, and the parts that traces and checks share. */
 #include "text.h"
+#include "usd.h"
 
 #include "tracer/clock.h"
 
@@ -274,6 +275,8 @@ enum tracer_status text_trace(FILE *stream, const struct trace_result *result,
         if (status)
             return status;
     }
+    if (options && options->prices)
+        text_value(&text, result, options->prices);
     if (wanted == VIEW_FULL || wanted == VIEW_HOPS)
         text_hops(&text, result);
     if (wanted == VIEW_FULL) {

@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define DECIMALS_MAX 77u /* taint-spec 2.4 */
+#define DECIMALS_MAX (77u + PRICE_DECIMALS) /* taint-spec 2.4, and those of a price */
 
 struct view view_of_trace(const struct trace_result *result)
 {
