@@ -69,6 +69,7 @@
 #define TRACER_FILE_CONFIG_MAX TRACER_MIB(1)
 #define TRACER_FILE_RESULT_MAX TRACER_MIB(512)
 #define TRACER_LABELS_MAX 20000000u
+#define TRACER_PAGE_HOPS_MAX 20000u /* rows of the table of an HTML page; its JSON has all */
 
 /* reports */
 #define TRACER_MERMAID_EDGES_MAX 100u   /* of a chart; Mermaid's own limits are 500 */

@@ -280,7 +280,7 @@ static const struct option_spec {
      "without the built-in registry of services and mixers"},
     {"assets", TEXT(assets), "FILE", "recognised assets (CSV) instead of the built-in list"},
     {"source", CALL(set_source), "[NAME=]SEED", "a source of taint; may be repeated (default: the registry)"},
-    {"format", TEXT(format), "FORMAT", "text (default), json, csv; trace and demo also jsonl, dot, graphml, sankey, mermaid, gexf, stix, misp, tagpack, sar"},
+    {"format", TEXT(format), "FORMAT", "text (default), json, csv; trace and demo also jsonl, dot, graphml, sankey, mermaid, gexf, stix, misp, tagpack, sar, html"},
     {"output", TEXT(output), "FILE", "write the result there instead of standard output"},
     {"evidence", TEXT(evidence), "DIR", "also write an evidence bundle there (docs/evidence.md)"},
     {"view", CALL(set_view), "full|summary|hops|tree", "parts of the text report (default: full; tree: trace, demo)"},

@@ -483,7 +483,7 @@ const struct report_format *session_format(struct session *session, const char *
     const struct report_format *format = report_find(name);
     char shown[TRACER_QUOTED_MAX];
     if (!format)
-        error_set(&session->err, TRACER_E_USAGE, "--format: there is no format \"%s\" (text, json, csv; trace: jsonl, dot, graphml, sankey, mermaid, gexf, stix, misp, tagpack, sar)",
+        error_set(&session->err, TRACER_E_USAGE, "--format: there is no format \"%s\" (text, json, csv; trace: jsonl, dot, graphml, sankey, mermaid, gexf, stix, misp, tagpack, sar, html)",
                   safe_text(shown, sizeof(shown), name, strlen(name)));
     return format;
 }

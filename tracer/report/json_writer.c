@@ -96,7 +96,7 @@ static void quote(FILE *stream, const char *text)
             taken = 1;
         } else if (code == '"' || code == '\\') {
             fprintf(stream, "\\%c", (char)code);
-        } else if (code >= 0x20 && code < 0x7f) {
+        } else if (code >= 0x20 && code < 0x7f && code != '<') { /* "<" would end the script element of a page */
             fputc((int)code, stream);
         } else {
             utf16(stream, code);

@@ -1,0 +1,173 @@
+// The page in headless Chromium (page.py calls it): node page.mjs SCREENSHOTS NAME PAGE.html RESULT.json ...
+// Wanted values are computed here from the JSON result. Times are printed, never asserted.
+import assert from 'node:assert/strict';
+import {readFileSync} from 'node:fs';
+import {createRequire} from 'node:module';
+import {join} from 'node:path';
+import {pathToFileURL} from 'node:url';
+
+const {chromium} = createRequire(new URL('../../e2e/package.json', import.meta.url))('playwright-core');
+const [screenshots, ...pages] = process.argv.slice(2);
+const indexes = (list, test) => list.map((_, i) => i).filter(i => test(list[i]));
+const compare = (a, b) => (a > b) - (a < b);
+
+// Rows that stand in the table now, and all that the filters let through, in their order: what would be printed.
+const visible = page => page.$$eval('#table tbody tr[id]', rows => rows.map(row => Number(row.id.slice(1)) - 1));
+const matching = async page => {
+  await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+  const rows = await visible(page);
+  await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+  return rows;
+};
+const filter = async (page, {words = '', asset = '', hop = '', label = '', least = ''} = {}) => {
+  await page.selectOption('#asset', asset);
+  await page.selectOption('#hop', hop);
+  await page.selectOption('#label', label);
+  await page.fill('#least', least);
+  await page.fill('#find', words);
+  await page.waitForTimeout(200); // the page waits for the last key
+  return matching(page);
+};
+
+async function filters(page, {hops, accounts, assets}) {
+  const last = hops.at(-1), label = new Map(accounts.map(account => [account.address, account.label]));
+  assert.deepEqual(await filter(page, {hop: '1'}), indexes(hops, hop => hop.hop === 1));
+  assert.deepEqual(await filter(page, {asset: last.asset}), indexes(hops, hop => hop.asset === last.asset));
+  const both = await filter(page, {words: `${last.to.replace(/[a-f]/g, c => c.toUpperCase())} ${last.grade}`, hop: String(last.hop)});
+  assert.deepEqual(both, indexes(hops, hop => [hop.from, hop.to].includes(last.to) && hop.grade === last.grade && hop.hop === last.hop));
+  assert(both.length > 0);
+  assert.equal(await page.textContent('#count'), `${both.length} of ${hops.length}`);
+  const {decimals} = assets.find(asset => asset.asset === last.asset), bound = 12n * 10n ** BigInt(decimals) + 5n * 10n ** BigInt(decimals) / 10n;
+  assert.deepEqual(await filter(page, {asset: last.asset, least: '12.5'}), indexes(hops, hop => hop.asset === last.asset && BigInt(hop.tainted) >= bound));
+  await filter(page, {least: 'twelve'});
+  assert.equal(await page.getAttribute('#least', 'aria-invalid'), 'true');
+  for (const kind of new Set(accounts.map(account => account.label && account.label.class).filter(Boolean)))
+    assert.deepEqual(await filter(page, {label: kind}), indexes(hops, hop => [hop.from, hop.to].some(end => label.get(end)?.class === kind)));
+  assert.deepEqual(await filter(page, {words: 'nothing has this'}), []);
+  assert.deepEqual(await filter(page), hops.map((_, i) => i));
+}
+
+async function parts(page, {hops}) {
+  assert.deepEqual(await visible(page), hops.map((_, i) => i).slice(0, 200));
+  if (hops.length <= 200) return;
+  await page.click('text=later');
+  assert.deepEqual(await visible(page), hops.map((_, i) => i).slice(200, 400));
+  // "came by" goes to the part where that row is
+  const link = page.locator('#table tbody tr[id] a').first(), target = Number(await link.textContent());
+  await link.click();
+  assert((await visible(page)).includes(target - 1));
+  assert.equal(await page.evaluate(() => document.activeElement.closest('tr').id), `h${target}`);
+}
+
+function pathOf({hops}, index) {
+  const number = new Map(hops.map((hop, i) => [`${hop.key} ${hop.source}`, i])), path = [];
+  for (let at = index; at !== undefined; at = hops[at].parent ? number.get(`${hops[at].parent} ${hops[at].source}`) : undefined) path.unshift(at);
+  return path;
+}
+
+async function paths(page, result, name) {
+  const {hops} = result, deepest = hops.reduce((best, hop, i) => hop.hop > hops[best].hop ? i : best, 0);
+  for (const index of new Set([deepest, hops.length - 1])) {
+    await filter(page, {words: hops[index].key, hop: String(hops[index].hop)});
+    await page.focus(`#h${index + 1} button`);
+    await page.keyboard.press('Enter');
+    const got = await page.$$eval(`#h${index + 1} + tr.path li`, items => items.map(item =>
+      [item.textContent.match(/#([0-9]+),/)[1] - 1, ...[...item.querySelectorAll('code')].map(code => code.textContent)]));
+    assert.deepEqual(got.map(step => step[0]), pathOf(result, index), 'the path by parents');
+    for (const [at, ...codes] of got) {
+      const hop = hops[at];
+      assert.deepEqual(codes, [hop.from, hop.to, ...(hop.transaction_hash ? [hop.transaction_hash] : []), ...(result.network.time_keys ? [] : [hop.key])]);
+    }
+    assert.equal(await page.locator(`#h${index + 1} + tr.path button.copy`).count(), got.flat().length - got.length);
+    await page.locator(`#h${index + 1}`).scrollIntoViewIfNeeded();
+    await page.screenshot({path: join(screenshots, `${name}-path.png`)});
+    await page.keyboard.press('Enter');
+    assert.equal(await page.locator('tr.path').count(), 0);
+  }
+  await page.click('#clear');
+}
+
+async function orders(page, {hops}) {
+  const head = page.locator('#table th').nth(3);
+  const order = (a, b) => compare(hops[a].asset, hops[b].asset) || compare(BigInt(hops[a].tainted), BigInt(hops[b].tainted));
+  await head.locator('button').click();
+  assert.deepEqual(await matching(page), hops.map((_, i) => i).sort((a, b) => order(a, b) || a - b));
+  assert.equal(await head.getAttribute('aria-sort'), 'ascending');
+  await head.locator('button').click();
+  assert.deepEqual(await matching(page), hops.map((_, i) => i).sort((a, b) => order(b, a) || a - b));
+  await page.locator('#table th button').first().click();
+  assert.deepEqual(await matching(page), hops.map((_, i) => i));
+}
+
+async function picture(page, {hops, accounts}, name) {
+  const groups = JSON.parse(await page.textContent('#groups')), of = new Map(accounts.map((account, i) => [account.address, groups[i]]));
+  const chosen = Math.max(...groups.filter(group => group !== null));
+  await page.focus(`a[data-group="${chosen}"]`);
+  await page.keyboard.press('Enter');
+  assert.deepEqual(await matching(page), indexes(hops, hop => of.get(hop.from) === chosen || of.get(hop.to) === chosen));
+  const members = accounts.filter((_, i) => groups[i] === chosen).map(account => account.address);
+  const listed = await page.$$eval('#chosen li code', codes => codes.map(code => code.textContent));
+  assert.equal(listed.length, Math.min(members.length, 100));
+  assert(listed.every(address => members.includes(address)) && new Set(listed).size === listed.length);
+  assert.match(await page.textContent('#chosen h3'), new RegExp(`: ${members.length} account`));
+  await page.locator('#drawing').scrollIntoViewIfNeeded();
+  await page.screenshot({path: join(screenshots, `${name}-group.png`)});
+  await page.locator('#chosen li button:text("its hops")').first().click();
+  assert.deepEqual(await matching(page), indexes(hops, hop => [hop.from, hop.to].includes(listed[0])));
+  await page.click('#clear');
+  assert.equal((await matching(page)).length, hops.length);
+}
+
+const cut = page => page.$$eval('.wide', all => all.filter(part => part.scrollWidth > part.clientWidth + 1).length);
+const tooWide = page => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+const shots = async (page, name, screen) => {
+  for (const part of ['stolen', 'now', 'flow', 'hops', 'limits', 'repeat']) {
+    await page.evaluate(id => document.getElementById(id).scrollIntoView({behavior: 'instant'}), part);
+    await page.screenshot({path: join(screenshots, `${name}-${screen}-${part}.png`)});
+  }
+};
+
+const browser = await chromium.launch({executablePath: '/usr/bin/chromium', args: process.getuid() === 0 ? ['--no-sandbox'] : []});
+try {
+  for (let i = 0; i < pages.length; i += 3) {
+    const [name, file, json] = pages.slice(i, i + 3), result = JSON.parse(readFileSync(json, 'utf8')), address = pathToFileURL(file).href;
+    for (const [screen, options] of Object.entries({
+      desktop: {viewport: {width: 1400, height: 1000}, colorScheme: 'light'},
+      phone: {viewport: {width: 390, height: 844}, colorScheme: 'dark', isMobile: true, hasTouch: true}})) {
+      const page = await browser.newPage(options), requests = [], complaints = [];
+      page.on('request', request => requests.push(request.url()));
+      page.on('console', message => complaints.push(message.text()));
+      page.on('pageerror', error => complaints.push(String(error)));
+      await page.goto(address);
+      await page.waitForFunction(() => document.getElementById('checked').textContent !== '');
+      assert.match(await page.textContent('#checked'), /^It is/, 'the page finds its own digest');
+      assert(!await tooWide(page), `wider than a ${screen}`);
+      if (screen === 'desktop') {
+        const ready = await page.evaluate(() => performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd);
+        console.log(`page: ${name}: ${result.hops.length} hops, usable in Chromium after ${ready.toFixed(0)} ms`);
+        await parts(page, result);
+        await filters(page, result);
+        await orders(page, result);
+        await paths(page, result, name);
+        await picture(page, result, name);
+        await page.emulateMedia({media: 'print'});
+        await page.setViewportSize({width: 1050, height: 800});
+        await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+        assert.equal((await visible(page)).length, result.hops.length, 'all rows on paper');
+        assert(!await tooWide(page) && await cut(page) === 0, 'a table is cut on paper');
+        await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+        if (result.hops.length < 1000) await page.pdf({path: join(screenshots, `${name}.pdf`), preferCSSPageSize: true, printBackground: true});
+        await page.emulateMedia({media: 'screen'});
+        await page.setViewportSize(options.viewport);
+      } else {
+        assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), 'rgb(15, 19, 24)', 'dark');
+      }
+      await shots(page, name, screen);
+      assert.deepEqual(requests, [address], 'nothing but the file is asked for');
+      assert.deepEqual(complaints, [], 'the console stays silent');
+      await page.close();
+    }
+  }
+} finally {
+  await browser.close();
+}
