@@ -48,6 +48,11 @@ struct report_format {
 const struct report_format *report_find(const char *name);
 const struct report_format *report_at(size_t index); /* NULL after the last */
 
+/** The JSON inside an HTML page, a part of `page`, when neither was changed since it was written: TRACER_E_VERIFY if one was,
+ * TRACER_E_USAGE if it is no page. */
+TRACER_MUST_USE enum tracer_status page_read(const char *page, size_t size, const char **ret_json, size_t *ret_size,
+                                             struct error *err);
+
 /** An amount in units of `decimals`, exactly, thousands separated by "," and without trailing zeros:
  * "173,600", "0.000001". */
 void report_amount(struct u320 amount, uint32_t decimals, char to[static 160]);

@@ -102,6 +102,29 @@ def static_checks(page, plain):
     return result
 
 
+def units(amount, decimals):
+    whole, fraction = divmod(amount, 10**decimals)
+    return f"{whole:,}" + (f".{fraction:0{decimals}}".rstrip("0") if fraction else "")
+
+
+def compared_checks(page, result):
+    """Each place has its row with low, high and every policy, to the unit."""
+    places = {"held": "held", "mixer": "in mixers", "not_explored": "not explored further", "converted": "exchanged for other assets"}
+    for total in result["totals"]:
+        section = next(part for part in page.split('<div class="total">')[1:] if f" {total['symbol']} <span>{total['source']}" in part.split("</h3>")[0])
+        rows = {re.match(r"[^<\n]*", row).group(0).strip(): row for row in re.split(r'<tr class="place"><td>', section)[1:]}
+        for place, amounts in total["places"].items():
+            assert (place in places and places[place] in rows) == (int(amounts["high"]) > 0), place
+            if int(amounts["high"]) > 0:
+                row = rows[places[place]].split("\n")[0]
+                policies, decimals, same = result["policies"], total["decimals"], amounts["low"] == amounts["high"]
+                assert re.findall(r"<span><i>(\w+)</i> ([0-9,.]+)</span>", row) == (
+                    [] if same else [(name, units(int(amounts[name]), decimals)) for name in policies]), row
+                assert re.findall(r'<td class="num">([0-9,.]+) <i>([^<]*)</i>', row) == [
+                    (units(int(amounts[end]), decimals), "all agree" if same else ", ".join(name for name in policies if amounts[name] == amounts[end]))
+                    for end in ("low", "high")], row
+
+
 with tempfile.TemporaryDirectory() as directory:
     directory = pathlib.Path(directory)
     pages = []
@@ -123,8 +146,26 @@ with tempfile.TemporaryDirectory() as directory:
     for policy in ("haircut", "poison"):
         page = run("demo", "--quiet", "--policy", policy, "--format", "html")
         static_checks(page, run("demo", "--quiet", "--policy", policy, "--format", "json"))
-    for arguments in (["check", "--store", directory / "many", THIEF], ["demo", "--policy", "all"]):
-        assert "is for a trace of one policy" in run(*arguments, "--format", "html", code=2)
+    assert "is for a trace" in run("check", "--store", directory / "many", THIEF, "--format", "html", code=2)
+    compared, plain = directory / "compared.html", directory / "compared.json"
+    run("demo", "--quiet", "--policy", "all", "--format", "html", "--output", compared)
+    run("demo", "--quiet", "--policy", "all", "--format", "json", "--output", plain)
+    compared_checks(compared.read_text(), json.loads(plain.read_text()))
+    pages += ["compared", compared, plain]
+    for file, plain in zip(pages[1::3], pages[2::3]):
+        assert run("report", file) == plain.read_text(), "the result read back"
+    # a changed page is refused, whatever was changed; what is no page is told so
+    whole = pages[1].read_bytes()
+    for at in (20, whole.index(b"173,600"), whole.index(b'id="result">') + 1000, whole.index(b'<code id="sha256">') + 20, len(whole) - 30, len(whole) - 2):
+        (directory / "changed.html").write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+        assert "not as it was written" in subprocess.run([tracer, "report", directory / "changed.html"], capture_output=True, text=True).stderr, at
+    for other in (whole[:-1], whole + b"\n", whole[: len(whole) // 2]):
+        (directory / "changed.html").write_bytes(other)
+        done = subprocess.run([tracer, "report", directory / "changed.html"], capture_output=True, text=True)
+        assert done.returncode == 5 and done.stdout == "", done
+    assert "no page that tracer wrote" in run("report", plain, code=2)
+    run("report", pages[1], "--output", directory / "again.json")
+    assert (directory / "again.json").read_text() == pages[2].read_text()
     if not os.path.exists("/usr/bin/chromium") or not (root / "tests/e2e/node_modules/playwright-core").exists():
         print("SKIP page: chromium or playwright-core is not installed (scripts/deps.sh --test)")
         sys.exit(0)

@@ -123,7 +123,7 @@ Test(hostile, X1_no_text_adds_a_tag_or_an_attribute_to_a_page)
         cr_assert(end && end - page < 100000);
         cr_expect_eq(count(page, end, '<'), count(plain, plain_end, '<'), "\"%.30s\"", corpus[c]);
         cr_expect_eq(count(page, end, '"'), count(plain, plain_end, '"'), "\"%.30s\"", corpus[c]);
-        cr_expect_str_eq(strchr(end + sizeof(result), '<'), "</script>\n</body>\n</html>\n");
+        cr_expect_eq(strncmp(strchr(end + sizeof(result), '<'), "</script>\n</body>\n</html>\n<!-- SHA-256 of all above: ", 53), 0);
         free(page);
     }
     free(plain);

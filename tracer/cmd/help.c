@@ -50,6 +50,11 @@ const struct command commands[] = {
      "replay, and the result that the bundle states. No store and no network is used.\n"
      "Exit code 5 when something differs or is missing.",
      COMMON_OPTIONS, 1, 1},
+    {"report", command_report, "PAGE",
+     "Print the JSON result inside an HTML page (trace --format html).",
+     "Exit code 5 when a byte of the page was changed since it was written. Digests inside a page show\n"
+     "damage, not forgery: the page says how to repeat it.",
+     "output " COMMON_OPTIONS, 1, 1},
     {"audit", command_audit, "[ACCOUNT...]",
      "Compare the books of the store with the chain's own balances.",
      "At the last stored block (or --to BLOCK), for every account and asset of the store or those\n"

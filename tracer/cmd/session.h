@@ -87,6 +87,7 @@ int command_check(const struct options *options);
 int command_audit(const struct options *options);
 int command_explain(const struct options *options);
 int command_verify(const struct options *options);
+int command_report(const struct options *options);
 int command_ingest(const struct options *options);
 int command_import(const struct options *options);
 int command_export(const struct options *options);

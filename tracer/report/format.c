@@ -19,7 +19,7 @@ static const struct report_format formats[] = {
     {"misp", "trace: an event for MISP: an object coin-address for each account of the flow", misp_trace, NULL, NULL, NULL, NULL, NULL},
     {"tagpack", "trace: a TagPack for GraphSense: what came to which account, with confidence", tagpack_trace, NULL, NULL, NULL, NULL, NULL},
     {"sar", "trace: a draft narrative of a suspicious activity report, with evidence references", sar_trace, NULL, NULL, NULL, NULL, NULL},
-    {"html", "trace: one page to look at, print and pass on; the JSON is inside", html_trace, NULL, NULL, NULL, NULL, NULL},
+    {"html", "trace: one page to look at, print and pass on; the JSON is inside", html_trace, NULL, html_compare, NULL, NULL, NULL},
 };
 
 const struct report_format *report_at(size_t index)

@@ -27,6 +27,11 @@
 EMBED(tracer_page_css, "page.css");
 EMBED(tracer_page_js, "page.js");
 
+#define PAGE_RESULT "<script type=\"application/json\" id=\"result\">"
+#define PAGE_SEAL "<!-- SHA-256 of all above: "
+#define PAGE_SEAL_END " -->\n"
+#define PAGE_SEAL_SIZE (sizeof(PAGE_SEAL PAGE_SEAL_END) - 1 + 64)
+
 void html_words(FILE *stream, const char *words)
 {
     for (; *words; words++)
@@ -143,11 +148,11 @@ static void put_top(const struct html *html)
     }
     fputs(", policy ", stream);
     html_words(stream, head->policy);
-    fputs(
+    fprintf(
+        stream,
         " of taint/1</p>\n<nav aria-label=\"Parts of this page\"><a href=\"#stolen\">Stolen</a> <a href=\"#now\">Where it is now</a> "
-        "<a href=\"#flow\">Flow</a> <a href=\"#hops\">Flagged hops</a> <a href=\"#limits\">Limits</a> <a href=\"#repeat\">How to repeat "
-        "it</a></nav>\n",
-        stream);
+        "%s<a href=\"#hops\">Flagged hops</a> <a href=\"#limits\">Limits</a> <a href=\"#repeat\">How to repeat it</a></nav>\n",
+        html->compare ? "" : "<a href=\"#flow\">Flow</a> ");
     if (html->result->touches_gap)
         fputs(
             "<p class=\"warn\"><b>This result touches a gap of what was read: it may be more, and elsewhere. See <a "
@@ -156,8 +161,8 @@ static void put_top(const struct html *html)
     fputs("</header>\n<main>\n", stream);
 }
 
-/* The result as json_trace() writes it. It holds no "<", so it cannot end its element. */
-static enum tracer_status make_json(const struct trace_result *result, char **ret_json, size_t *ret_size,
+/* The result as --format json writes it. It holds no "<", so it cannot end its element. */
+static enum tracer_status make_json(const struct html *html, char **ret_json, size_t *ret_size,
                                     struct error *err)
 {
     char *json = NULL;
@@ -165,13 +170,10 @@ static enum tracer_status make_json(const struct trace_result *result, char **re
     FILE *stream = open_memstream(&json, &size);
     if (!stream)
         return error_set(err, TRACER_E_NOMEM, "no memory for the page");
-    enum tracer_status status = json_trace(stream, result, NULL, err);
+    enum tracer_status status = html->compare ? json_compare(stream, html->compare, NULL, err)
+                                              : json_trace(stream, html->result, NULL, err);
     if (fclose(stream) != 0 && !status)
         status = error_set(err, TRACER_E_NOMEM, "no memory for the page");
-    if (!status && size > TRACER_FILE_RESULT_MAX)
-        status = error_set(err, TRACER_E_LIMIT,
-                           "the result is over the limit of a page (%zu MiB): use --format json",
-                           TRACER_FILE_RESULT_MAX / TRACER_MIB(1));
     if (status) {
         free(json);
         return status;
@@ -181,32 +183,102 @@ static enum tracer_status make_json(const struct trace_result *result, char **re
     return TRACER_OK;
 }
 
-enum tracer_status html_trace(FILE *stream, const struct trace_result *result,
-                              const struct report_options *options, struct error *err)
+static enum tracer_status put_page(struct html *html, struct error *err)
 {
-    struct html html = {.stream = stream, .result = result};
-    struct view view = view_of_trace(result);
     char *json = NULL;
     size_t size = 0;
-    (void)options; /* a page is always whole */
-    text_init(&html.text, stream, &view, NULL);
-    enum tracer_status status = make_json(result, &json, &size, err);
+    enum tracer_status status = make_json(html, &json, &size, err);
     if (status)
         return status;
     struct digest digest = digest_bytes(json, size);
-    put_top(&html);
-    html_headline(&html);
-    html_places(&html);
-    status = html_flow(&html, err);
-    if (!status) {
-        html_hops(&html);
-        html_notes(&html);
-        html_tables(&html);
-        html_repeat(&html, &digest, size);
-        fputs("</main>\n<script type=\"application/json\" id=\"result\">", stream);
-        fwrite(json, 1, size, stream);
-        fputs("</script>\n</body>\n</html>\n", stream);
+    put_top(html);
+    html_headline(html);
+    if (html->compare) {
+        html_compare_places(html);
+    } else {
+        html_places(html);
+        status = html_flow(html, err);
+        html_hops(html);
     }
+    html_notes(html);
+    html_tables(html);
+    html_repeat(html, &digest, size);
+    fputs("</main>\n" PAGE_RESULT, html->stream);
+    fwrite(json, 1, size, html->stream);
+    fputs("</script>\n</body>\n</html>\n", html->stream);
     free(json);
-    return status ? status : stream_done(stream, err);
+    return status ? status : stream_done(html->stream, err);
+}
+
+/* The page, then the digest of all of it. */
+static enum tracer_status write_page(FILE *stream, struct html *html, struct error *err)
+{
+    struct view view = view_of_trace(html->result);
+    char *page = NULL, sha256[65];
+    size_t size = 0;
+    html->stream = open_memstream(&page, &size);
+    if (!html->stream)
+        return error_set(err, TRACER_E_NOMEM, "no memory for the page");
+    text_init(&html->text, html->stream, &view, NULL);
+    enum tracer_status status = put_page(html, err);
+    if (fclose(html->stream) != 0 && !status)
+        status = error_set(err, TRACER_E_NOMEM, "no memory for the page");
+    if (!status && size > TRACER_FILE_RESULT_MAX - PAGE_SEAL_SIZE)
+        status = error_set(err, TRACER_E_LIMIT, "the page is over its limit (%zu MiB): use --format json",
+                           TRACER_FILE_RESULT_MAX / TRACER_MIB(1));
+    if (!status) {
+        digest_format(digest_bytes(page, size), sha256);
+        fwrite(page, 1, size, stream);
+        fprintf(stream, PAGE_SEAL "%s" PAGE_SEAL_END, sha256);
+        status = stream_done(stream, err);
+    }
+    free(page);
+    return status;
+}
+
+enum tracer_status html_trace(FILE *stream, const struct trace_result *result,
+                              const struct report_options *options, struct error *err)
+{
+    struct html html = {.result = result};
+    (void)options; /* a page is always whole */
+    return write_page(stream, &html, err);
+}
+
+enum tracer_status html_compare(FILE *stream, const struct compare_result *result,
+                                const struct report_options *options, struct error *err)
+{
+    struct html html = {.result = &result->trace, .compare = result};
+    (void)options;
+    return write_page(stream, &html, err);
+}
+
+enum tracer_status page_read(const char *page, size_t size, const char **ret_json, size_t *ret_size,
+                             struct error *err)
+{
+    static const char begin[] = "<!DOCTYPE html>\n", digest[] = "<code id=\"sha256\">";
+    char sha256[65];
+    if (size < sizeof(begin) + PAGE_SEAL_SIZE || memcmp(page, begin, strlen(begin)) != 0)
+        return error_set(err, TRACER_E_USAGE, "this is no page that tracer wrote");
+    size_t sealed = size - PAGE_SEAL_SIZE;
+    digest_format(digest_bytes(page, sealed), sha256);
+    const char *seal = page + sealed, *seal_digest = seal + strlen(PAGE_SEAL);
+    if (memcmp(seal, PAGE_SEAL, strlen(PAGE_SEAL)) != 0 || memcmp(seal_digest, sha256, 64) != 0 ||
+        memcmp(seal_digest + 64, PAGE_SEAL_END, strlen(PAGE_SEAL_END)) != 0)
+        return error_set(
+            err, TRACER_E_VERIFY,
+            "the page is not as it was written: its last line is not the digest of what is above it "
+            "(a browser that saves a page changes it: keep the file itself)");
+    const char *result = memmem(page, sealed, PAGE_RESULT, strlen(PAGE_RESULT));
+    const char *json = result ? result + strlen(PAGE_RESULT) : NULL;
+    const char *end = json ? memchr(json, '<', (size_t)(seal - json)) : NULL;
+    const char *shown = memmem(page, sealed, digest, strlen(digest));
+    if (!end || !shown || seal - shown < (ptrdiff_t)(strlen(digest) + 64))
+        return error_set(err, TRACER_E_VERIFY, "the page holds no result");
+    digest_format(digest_bytes(json, (size_t)(end - json)), sha256);
+    if (memcmp(shown + strlen(digest), sha256, 64) != 0)
+        return error_set(err, TRACER_E_VERIFY,
+                         "the digest that the page shows is not that of the result inside it");
+    *ret_json = json;
+    *ret_size = (size_t)(end - json);
+    return TRACER_OK;
 }

@@ -14,7 +14,8 @@
 struct html {
     FILE *stream;
     const struct trace_result *result;
-    struct text text; /* for cells that the report to read has as well */
+    const struct compare_result *compare; /* `result` is its trace; NULL: a trace of one policy */
+    struct text text;                     /* for cells that the report to read has as well */
 };
 
 /** Escaped; `words` is printable ASCII already. */
@@ -33,6 +34,9 @@ void html_hops(const struct html *html);
 void html_notes(const struct html *html);
 void html_tables(const struct html *html); /* labels and assets */
 void html_repeat(const struct html *html, const struct digest *digest, size_t json_size);
+
+/* html_compare.c */
+void html_compare_places(const struct html *html);
 
 /* html_flow.c */
 TRACER_MUST_USE enum tracer_status html_flow(const struct html *html, struct error *err);

@@ -239,7 +239,8 @@ void html_places(const struct html *html)
     else
         fputs(
             "<p>Amounts are exact; shares are rounded down. The parts of a bar, from the left, are the places of its table, from the "
-            "top.</p>\n",
+            "top. This is the account of one policy: <i>--policy all --format html</i> sets five side by side, with the least and the greatest "
+            "among them.</p>\n",
             html->stream);
     bool is_apart = false;
     for (int recognised = 1; recognised >= 0; recognised--)
@@ -377,8 +378,8 @@ void html_notes(const struct html *html)
 {
     static const char *const titles[NOTE_COUNT] = {"Limits", "Gaps", "Disagreements", "Assumptions"};
     const struct result_head *head = &html->result->head;
-    fputs("<section id=\"limits\">\n<h2>Limits, gaps, disagreements, assumptions, grades</h2>\n",
-          html->stream);
+    fputs("<section id=\"limits\">\n<h2>Limits, gaps, disagreements, assumptions", html->stream);
+    fputs(html->compare ? "</h2>\n" : ", grades</h2>\n", html->stream);
     for (int kind = 0; kind < NOTE_COUNT; kind++) {
         bool any = false;
         fprintf(html->stream, "<h3>%s</h3>\n<ul>\n", titles[kind]);
@@ -391,7 +392,8 @@ void html_notes(const struct html *html)
             }
         fputs(any ? "</ul>\n" : "<li>none\n</ul>\n", html->stream);
     }
-    put_grades(html);
+    if (!html->compare)
+        put_grades(html);
     fputs("</section>\n", html->stream);
 }
 
@@ -491,10 +493,11 @@ void html_repeat(const struct html *html, const struct digest *digest, size_t js
     }
     fprintf(
         stream,
-        "</dl>\n<h3>The result inside this page</h3>\n<p>The whole result, %zu bytes of JSON (<code>tracer/trace/1</code>), stands in this page "
+        "</dl>\n<h3>The result inside this page</h3>\n<p>The whole result, %zu bytes of JSON (<code>tracer/%s/1</code>), stands in this page "
         "exactly as <code>--format json</code> writes it. Its SHA-256 is</p>\n<p><code id=\"sha256\">%s</code> <span id=\"checked\" "
-        "role=\"status\"></span></p>\n<p id=\"save\" class=\"script\"></p>\n<p>A digest inside the page shows damage, not forgery: "
-        "repeat the command and compare. Without a browser:</p>\n<pre>python3 -c \"import hashlib,sys; print(hashlib.sha256(open(sys.argv[1]"
+        "role=\"status\"></span></p>\n<p id=\"save\" class=\"script\"></p>\n<p><code>tracer report PAGE.html</code> prints the result, if no byte of the "
+        "page was changed since it was written. A digest inside the page shows damage, not forgery: repeat the command and compare. "
+        "Without tracer:</p>\n<pre>python3 -c \"import hashlib,sys; print(hashlib.sha256(open(sys.argv[1]"
         ").read().split('id=\\&quot;result\\&quot;&gt;')[1].split('&lt;/script')[0].encode()).hexdigest())\" PAGE.html</pre>\n</section>\n",
-        json_size, sha256);
+        json_size, html->compare ? "policies" : "trace", sha256);
 }

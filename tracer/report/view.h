@@ -99,6 +99,8 @@ enum tracer_status sar_trace(FILE *stream, const struct trace_result *result,
                              const struct report_options *options, struct error *err);
 enum tracer_status html_trace(FILE *stream, const struct trace_result *result,
                               const struct report_options *options, struct error *err);
+enum tracer_status html_compare(FILE *stream, const struct compare_result *result,
+                                const struct report_options *options, struct error *err);
 enum tracer_status json_check(FILE *stream, const struct check_result *result,
                               const struct report_options *options, struct error *err);
 enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
