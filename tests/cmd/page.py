@@ -107,16 +107,32 @@ def units(amount, decimals):
     return f"{whole:,}" + (f".{fraction:0{decimals}}".rstrip("0") if fraction else "")
 
 
+PLACES = {"held": "held", "mixer": "in mixers", "not_explored": "not explored further", "converted": "exchanged for other assets"}
+
+
+def place_rows(page, total):
+    section = next(part for part in page.split('<div class="total">')[1:] if f" {total['symbol']} <span>{total['source']}" in part.split("</h3>")[0])
+    summary = section.split("</table>")[0]
+    return {re.sub(r"<[^>]*>", "", row.split("<td")[0]).strip(): row for row in re.split(r'<tr class="place"><td>', summary)[1:]}
+
+
+def total_checks(page, result):
+    """Each place has its row with the amount, to the unit."""
+    for total in result["totals"]:
+        rows = place_rows(page, total)
+        for place, amount in total["places"].items():
+            assert (place in PLACES and PLACES[place] in rows) == (int(amount) > 0), place
+            assert int(amount) == 0 or f'<td class="num">{units(int(amount), total["decimals"])}<td' in rows[PLACES[place]], place
+
+
 def compared_checks(page, result):
     """Each place has its row with low, high and every policy, to the unit."""
-    places = {"held": "held", "mixer": "in mixers", "not_explored": "not explored further", "converted": "exchanged for other assets"}
     for total in result["totals"]:
-        section = next(part for part in page.split('<div class="total">')[1:] if f" {total['symbol']} <span>{total['source']}" in part.split("</h3>")[0])
-        rows = {re.match(r"[^<\n]*", row).group(0).strip(): row for row in re.split(r'<tr class="place"><td>', section)[1:]}
+        rows = place_rows(page, total)
         for place, amounts in total["places"].items():
-            assert (place in places and places[place] in rows) == (int(amounts["high"]) > 0), place
+            assert (place in PLACES and PLACES[place] in rows) == (int(amounts["high"]) > 0), place
             if int(amounts["high"]) > 0:
-                row = rows[places[place]].split("\n")[0]
+                row = rows[PLACES[place]].split("\n")[0]
                 policies, decimals, same = result["policies"], total["decimals"], amounts["low"] == amounts["high"]
                 assert re.findall(r"<span><i>(\w+)</i> ([0-9,.]+)</span>", row) == (
                     [] if same else [(name, units(int(amounts[name]), decimals)) for name in policies]), row
@@ -139,6 +155,7 @@ with tempfile.TemporaryDirectory() as directory:
         result = static_checks(page, plain.read_text())
         shown = [line.strip() for line in (root / "docs/formats.md").read_text().splitlines() if line.startswith("    <h1>")]
         assert len(shown) == 1 and f"\n{shown[0]}\n" in page, "the line in docs/formats.md is not the program's"
+        total_checks(page, result)
         assert ("touches a gap" in page) == (code == 11)
         print(f"page: {name}: {len(result['hops'])} hops, {file.stat().st_size} bytes, written in {took:.2f} s (the trace included)")
         pages += [name, file, plain]

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define NAME_CHARACTERS 44u /* of a group's name in the picture */
+#define NAME_CHARACTERS 48u /* of a group's name in the picture */
 #define FRACTION_DIGITS                                                                                      \
     4u /* of an amount in the picture, from its first that is not 0; ".." says that there are more */
 
@@ -45,39 +45,55 @@ static const char *class_words(const struct picture_group *group)
     return group->class_ == CLASS_NONE ? "account" : label_class_name(group->class_);
 }
 
-/* What came to group `index` (or, if nothing did, left it), of each asset; whole, or shortened for the
- * picture. */
-static void put_through(const struct html *html, const struct picture *picture, uint32_t index, bool is_short)
+static void put_short(const struct html *html, uint32_t asset, struct u320 sum)
 {
-    for (int out = 0; out < 2; out++) {
-        size_t assets = 0;
-        for (uint32_t asset = 0; asset < html->result->asset_count; asset++) {
-            struct u320 sum = {{0}};
-            for (size_t i = 0; view_asset(&html->text.view, asset)->recognised && i < picture->flow_count;
-                 i++) {
-                const struct picture_flow *flow = &picture->flows[i];
-                if (flow->asset == asset && (out ? flow->from : flow->to) == index)
-                    u320_add_u320(&sum, flow->tainted);
-            }
-            if (u320_is_zero(sum))
-                continue;
-            if (assets++ && is_short)
-                continue;
-            fputs(assets > 1 ? ", " : out ? "sent " : is_short ? "" : "received ", html->stream);
-            char amount[AMOUNT_TEXT_SIZE];
-            view_amount(&html->text.view, asset, sum, amount);
-            size_t kept = strcspn(amount, ".") + 1 + FRACTION_DIGITS;
-            if (strncmp(amount, "0.", 2) == 0)
-                kept += strspn(amount + 2, "0");
-            if (is_short && strlen(amount) > kept + 2)
-                memcpy(amount + kept, "..", 3);
-            fprintf(html->stream, "%s ", amount);
-            html_asset(html, asset);
-        }
-        if (assets > 1 && is_short)
+    char amount[AMOUNT_TEXT_SIZE];
+    view_amount(&html->text.view, asset, sum, amount);
+    size_t kept = strcspn(amount, ".") + 1 + FRACTION_DIGITS;
+    if (strncmp(amount, "0.", 2) == 0)
+        kept += strspn(amount + 2, "0");
+    if (strlen(amount) > kept + 2)
+        memcpy(amount + kept, "..", 3);
+    fprintf(html->stream, "%s ", amount);
+    html_asset(html, asset);
+}
+
+/* What came to group `index` (or, if nothing did, left it), of each asset; in the picture, where `lines` is
+ * not 0, the amounts shortened and each in its line from `x` on, or the first alone if there are not lines
+ * enough. */
+static void put_through(const struct html *html, const struct picture *picture, uint32_t index, size_t lines,
+                        uint32_t x)
+{
+    size_t assets = 0, shown = 0;
+    bool sent = false;
+    for (int out = 0; out < 2 && !assets; out++) {
+        memset(picture->sums, 0, html->result->asset_count * sizeof(*picture->sums));
+        for (size_t i = 0; i < picture->flow_count; i++)
+            if ((out ? picture->flows[i].from : picture->flows[i].to) == index)
+                u320_add_u320(&picture->sums[picture->flows[i].asset], picture->flows[i].tainted);
+        for (uint32_t asset = 0; asset < html->result->asset_count; asset++)
+            assets += !u320_is_zero(picture->sums[asset]);
+        sent = out;
+    }
+    if (assets)
+        fputs(sent ? "sent " : lines ? "" : "received ", html->stream);
+    for (uint32_t asset = 0; asset < html->result->asset_count; asset++) {
+        if (u320_is_zero(picture->sums[asset]))
+            continue;
+        if (shown && lines)
+            fprintf(html->stream, "<tspan x=\"%" PRIu32 "\" dy=\"13\">", x);
+        else if (shown)
+            fputs(", ", html->stream);
+        if (lines)
+            put_short(html, asset, picture->sums[asset]);
+        else
+            html_amount(html, asset, picture->sums[asset]);
+        if (shown++ && lines)
+            fputs("</tspan>", html->stream);
+        if (lines && lines < assets) {
             fprintf(html->stream, ", +%zu asset%s", assets - 1, assets == 2 ? "" : "s");
-        if (assets)
             return;
+        }
     }
 }
 
@@ -137,7 +153,7 @@ static void put_group(const struct html *html, const struct picture *picture, ui
     fprintf(stream, "<a href=\"#hops\" data-group=\"%" PRIu32 "\"><title>", index);
     put_name(html, group, HTML_NAME_MAX);
     fprintf(stream, ", %s, ", group->is_rest ? "put together" : class_words(group));
-    put_through(html, picture, index, false);
+    put_through(html, picture, index, 0, 0);
     fputs(", first ", stream);
     put_day(html, group->first, 19);
     fprintf(stream,
@@ -149,7 +165,8 @@ static void put_group(const struct html *html, const struct picture *picture, ui
     fprintf(stream, "</text><text class=\"sub\" x=\"%" PRIu32 "\" y=\"%" PRIu32 "\">",
             x + PICTURE_NODE_WIDTH + 5, group->y + 27);
     put_kind(html, group);
-    put_through(html, picture, index, true);
+    put_through(html, picture, index, group->height < 40 ? 1 : (group->height - 14) / 13,
+                x + PICTURE_NODE_WIDTH + 5);
     fputs("</text></a>\n", stream);
 }
 

@@ -190,6 +190,38 @@ static void put_parts(const struct html *html, const struct result_total *total)
     fputs("</p>\n", html->stream);
 }
 
+static void put_place(const struct html *html, const struct result_total *total, enum place place,
+                      struct u320 whole)
+{
+    fprintf(
+        html->stream,
+        "<tr class=\"place\"><td><svg class=\"sw\" aria-hidden=\"true\"><rect class=\"p-%s\" width=\"100%%\" height=\"100%%\"/></svg> %s",
+        place_name(place), place_words(place));
+    put_amount_cells(html, total->asset, total->places[place], whole);
+}
+
+static void put_accounts(const struct html *html, const struct result_total *total, struct u320 whole,
+                         const int *order, int count)
+{
+    size_t accounts = 0;
+    for (size_t i = 0; i < html->result->place_count; i++) {
+        const struct result_place *at = &html->result->places[i];
+        accounts += at->source == total->source && at->asset == total->asset && at->account != RESULT_NONE;
+    }
+    if (!accounts)
+        return;
+    fprintf(
+        html->stream,
+        "<details class=\"paper\"><summary>At which accounts (%zu)</summary>\n<div class=\"wide\"><table class=\"list places\"><thead><tr><th "
+        "scope=\"col\">account<th scope=\"col\">amount<th scope=\"col\">share\n<tbody>\n",
+        accounts);
+    for (int i = 0; i < count; i++) {
+        put_place(html, total, (enum place)order[i], whole);
+        put_place_accounts(html, total, (enum place)order[i], whole);
+    }
+    fputs("</table></div></details>\n", html->stream);
+}
+
 static void put_total(const struct html *html, const struct result_total *total)
 {
     FILE *stream = html->stream;
@@ -206,22 +238,18 @@ static void put_total(const struct html *html, const struct result_total *total)
         "<div class=\"wide\"><table class=\"list places\"><thead><tr><th scope=\"col\">place<th scope=\"col\">amount<th scope=\"col\">share\n"
         "<tbody>\n",
         stream);
-    for (int i = 0; i < count; i++) {
-        fprintf(
-            stream,
-            "<tr class=\"place\"><td><svg class=\"sw\" aria-hidden=\"true\"><rect class=\"p-%s\" width=\"100%%\" height=\"100%%\"/></svg> %s",
-            place_name((enum place)order[i]), place_words((enum place)order[i]));
-        put_amount_cells(html, total->asset, total->places[order[i]], whole);
-        put_place_accounts(html, total, (enum place)order[i], whole);
-    }
+    for (int i = 0; i < count; i++)
+        put_place(html, total, (enum place)order[i], whole);
     fputs("<tr class=\"sum\"><td>sum", stream);
     put_amount_cells(html, total->asset, whole, whole);
-    fprintf(stream, "</table></div>\n<p%s</p>\n</div>\n",
+    fprintf(stream, "</table></div>\n<p%s</p>\n",
             !total_is_balanced(total)
                 ? " class=\"warn\">DOES NOT BALANCE: this is an error of the program, do not use it."
             : !u320_is_zero(total->converted_in)
                 ? ">The sum equals what was stolen and received in exchange, to the unit."
                 : ">The sum equals what was stolen, to the unit.");
+    put_accounts(html, total, whole, order, count);
+    fputs("</div>\n", stream);
 }
 
 void html_places(const struct html *html)
@@ -242,6 +270,7 @@ void html_places(const struct html *html)
             "top. This is the account of one policy: <i>--policy all --format html</i> sets five side by side, with the least and the greatest "
             "among them.</p>\n",
             html->stream);
+    fputs("<div class=\"totals\">\n", html->stream);
     bool is_apart = false;
     for (int recognised = 1; recognised >= 0; recognised--)
         for (size_t i = 0; i < html->result->total_count; i++) {
@@ -249,12 +278,12 @@ void html_places(const struct html *html)
                 continue;
             if (!recognised && !is_apart)
                 fputs(
-                    "<h3>Assets that are not in the list (smallest units; count in no total or verdict)</h3>\n",
+                    "</div>\n<h3>Assets that are not in the list (smallest units; count in no total or verdict)</h3>\n<div class=\"totals\">\n",
                     html->stream);
             is_apart = is_apart || !recognised;
             put_total(html, &html->result->totals[i]);
         }
-    fputs("</section>\n", html->stream);
+    fputs("</div>\n</section>\n", html->stream);
 }
 
 /* "0x098b71..2f96 <b>name</b>" or "void" */

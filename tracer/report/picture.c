@@ -367,15 +367,16 @@ enum tracer_status picture_make(const struct trace_result *result, struct pictur
     size_t accounts = result->account_count + 1, assets = result->asset_count + 1;
     struct picture picture = {.groups = calloc(accounts, sizeof(*picture.groups)),
                               .flows = calloc(flow.edge_count + 1, sizeof(*picture.flows)),
-                              .group_of = calloc(accounts, sizeof(*picture.group_of))};
+                              .group_of = calloc(accounts, sizeof(*picture.group_of)),
+                              .sums = calloc(assets, sizeof(*picture.sums))};
     struct item *items = calloc(accounts, sizeof(*items));
     struct through *through = calloc(2 * flow.edge_count + 1, sizeof(*through));
     struct u320 *most = calloc(2 * assets, sizeof(*most));
     uint32_t *columns = calloc(accounts, sizeof(*columns)), *item_of = calloc(accounts, sizeof(*item_of)),
              *index_of = calloc(accounts, sizeof(*index_of));
     size_t *firsts = calloc(accounts, sizeof(*firsts));
-    bool is_enough = picture.groups && picture.flows && picture.group_of && items && through && most &&
-                     columns && item_of && index_of && firsts;
+    bool is_enough = picture.groups && picture.flows && picture.group_of && picture.sums && items &&
+                     through && most && columns && item_of && index_of && firsts;
     if (is_enough) {
         memset(picture.group_of, 0xff, accounts * sizeof(*picture.group_of));
         memset(item_of, 0xff, accounts * sizeof(*item_of));
@@ -414,6 +415,7 @@ void picture_release(struct picture *picture)
     free(picture->groups);
     free(picture->flows);
     free(picture->group_of);
+    free(picture->sums);
 }
 
 bool picture_goes_back(const struct picture *picture, const struct picture_flow *flow)

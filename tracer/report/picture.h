@@ -36,6 +36,7 @@ struct picture {
     size_t group_count;
     struct picture_flow *flows;
     size_t flow_count;
+    struct u320 *sums;  /* for each asset of the result, room to add up */
     uint32_t *group_of; /* of each account of the result; RESULT_NONE: not drawn */
     uint32_t column_count, width, height;
     uint64_t left_out; /* flagged hops of assets that are not recognised */

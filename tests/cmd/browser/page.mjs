@@ -150,6 +150,9 @@ try {
       } else if (screen === 'desktop') {
         const ready = await page.evaluate(() => performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd);
         console.log(`page: ${name}: ${result.hops.length} hops, usable in Chromium after ${ready.toFixed(0)} ms`);
+        // From the top to the end of the picture: docs/ronin-2022.png
+        const {y, height} = await page.locator('#drawing').boundingBox();
+        await page.screenshot({path: join(screenshots, `${name}-page.png`), fullPage: true, clip: {x: 0, y: 0, width: 1400, height: y + height + 4}});
         await parts(page, result);
         await filters(page, result);
         await orders(page, result);

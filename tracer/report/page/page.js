@@ -48,6 +48,12 @@ if (globalThis.crypto && crypto.subtle)
 $('sha256').after(copy($('sha256').textContent));
 for (const code of document.querySelectorAll('#stolen code, #now code, #names code, #repeat dd code')) code.after(copy(code.textContent));
 
+// On paper what is folded for the eye is unfolded.
+const folded = [...document.querySelectorAll('details.paper')];
+let closed = [];
+addEventListener('beforeprint', () => { closed = folded.filter(part => !part.open); closed.forEach(part => { part.open = true; }); });
+addEventListener('afterprint', () => closed.forEach(part => { part.open = false; }));
+
 const table = $('table');
 if (!table) return;
 const body = table.tBodies[0], rows = [...body.rows], columns = table.tHead.rows[0].cells.length;
