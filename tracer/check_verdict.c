@@ -147,9 +147,9 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
     const struct sanctioned *rows;
     size_t count = 0;
     if (!status)
-        status = registry_sanctioned(&rows, &count, err);
+        status = label_sanctioned(state->input->labels, state->network.chain_id, state->arena, &rows, &count, err);
     for (size_t i = 0; i < count && !status; i++) {
-        if (!address_equal(rows[i].address, target->spec.address) || rows[i].delisted_s)
+        if (!address_equal(rows[i].address, target->spec.address))
             continue;
         worsen(answer, VERDICT_EXPOSED);
         status = add_reason(checking, reasons, err, "is listed by OFAC (%s)", rows[i].entity);

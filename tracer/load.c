@@ -169,6 +169,42 @@ enum tracer_status load_labels(struct graph *graph, struct import_source source,
     return status;
 }
 
+enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format, bool force,
+                             struct load_stats *stats, struct error *err)
+{
+    char name[256];
+    bool official = format == LIST_OFAC_ADVANCED || format == LIST_OFAC_SDN;
+    snprintf(name, sizeof(name), LOAD_LISTS_PREFIX "%s", official ? "ofac-sdn" : base_name(path));
+    struct buffer data, csv, kept;
+    struct list_facts now, before;
+    struct label_set *set = NULL;
+    buffer_init(&data, TRACER_FILE_RESULT_MAX);
+    buffer_init(&csv, TRACER_FILE_RESULT_MAX);
+    buffer_init(&kept, TRACER_FILE_RESULT_MAX);
+    enum tracer_status status = file_read(path, TRACER_FILE_RESULT_MAX, &data, err);
+    if (!status)
+        status = list_read(base_name(path), data.size ? data.data : "", data.size, format, &csv, &now, err);
+    if (!status && (status = graph_get_item(graph, GRAPH_ITEM_LIST, name, &kept, err)) == TRACER_E_NOT_FOUND)
+        status = TRACER_OK;
+    if (!status && !force && list_kept_facts(kept.data, kept.size, &before))
+        status = list_accept(base_name(path), &before, &now, err);
+    if (!status)
+        status = label_set_new(&set, err);
+    if (!status) /* read as every later command will, before it is kept */
+        status = label_add_kept(set, name, csv.data, csv.size, err);
+    if (!status)
+        status = graph_put_item(graph, GRAPH_ITEM_LIST, name, csv.data, csv.size, err);
+    if (!status) {
+        stats->labels += now.labels;
+        stats->skipped += now.entries - now.labels;
+    }
+    label_set_free(set);
+    buffer_release(&data);
+    buffer_release(&csv);
+    buffer_release(&kept);
+    return status;
+}
+
 static struct import_source case_file(const char *name)
 {
     struct import_source source = {.path = name};

@@ -371,13 +371,14 @@ static enum tracer_status seed_sanctioned(struct case_state *state, struct error
 {
     const struct sanctioned *rows;
     size_t count;
-    enum tracer_status status = registry_sanctioned(&rows, &count, err);
+    enum tracer_status status = label_sanctioned(state->input->labels, state->network.chain_id, state->arena,
+                                                 &rows, &count, err);
     for (size_t i = 0; i < count && !status; i++) {
         bool known = false;
         uint64_t block_number = 0;
         if ((status = case_knows_account(state, rows[i].address, &known, err)))
             return status;
-        if (!known || rows[i].delisted_s)
+        if (!known)
             continue;
         char source[TRACER_SOURCE_NAME_MAX + 1];
         label_source_name("ofac.", rows[i].entity, source);

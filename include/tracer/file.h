@@ -11,6 +11,9 @@
 TRACER_MUST_USE enum tracer_status file_read(const char *path, size_t size_max, struct buffer *ret_bytes,
                                              struct error *err);
 
+/** Its first bytes, at most `size_max`. */
+TRACER_MUST_USE enum tracer_status file_head(const char *path, size_t size_max, struct buffer *ret_bytes, struct error *err);
+
 /* An output file: written to a temporary beside it (mode 0600), then fsync and rename on commit. The
  * path "-" or NULL is standard output, for which commit flushes and reports write errors. */
 struct output {

@@ -8,6 +8,7 @@
 #define TRACER_LABEL_H
 
 #include "tracer/arena.h"
+#include "tracer/buffer.h"
 #include "tracer/digest.h"
 #include "tracer/input.h"
 
@@ -34,6 +35,8 @@ struct label_list { /* an imported file or built-in table */
     const char *name;
     struct digest digest;
     uint64_t rows;
+    char date[11]; /* of publication, "" not known */
+    bool imported; /* a list of others */
 };
 
 struct label_set;
@@ -49,6 +52,38 @@ TRACER_MUST_USE enum tracer_status label_add_file(struct label_set *set, const c
                                                   enum label_rank rank, struct error *err);
 TRACER_MUST_USE enum tracer_status label_add_memory(struct label_set *set, const char *name, const void *data,
                                                     size_t size, enum label_rank rank, struct error *err);
+
+/* Lists of others. They become our CSV, behind a line that names format, SHA-256 of the file, date and entries; only an
+ * import loads the libraries that read them. */
+enum list_format {
+    LIST_OFAC_ADVANCED, /* sdn_advanced.xml */
+    LIST_OFAC_SDN,      /* sdn.xml */
+    LIST_TAGPACK,       /* GraphSense YAML */
+    LIST_PLAIN,         /* an address a line */
+    LIST_FORMAT_COUNT
+};
+struct list_facts {
+    enum list_format format;
+    struct digest digest; /* of the file */
+    char date[11];        /* "YYYY-MM-DD"; "" the list has none */
+    uint64_t entries;     /* with those of other ledgers */
+    uint64_t labels;      /* entries that became one; 0 in list_kept_facts() */
+};
+const char *list_format_name(enum list_format format);
+/** By its beginning (64 KiB are plenty). False: none of these. */
+bool list_recognise(const char *data, size_t size, enum list_format *ret_format);
+/** Adds to `ret_csv`. All or nothing: an unknown asset, chain or confidence, a cut file, a list without an address is
+ * TRACER_E_USAGE (threat-model I2 to I4). */
+TRACER_MUST_USE enum tracer_status list_read(const char *file, const char *data, size_t size, enum list_format format,
+                                             struct buffer *ret_csv, struct list_facts *ret_facts, struct error *err);
+/** What the first line of such a CSV says; false: it says nothing. */
+bool list_kept_facts(const void *data, size_t size, struct list_facts *ret_facts);
+/** TRACER_E_USAGE when a new version is older than the last one or has less than 80 % of its entries. */
+TRACER_MUST_USE enum tracer_status list_accept(const char *file, const struct list_facts *before,
+                                               const struct list_facts *now, struct error *err);
+/** Such a CSV as a list of the set, with the rank of its format: OFAC official, addresses the user's, else others'. */
+TRACER_MUST_USE enum tracer_status label_add_kept(struct label_set *set, const char *name, const void *data, size_t size,
+                                                  struct error *err);
 
 /** What holds for an address on a chain, NULL if there is no claim: the best claim, with the class and emit
  * of the best claim that has a class (an official list that only names an address does not hide that it is a
@@ -94,6 +129,12 @@ struct sanctioned {
 };
 TRACER_MUST_USE enum tracer_status registry_sanctioned(const struct sanctioned **ret_rows, size_t *ret_count,
                                                        struct error *err);
+/** Those of the registry that are still listed, and those of imported official lists (listed_s 0: date not known). An
+ * address that the registry knows to have been delisted counts again only by a list published after that. Sorted by
+ * address, in the arena; entities live as long as the set. */
+TRACER_MUST_USE enum tracer_status label_sanctioned(const struct label_set *set, uint64_t chain_id, struct arena *arena,
+                                                    const struct sanctioned **ret_rows, size_t *ret_count,
+                                                    struct error *err);
 struct token {
     struct taint_asset asset;
     const char *symbol;

@@ -69,6 +69,9 @@
 #define TRACER_FILE_CONFIG_MAX TRACER_MIB(1)
 #define TRACER_FILE_RESULT_MAX TRACER_MIB(512)
 #define TRACER_LABELS_MAX 20000000u
+#define TRACER_LIST_DEPTH_MAX 64u          /* elements of a list within each other */
+#define TRACER_LIST_TEXT_MAX TRACER_KIB(64) /* of one element */
+#define TRACER_LIST_PARTIES_MAX 1000000u   /* parties of a sanctions list that have an address */
 #define TRACER_PAGE_HOPS_MAX 20000u /* rows of the table of an HTML page; its JSON has all */
 
 /* reports */

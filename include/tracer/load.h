@@ -4,15 +4,17 @@
 
 #include "tracer/graph.h"
 #include "tracer/import.h"
+#include "tracer/label.h"
 
 /* Names of items in the store's table of lists: the kind, then the file's base name. Label lists are kept
  * whole; of transfers the SHA-256 of the file. */
 #define LOAD_LABELS_PREFIX "labels/"
+#define LOAD_LISTS_PREFIX "lists/" /* lists of others, as list_read() writes them (label.h) */
 #define LOAD_TRANSFERS_PREFIX "transfers/"
 #define LOAD_INCOMPLETE "incomplete" /* instead of the SHA-256: the import was interrupted */
 
 struct load_stats {
-    uint64_t blocks, transfers, coverage, labels;
+    uint64_t blocks, transfers, coverage, labels, skipped; /* skipped: entries of lists about other ledgers */
 };
 
 /** Register the chain as imported and put every row. The file's rows are checked before the first is
@@ -29,6 +31,10 @@ TRACER_MUST_USE enum tracer_status load_coverage(struct graph *graph, struct imp
 /** A list of labels, kept whole under its base name and used by every later command on the store. */
 TRACER_MUST_USE enum tracer_status load_labels(struct graph *graph, struct import_source source,
                                                struct load_stats *stats, struct error *err);
+/** A list of others, kept under its base name, those of OFAC under one name whatever their form: a new version takes the
+ * place of the last one. Unless `force`, list_accept() decides whether it may. */
+TRACER_MUST_USE enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format, bool force,
+                                             struct load_stats *stats, struct error *err);
 /** The embedded Ronin case: transfers, coverage and labels of fixtures/ronin-2022, on chain 1. */
 TRACER_MUST_USE enum tracer_status load_demo(struct graph *graph, struct load_stats *stats,
                                              struct error *err);

@@ -8,7 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum tracer_status file_read(const char *path, size_t size_max, struct buffer *ret_bytes, struct error *err)
+/* Up to size_max bytes; more is an error unless only the head is wanted. */
+static enum tracer_status read_bytes(const char *path, size_t size_max, bool head, struct buffer *ret_bytes, struct error *err)
 {
     int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO must not make us wait */
     struct stat info;
@@ -17,11 +18,12 @@ enum tracer_status file_read(const char *path, size_t size_max, struct buffer *r
     enum tracer_status status = TRACER_OK;
     if (fstat(file, &info) != 0 || !S_ISREG(info.st_mode))
         status = error_set(err, TRACER_E_USAGE, "%s: not a regular file", path);
-    else if (info.st_size < 0 || (uint64_t)info.st_size > size_max)
+    else if (!head && (info.st_size < 0 || (uint64_t)info.st_size > size_max))
         status = error_set(err, TRACER_E_LIMIT, "%s: larger than the ceiling of %zu bytes", path, size_max);
-    while (!status) {
+    while (!status && !(head && ret_bytes->size == size_max)) {
         char block[65536];
-        ssize_t got = read(file, block, sizeof(block));
+        size_t room = head && size_max - ret_bytes->size < sizeof(block) ? size_max - ret_bytes->size : sizeof(block);
+        ssize_t got = read(file, block, room);
         if (got == 0)
             break;
         if (got < 0 && errno == EINTR)
@@ -36,6 +38,16 @@ enum tracer_status file_read(const char *path, size_t size_max, struct buffer *r
     }
     close(file);
     return status;
+}
+
+enum tracer_status file_read(const char *path, size_t size_max, struct buffer *ret_bytes, struct error *err)
+{
+    return read_bytes(path, size_max, false, ret_bytes, err);
+}
+
+enum tracer_status file_head(const char *path, size_t size_max, struct buffer *ret_bytes, struct error *err)
+{
+    return read_bytes(path, size_max, true, ret_bytes, err);
 }
 
 enum tracer_status output_open(const char *path, struct output *ret_output, struct error *err)

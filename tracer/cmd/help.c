@@ -73,10 +73,14 @@ const struct command commands[] = {
      "refetch " RPC_OPTIONS COMMON_OPTIONS,
      0, 0},
     {"import", command_import, "FILE...",
-     "Put rows of files into the store: transfers, labels or coverage, told apart by their header.",
+     "Put rows of files into the store: transfers, labels, coverage or lists, told apart by content.",
+     "Lists: OFAC sdn_advanced.xml and sdn.xml, GraphSense TagPacks (YAML), and one address a line.\n"
+     "Entries about ledgers that are not traced are counted; an asset or chain that is not known\n"
+     "refuses the whole list, as does one that is cut, older than its last version, or that has\n"
+     "far fewer entries (the last two: unless --force).\n"
      "An import makes its chain a network of its own kind in the store: it never joins blocks\n"
      "that were ingested.",
-     "store config chain name " COMMON_OPTIONS, 1, 1000},
+     "store config chain name force " COMMON_OPTIONS, 1, 1000},
     {"export", command_export, "transfers|labels", "Write rows of the store in the form that import reads.",
      NULL, "store config chain from to output " COMMON_OPTIONS, 1, 1},
     {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]|refused [BLOCK]",

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum file_kind { FILE_TRANSFERS, FILE_LABELS, FILE_COVERAGE };
+enum file_kind { FILE_TRANSFERS, FILE_LABELS, FILE_COVERAGE, FILE_LIST };
+
+#define HEAD_MAX TRACER_KIB(64)
 
 static bool has_columns(const char *path, const char *const *columns, size_t count)
 {
@@ -18,14 +20,22 @@ static bool has_columns(const char *path, const char *const *columns, size_t cou
     return status == TRACER_OK;
 }
 
-/* By its header line. */
-static enum tracer_status kind_of(struct session *session, const char *path, enum file_kind *ret_kind)
+/* By its header line, or what a list of others begins with. */
+static enum tracer_status kind_of(struct session *session, const char *path, enum file_kind *ret_kind, enum list_format *ret_list)
 {
     static const char *const transfers[] = {"block", "txi", "idx", "kind", "asset", "from", "to", "amount"};
     static const char *const labels[] = {"address", "class"};
     static const char *const coverage[] = {"account", "from", "to", "what"};
     struct csv *csv = NULL;
-    enum tracer_status status = csv_open(path, ',', NULL, 0, 0, &csv, &session->err);
+    struct buffer head;
+    buffer_init(&head, HEAD_MAX);
+    enum tracer_status status = file_head(path, HEAD_MAX, &head, &session->err);
+    bool is_list = !status && list_recognise(head.size ? head.data : "", head.size, ret_list);
+    buffer_release(&head);
+    *ret_kind = FILE_LIST;
+    if (status || is_list)
+        return status;
+    status = csv_open(path, ',', NULL, 0, 0, &csv, &session->err);
     csv_close(csv);
     if (status)
         return status;
@@ -39,7 +49,7 @@ static enum tracer_status kind_of(struct session *session, const char *path, enu
         return error_set(
             &session->err, TRACER_E_USAGE,
             "%s: the header is that of no file we know: transfers (block,txi,idx,kind,asset,from,to,amount), "
-            "labels (address,class) or coverage (account,from,to,what)",
+            "labels (address,class), coverage (account,from,to,what); nor is it a list: OFAC XML, TagPack, addresses",
             path);
     return TRACER_OK;
 }
@@ -50,11 +60,13 @@ static void show(void *context, uint64_t done, uint64_t total)
 }
 
 static enum tracer_status import_file(struct session *session, const char *path, enum file_kind kind,
-                                      struct load_stats *stats)
+                                      enum list_format list, struct load_stats *stats)
 {
     struct import_source source = {.path = path};
     enum tracer_status status;
     switch (kind) {
+    case FILE_LIST:
+        return load_list(session->graph, path, list, session->options->force, stats, &session->err);
     case FILE_LABELS:
         return load_labels(session->graph, source, stats, &session->err);
     case FILE_COVERAGE:
@@ -80,6 +92,7 @@ int command_import(const struct options *options)
     struct session session;
     struct load_stats stats = {0};
     enum file_kind kind = FILE_TRANSFERS;
+    enum list_format list = LIST_PLAIN;
     enum tracer_status status = session_open(&session, options);
     if (!status)
         status = session_network(&session);
@@ -87,17 +100,19 @@ int command_import(const struct options *options)
         status =
             error_set(&session.err, TRACER_E_USAGE, "--name: 1 to %u characters", TRACER_NETWORK_NAME_MAX);
     for (size_t i = 0; i < options->argument_count && !status; i++) {
-        status = kind_of(&session, options->arguments[i], &kind);
+        status = kind_of(&session, options->arguments[i], &kind, &list);
         if (!status && !session.graph)
             status = session_store(&session, GRAPH_CREATE);
         if (!status)
-            status = import_file(&session, options->arguments[i], kind, &stats);
+            status = import_file(&session, options->arguments[i], kind, list, &stats);
     }
     if (!status && !options->quiet)
         fprintf(stderr,
                 "imported: %" PRIu64 " transfers in %" PRIu64 " blocks, %" PRIu64
                 " coverage records, %" PRIu64 " labels\n",
                 stats.transfers, stats.blocks, stats.coverage, stats.labels);
+    if (!status && !options->quiet && stats.skipped)
+        fprintf(stderr, "skipped: %" PRIu64 " entries of lists, about ledgers that are not traced\n", stats.skipped);
     int code = status ? session_fail(&session, status) : EXIT_DONE;
     session_close(&session);
     return code;
@@ -143,7 +158,8 @@ static enum tracer_status export_labels(void *context, const char *name, size_t 
     struct buffer text;
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
     (void)size;
-    if (strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) != 0)
+    if (strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) != 0 &&
+        strncmp(name, LOAD_LISTS_PREFIX, strlen(LOAD_LISTS_PREFIX)) != 0)
         return TRACER_OK;
     enum tracer_status status = graph_get_item(exporting->session->graph, GRAPH_ITEM_LIST, name, &text, err);
     if (!status && text.size && fwrite(text.data, 1, text.size, exporting->stream) != text.size)

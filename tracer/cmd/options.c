@@ -304,6 +304,7 @@ static const struct option_spec {
     {"max-time", CALL(set_max_time), "SECONDS", "stop exploring after this time"},
     {"max-scan", CALL(set_max_scan), "N", "read at most this many blocks whole where no old state is served (default 20000)"},
     {"resume", FLAG(resume), NULL, "go on with the trace that this store was last used for"},
+    {"force", FLAG(force), NULL, "take a list that is older than its last version, or has far fewer entries"},
     {"quiet", FLAG(quiet), NULL, "no progress, no summary"},
     {"verbose", FLAG(verbose), NULL, "more on standard error"},
     {"progress", CALL(set_progress), "auto|none|json", "progress on standard error (default: auto)"},

@@ -224,6 +224,8 @@ static enum tracer_status add_stored_list(void *context, const char *name, size_
     if (!status && strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) == 0)
         status = label_add_memory(session->labels, name + strlen(LOAD_LABELS_PREFIX), text.data, text.size,
                                   LABEL_USER, err);
+    else if (!status && strncmp(name, LOAD_LISTS_PREFIX, strlen(LOAD_LISTS_PREFIX)) == 0)
+        status = label_add_kept(session->labels, name + strlen(LOAD_LISTS_PREFIX), text.data, text.size, err);
     else if (!status && strncmp(name, LOAD_TRANSFERS_PREFIX, strlen(LOAD_TRANSFERS_PREFIX)) == 0 &&
              text.size == strlen(LOAD_INCOMPLETE)) {
         session->incomplete = arena_text(session->arena, name + strlen(LOAD_TRANSFERS_PREFIX),

@@ -233,7 +233,7 @@ enum tracer_status label_add_end(struct label_adding *adding, enum tracer_status
             index_claims(set, NULL); /* it held these before; it needs no more memory */
         return ignored == TRACER_OK ? status : ignored;
     }
-    set->lists[set->list_count++] = (struct label_list){kept_name, digest, rows};
+    set->lists[set->list_count++] = (struct label_list){.name = kept_name, .digest = digest, .rows = rows};
     return TRACER_OK;
 }
 
@@ -308,6 +308,20 @@ size_t label_list_count(const struct label_set *set)
 const struct label_list *label_list(const struct label_set *set, size_t index)
 {
     return index < set->list_count ? &set->lists[index] : NULL;
+}
+
+void label_set_origin(struct label_set *set, struct digest digest, const char *date)
+{
+    struct label_list *list = &set->lists[set->list_count - 1];
+    list->digest = digest;
+    list->imported = true;
+    snprintf(list->date, sizeof(list->date), "%s", date);
+}
+
+const struct label *label_all(const struct label_set *set, size_t *ret_count)
+{
+    *ret_count = set->count;
+    return set->claims;
 }
 
 /* Calls for each address with a winning class; NULL `labels` counts. */
