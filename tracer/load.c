@@ -169,24 +169,36 @@ enum tracer_status load_labels(struct graph *graph, struct import_source source,
     return status;
 }
 
-enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format, bool force,
-                             struct load_stats *stats, struct error *err)
+enum tracer_status load_list_text(const char *path, const char *comments, enum list_format format, const char *date,
+                                  struct buffer *ret_csv, struct list_facts *ret_facts, struct error *err)
+{
+    struct buffer data;
+    buffer_init(&data, TRACER_FILE_RESULT_MAX);
+    enum tracer_status status = file_read(path, TRACER_FILE_RESULT_MAX, &data, err);
+    size_t size = data.size;
+    if (!status && comments)
+        status = file_read(comments, TRACER_FILE_RESULT_MAX, &data, err);
+    struct list_file file = {base_name(path), data.size ? data.data : "", data.size, data.size - size, date};
+    if (!status)
+        status = list_read(&file, format, ret_csv, ret_facts, err);
+    buffer_release(&data);
+    return status;
+}
+
+enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format,
+                             const struct load_list_options *options, struct load_stats *stats, struct error *err)
 {
     char name[256];
-    bool official = format == LIST_OFAC_ADVANCED || format == LIST_OFAC_SDN;
-    snprintf(name, sizeof(name), LOAD_LISTS_PREFIX "%s", official ? "ofac-sdn" : base_name(path));
-    struct buffer data, csv, kept;
+    snprintf(name, sizeof(name), LOAD_LISTS_PREFIX "%s", list_is_official(format) ? "ofac-sdn" : base_name(path));
+    struct buffer csv, kept;
     struct list_facts now, before;
     struct label_set *set = NULL;
-    buffer_init(&data, TRACER_FILE_RESULT_MAX);
     buffer_init(&csv, TRACER_FILE_RESULT_MAX);
     buffer_init(&kept, TRACER_FILE_RESULT_MAX);
-    enum tracer_status status = file_read(path, TRACER_FILE_RESULT_MAX, &data, err);
-    if (!status)
-        status = list_read(base_name(path), data.size ? data.data : "", data.size, format, &csv, &now, err);
+    enum tracer_status status = load_list_text(path, options->comments, format, options->date, &csv, &now, err);
     if (!status && (status = graph_get_item(graph, GRAPH_ITEM_LIST, name, &kept, err)) == TRACER_E_NOT_FOUND)
         status = TRACER_OK;
-    if (!status && !force && list_kept_facts(kept.data, kept.size, &before))
+    if (!status && !options->force && list_kept_facts(kept.data, kept.size, &before))
         status = list_accept(base_name(path), &before, &now, err);
     if (!status)
         status = label_set_new(&set, err);
@@ -199,7 +211,6 @@ enum tracer_status load_list(struct graph *graph, const char *path, enum list_fo
         stats->skipped += now.entries - now.labels;
     }
     label_set_free(set);
-    buffer_release(&data);
     buffer_release(&csv);
     buffer_release(&kept);
     return status;

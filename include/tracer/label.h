@@ -58,6 +58,7 @@ TRACER_MUST_USE enum tracer_status label_add_memory(struct label_set *set, const
 enum list_format {
     LIST_OFAC_ADVANCED, /* sdn_advanced.xml */
     LIST_OFAC_SDN,      /* sdn.xml */
+    LIST_OFAC_CSV,      /* sdn.csv with sdn_comments.csv */
     LIST_TAGPACK,       /* GraphSense YAML */
     LIST_PLAIN,         /* an address a line */
     LIST_FORMAT_COUNT
@@ -69,12 +70,20 @@ struct list_facts {
     uint64_t entries;     /* with those of other ledgers */
     uint64_t labels;      /* entries that became one; 0 in list_kept_facts() */
 };
+struct list_file {
+    const char *name; /* in messages */
+    const char *data;
+    size_t size;
+    size_t rest_size; /* LIST_OFAC_CSV: so many bytes at the end are sdn_comments.csv; else 0 */
+    const char *date; /* NULL, or for a list that does not say its date */
+};
 const char *list_format_name(enum list_format format);
+bool list_is_official(enum list_format format);
 /** By its beginning (64 KiB are plenty). False: none of these. */
 bool list_recognise(const char *data, size_t size, enum list_format *ret_format);
 /** Adds to `ret_csv`. All or nothing: an unknown asset, chain or confidence, a cut file, a list without an address is
  * TRACER_E_USAGE (threat-model I2 to I4). */
-TRACER_MUST_USE enum tracer_status list_read(const char *file, const char *data, size_t size, enum list_format format,
+TRACER_MUST_USE enum tracer_status list_read(const struct list_file *file, enum list_format format,
                                              struct buffer *ret_csv, struct list_facts *ret_facts, struct error *err);
 /** What the first line of such a CSV says; false: it says nothing. */
 bool list_kept_facts(const void *data, size_t size, struct list_facts *ret_facts);

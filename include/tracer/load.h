@@ -31,9 +31,19 @@ TRACER_MUST_USE enum tracer_status load_coverage(struct graph *graph, struct imp
 /** A list of labels, kept whole under its base name and used by every later command on the store. */
 TRACER_MUST_USE enum tracer_status load_labels(struct graph *graph, struct import_source source,
                                                struct load_stats *stats, struct error *err);
+/** A list of others that is a file; with `comments` (sdn_comments.csv, NULL: none) it is read as if that stood at its end.
+ * `date`: of a list that does not say it, or NULL. */
+TRACER_MUST_USE enum tracer_status load_list_text(const char *path, const char *comments, enum list_format format,
+                                                  const char *date, struct buffer *ret_csv,
+                                                  struct list_facts *ret_facts, struct error *err);
+struct load_list_options {
+    const char *comments, *date; /* of load_list_text() */
+    bool force;
+};
 /** A list of others, kept under its base name, those of OFAC under one name whatever their form: a new version takes the
  * place of the last one. Unless `force`, list_accept() decides whether it may. */
-TRACER_MUST_USE enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format, bool force,
+TRACER_MUST_USE enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format,
+                                             const struct load_list_options *options,
                                              struct load_stats *stats, struct error *err);
 /** The embedded Ronin case: transfers, coverage and labels of fixtures/ronin-2022, on chain 1. */
 TRACER_MUST_USE enum tracer_status load_demo(struct graph *graph, struct load_stats *stats,

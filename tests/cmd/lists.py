@@ -1,4 +1,5 @@
 """Lists by the program: import, check, and I4_a_shorter_or_older_version_is_refused unless forced."""
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -52,6 +53,17 @@ with tempfile.TemporaryDirectory() as folder:
     assert run("export", "labels", "--store", store)[0] == kept
     take("sdn.xml", simple, "--force")
     assert OTHER not in run("export", "labels", "--store", store)[0].split("#tracer-list", 1)[1]
+
+    # sdn.csv holds its remarks with the comments only.
+    for name in ("sdn.csv", "sdn_comments.csv"):
+        (folder / name).write_bytes((lists / name).read_bytes())
+    assert "--comments" in run("import", "--store", store, folder / "sdn.csv", code=2)[1]
+    comments = ("--comments", folder / "sdn_comments.csv")
+    assert "lists of others" in run("import", "--store", store, root / "fixtures/ronin-2022/labels.csv", *comments, code=2)[1]
+    said = run("import", "--store", store, folder / "sdn.csv", *comments, "--date", "2026-02-01")[1]
+    assert "3 labels" in said, said
+    digest = hashlib.sha256((lists / "sdn.csv").read_bytes() + (lists / "sdn_comments.csv").read_bytes()).hexdigest()
+    assert f"#tracer-list 1 ofac-sdn-csv {digest} 2026-02-01 5\n" in run("export", "labels", "--store", store)[0]
 
     # The others: a name in results, by their rank.
     said = take("pack.yaml", (lists / "pack.yaml").read_text())

@@ -22,15 +22,23 @@ static char *text_of_file(const char *path)
     return bytes.data;
 }
 
-static enum tracer_status read_text(const char *text, size_t size, struct buffer *csv,
-                                    struct list_facts *facts, struct error *err)
+/* `rest_size`: of comments at the end. */
+static enum tracer_status read_with_rest(const char *text, size_t size, size_t rest_size, const char *date,
+                                         struct buffer *csv, struct list_facts *facts, struct error *err)
 {
+    struct list_file file = {"list", text, size, rest_size, date};
     enum list_format format;
     *err = (struct error){0};
     buffer_init(csv, TRACER_MIB(64));
     if (!list_recognise(text, size, &format))
         return error_set(err, TRACER_E_USAGE, "not recognised");
-    return list_read("list", text, size, format, csv, facts, err);
+    return list_read(&file, format, csv, facts, err);
+}
+
+static enum tracer_status read_text(const char *text, size_t size, struct buffer *csv,
+                                    struct list_facts *facts, struct error *err)
+{
+    return read_with_rest(text, size, 0, NULL, csv, facts, err);
 }
 
 /* The list as a set, with its facts. */
@@ -64,37 +72,72 @@ static const struct label *found(const struct label_set *set, uint64_t chain_id,
     return label_find(set, chain_id, address);
 }
 
-/* The text of a file with `from` made `to` (all of them) is refused with a message that holds `why`. */
-static void expect_refused(const char *file, const char *from, const char *to, const char *why)
+/* A file with `from` made `to` (all of them). */
+static void changed_text(const char *file, const char *from, const char *to, struct buffer *ret_text)
 {
     char path[512];
-    struct buffer changed, csv;
-    struct list_facts facts;
-    struct error err;
     size_t times = 0;
     snprintf(path, sizeof(path), FOLDER "%s", file);
     char *text = text_of_file(path);
-    buffer_init(&changed, TRACER_MIB(64));
     for (const char *at = text, *next; *at; at = next) {
-        next = strstr(at, from);
+        next = *from ? strstr(at, from) : NULL;
         if (!next) {
-            buffer_text(&changed, at);
+            buffer_text(ret_text, at);
             break;
         }
-        buffer_add(&changed, at, (size_t)(next - at));
-        buffer_text(&changed, to);
+        buffer_add(ret_text, at, (size_t)(next - at));
+        buffer_text(ret_text, to);
         next += strlen(from);
         times++;
     }
-    cr_assert(times, "%s has no %s", file, from);
-    enum tracer_status status = read_text(changed.data, changed.size, &csv, &facts, &err);
+    cr_assert(times || !*from, "%s has no %s", file, from);
+    free(text);
+}
+
+/* It is refused with a message that holds `why`. sdn.csv and sdn_comments.csv are read together. */
+static void expect_refused(const char *file, const char *from, const char *to, const char *why)
+{
+    struct buffer changed, csv;
+    struct list_facts facts;
+    struct error err;
+    bool is_rest = strcmp(file, "sdn_comments.csv") == 0, is_pair = is_rest || strcmp(file, "sdn.csv") == 0;
+    buffer_init(&changed, TRACER_MIB(64));
+    changed_text(is_rest ? "sdn.csv" : file, is_rest ? "" : from, to, &changed);
+    size_t size = changed.size;
+    if (is_pair)
+        changed_text("sdn_comments.csv", is_rest ? from : "", to, &changed);
+    enum tracer_status status =
+        read_with_rest(changed.data, changed.size, changed.size - size, NULL, &csv, &facts, &err);
     cr_expect(status == TRACER_E_USAGE || status == TRACER_E_LIMIT, "%s: %s -> %s: %d", file, from, to,
               (int)status);
     cr_expect(strstr(err.text, why), "%s: %s -> %s: \"%s\" has no \"%s\"", file, from, to, err.text, why);
     cr_expect_eq(csv.size, 0);
     buffer_release(&csv);
     buffer_release(&changed);
-    free(text);
+}
+
+/* A pair as a set; `date` may be NULL. */
+static struct label_set *set_of_pair(const char *sdn, const char *comments, const char *date,
+                                     struct list_facts *facts)
+{
+    struct buffer csv, both;
+    struct error err = {0};
+    struct label_set *set;
+    char *first = text_of_file(sdn), *second = text_of_file(comments);
+    buffer_init(&both, TRACER_MIB(64));
+    buffer_text(&both, first);
+    buffer_text(&both, second);
+    cr_assert_eq(read_with_rest(both.data, both.size, strlen(second), date, &csv, facts, &err), TRACER_OK,
+                 "%s", err.text);
+    struct digest digest = digest_bytes(both.data, both.size);
+    cr_expect_arr_eq(&facts->digest, &digest, sizeof(digest));
+    cr_assert_eq(label_set_new(&set, &err), TRACER_OK);
+    cr_assert_eq(label_add_kept(set, "list", csv.data, csv.size, &err), TRACER_OK, "%s", err.text);
+    buffer_release(&csv);
+    buffer_release(&both);
+    free(first);
+    free(second);
+    return set;
 }
 
 Test(lists, ofac_advanced_by_shape_over_all_features)
@@ -126,6 +169,39 @@ Test(lists, ofac_sdn)
     cr_expect_str_eq(found(set, 1, A)->name, "Ex AMPLE");
     cr_expect_str_eq(found(set, 1, A)->valid_from, "");
     label_set_free(set);
+}
+
+/* One cut lies within "Address", one within an address. */
+Test(lists, ofac_csv_joins_remarks_and_comments)
+{
+    struct list_facts facts;
+    struct label_set *set = set_of_pair(FOLDER "sdn.csv", FOLDER "sdn_comments.csv", "2026-01-02", &facts);
+    cr_expect_eq(facts.format, LIST_OFAC_CSV);
+    cr_expect_eq(facts.entries, 5);
+    cr_expect_eq(facts.labels, 3);
+    cr_expect_str_eq(label_list(set, 0)->date, "2026-01-02");
+    cr_expect_str_eq(found(set, 1, A)->name, "EXAMPLE & LAUNDRY, LTD");
+    cr_expect_str_eq(found(set, 1, A)->origin, "OFAC SDN, party 70001 (ETH)");
+    cr_expect_str_eq(found(set, 2020, B)->origin, "OFAC SDN, party 70001 (USDT)");
+    cr_expect_eq(found(set, 1, B)->rank, LABEL_OFFICIAL);
+    cr_expect_str_eq(found(set, 1, C)->name, "NOB\u00d6DY"); /* the file is Latin-1 */
+    label_set_free(set);
+}
+
+Test(lists, I4_ofac_csv_without_its_comments_or_with_those_of_another_edition_is_refused)
+{
+    struct buffer csv;
+    struct list_facts facts;
+    struct error err;
+    char *text = text_of_file(FOLDER "sdn.csv");
+    cr_expect_eq(read_text(text, strlen(text), &csv, &facts, &err), TRACER_E_USAGE);
+    cr_expect(strstr(err.text, "--comments"), "%s", err.text);
+    buffer_release(&csv);
+    free(text);
+    expect_refused("sdn_comments.csv", "70001,", "70002,", "no rest of entry 70001");
+    expect_refused("sdn.csv", "70001,", "70009,", "no rest of entry 70009");
+    expect_refused("sdn_comments.csv", "\r\n\x1a", "\r\n70008,\"x\"\r\n", "no entry 70008");
+    expect_refused("sdn_comments.csv", "Example.\"", "Example\"", "is cut");
 }
 
 Test(lists, tagpack_inherits_a_header_that_stands_anywhere)
@@ -217,6 +293,14 @@ Test(lists, I3_an_unknown_asset_chain_or_confidence_refuses_the_list)
                    "<Profile ID=\"70002000000000000000000000000000\">", "too long");
     expect_refused("sdn.xml", "Address - XBT", "Address - QQQ", "QQQ");
     expect_refused("sdn.xml", "0xaa0", "aa0", "no address of ETH");
+    expect_refused("sdn.csv", "Address - XMR", "Address - QQQ", "QQQ");
+    expect_refused("sdn_comments.csv", "Address - USDT", "Address USDT", "Digital Currency Address");
+    expect_refused("sdn.csv", "ETH 0xcc", "ETH xcc", "no address of ETH");
+    expect_refused("sdn.csv", "XMR .", "ETH .", "no address of ETH");
+    expect_refused("sdn.csv", "0xcc0", "0xcc", "no address of ETH");
+    expect_refused("sdn.csv", "70002,", "7x,", "no number");
+    expect_refused("sdn.csv", "\x1a", "\x1a 1", "end mark");
+    expect_refused("sdn.csv", "\"vessel\",", "", "11 columns");
     expect_refused("pack.yaml", "currency: BTC", "currency: QQQ", "currency");
     expect_refused("pack.yaml", "network: BSC", "network: QQQ", "network");
     expect_refused("pack.yaml", "web_crawl", "surely", "confidence");
@@ -266,6 +350,26 @@ Test(lists, I4_a_version_that_is_older_or_far_shorter_is_refused)
     cr_expect(strstr(err.text, "2025-12-31"));
 }
 
+Test(lists, a_date_is_given_to_a_list_that_has_none)
+{
+    struct buffer csv;
+    struct list_facts facts;
+    struct error err;
+    static const char plain[] = A "\n";
+    cr_expect_eq(read_with_rest(plain, strlen(plain), 0, "2026-01-02", &csv, &facts, &err), TRACER_OK);
+    cr_expect_str_eq(facts.date, "2026-01-02");
+    buffer_release(&csv);
+    cr_expect_eq(read_with_rest(plain, strlen(plain), 0, "2026-13-02", &csv, &facts, &err), TRACER_E_USAGE);
+    buffer_release(&csv);
+    cr_expect_eq(read_with_rest(plain, strlen(plain), 1, NULL, &csv, &facts, &err), TRACER_E_USAGE);
+    buffer_release(&csv);
+    char *text = text_of_file(FOLDER "sdn.xml");
+    cr_expect_eq(read_with_rest(text, strlen(text), 0, "2026-01-03", &csv, &facts, &err), TRACER_E_USAGE);
+    cr_expect(strstr(err.text, "says itself"), "%s", err.text);
+    buffer_release(&csv);
+    free(text);
+}
+
 static size_t sanctioned_is(const struct label_set *set, struct arena *arena, const char *text,
                             uint64_t *ret_listed)
 {
@@ -294,6 +398,18 @@ Test(lists, imported_sanctions_join_those_of_the_registry)
     cr_expect_eq(sanctioned_is(set, arena, C, &listed), 0);
     cr_expect_eq(sanctioned_is(set, arena, "0x098b716b8aaf21512996dc57eb0615e2383e2f96", &listed),
                  1); /* of the registry */
+    label_set_free(set);
+    arena_free(arena);
+}
+
+Test(lists, a_list_without_a_date_counts)
+{
+    struct list_facts facts;
+    struct arena *arena = arena_new(TRACER_MIB(16));
+    struct label_set *set = set_of_pair(FOLDER "sdn.csv", FOLDER "sdn_comments.csv", NULL, &facts);
+    uint64_t listed = 1;
+    cr_expect_eq(sanctioned_is(set, arena, C, &listed), 1);
+    cr_expect_eq(listed, 0);
     label_set_free(set);
     arena_free(arena);
 }
@@ -346,6 +462,13 @@ Test(lists, real_lists)
     fclose(there);
     struct label_set *set = set_of(path, &facts);
     cr_expect_eq(facts.labels, 152);
+    label_set_free(set);
+    char comments[512];
+    snprintf(path, sizeof(path), "%s/labels/ofac/sdn_format/sdn.csv", data_folder());
+    snprintf(comments, sizeof(comments), "%s/labels/ofac/sdn_format/sdn_comments.csv", data_folder());
+    set = set_of_pair(path, comments, NULL, &facts);
+    cr_expect_eq(facts.labels, 8); /* six of them in the comments only */
+    cr_expect_eq(facts.entries, 32);
     label_set_free(set);
     snprintf(path, sizeof(path), "%s/labels/graphsense/*.yaml", data_folder());
     cr_assert_eq(glob(path, 0, NULL, &files), 0);

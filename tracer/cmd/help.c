@@ -74,13 +74,14 @@ const struct command commands[] = {
      0, 0},
     {"import", command_import, "FILE...",
      "Put rows of files into the store: transfers, labels, coverage or lists, told apart by content.",
-     "Lists: OFAC sdn_advanced.xml and sdn.xml, GraphSense TagPacks (YAML), and one address a line.\n"
+     "Lists: OFAC sdn_advanced.xml, sdn.xml, sdn.csv (with --comments), GraphSense TagPacks (YAML),\n"
+     "and one address a line.\n"
      "Entries about ledgers that are not traced are counted; an asset or chain that is not known\n"
      "refuses the whole list, as does one that is cut, older than its last version, or that has\n"
      "far fewer entries (the last two: unless --force).\n"
      "An import makes its chain a network of its own kind in the store: it never joins blocks\n"
      "that were ingested.",
-     "store config chain name force " COMMON_OPTIONS, 1, 1000},
+     "store config chain name comments date force " COMMON_OPTIONS, 1, 1000},
     {"export", command_export, "transfers|labels", "Write rows of the store in the form that import reads.",
      NULL, "store config chain from to output " COMMON_OPTIONS, 1, 1},
     {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]|refused [BLOCK]",

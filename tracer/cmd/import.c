@@ -49,7 +49,7 @@ static enum tracer_status kind_of(struct session *session, const char *path, enu
         return error_set(
             &session->err, TRACER_E_USAGE,
             "%s: the header is that of no file we know: transfers (block,txi,idx,kind,asset,from,to,amount), "
-            "labels (address,class), coverage (account,from,to,what); nor is it a list: OFAC XML, TagPack, addresses",
+            "labels (address,class), coverage (account,from,to,what); nor is it a list: OFAC XML or CSV, TagPack, addresses",
             path);
     return TRACER_OK;
 }
@@ -63,10 +63,14 @@ static enum tracer_status import_file(struct session *session, const char *path,
                                       enum list_format list, struct load_stats *stats)
 {
     struct import_source source = {.path = path};
+    const struct options *options = session->options;
+    struct load_list_options of_list = {options->comments, options->date, options->force};
     enum tracer_status status;
+    if (kind != FILE_LIST && (options->comments || options->date))
+        return error_set(&session->err, TRACER_E_USAGE, "%s: --comments and --date are for lists of others", path);
     switch (kind) {
     case FILE_LIST:
-        return load_list(session->graph, path, list, session->options->force, stats, &session->err);
+        return load_list(session->graph, path, list, &of_list, stats, &session->err);
     case FILE_LABELS:
         return load_labels(session->graph, source, stats, &session->err);
     case FILE_COVERAGE:

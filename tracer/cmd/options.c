@@ -304,6 +304,8 @@ static const struct option_spec {
     {"max-time", CALL(set_max_time), "SECONDS", "stop exploring after this time"},
     {"max-scan", CALL(set_max_scan), "N", "read at most this many blocks whole where no old state is served (default 20000)"},
     {"resume", FLAG(resume), NULL, "go on with the trace that this store was last used for"},
+    {"comments", TEXT(comments), "FILE", "sdn_comments.csv, the rest of an sdn.csv"},
+    {"date", TEXT(date), "YYYY-MM-DD", "when a list was published that does not say it"},
     {"force", FLAG(force), NULL, "take a list that is older than its last version, or has far fewer entries"},
     {"quiet", FLAG(quiet), NULL, "no progress, no summary"},
     {"verbose", FLAG(verbose), NULL, "more on standard error"},

@@ -19,9 +19,15 @@ static const struct {
 } formats[LIST_FORMAT_COUNT] = {
     [LIST_OFAC_ADVANCED] = {"ofac-sdn-advanced", ofac_advanced_read, LABEL_OFFICIAL},
     [LIST_OFAC_SDN] = {"ofac-sdn", ofac_sdn_read, LABEL_OFFICIAL},
+    [LIST_OFAC_CSV] = {"ofac-sdn-csv", ofac_csv_read, LABEL_OFFICIAL},
     [LIST_TAGPACK] = {"tagpack", tagpack_read, LABEL_OTHER},
     [LIST_PLAIN] = {"addresses", plain_read, LABEL_USER},
 };
+
+bool list_is_official(enum list_format format)
+{
+    return formats[format].rank == LABEL_OFFICIAL;
+}
 
 const char *list_format_name(enum list_format format)
 {
@@ -105,6 +111,19 @@ enum tracer_status list_set_date(struct list_writer *writer, const char *year, c
     return error_set(writer->err, TRACER_E_USAGE, "%s: the list's date is no date", writer->file);
 }
 
+/* A date that the list itself does not say. */
+static enum tracer_status take_date(struct list_writer *writer, const char *date)
+{
+    uint64_t ignored;
+    if (strlen(date) != 10 || !clock_parse_utc(date, 10, &ignored))
+        return error_set(writer->err, TRACER_E_USAGE, "--date: not a date (YYYY-MM-DD)");
+    if (writer->facts->date[0] && strcmp(writer->facts->date, date) != 0)
+        return error_set(writer->err, TRACER_E_USAGE, "%s: says itself that it is of %s", writer->file,
+                         writer->facts->date);
+    memcpy(writer->facts->date, date, 11);
+    return TRACER_OK;
+}
+
 /* The first line that is neither blank nor a comment. */
 static const char *first_line(const char *data, size_t size, size_t *ret_length)
 {
@@ -143,6 +162,10 @@ bool list_recognise(const char *data, size_t size, enum list_format *ret_format)
         *ret_format = LIST_PLAIN;
         return true;
     }
+    if (line[0] >= '0' && line[0] <= '9' && memchr(line, ',', length)) {
+        *ret_format = LIST_OFAC_CSV; /* our own files begin with a header */
+        return true;
+    }
     while (word < length && ((line[word] >= 'a' && line[word] <= 'z') || line[word] == '_'))
         word++;
     *ret_format = LIST_TAGPACK;
@@ -150,23 +173,29 @@ bool list_recognise(const char *data, size_t size, enum list_format *ret_format)
            line[0] == '%';
 }
 
-enum tracer_status list_read(const char *file, const char *data, size_t size, enum list_format format,
-                             struct buffer *ret_csv, struct list_facts *ret_facts, struct error *err)
+enum tracer_status list_read(const struct list_file *file, enum list_format format, struct buffer *ret_csv,
+                             struct list_facts *ret_facts, struct error *err)
 {
     char digest[65];
     struct buffer rows;
     buffer_init(&rows, TRACER_FILE_RESULT_MAX - MARK_LINE_MAX);
-    *ret_facts = (struct list_facts){.format = format, .digest = digest_bytes(data, size)};
-    struct list_writer writer = {file, &rows, ret_facts, err};
+    *ret_facts = (struct list_facts){.format = format, .digest = digest_bytes(file->data, file->size)};
+    struct list_writer writer = {file->name, file->rest_size, &rows, ret_facts, err};
     buffer_text(&rows, header);
-    enum tracer_status status = formats[format].read(&writer, data, size);
+    enum tracer_status status = TRACER_OK;
+    if (file->rest_size && format != LIST_OFAC_CSV)
+        status = error_set(err, TRACER_E_USAGE, "%s: only sdn.csv has comments", file->name);
+    if (!status)
+        status = formats[format].read(&writer, file->data, file->size);
+    if (!status && file->date)
+        status = take_date(&writer, file->date);
     digest_format(ret_facts->digest, digest);
     if (!status && ret_facts->entries == 0)
-        status = error_set(err, TRACER_E_USAGE, "%s: holds no address at all", file);
+        status = error_set(err, TRACER_E_USAGE, "%s: holds no address at all", file->name);
     if (!status && (!buffer_printf(ret_csv, MARK " %s %s %s %" PRIu64 "\n", formats[format].name, digest,
                                    ret_facts->date[0] ? ret_facts->date : "-", ret_facts->entries) ||
                     !buffer_add(ret_csv, rows.data, rows.size)))
-        status = error_set(err, TRACER_E_NOMEM, "%s: no memory", file);
+        status = error_set(err, TRACER_E_NOMEM, "%s: no memory", file->name);
     buffer_release(&rows);
     return status;
 }

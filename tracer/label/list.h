@@ -8,6 +8,7 @@
 
 struct list_writer {
     const char *file; /* stands in messages */
+    size_t rest_size; /* bytes of sdn_comments.csv at the end of the data */
     struct buffer *csv;
     struct list_facts *facts;
     struct error *err;
@@ -21,7 +22,7 @@ void list_skip(struct list_writer *writer);
 
 /* The formats. `data` is the whole file; the CSV's header is written already. */
 typedef enum tracer_status list_reader(struct list_writer *writer, const char *data, size_t size);
-list_reader ofac_advanced_read, ofac_sdn_read, plain_read, tagpack_read;
+list_reader ofac_advanced_read, ofac_sdn_read, ofac_csv_read, plain_read, tagpack_read;
 
 /** What follows from a feature "Digital Currency Address - `asset`" that holds `text`: *ret_is_ours with the
  * address, or another ledger's. An unknown asset, or an address that cannot be one, is TRACER_E_USAGE
@@ -29,6 +30,8 @@ list_reader ofac_advanced_read, ofac_sdn_read, plain_read, tagpack_read;
 TRACER_MUST_USE enum tracer_status ofac_address(struct list_writer *writer, const char *asset,
                                                 const char *text, bool *ret_is_ours,
                                                 struct address *ret_address);
+/** All its addresses are ours. */
+bool ofac_only_ours(const char *asset);
 #define OFAC_FEATURE "Digital Currency Address"
 /** The asset behind OFAC_FEATURE " - " in the name of a feature; NULL: another feature. */
 TRACER_MUST_USE enum tracer_status ofac_asset(struct list_writer *writer, const char *feature,

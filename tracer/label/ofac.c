@@ -31,16 +31,22 @@ enum tracer_status ofac_asset(struct list_writer *writer, const char *feature, c
                      safe_text(shown, sizeof(shown), feature, strlen(feature)));
 }
 
+bool ofac_only_ours(const char *asset)
+{
+    for (size_t i = 0; i < sizeof(assets) / sizeof(assets[0]); i++)
+        if (strcmp(assets[i].code, asset) == 0)
+            return assets[i].only_ours;
+    return false;
+}
+
 enum tracer_status ofac_address(struct list_writer *writer, const char *asset, const char *text,
                                 bool *ret_is_ours, struct address *ret_address)
 {
     char shown[TRACER_QUOTED_MAX + 1];
     size_t length = strlen(text);
-    bool only_ours = false, hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
-    for (size_t i = 0; i < sizeof(assets) / sizeof(assets[0]); i++)
-        only_ours = only_ours || (assets[i].only_ours && strcmp(assets[i].code, asset) == 0);
+    bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
     *ret_is_ours = hex && address_parse(text, length, ret_address);
-    if (*ret_is_ours || (length && !hex && !only_ours))
+    if (*ret_is_ours || (length && !hex && !ofac_only_ours(asset)))
         return TRACER_OK;
     return error_set(writer->err, TRACER_E_USAGE, "'%s' is no address of %s; nothing was imported",
                      safe_text(shown, sizeof(shown), text, length), asset);
