@@ -185,11 +185,39 @@ enum tracer_status load_list_text(const char *path, const char *comments, enum l
     return status;
 }
 
+static void name_list(const char *path, enum list_format format, char to[static LOAD_NAME_SIZE])
+{
+    snprintf(to, LOAD_NAME_SIZE, LOAD_LISTS_PREFIX "%s", list_is_official(format) ? "ofac-sdn" : base_name(path));
+}
+
+enum tracer_status load_label_file(const char *path, const char *comments, const char *date, struct label_set *set,
+                                   char ret_name[static LOAD_NAME_SIZE], struct error *err)
+{
+    struct buffer text;
+    struct list_facts facts;
+    enum list_format format;
+    buffer_init(&text, TRACER_FILE_RESULT_MAX);
+    enum tracer_status status = file_head(path, LOAD_HEAD_MAX, &text, err);
+    bool is_list = !status && list_recognise(text.size ? text.data : "", text.size, &format);
+    buffer_clear(&text);
+    if (!status && !is_list) {
+        snprintf(ret_name, LOAD_NAME_SIZE, LOAD_LABELS_PREFIX "%s", base_name(path));
+        status = label_add_file(set, path, LABEL_USER, err);
+    } else if (!status) {
+        name_list(path, format, ret_name);
+        status = load_list_text(path, comments, format, date, &text, &facts, err);
+        if (!status)
+            status = label_add_kept(set, base_name(path), text.data, text.size, err);
+    }
+    buffer_release(&text);
+    return status;
+}
+
 enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format,
                              const struct load_list_options *options, struct load_stats *stats, struct error *err)
 {
-    char name[256];
-    snprintf(name, sizeof(name), LOAD_LISTS_PREFIX "%s", list_is_official(format) ? "ofac-sdn" : base_name(path));
+    char name[LOAD_NAME_SIZE];
+    name_list(path, format, name);
     struct buffer csv, kept;
     struct list_facts now, before;
     struct label_set *set = NULL;

@@ -2,7 +2,8 @@
  * and the built-in registry of heists, sanctioned addresses, services and tokens (fixtures/registry).
  *
  * Labels never change an amount. On conflict the user's file wins, then official lists, then the built-in
- * registry, then others by confidence (architecture 11); the losers stay visible.
+ * registry, then others by confidence (architecture 11), and one that has an end after one that has none; the losers
+ * stay visible.
  */
 #ifndef TRACER_LABEL_H
 #define TRACER_LABEL_H
@@ -102,6 +103,19 @@ const struct label *label_find(const struct label_set *set, uint64_t chain_id, s
  * returns how many there are. */
 size_t label_claims(const struct label_set *set, uint64_t chain_id, struct address address,
                     const struct label **ret_claims, size_t capacity);
+/** All claims about it on whatever chain, in the same order; NULL: none. */
+const struct label *label_about(const struct label_set *set, struct address address, size_t *ret_count);
+
+/** The claims about an address in two sets, one of them perhaps without any (count 0). */
+typedef enum tracer_status label_diff_fn(void *context, const struct label *before, size_t before_count,
+                                         const struct label *after, size_t after_count);
+/** Calls for each address about which the sets do not say the same, by address; *ret_same counts the others. Ends with the
+ * first status of `differs` that is not TRACER_OK. */
+TRACER_MUST_USE enum tracer_status label_diff(const struct label_set *before, const struct label_set *after,
+                                              label_diff_fn *differs, void *context, uint64_t *ret_same);
+/** One of the claims says the same, in whatever list. */
+bool label_says(const struct label *claims, size_t count, const struct label *claim);
+
 size_t label_list_count(const struct label_set *set);
 const struct label_list *label_list(const struct label_set *set, size_t index);
 

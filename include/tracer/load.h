@@ -11,6 +11,8 @@
 #define LOAD_LABELS_PREFIX "labels/"
 #define LOAD_LISTS_PREFIX "lists/" /* lists of others, as list_read() writes them (label.h) */
 #define LOAD_TRANSFERS_PREFIX "transfers/"
+#define LOAD_NAME_SIZE 256u
+#define LOAD_HEAD_MAX TRACER_KIB(64) /* of a file: enough for list_recognise() */
 #define LOAD_INCOMPLETE "incomplete" /* instead of the SHA-256: the import was interrupted */
 
 struct load_stats {
@@ -36,6 +38,10 @@ TRACER_MUST_USE enum tracer_status load_labels(struct graph *graph, struct impor
 TRACER_MUST_USE enum tracer_status load_list_text(const char *path, const char *comments, enum list_format format,
                                                   const char *date, struct buffer *ret_csv,
                                                   struct list_facts *ret_facts, struct error *err);
+/** Any file of labels as the one list of a set: a list of others, or our CSV. *ret_name is what a store keeps it under. */
+TRACER_MUST_USE enum tracer_status load_label_file(const char *path, const char *comments, const char *date,
+                                                   struct label_set *set, char ret_name[static LOAD_NAME_SIZE],
+                                                   struct error *err);
 struct load_list_options {
     const char *comments, *date; /* of load_list_text() */
     bool force;

@@ -84,6 +84,13 @@ const struct command commands[] = {
      "store config chain name comments date force " COMMON_OPTIONS, 1, 1000},
     {"export", command_export, "transfers|labels", "Write rows of the store in the form that import reads.",
      NULL, "store config chain from to output " COMMON_OPTIONS, 1, 1},
+    {"label", command_label, "why ADDRESS... | diff OLD NEW | diff NEW",
+     "Who says what about an address; what a new version of a list changes.",
+     "why shows every claim with its origin, dates and list, which of them holds, and where they\n"
+     "conflict; claims are built in, of the store (--store) and of --labels.\n"
+     "diff compares two files, each a list that import takes or labels; with --store and one file,\n"
+     "with the version that the store has of it.",
+     "store config chain labels no-builtin-labels comments date output " COMMON_OPTIONS, 2, 1000},
     {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]|refused [BLOCK]",
      "Look after the store.",
      "verify reads every record in a process of its own; backup writes a compact, verified copy;\n"

@@ -10,8 +10,6 @@
 
 enum file_kind { FILE_TRANSFERS, FILE_LABELS, FILE_COVERAGE, FILE_LIST };
 
-#define HEAD_MAX TRACER_KIB(64)
-
 static bool has_columns(const char *path, const char *const *columns, size_t count)
 {
     struct csv *csv = NULL;
@@ -28,8 +26,8 @@ static enum tracer_status kind_of(struct session *session, const char *path, enu
     static const char *const coverage[] = {"account", "from", "to", "what"};
     struct csv *csv = NULL;
     struct buffer head;
-    buffer_init(&head, HEAD_MAX);
-    enum tracer_status status = file_head(path, HEAD_MAX, &head, &session->err);
+    buffer_init(&head, LOAD_HEAD_MAX);
+    enum tracer_status status = file_head(path, LOAD_HEAD_MAX, &head, &session->err);
     bool is_list = !status && list_recognise(head.size ? head.data : "", head.size, ret_list);
     buffer_release(&head);
     *ret_kind = FILE_LIST;

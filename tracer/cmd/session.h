@@ -93,6 +93,7 @@ int command_import(const struct options *options);
 int command_export(const struct options *options);
 int command_replay(const struct options *options);
 int command_expand(const struct options *options);
+int command_label(const struct options *options);
 int command_store(const struct options *options);
 int command_endpoint(const struct options *options);
 int command_help(const struct options *options);

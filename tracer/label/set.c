@@ -101,6 +101,8 @@ static int claim_order(const void *a, const void *b)
     int order = address_compare(x->address, y->address);
     if (!order)
         order = (x->rank > y->rank) - (x->rank < y->rank);
+    if (!order) /* one that ended holds less than one that did not */
+        order = (x->valid_to[0] != 0) - (y->valid_to[0] != 0);
     if (!order)
         order = (x->confidence > y->confidence) - (x->confidence < y->confidence);
     if (!order)
@@ -298,6 +300,14 @@ size_t label_claims(const struct label_set *set, uint64_t chain_id, struct addre
         count++;
     }
     return count;
+}
+
+const struct label *label_about(const struct label_set *set, struct address address, size_t *ret_count)
+{
+    size_t first, end;
+    find_group(set, address, &first, &end);
+    *ret_count = end - first;
+    return end > first ? &set->claims[first] : NULL;
 }
 
 size_t label_list_count(const struct label_set *set)
