@@ -184,8 +184,23 @@ Test(lists, ofac_csv_joins_remarks_and_comments)
     cr_expect_str_eq(found(set, 1, A)->origin, "OFAC SDN, party 70001 (ETH)");
     cr_expect_str_eq(found(set, 2020, B)->origin, "OFAC SDN, party 70001 (USDT)");
     cr_expect_eq(found(set, 1, B)->rank, LABEL_OFFICIAL);
-    cr_expect_str_eq(found(set, 1, C)->name, "NOB\u00d6DY"); /* the file is Latin-1 */
+    cr_expect_str_eq(found(set, 1, C)->name, "NOBODY");
     label_set_free(set);
+    static const char *const names[] = {"NOB\u00d6DY", "NOB\xd6"
+                                                       "DY"}; /* as UTF-8 and as Latin-1 */
+    for (size_t i = 0; i < 2; i++) {
+        struct buffer text, csv;
+        struct error err;
+        buffer_init(&text, TRACER_MIB(1));
+        changed_text("sdn.csv", "NOBODY", names[i], &text);
+        size_t size = text.size;
+        changed_text("sdn_comments.csv", "", "", &text);
+        cr_assert_eq(read_with_rest(text.data, text.size, text.size - size, NULL, &csv, &facts, &err),
+                     TRACER_OK);
+        cr_expect(strstr(csv.data, ",NOB\u00d6DY,"));
+        buffer_release(&text);
+        buffer_release(&csv);
+    }
 }
 
 Test(lists, I4_ofac_csv_without_its_comments_or_with_those_of_another_edition_is_refused)
