@@ -234,6 +234,10 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
         status = add_reason(checking, &reasons, err,
                             "the store has gaps in the blocks that the question spans (see gaps)");
     }
+    if (!status && checking->state.old_list && answer->verdict == VERDICT_CLEAN) {
+        worsen(answer, VERDICT_CANNOT_TELL);
+        status = add_reason(checking, &reasons, err, "%s", checking->state.old_list);
+    }
     answer->reasons = reasons.items;
     answer->reason_count = reasons.count;
     return status;

@@ -27,6 +27,8 @@ struct case_state {
 
     size_t older_incidents; /* of the default sources: before the first stored block, so not looked for */
 
+    const char *old_list; /* why the sanctions lists are too old for the default sources; NULL: they are not */
+
     struct result_note *notes;
     size_t note_count, note_capacity;
     bool touches_gap;

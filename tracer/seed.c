@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define DAY_S 86400u
+
 static enum tracer_status push_seed(struct case_state *state, const struct taint_seed *seed,
                                     const struct transfer *row, struct error *err)
 {
@@ -418,6 +420,36 @@ static enum tracer_status seed_mixers(struct case_state *state, struct error *er
     return TRACER_OK;
 }
 
+/* Who was listed since the newest list is not known here (threat-model I4). */
+static enum tracer_status judge_list_age(struct case_state *state, struct error *err)
+{
+    const struct case_input *input = state->input;
+    const char *date = label_sanctioned_date(input->labels);
+    uint64_t published_s = 0, last_s = state->last;
+    struct block block;
+    char text[256];
+    if (!state->network.time_keys) {
+        enum tracer_status status =
+            graph_get_block(input->graph, state->network.chain_id, state->last, &block, err);
+        if (status == TRACER_E_NOT_FOUND)
+            status = graph_get_block(input->graph, state->network.chain_id, state->range.last, &block, err);
+        if (status)
+            return status;
+        last_s = block.time;
+    }
+    if (clock_parse_utc(date, strlen(date), &published_s) &&
+        last_s / DAY_S <= published_s / DAY_S + input->list_age_days_max)
+        return TRACER_OK;
+    snprintf(text, sizeof(text),
+             "the newest sanctions list here is of %s, more than %" PRIu64
+             " days before the last block asked about: import a newer one (or say how old it may be with "
+             "--list-age-max)",
+             date, input->list_age_days_max);
+    state->old_list = arena_text(state->arena, text, strlen(text));
+    return state->old_list ? case_note(state, NOTE_GAP, err, "%s", text)
+                           : error_set(err, TRACER_E_NOMEM, "no memory");
+}
+
 enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err)
 {
     const struct heist *heists;
@@ -449,7 +481,8 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
              happened_s <= first.time))
             state->older_incidents++;
     }
-    if (status || (status = seed_sanctioned(state, err)) || (status = seed_mixers(state, err)))
+    if (status || (status = seed_sanctioned(state, err)) || (status = seed_mixers(state, err)) ||
+        (status = judge_list_age(state, err)))
         return status;
     return case_note(
         state, NOTE_ASSUMPTION, err,

@@ -38,6 +38,7 @@ struct label_list { /* an imported file or built-in table */
     uint64_t rows;
     char date[11]; /* of publication, "" not known */
     bool imported; /* a list of others */
+    bool official;
 };
 
 struct label_set;
@@ -158,6 +159,8 @@ TRACER_MUST_USE enum tracer_status registry_sanctioned(const struct sanctioned *
 TRACER_MUST_USE enum tracer_status label_sanctioned(const struct label_set *set, uint64_t chain_id, struct arena *arena,
                                                     const struct sanctioned **ret_rows, size_t *ret_count,
                                                     struct error *err);
+/** "YYYY-MM-DD" up to which the official lists are known: of the newest one of the set, at least the registry's. */
+const char *label_sanctioned_date(const struct label_set *set);
 struct token {
     struct taint_asset asset;
     const char *symbol;

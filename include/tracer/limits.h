@@ -71,6 +71,8 @@
 #define TRACER_LABELS_MAX 20000000u
 #define TRACER_LIST_DEPTH_MAX 64u          /* elements of a list within each other */
 #define TRACER_LIST_TEXT_MAX TRACER_KIB(64) /* of one element */
+#define TRACER_LIST_AGE_DAYS 30u           /* an older sanctions list proves nothing clean; --list-age-max */
+#define TRACER_LIST_AGE_DAYS_MAX 36500u
 #define TRACER_LIST_PARTIES_MAX 1000000u   /* parties of a sanctions list that have an address */
 #define TRACER_PAGE_HOPS_MAX 20000u /* rows of the table of an HTML page; its JSON has all */
 

@@ -35,10 +35,10 @@ const struct command commands[] = {
      "one address), hash:N, hash:value, or a key block:txi:idx. Sources are those of --source,\n"
      "else the registry's heists and sanctioned addresses.\n"
      "Verdicts: exposed (exit 10), cannot_tell (11), clean (0). Whatever could not be seen is\n"
-     "cannot_tell, never clean.\n"
+     "cannot_tell, never clean; so is a sanctions list that is too old (--list-age-max).\n"
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
-     CASE_OPTIONS "source " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+     CASE_OPTIONS "source list-age-max " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
     {"explain", command_explain, "KEY",
      "How did tainted units come into this transfer? Its path, lot by lot, to be followed by hand.",
      "KEY is block:txi:idx, hash:N, hash:value, or the hash of a transaction with one flagged\n"

@@ -199,6 +199,11 @@ static enum tracer_status set_in_flight(struct options *options, const char *nam
         return bad_value(err, name, value, "at least 1");
     return status;
 }
+static enum tracer_status set_list_age_max(struct options *options, const char *name, const char *value,
+                                           struct error *err)
+{
+    return number(name, value, TRACER_LIST_AGE_DAYS_MAX, &options->list_age_max, err);
+}
 static enum tracer_status set_max_accounts(struct options *options, const char *name, const char *value,
                                            struct error *err)
 {
@@ -296,6 +301,7 @@ static const struct option_spec {
     {"name", TEXT(name), "TEXT", "a name for the imported network"},
     {"out", TEXT(out), "DIR", "directory for the result files"},
     {"key", TEXT(key), "BLOCK:TXI:IDX", "the transfer to ask about"},
+    {"list-age-max", CALL(set_list_age_max), "DAYS", "how much older than the last block a sanctions list may be (default 30)"},
     {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000; trace: 100); audit: balances (100000)"},
     {"max-hops", CALL(set_max_hops), "N", "at most this many hops from the seed"},
     {"max-degree", CALL(set_max_degree), "N", "an account in more rows is a hub and not expanded (trace: 10000)"},
@@ -363,7 +369,7 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
         spec_of[count++] = i;
     }
     *ret_options = (struct options){
-        .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .max_scan = TRACER_SCAN_BLOCKS_MAX, .min_score = {{1, 0, 0, 0}}};
+        .list_age_max = OPTION_UNSET, .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .max_scan = TRACER_SCAN_BLOCKS_MAX, .min_score = {{1, 0, 0, 0}}};
     optind = 1;
     opterr = 0;
     for (;;) {

@@ -34,7 +34,7 @@ struct options {
     enum report_table table;
     enum progress_mode progress;
     uint64_t in_flight;
-    uint64_t max_accounts, max_hops, max_degree, max_requests, max_seconds, max_scan;
+    uint64_t max_accounts, max_hops, max_degree, max_requests, max_seconds, max_scan, list_age_max;
     bool resume;
     struct u256 min_score;
     const char **arguments; /* what is no option; of argv */

@@ -363,6 +363,8 @@ static const char *repeat_line(struct session *session, const char *command)
         buffer_printf(&line, " --to %" PRIu64, options->to_block);
     if (options->has_since)
         buffer_printf(&line, " --since %" PRIu64, options->since);
+    if (options->list_age_max != OPTION_UNSET)
+        buffer_printf(&line, " --list-age-max %" PRIu64, options->list_age_max);
     for (size_t i = 0; i < options->source_count; i++)
         buffer_printf(&line, " --source %s", options->source[i]);
     for (size_t i = 0; i < options->argument_count; i++)
@@ -387,6 +389,9 @@ enum tracer_status session_case_input(struct session *session, const char *comma
                                      .from = options->from,
                                      .has_to = options->has_to_block,
                                      .to = options->to_block,
+                                     .list_age_days_max = options->list_age_max == OPTION_UNSET
+                                                              ? TRACER_LIST_AGE_DAYS
+                                                              : options->list_age_max,
                                      .incomplete = session->incomplete,
                                      .inputs = session->inputs,
                                      .input_count = session->input_count,

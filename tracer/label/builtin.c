@@ -214,6 +214,8 @@ enum tracer_status label_add_builtin(struct label_set *set, struct error *err)
         status =
             add_table(set, EMBEDDED_SANCTIONED, sanctioned_columns, SANCTIONED_COLUMNS, sanctioned_row, err);
     if (!status)
+        label_set_date(set, REGISTRY_SANCTIONED_DATE);
+    if (!status)
         status = add_table(set, EMBEDDED_HEIST_ADDRESSES, heist_columns, HEIST_COLUMNS, heist_row, err);
     if (!status)
         status = add_table(set, EMBEDDED_CASE_ADDRESSES, case_columns, CASE_COLUMNS, case_row, err);

@@ -241,8 +241,10 @@ enum tracer_status label_add_kept(struct label_set *set, const char *name, const
     if (!list_kept_facts(data, size, &facts))
         return error_set(err, TRACER_E_DAMAGED, "the store's list %s does not say what it is", name);
     enum tracer_status status = label_add_memory(set, name, data, size, formats[facts.format].rank, err);
-    if (!status)
-        label_set_origin(set, facts.digest, facts.date);
+    if (!status) {
+        label_set_origin(set, facts.digest, list_is_official(facts.format));
+        label_set_date(set, facts.date);
+    }
     return status;
 }
 

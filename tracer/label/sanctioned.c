@@ -23,6 +23,17 @@ static const struct sanctioned *registered(const struct sanctioned *rows, size_t
     return NULL;
 }
 
+const char *label_sanctioned_date(const struct label_set *set)
+{
+    const char *newest = REGISTRY_SANCTIONED_DATE;
+    for (size_t i = 0; i < label_list_count(set); i++) {
+        const struct label_list *list = label_list(set, i);
+        if (list->official && strcmp(list->date, newest) > 0)
+            newest = list->date;
+    }
+    return newest;
+}
+
 /* Does the claim add an address to what the registry says? The built-in rows are claims, too. */
 static bool adds(const struct label_set *set, const struct label *claim, uint64_t chain_id,
                  const struct sanctioned *rows, size_t count)

@@ -320,12 +320,18 @@ const struct label_list *label_list(const struct label_set *set, size_t index)
     return index < set->list_count ? &set->lists[index] : NULL;
 }
 
-void label_set_origin(struct label_set *set, struct digest digest, const char *date)
+void label_set_date(struct label_set *set, const char *date)
+{
+    struct label_list *list = &set->lists[set->list_count - 1];
+    snprintf(list->date, sizeof(list->date), "%s", date);
+}
+
+void label_set_origin(struct label_set *set, struct digest digest, bool official)
 {
     struct label_list *list = &set->lists[set->list_count - 1];
     list->digest = digest;
     list->imported = true;
-    snprintf(list->date, sizeof(list->date), "%s", date);
+    list->official = official;
 }
 
 const struct label *label_all(const struct label_set *set, size_t *ret_count)
