@@ -126,6 +126,42 @@ static enum tracer_status set_range(struct case_state *state, struct error *err)
     return status;
 }
 
+/* Blocks and lists as they stood on a day (case_input.as_of_end_s, label_as_of()). */
+static enum tracer_status set_as_of(struct case_state *state, struct error *err)
+{
+    const struct case_input *input = state->input;
+    const char *date = label_as_of(input->labels);
+    enum tracer_status status = TRACER_OK;
+    if (input->as_of_end_s) {
+        uint64_t after;
+        if ((status = case_block_at(state, input->as_of_end_s + 1, &after, err)))
+            return status;
+        if (after <= state->first)
+            return error_set(err, TRACER_E_USAGE, "no stored block is as old as %s", date);
+        if (after - 1 < state->last)
+            state->last = after - 1;
+        if (after > state->range.last && !state->network.imported) {
+            state->touches_gap = true;
+            status = case_note(state, NOTE_GAP, err,
+                               "blocks after %" PRIu64 " are not in the store, and some may be as old as %s",
+                               state->range.last, date);
+        }
+    }
+    if (!status && date[0])
+        status = case_note(state, NOTE_ASSUMPTION, err, "as of %s: blocks until %" PRIu64 ", and lists as they stood then",
+                           date, state->last);
+    for (size_t i = 0; i < label_list_count(input->labels) && date[0] && !status; i++) {
+        const struct label_list *list = label_list(input->labels, i);
+        char shown[TRACER_QUOTED_MAX];
+        if (list->imported && (!list->date[0] || strcmp(list->date, date) > 0))
+            status = case_note(state, NOTE_LIMIT, err,
+                               "the list %s is of %s: no version as old as %s is in the store, so its entries count "
+                               "from their own dates, and those that were taken off it are missing",
+                               shown_text(shown, sizeof(shown), list->name, strlen(list->name)), list->date[0] ? list->date : "no date", date);
+    }
+    return status;
+}
+
 enum tracer_status case_open(struct case_state *state, const struct case_input *input, struct arena *arena,
                              struct error *err)
 {
@@ -134,7 +170,7 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     if (status == TRACER_E_NOT_FOUND)
         return error_set(err, TRACER_E_NOT_FOUND, "the store has no blocks of chain %" PRIu64,
                          input->chain_id);
-    if (status || (status = set_range(state, err)))
+    if (status || (status = set_range(state, err)) || (status = set_as_of(state, err)))
         return status;
     state->covered_to = state->first;
     if (input->incomplete) {

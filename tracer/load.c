@@ -220,18 +220,27 @@ enum tracer_status load_list(struct graph *graph, const char *path, enum list_fo
     name_list(path, format, name);
     struct buffer csv, kept;
     struct list_facts now, before;
+    bool had = false;
     struct label_set *set = NULL;
     buffer_init(&csv, TRACER_FILE_RESULT_MAX);
     buffer_init(&kept, TRACER_FILE_RESULT_MAX);
     enum tracer_status status = load_list_text(path, options->comments, format, options->date, &csv, &now, err);
     if (!status && (status = graph_get_item(graph, GRAPH_ITEM_LIST, name, &kept, err)) == TRACER_E_NOT_FOUND)
         status = TRACER_OK;
-    if (!status && !options->force && list_kept_facts(kept.data, kept.size, &before))
+    if (!status)
+        had = list_kept_facts(kept.data, kept.size, &before);
+    if (!status && !options->force && had)
         status = list_accept(base_name(path), &before, &now, err);
     if (!status)
         status = label_set_new(&set, err);
     if (!status) /* read as every later command will, before it is kept */
         status = label_add_kept(set, name, csv.data, csv.size, err);
+    if (!status && had && before.date[0] && memcmp(&before.digest, &now.digest, sizeof(now.digest)) != 0) {
+        char old_name[LOAD_NAME_SIZE + 32];
+        snprintf(old_name, sizeof(old_name), LOAD_OLD_LISTS_PREFIX "%s@%s", name + strlen(LOAD_LISTS_PREFIX),
+                 before.date);
+        status = graph_put_item(graph, GRAPH_ITEM_LIST, old_name, kept.data, kept.size, err);
+    }
     if (!status)
         status = graph_put_item(graph, GRAPH_ITEM_LIST, name, csv.data, csv.size, err);
     if (!status) {

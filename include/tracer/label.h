@@ -38,13 +38,17 @@ struct label_list { /* an imported file or built-in table */
     uint64_t rows;
     char date[11]; /* of publication, "" not known */
     bool imported; /* a list of others */
-    bool official;
+    bool official; /* one of those that is */
 };
 
 struct label_set;
 
 TRACER_MUST_USE enum tracer_status label_set_new(struct label_set **ret_set, struct error *err);
 void label_set_free(struct label_set *set); /* NULL is fine */
+/** What follows asks for that day ("YYYY-MM-DD"): claims that begin later or have ended by then do not hold, though
+ * label_about() still has them. Before the first list is added. */
+void label_set_as_of(struct label_set *set, const char *date);
+const char *label_as_of(const struct label_set *set); /* "" not set */
 
 /** Services, mixers, bridges, sanctioned and heist addresses of the built-in registry, one list a table. */
 TRACER_MUST_USE enum tracer_status label_add_builtin(struct label_set *set, struct error *err);
@@ -104,6 +108,8 @@ const struct label *label_find(const struct label_set *set, uint64_t chain_id, s
  * returns how many there are. */
 size_t label_claims(const struct label_set *set, uint64_t chain_id, struct address address,
                     const struct label **ret_claims, size_t capacity);
+/** The claim is about the chain, and the day of label_set_as_of() is one of its days. */
+bool label_holds(const struct label_set *set, const struct label *claim, uint64_t chain_id);
 /** All claims about it on whatever chain, in the same order; NULL: none. */
 const struct label *label_about(const struct label_set *set, struct address address, size_t *ret_count);
 
@@ -153,13 +159,14 @@ struct sanctioned {
 };
 TRACER_MUST_USE enum tracer_status registry_sanctioned(const struct sanctioned **ret_rows, size_t *ret_count,
                                                        struct error *err);
-/** Those of the registry that are still listed, and those of imported official lists (listed_s 0: date not known). An
- * address that the registry knows to have been delisted counts again only by a list published after that. Sorted by
- * address, in the arena; entities live as long as the set. */
+/** Those of the registry that are listed (on the day of label_set_as_of(), else now), and those of imported official
+ * lists (listed_s 0: date not known). An address that the registry knows to have been delisted counts again only by a list
+ * published after that. Sorted by address, each once, in the arena; entities live as long as the set. */
 TRACER_MUST_USE enum tracer_status label_sanctioned(const struct label_set *set, uint64_t chain_id, struct arena *arena,
                                                     const struct sanctioned **ret_rows, size_t *ret_count,
                                                     struct error *err);
-/** "YYYY-MM-DD" up to which the official lists are known: of the newest one of the set, at least the registry's. */
+/** "YYYY-MM-DD" up to which the official lists are known: of the newest one of the set, at least the registry's; never
+ * after the day of label_set_as_of(). */
 const char *label_sanctioned_date(const struct label_set *set);
 struct token {
     struct taint_asset asset;

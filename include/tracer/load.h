@@ -10,6 +10,7 @@
  * whole; of transfers the SHA-256 of the file. */
 #define LOAD_LABELS_PREFIX "labels/"
 #define LOAD_LISTS_PREFIX "lists/" /* lists of others, as list_read() writes them (label.h) */
+#define LOAD_OLD_LISTS_PREFIX "old-lists/" /* their versions before the last one: NAME@DATE */
 #define LOAD_TRANSFERS_PREFIX "transfers/"
 #define LOAD_NAME_SIZE 256u
 #define LOAD_HEAD_MAX TRACER_KIB(64) /* of a file: enough for list_recognise() */
@@ -47,7 +48,7 @@ struct load_list_options {
     bool force;
 };
 /** A list of others, kept under its base name, those of OFAC under one name whatever their form: a new version takes the
- * place of the last one. Unless `force`, list_accept() decides whether it may. */
+ * place of the last one, which is kept with its date, if it has one, for questions about the past. Unless `force`, list_accept() decides whether it may. */
 TRACER_MUST_USE enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format,
                                              const struct load_list_options *options,
                                              struct load_stats *stats, struct error *err);

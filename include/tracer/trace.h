@@ -23,6 +23,7 @@ struct case_input {
     size_t explored_count;
     const char *const *limits; /* of the search that filled the store: notes of the result, each a gap */
     size_t limit_count;
+    uint64_t as_of_end_s; /* only blocks until this second (label_set_as_of() of the labels says the day); 0: all */
     uint64_t list_age_days_max; /* of the newest sanctions list, before the last block, where no sources are named */
     const char *incomplete; /* a file whose import was interrupted: rows may be missing; NULL: none */
     const struct result_input *inputs; /* what goes into the head besides what the pipeline adds */

@@ -26,7 +26,7 @@ def has(text, *parts):
 # Built in, without a store.
 out = run("label", "why", EXPLOITER, TORNADO)
 has(out, "listed by OFAC (LAZARUS-GROUP): a source of check", "from 2022-04-14", "origin   https://ofac.treasury.gov/recent-actions/20220414",
-    "sanctions  not listed now", "until 2025-03-21", "class mixer", "list     services.tsv, sha256 ")
+    "sanctions  not listed, as of 2026-08-07", "until 2025-03-21", "class mixer", "list     services.tsv, sha256 ")
 has(run("label", "why", "0x" + "12" * 20), ": 0 claims", "which says nothing about it")
 has(run("label", "why", "0x12", code=2), "'0x12' is not an address")
 has(run("label", "whence", EXPLOITER, code=2), "label why")

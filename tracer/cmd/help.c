@@ -5,7 +5,7 @@
 #include <string.h>
 
 #define TAINT_OPTIONS "policy links fees unknown opening-units "
-#define CASE_OPTIONS "store config chain labels no-builtin-labels assets from to since format output view "
+#define CASE_OPTIONS "store config chain labels no-builtin-labels assets from to as-of since format output view "
 #define RPC_OPTIONS "rpc allow-local in-flight record replay "
 #define FILE_OPTIONS "transfers seeds explored "
 #define COMMON_OPTIONS "quiet verbose progress"
@@ -90,7 +90,7 @@ const struct command commands[] = {
      "conflict; claims are built in, of the store (--store) and of --labels.\n"
      "diff compares two files, each a list that import takes or labels; with --store and one file,\n"
      "with the version that the store has of it.",
-     "store config chain labels no-builtin-labels comments date output " COMMON_OPTIONS, 2, 1000},
+     "store config chain labels no-builtin-labels comments date as-of output " COMMON_OPTIONS, 2, 1000},
     {"store", command_store, "stat|verify|backup DIR|compact|rebuild|coverage [ACCOUNT]|refused [BLOCK]",
      "Look after the store.",
      "verify reads every record in a process of its own; backup writes a compact, verified copy;\n"

@@ -67,22 +67,21 @@ static const char *until_of(const struct label *claim)
     return claim->valid_to[0] ? claim->valid_to : "still listed";
 }
 
-static bool applies(const struct label *claim, uint64_t chain_id)
-{
-    return claim->chain_id == 0 || claim->chain_id == chain_id;
-}
-
 /* "conflict: class: mixer (claims 1, 3), service (2)" */
-static void put_conflict(FILE *stream, const char *what, const char *(*value_of)(const struct label *claim),
-                         const struct label *claims, size_t count, uint64_t chain_id)
+static void put_conflict(struct session *session, FILE *stream, const char *what,
+                         const char *(*value_of)(const struct label *claim), const struct label *claims,
+                         size_t count)
 {
+    const struct label_set *set = session->labels;
+    uint64_t chain_id = session->chain_id;
     size_t values = 0;
     for (int printing = 0; printing < 2; printing++) {
         for (size_t i = 0; i < count; i++) {
             const char *value = value_of(&claims[i]);
-            bool is_new = value[0] && applies(&claims[i], chain_id);
+            bool is_new = value[0] && label_holds(set, &claims[i], chain_id);
             for (size_t k = 0; k < i && is_new; k++)
-                is_new = !applies(&claims[k], chain_id) || strcasecmp(value_of(&claims[k]), value) != 0;
+                is_new =
+                    !label_holds(set, &claims[k], chain_id) || strcasecmp(value_of(&claims[k]), value) != 0;
             if (!is_new || !printing) {
                 values += is_new;
                 continue;
@@ -90,7 +89,7 @@ static void put_conflict(FILE *stream, const char *what, const char *(*value_of)
             put_text(stream, "", value, "");
             const char *before = " (claim ";
             for (size_t k = i; k < count; k++)
-                if (applies(&claims[k], chain_id) && strcasecmp(value_of(&claims[k]), value) == 0) {
+                if (label_holds(set, &claims[k], chain_id) && strcasecmp(value_of(&claims[k]), value) == 0) {
                     fprintf(stream, "%s%zu", before, k + 1);
                     before = ", ";
                 }
@@ -113,11 +112,14 @@ static enum tracer_status put_sanctions(FILE *stream, struct session *session, s
                                                  &row_count, &session->err);
     for (size_t i = 0; i < row_count && !status && !listed; i++)
         if ((listed = address_equal(rows[i].address, address)))
-            put_text(stream, "  sanctions  listed by OFAC (", rows[i].entity, "): a source of check\n");
+            put_text(stream, "  sanctions  listed by OFAC (", rows[i].entity, "): a source of check");
     for (size_t i = 0; i < count; i++)
         known = known || until_of(&claims[i])[0];
     if (!status && known && !listed)
-        fputs("  sanctions  not listed now\n", stream);
+        fputs("  sanctions  not listed", stream);
+    if (!status && (known || listed))
+        fprintf(stream, ", as of %s\n",
+                session->as_of[0] ? session->as_of : label_sanctioned_date(session->labels));
     return status;
 }
 
@@ -145,15 +147,18 @@ static enum tracer_status why(struct session *session, FILE *stream, const char 
         fputc('\n', stream);
     }
     enum tracer_status status = put_sanctions(stream, session, address, claims, count);
-    put_conflict(stream, "class", class_of, claims, count, session->chain_id);
-    put_conflict(stream, "category", category_of, claims, count, session->chain_id);
-    put_conflict(stream, "entity", entity_of, claims, count, session->chain_id);
-    put_conflict(stream, "listed until", until_of, claims, count, session->chain_id);
+    put_conflict(session, stream, "class", class_of, claims, count);
+    put_conflict(session, stream, "category", category_of, claims, count);
+    put_conflict(session, stream, "entity", entity_of, claims, count);
+    put_conflict(session, stream, "listed until", until_of, claims, count);
     for (size_t i = 0; i < count; i++) {
         fprintf(stream, "  claim %-4zu ", i + 1);
         put_claim(stream, &claims[i]);
+        bool other_chain = claims[i].chain_id && claims[i].chain_id != session->chain_id;
         fprintf(stream, "\n    %s%s\n", ranks[claims[i].rank],
-                applies(&claims[i], session->chain_id) ? "" : ", about another chain");
+                label_holds(session->labels, &claims[i], session->chain_id) ? ""
+                : other_chain                                               ? ", about another chain"
+                                                                            : ", not of that day");
         put_text(stream, "    origin   ", claims[i].origin, "\n");
         fputs("    list     ", stream);
         put_list(stream, label_list(session->labels, claims[i].list));

@@ -301,6 +301,7 @@ static const struct option_spec {
     {"name", TEXT(name), "TEXT", "a name for the imported network"},
     {"out", TEXT(out), "DIR", "directory for the result files"},
     {"key", TEXT(key), "BLOCK:TXI:IDX", "the transfer to ask about"},
+    {"as-of", TEXT(as_of), "DATE|BLOCK", "blocks and lists as they stood at the end of that day, or at that block"},
     {"list-age-max", CALL(set_list_age_max), "DAYS", "how much older than the last block a sanctions list may be (default 30)"},
     {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000; trace: 100); audit: balances (100000)"},
     {"max-hops", CALL(set_max_hops), "N", "at most this many hops from the seed"},

@@ -163,6 +163,8 @@ int check_files(const struct options *options)
     if (!status && (!options->key || !position_parse(options->key, strlen(options->key), &position)))
         status =
             error_set(&files.session.err, TRACER_E_USAGE, "which transfer? name it with --key BLOCK:TXI:IDX");
+    if (!status && options->as_of)
+        status = error_set(&files.session.err, TRACER_E_USAGE, "--as-of is about a store: not with --transfers");
     if (!status && options->argument_count)
         status = error_set(&files.session.err, TRACER_E_USAGE,
                            "with --transfers the transfer is named by --key alone");

@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "tracer/clock.h"
+#include "tracer/csv.h"
 #include "tracer/import.h"
 #include "tracer/load.h"
 
@@ -214,13 +215,54 @@ static enum tracer_status new_input(struct session *session, const char *role, c
     return input->name ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
 }
 
+struct version { /* of a list, the newest that is not younger than --as-of */
+    const char *list, *as_of;
+    struct arena *arena;
+    char date[11];
+    const char *name; /* NULL: there is none */
+};
+
+static enum tracer_status find_version(void *context, const char *name, size_t size, struct error *err)
+{
+    struct version *version = context;
+    const char *list = name + strlen(LOAD_OLD_LISTS_PREFIX), *date = strrchr(name, '@');
+    (void)size;
+    if (strncmp(name, LOAD_OLD_LISTS_PREFIX, strlen(LOAD_OLD_LISTS_PREFIX)) != 0 || !date || date < list ||
+        strlen(date + 1) != 10 || strlen(version->list) != (size_t)(date - list) ||
+        strncmp(version->list, list, (size_t)(date - list)) != 0 || strcmp(date + 1, version->as_of) > 0 ||
+        strcmp(date + 1, version->date) <= 0)
+        return TRACER_OK;
+    memcpy(version->date, date + 1, sizeof(version->date));
+    version->name = arena_text(version->arena, name, strlen(name));
+    return version->name ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+}
+
+/* `text` of a list of others becomes that of the version that --as-of asks for, if the store has one. */
+static enum tracer_status choose_version(struct session *session, const char *list, struct buffer *text, struct error *err)
+{
+    struct list_facts facts;
+    struct version version = {.list = list, .as_of = session->as_of, .arena = session->arena};
+    if (!session->as_of[0] || (list_kept_facts(text->data, text->size, &facts) && facts.date[0] &&
+                               strcmp(facts.date, session->as_of) <= 0))
+        return TRACER_OK;
+    enum tracer_status status = graph_each_item(session->graph, GRAPH_ITEM_LIST, find_version, &version, err);
+    if (status || !version.name)
+        return status;
+    buffer_clear(text);
+    return graph_get_item(session->graph, GRAPH_ITEM_LIST, version.name, text, err);
+}
+
 static enum tracer_status add_stored_list(void *context, const char *name, size_t size, struct error *err)
 {
     struct session *session = context;
     struct buffer text;
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
     (void)size;
+    if (strncmp(name, LOAD_OLD_LISTS_PREFIX, strlen(LOAD_OLD_LISTS_PREFIX)) == 0)
+        return TRACER_OK;
     enum tracer_status status = graph_get_item(session->graph, GRAPH_ITEM_LIST, name, &text, err);
+    if (!status && strncmp(name, LOAD_LISTS_PREFIX, strlen(LOAD_LISTS_PREFIX)) == 0)
+        status = choose_version(session, name + strlen(LOAD_LISTS_PREFIX), &text, err);
     if (!status && strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) == 0)
         status = label_add_memory(session->labels, name + strlen(LOAD_LABELS_PREFIX), text.data, text.size,
                                   LABEL_USER, err);
@@ -288,6 +330,45 @@ static enum tracer_status load_tokens(struct session *session)
     return TRACER_OK;
 }
 
+static enum tracer_status read_as_of(struct session *session)
+{
+    const struct options *options = session->options;
+    struct error *err = &session->err;
+    const char *text = options->as_of;
+    uint64_t time_s, number;
+    char formatted[32], shown[TRACER_QUOTED_MAX];
+    if (!text)
+        return TRACER_OK;
+    if (options->has_to_block)
+        return error_set(err, TRACER_E_USAGE, "--as-of and --to both say where to end: give one");
+    if (strlen(text) == 10 && clock_parse_utc(text, 10, &time_s)) {
+        memcpy(session->as_of, text, sizeof(session->as_of));
+        session->as_of_end_s = time_s + 86399;
+        return TRACER_OK;
+    }
+    if (!csv_parse_u64((struct csv_field){text, strlen(text)}, INT64_MAX, &number))
+        return error_set(err, TRACER_E_USAGE, "--as-of: '%s' is neither a date (YYYY-MM-DD) nor a block",
+                         safe_text(shown, sizeof(shown), text, strlen(text)));
+    if (!session->graph)
+        return error_set(err, TRACER_E_USAGE, "--as-of: the time of a block is known by a store only: give --store or a date");
+    struct graph_network network;
+    struct block block;
+    enum tracer_status status = graph_get_network(session->graph, session->chain_id, &network, err);
+    if (!status && !network.time_keys) {
+        status = graph_get_block(session->graph, session->chain_id, number, &block, err);
+        if (status == TRACER_E_NOT_FOUND)
+            return error_set(err, TRACER_E_NOT_FOUND, "--as-of: block %" PRIu64 " is not in the store", number);
+    }
+    if (status)
+        return status;
+    clock_format_utc(network.time_keys ? number : block.time, formatted);
+    memcpy(session->as_of, formatted, 10);
+    session->as_of[10] = '\0';
+    session->as_of_is_block = true;
+    session->as_of_block = number;
+    return TRACER_OK;
+}
+
 enum tracer_status session_case(struct session *session)
 {
     struct error *err = &session->err;
@@ -295,7 +376,11 @@ enum tracer_status session_case(struct session *session)
     label_set_free(session->labels); /* of an ingest before */
     session->labels = NULL;
     session->input_count = session->token_count = 0;
-    enum tracer_status status = label_set_new(&session->labels, err);
+    enum tracer_status status = read_as_of(session);
+    if (!status)
+        status = label_set_new(&session->labels, err);
+    if (!status)
+        label_set_as_of(session->labels, session->as_of);
     if (!status && !options->no_builtin_labels)
         status = label_add_builtin(session->labels, err);
     if (!status && session->graph)
@@ -363,6 +448,8 @@ static const char *repeat_line(struct session *session, const char *command)
         buffer_printf(&line, " --to %" PRIu64, options->to_block);
     if (options->has_since)
         buffer_printf(&line, " --since %" PRIu64, options->since);
+    if (options->as_of)
+        buffer_printf(&line, " --as-of %s", options->as_of);
     if (options->list_age_max != OPTION_UNSET)
         buffer_printf(&line, " --list-age-max %" PRIu64, options->list_age_max);
     for (size_t i = 0; i < options->source_count; i++)
@@ -387,8 +474,9 @@ enum tracer_status session_case_input(struct session *session, const char *comma
                                      .options = options->taint,
                                      .has_from = options->has_from,
                                      .from = options->from,
-                                     .has_to = options->has_to_block,
-                                     .to = options->to_block,
+                                     .has_to = options->has_to_block || session->as_of_is_block,
+                                     .to = session->as_of_is_block ? session->as_of_block : options->to_block,
+                                     .as_of_end_s = session->as_of_end_s,
                                      .list_age_days_max = options->list_age_max == OPTION_UNSET
                                                               ? TRACER_LIST_AGE_DAYS
                                                               : options->list_age_max,

@@ -31,6 +31,10 @@ struct session {
     struct label_set *labels;
     struct token *tokens;
     size_t token_count;
+    char as_of[11];                 /* --as-of as a day; "" not given */
+    uint64_t as_of_end_s;           /* of that day; 0: --as-of named a block */
+    bool as_of_is_block;
+    uint64_t as_of_block;
     struct result_input inputs[SESSION_INPUTS_MAX];
     size_t input_count;
     const char *incomplete; /* a file of transfers whose import was interrupted; NULL: none */

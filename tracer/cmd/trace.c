@@ -398,6 +398,9 @@ int command_trace(const struct options *options)
         status = error_set(&session.err, TRACER_E_USAGE, "--table and --prices are of one trace: not with --follow");
     if (!status && options->follow && options->evidence)
         status = error_set(&session.err, TRACER_E_USAGE, "--evidence is of one trace: not with --follow");
+    if (!status && options->as_of && (options->follow || options->rpc_count || options->replay))
+        status = error_set(&session.err, TRACER_E_USAGE,
+                           "--as-of is about what the store has: not with --follow, --rpc or --replay");
     if (!status && options->follow) {
         int code = follow_chain(&session);
         session_close(&session);

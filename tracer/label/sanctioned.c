@@ -25,27 +25,43 @@ static const struct sanctioned *registered(const struct sanctioned *rows, size_t
 
 const char *label_sanctioned_date(const struct label_set *set)
 {
-    const char *newest = REGISTRY_SANCTIONED_DATE;
+    const char *as_of = label_as_of(set), *newest = REGISTRY_SANCTIONED_DATE;
+    if (as_of[0] && strcmp(as_of, newest) < 0)
+        newest = as_of; /* the registry knows what was listed and delisted before its date */
     for (size_t i = 0; i < label_list_count(set); i++) {
         const struct label_list *list = label_list(set, i);
-        if (list->official && strcmp(list->date, newest) > 0)
+        if (list->official && strcmp(list->date, newest) > 0 && (!as_of[0] || strcmp(list->date, as_of) <= 0))
             newest = list->date;
     }
     return newest;
 }
 
+/* `day_s` 0: now. */
+static bool was_listed(const struct sanctioned *row, uint64_t day_s)
+{
+    if (day_s == 0)
+        return row->delisted_s == 0;
+    return row->listed_s <= day_s && (row->delisted_s == 0 || row->delisted_s > day_s);
+}
+
 /* Does the claim add an address to what the registry says? The built-in rows are claims, too. */
-static bool adds(const struct label_set *set, const struct label *claim, uint64_t chain_id,
+static bool adds(const struct label_set *set, const struct label *claim, uint64_t chain_id, uint64_t day_s,
                  const struct sanctioned *rows, size_t count)
 {
     uint64_t published_s;
     const struct label_list *list = label_list(set, claim->list);
-    if (claim->rank != LABEL_OFFICIAL || strcmp(claim->category, "sanctioned") != 0 || !list->imported ||
-        (claim->chain_id && claim->chain_id != chain_id))
+    if (!list->official || strcmp(claim->category, "sanctioned") != 0 || !label_holds(set, claim, chain_id))
         return false;
     const struct sanctioned *known = registered(rows, count, claim->address);
-    return !known || (known->delisted_s && (!clock_parse_utc(list->date, strlen(list->date), &published_s) ||
-                                            published_s > known->delisted_s));
+    if (!known)
+        return true;
+    if (was_listed(known, day_s))
+        return false;
+    if (!known->delisted_s || (day_s && known->delisted_s > day_s))
+        return claim->valid_from[0]; /* the registry knows a later day of listing */
+    if (!clock_parse_utc(list->date, strlen(list->date), &published_s))
+        return true;
+    return published_s > known->delisted_s && (!day_s || published_s <= day_s);
 }
 
 enum tracer_status label_sanctioned(const struct label_set *set, uint64_t chain_id, struct arena *arena,
@@ -53,21 +69,24 @@ enum tracer_status label_sanctioned(const struct label_set *set, uint64_t chain_
 {
     const struct sanctioned *rows;
     size_t count, claim_count, kept = 0, unique = 0;
+    uint64_t day_s = 0;
     enum tracer_status status = registry_sanctioned(&rows, &count, err);
     if (status)
         return status;
+    if (!clock_parse_utc(label_as_of(set), strlen(label_as_of(set)), &day_s))
+        day_s = 0;
     const struct label *claims = label_all(set, &claim_count);
     for (size_t i = 0; i < claim_count; i++)
-        kept += adds(set, &claims[i], chain_id, rows, count);
+        kept += adds(set, &claims[i], chain_id, day_s, rows, count);
     struct sanctioned *all = arena_calloc(arena, kept + count + 1, sizeof(*all));
     if (!all)
         return error_set(err, TRACER_E_NOMEM, "no memory for sanctioned addresses");
     kept = 0;
     for (size_t i = 0; i < count; i++)
-        if (!rows[i].delisted_s)
+        if (was_listed(&rows[i], day_s))
             all[kept++] = rows[i];
     for (size_t i = 0; i < claim_count; i++) {
-        if (!adds(set, &claims[i], chain_id, rows, count))
+        if (!adds(set, &claims[i], chain_id, day_s, rows, count))
             continue;
         all[kept] = (struct sanctioned){.address = claims[i].address, .entity = claims[i].entity};
         if (!clock_parse_utc(claims[i].valid_from, strlen(claims[i].valid_from), &all[kept].listed_s))
@@ -75,8 +94,8 @@ enum tracer_status label_sanctioned(const struct label_set *set, uint64_t chain_
         kept++;
     }
     qsort(all, kept, sizeof(*all), by_address);
-    for (size_t i = 0; i < kept; i++)
-        if (!unique || by_address(&all[unique - 1], &all[i]) != 0)
+    for (size_t i = 0; i < kept; i++) /* of several parties the first listed */
+        if (!unique || !address_equal(all[unique - 1].address, all[i].address))
             all[unique++] = all[i];
     *ret_rows = all;
     *ret_count = unique;

@@ -6,6 +6,7 @@
  */
 #include "set.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define CLAIMS_AN_ADDRESS_MAX 1024u /* keeps the views of one address cheap */
@@ -24,6 +25,7 @@ struct label_set {
     size_t view_count, view_capacity;
     struct label_list *lists;
     size_t list_count, list_capacity;
+    char as_of[11]; /* "" not set */
 };
 
 enum tracer_status label_set_new(struct label_set **ret_set, struct error *err)
@@ -120,9 +122,24 @@ static int claim_order(const void *a, const void *b)
     return order ? order : strcmp(x->emit, y->emit);
 }
 
-static bool applies(const struct label *claim, uint64_t chain_id)
+void label_set_as_of(struct label_set *set, const char *date)
 {
-    return claim->chain_id == 0 || claim->chain_id == chain_id;
+    assert(set->count == 0);
+    snprintf(set->as_of, sizeof(set->as_of), "%s", date);
+}
+
+const char *label_as_of(const struct label_set *set)
+{
+    return set->as_of;
+}
+
+/* On the chain, and on the day asked about; a claim's last day is the one before valid_to. */
+bool label_holds(const struct label_set *set, const struct label *claim, uint64_t chain_id)
+{
+    if (claim->chain_id && claim->chain_id != chain_id)
+        return false;
+    return !set->as_of[0] || (strcmp(claim->valid_from, set->as_of) <= 0 &&
+                              (!claim->valid_to[0] || strcmp(claim->valid_to, set->as_of) > 0));
 }
 
 /* The first claim on the chain, and the first with a class, among claims first..end of one address. */
@@ -131,7 +148,7 @@ static void pick(const struct label_set *set, size_t first, size_t end, uint64_t
 {
     *ret_best = *ret_classy = NO_CLAIM;
     for (size_t i = first; i < end && *ret_classy == NO_CLAIM; i++) {
-        if (!applies(&set->claims[i], chain_id))
+        if (!label_holds(set, &set->claims[i], chain_id))
             continue;
         if (*ret_best == NO_CLAIM)
             *ret_best = i;
@@ -293,7 +310,7 @@ size_t label_claims(const struct label_set *set, uint64_t chain_id, struct addre
     size_t first, end, count = 0;
     find_group(set, address, &first, &end);
     for (size_t i = first; i < end; i++) {
-        if (!applies(&set->claims[i], chain_id))
+        if (!label_holds(set, &set->claims[i], chain_id))
             continue;
         if (count < capacity)
             ret_claims[count] = &set->claims[i];
