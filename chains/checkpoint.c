@@ -32,6 +32,14 @@ static const struct {
     {"ronin", 39128332, "0xf3e5613691e8feb9def25d680b1ec29d44191622c245f4b42db19911eff50fac"},
 };
 
+/* The built-in ones are not those of a test chain that borrows the rules. */
+static bool has_built_in(const struct chain_network *network)
+{
+    const struct chain_rules *rules = network->rules;
+    return rules->network.name && rules->network.chain_id == network->chain_id &&
+           hash_equal(rules->network.anchor_hash, network->anchor_hash);
+}
+
 bool chain_checkpoint(const struct chain_network *network, uint64_t number, struct hash *ret_hash)
 {
     const struct chain_rules *rules = network->rules;
@@ -40,11 +48,45 @@ bool chain_checkpoint(const struct chain_network *network, uint64_t number, stru
             *ret_hash = network->checkpoints[i].hash;
             return true;
         }
-    if (!rules->network.name || rules->network.chain_id != network->chain_id ||
-        !hash_equal(rules->network.anchor_hash, network->anchor_hash))
-        return false; /* a test chain that borrows the rules */
+    if (!has_built_in(network))
+        return false;
     for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++)
         if (built_in[i].number == number && strcmp(built_in[i].network, rules->network.name) == 0)
             return hash_parse(built_in[i].hash, strlen(built_in[i].hash), ret_hash);
     return false;
+}
+
+/* Numbers of the configuration's, the built-in ones and the anchor, one by one. */
+static bool number_of(const struct chain_network *network, size_t index, uint64_t *ret_number)
+{
+    size_t built_in_count = sizeof built_in / sizeof *built_in;
+    if (index < network->checkpoint_count) {
+        *ret_number = network->checkpoints[index].number;
+        return true;
+    }
+    index -= network->checkpoint_count;
+    if (index == built_in_count) {
+        *ret_number = network->anchor_number;
+        return true;
+    }
+    *ret_number = built_in[index].number;
+    return has_built_in(network) && strcmp(built_in[index].network, network->rules->network.name) == 0;
+}
+
+bool chain_checkpoint_nearest(const struct chain_network *network, uint64_t number, bool above,
+                              struct chain_checkpoint *ret_nearest)
+{
+    size_t count = network->checkpoint_count + sizeof built_in / sizeof *built_in + 1;
+    bool found = false;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t at;
+        if (!number_of(network, i, &at) || (above ? at < number : at > number) ||
+            (found && (above ? at >= ret_nearest->number : at <= ret_nearest->number)))
+            continue;
+        ret_nearest->number = at;
+        found = true;
+    }
+    if (found && !chain_checkpoint(network, ret_nearest->number, &ret_nearest->hash))
+        ret_nearest->hash = network->anchor_hash;
+    return found;
 }

@@ -273,3 +273,27 @@ enum tracer_status chain_block_hash(struct chain_client *client, uint64_t number
         *ret_hash = head.hash;
     return status;
 }
+
+enum tracer_status chain_has_block(struct chain_client *client, uint64_t number, struct hash hash, bool *ret_has, struct error *err)
+{
+    char which[QUANTITY_TEXT_SIZE], text[HASH_TEXT_SIZE], stated[HASH_TEXT_SIZE];
+    format_quantity(number, which);
+    hash_format(hash, text);
+    *ret_has = false;
+    for (size_t i = 0; i < client->endpoint_count; i++) {
+        struct evm_block_head head;
+        if (!client->endpoints[i].usable)
+            continue;
+        enum tracer_status status = ask_block(client->rpc, i, which, &head, err);
+        if (status == TRACER_E_STOPPED || status == TRACER_E_NOMEM)
+            return status;
+        if (status || head.number != number)
+            continue;
+        *ret_has = *ret_has || hash_equal(head.hash, hash);
+        hash_format(head.hash, stated);
+        if (!hash_equal(head.hash, hash))
+            client_note(client, "endpoint \"%s\": its block %" PRIu64 " is %s, but the stored one, which is proven, is %s",
+                        rpc_endpoint_name(client->rpc, i), number, stated, text);
+    }
+    return TRACER_OK;
+}

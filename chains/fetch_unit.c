@@ -1,5 +1,6 @@
 /* fetch_unit.c - the calls of one unit of blocks: asked for, asked for again, read, decoded. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fetch.h"
@@ -399,13 +400,32 @@ static enum evm_traces evm_kind(enum chain_traces traces)
     return traces == TRACES_TRACE_BLOCK ? EVM_TRACES_TRACE_BLOCK : EVM_TRACES_CALL_TRACER;
 }
 
-static enum tracer_status off_checkpoint(const struct fetching *fetching, struct hash hash, struct hash known)
+/* By a checkpoint, or by the walk to one. *ret_vouched: it, and so what is before it, is the chain's. */
+static bool known_hash(const struct fetching *fetching, uint64_t number, struct hash *ret_known, bool *ret_vouched)
 {
-    char text[HASH_TEXT_SIZE], known_text[HASH_TEXT_SIZE];
-    hash_format(hash, text);
+    const struct chain_walk *walk = fetching->fetch->walk;
+    *ret_vouched = true;
+    if (chain_checkpoint(fetching->client->network, number, ret_known))
+        return true;
+    if (!walk || number < walk->first || number - walk->first >= walk->hash_count)
+        return false;
+    *ret_known = walk->hashes[number - walk->first];
+    *ret_vouched = walk->vouches;
+    return true;
+}
+
+static enum tracer_status check_known(const struct fetching *fetching, const struct block *block)
+{
+    char text[HASH_TEXT_SIZE], known_text[HASH_TEXT_SIZE], from[64] = "the checkpoint of the network is";
+    struct hash known;
+    bool vouched;
+    if (!known_hash(fetching, block->number, &known, &vouched) || hash_equal(known, block->hash))
+        return TRACER_OK;
+    hash_format(block->hash, text);
     hash_format(known, known_text);
-    return error_set(fetching->err, TRACER_E_REPLY, "hash is %s, but the checkpoint of the network is %s: another chain, or a lie", text,
-                     known_text);
+    if (!chain_checkpoint(fetching->client->network, block->number, &known))
+        snprintf(from, sizeof from, "on the way to checkpoint %" PRIu64 " it is", fetching->fetch->walk->checkpoint.number);
+    return error_set(fetching->err, TRACER_E_REPLY, "hash is %s, but %s %s: another chain, or a lie", text, from, known_text);
 }
 
 static enum tracer_status decode_block(struct fetching *fetching, struct unit *unit, size_t block,
@@ -442,9 +462,8 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
     if (!status && block > 0 && !hash_equal(decoded.parent_hash, unit->blocks[block - 1].hash))
         status = error_set(fetching->err, TRACER_E_REPLY,
                            "parentHash is not the hash of the block before (a reorg)");
-    struct hash known;
-    if (!status && chain_checkpoint(client->network, decoded.number, &known) && !hash_equal(known, decoded.hash))
-        status = off_checkpoint(fetching, decoded.hash, known);
+    if (!status)
+        status = check_known(fetching, &decoded);
     if (status) {
         struct error why = *fetching->err;
         where(&why, unit, block);
@@ -483,8 +502,9 @@ static enum tracer_status decode_unit(struct fetching *fetching, struct unit *un
     unit_note_source(unit, (unit->count - 1) * calls_a_block(unit));
     unit->witness_turn = 0;
     struct hash known;
+    bool vouched;
     for (size_t i = 0; i < unit->count; i++) /* what a checkpoint's parents are is known with it */
-        if (chain_checkpoint(fetching->client->network, unit->first + i, &known))
+        if (known_hash(fetching, unit->first + i, &known, &vouched) && vouched)
             unit_raise_grades(unit, i + 1, GRADE_PROVEN);
     return unit_ask_witness(fetching, unit);
 }

@@ -32,7 +32,7 @@ enum tracer_status unit_ask_witness(struct fetching *fetching, struct unit *unit
     char number[QUANTITY_TEXT_SIZE];
     size_t endpoint = next_witness(fetching->client, unit);
     unit_release(unit);
-    if (endpoint == RPC_ANY || unit->blocks[unit->count - 1].grade > GRADE_SINGLE) {
+    if (endpoint == RPC_ANY || unit->blocks[unit->count - 1].grade != GRADE_SINGLE) {
         unit->state = UNIT_READY;
         return TRACER_OK;
     }

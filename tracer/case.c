@@ -368,7 +368,7 @@ enum tracer_status case_common_notes(struct case_state *state, struct error *err
                 ? "the transfers come from a file: each is as good as the source it names (asserted), those "
                   "marked inferred were computed from balances"
                 : "each block was recomputed from what its hash covers; its grade says on whose word the hash stands: "
-                  "single (one endpoint), linked (two agree), proven (two agree and it is final). Internal transfers are "
+                  "single (one endpoint), linked (two agree), proven (two agree and it is final, or it hangs on a hash known beforehand). Internal transfers are "
                   "covered by no hash: asserted");
     if (!status)
         status = case_note(

@@ -28,6 +28,9 @@ struct ingesting {
     bool saw_split;
     struct refused_reply *refused; /* [TRACER_REFUSED_MAX] */
     size_t refused_count;
+    struct arena *arena; /* of the walk's hashes */
+    struct chain_walk walk;
+    bool walked;
 };
 
 struct refused_reply {
@@ -39,6 +42,21 @@ struct refused_reply {
 static bool stopped(const struct ingest_request *request)
 {
     return request->stop && *request->stop;
+}
+
+/* How the range hangs on a checkpoint, for the ledger. */
+static void add_walk(const struct chain_walk *walk, char *text, size_t size)
+{
+    size_t length = strlen(text);
+    uint64_t number = walk->checkpoint.number;
+    if (!walk->vouches)
+        snprintf(text + length, size - length,
+                 "; descends from checkpoint %" PRIu64 " (%" PRIu64 " headers), which does not prove it the chain's", number, walk->headers);
+    else if (number < walk->last)
+        snprintf(text + length, size - length,
+                 "; checkpoint %" PRIu64 " (%" PRIu64 " headers) proves the blocks up to it, not those above it", number, walk->headers);
+    else
+        snprintf(text + length, size - length, "; linked to checkpoint %" PRIu64 " by %" PRIu64 " headers", number, walk->headers);
 }
 
 /* What the run has covered so far, as a record of the ledger; grows with every commit. */
@@ -54,6 +72,8 @@ static enum tracer_status put_coverage(struct ingesting *ingesting, uint64_t las
                        "traces",
         .rows = ingesting->stats->transfers,
         .grade = ingesting->worst};
+    if (ingesting->walked)
+        add_walk(&ingesting->walk, coverage.cross_check, sizeof(coverage.cross_check));
     snprintf(coverage.method, sizeof(coverage.method), "whole blocks and receipts; call traces: %s",
              chain_traces_name(ingesting->stats->traces));
     if (ingesting->saw_without_internals)
@@ -148,6 +168,13 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
                 return status;
             if (status == TRACER_OK && hash_equal(hash, stored.hash))
                 break;
+            bool has = false; /* one endpoint's word takes no proven block away */
+            if (status == TRACER_OK && stored.grade == GRADE_PROVEN) {
+                if ((status = chain_has_block(request->client, number, stored.hash, &has, err)))
+                    return status;
+                if (has)
+                    break;
+            }
             replaced = replaced || status == TRACER_OK;
         } else if (status != TRACER_E_NOT_FOUND) {
             return status;
@@ -224,6 +251,7 @@ static enum tracer_status fetch_range(struct ingesting *ingesting, struct error 
     const struct ingest_request *request = ingesting->request;
     struct chain_fetch fetch = {.first = ingesting->first,
                                 .last = ingesting->last,
+                                .walk = ingesting->walked ? &ingesting->walk : NULL,
                                 .want_traces = !request->no_traces,
                                 .final = request->finality == FINALITY_FINALIZED,
                                 .archive = request->keep_raw,
@@ -239,12 +267,38 @@ static enum tracer_status fetch_range(struct ingesting *ingesting, struct error 
     return status ? status : kept;
 }
 
+static void tell_walk(void *context, uint64_t done, uint64_t total)
+{
+    const struct ingest_request *request = ((struct ingesting *)context)->request;
+    if (request->walk_progress)
+        request->walk_progress(request->progress_context, done, total);
+}
+
+/* --anchor: before any block is read, so that each is compared as it comes. */
+static enum tracer_status walk_range(struct ingesting *ingesting, struct error *err)
+{
+    struct error ignored;
+    ingesting->walk = (struct chain_walk){
+        .first = ingesting->first, .last = ingesting->last, .refused = refused, .progress = tell_walk, .context = ingesting};
+    if (!ingesting->arena && !(ingesting->arena = arena_new(TRACER_WALK_HEADERS_MAX * sizeof(struct hash) + TRACER_MIB(1))))
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    enum tracer_status status = chain_walk(ingesting->request->client, &ingesting->walk, ingesting->arena, err);
+    enum tracer_status kept = keep_refused(ingesting, status ? &ignored : err);
+    ingesting->walked = !status;
+    ingesting->stats->walk_checkpoint = ingesting->walk.checkpoint.number;
+    ingesting->stats->walk_headers = status ? 0 : ingesting->walk.headers;
+    ingesting->stats->walk_vouched = ingesting->walk.vouches ? ingesting->walk.hash_count : 0;
+    return status ? status : kept;
+}
+
 /* Read first..last; a reorg under the run is rewound and the rest read again. */
 static enum tracer_status ingest_range(struct ingesting *ingesting, struct error *err)
 {
     const struct ingest_request *request = ingesting->request;
     enum tracer_status status = TRACER_OK;
     uint64_t asked_first = ingesting->first;
+    if (request->anchor && (status = walk_range(ingesting, err)))
+        return status;
     for (unsigned restart = 0; restart < REORG_RESTARTS_MAX; restart++) {
         status = fetch_range(ingesting, err);
         if (status != TRACER_E_CONFLICT)
@@ -430,6 +484,8 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
     *ret_stats = (struct ingest_stats){.traces = request->no_traces ? TRACES_NONE
                                                                     : chain_client_traces(request->client)};
     struct ingesting ingesting = {.request = request, .stats = ret_stats};
+    if (request->anchor && request->follow)
+        return error_set(err, TRACER_E_USAGE, "--anchor is not for --follow: no checkpoint is above the head");
     enum tracer_status status = ingest_network(request->graph, request->network, err);
     bool begun = false;
     while (!status) {
@@ -454,8 +510,8 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
         if (status || !request->follow || (request->has_to && ret_stats->last >= request->to))
             break;
         if (wait_for_head(request) == TRACER_E_STOPPED) { /* --follow ends when it is told to */
-            free(ingesting.refused);
-            return TRACER_OK;
+            status = TRACER_OK;
+            goto done;
         }
     }
     if (!status && request->opening) {
@@ -464,6 +520,8 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
         if (!status)
             status = fetch_openings(request, ret_stats, range.first, range.last, err);
     }
+done:
+    arena_free(ingesting.arena);
     free(ingesting.refused);
     return status;
 }

@@ -37,6 +37,7 @@ enum {
 struct header_read {
     struct evm_header header;
     size_t transaction_capacity, withdrawal_capacity;
+    bool alone; /* transactions are skipped */
 };
 
 static enum tracer_status read_transactions(struct decoder *decoder, void *object);
@@ -88,6 +89,11 @@ static enum tracer_status read_transactions(struct decoder *decoder, void *objec
 {
     struct header_read *read = object;
     struct evm_header *header = &read->header;
+    struct json_span skipped;
+    if (read->alone) {
+        json_skip(&decoder->reader, &skipped);
+        return decoder_check(decoder);
+    }
     if (!json_enter_array(&decoder->reader))
         return decoder_check(decoder);
     while (json_next_element(&decoder->reader)) {
@@ -233,11 +239,11 @@ static enum tracer_status check_header(const struct evm_network *network, struct
     return status;
 }
 
-enum tracer_status header_read(struct json_span text, struct arena *arena, struct evm_header *ret_header,
-                               struct error *err)
+static enum tracer_status read_members(struct json_span text, bool alone, struct arena *arena,
+                                       struct evm_header *ret_header, struct error *err)
 {
     struct decoder decoder;
-    struct header_read read = {0};
+    struct header_read read = {.alone = alone};
     decoder_init(&decoder, text, false, arena, err);
     enum tracer_status status = fields_read(&decoder, fields, H_COUNT, &read, &read.header.present);
     if (!status)
@@ -253,6 +259,12 @@ enum tracer_status header_read(struct json_span text, struct arena *arena, struc
     read.header.has_blobs = read.header.present & BIT(H_BLOB_GAS_USED);
     *ret_header = read.header;
     return TRACER_OK;
+}
+
+enum tracer_status header_read(struct json_span text, struct arena *arena, struct evm_header *ret_header,
+                               struct error *err)
+{
+    return read_members(text, false, arena, ret_header, err);
 }
 
 enum tracer_status header_decode(const struct evm_network *network, struct json_span text, uint64_t number,
@@ -319,6 +331,25 @@ enum tracer_status header_hash(const struct evm_header *header, struct hash *ret
     else
         status = no_memory(err);
     buffer_release(&bytes);
+    return status;
+}
+
+enum tracer_status evm_prove_head(struct json_span block, struct arena *arena, struct evm_block_head *ret_head,
+                                  struct error *err)
+{
+    struct evm_header header;
+    struct hash hash;
+    enum tracer_status status = read_members(block, true, arena, &header, err);
+    if (!status)
+        status = header_hash(&header, &hash, err);
+    if (!status && !hash_equal(hash, header.hash))
+        status = differs_hash(err, "hash", header.hash, "the header's members give", hash);
+    if (!status)
+        *ret_head = (struct evm_block_head){.number = header.number,
+                                            .time = header.time,
+                                            .hash = hash,
+                                            .parent_hash = header.parent_hash,
+                                            .has_bloom_bits = header.has_bloom_bits};
     return status;
 }
 

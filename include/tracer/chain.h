@@ -35,6 +35,9 @@ struct chain_network {
 
 /** The hash that block `number` of the network must have. False: it is not known beforehand. */
 bool chain_checkpoint(const struct chain_network *network, uint64_t number, struct hash *ret_hash);
+/** The lowest one at or above `number`, or the highest at or below it; the network's anchor is one of them. False: none. */
+bool chain_checkpoint_nearest(const struct chain_network *network, uint64_t number, bool above,
+                              struct chain_checkpoint *ret_nearest);
 
 /** "ethereum"/"1", "ronin"/"2020": name or decimal chain id. False: not built in. */
 bool chain_builtin(const char *name_or_id, struct chain_network *ret_network);
@@ -90,6 +93,9 @@ TRACER_MUST_USE enum tracer_status chain_head(struct chain_client *client, enum 
 /** Hash of the block at `number` now. */
 TRACER_MUST_USE enum tracer_status chain_block_hash(struct chain_client *client, uint64_t number,
                                                     struct hash *ret_hash, struct error *err);
+/** Does any endpoint have this block? Those that have another one there are named in the notes. */
+TRACER_MUST_USE enum tracer_status chain_has_block(struct chain_client *client, uint64_t number, struct hash hash,
+                                                   bool *ret_has, struct error *err);
 struct chain_balance {
     struct address account;
     const struct asset *asset; /* borrowed; NULL: its nonce, the number of transactions it has sent */
@@ -114,10 +120,33 @@ struct chain_refusal {
 /** A status other than TRACER_OK ends the fetch and is returned unchanged. */
 typedef enum tracer_status chain_refused_fn(void *context, const struct chain_refusal *refusal, struct error *err);
 
+/* How a range of blocks hangs on a checkpoint: by the parent hashes of the headers between them (R15). A checkpoint at or
+ * above a block vouches for it. One that is below says only that the block is of no other chain that was begun before:
+ * anybody can make children of a block. */
+struct chain_walk {
+    uint64_t first, last; /* wanted */
+    chain_refused_fn *refused; /* may be NULL */
+    void (*progress)(void *context, uint64_t done, uint64_t total); /* headers; may be NULL */
+    void *context; /* of both */
+    /* found */
+    struct chain_checkpoint checkpoint; /* the lowest at or above `last` if it can be reached, else the highest below */
+    uint64_t headers;                   /* between them, both ends included */
+    bool vouches;                       /* for the first `hash_count` blocks of the range */
+    struct hash *hashes;                /* of blocks first, first + 1, ...; in the arena */
+    size_t hash_count;                  /* 1 where the checkpoint is below the range */
+};
+/** Each header's hash is recomputed and must be the one that the header above it names. A chain is asked for at one
+ * endpoint, and at the next where it does not hold: that endpoint is named in the notes.
+ * @retval TRACER_E_LIMIT  no checkpoint within TRACER_WALK_HEADERS_MAX; the message says which one could be added
+ * @retval TRACER_E_REPLY  no endpoint has a chain between them */
+TRACER_MUST_USE enum tracer_status chain_walk(struct chain_client *client, struct chain_walk *walk, struct arena *arena,
+                                              struct error *err);
+
 struct chain_fetch {
     uint64_t first, last;
     const uint64_t *numbers; /* only these of them, strictly increasing, with both ends; NULL: all */
     size_t number_count;
+    const struct chain_walk *walk; /* blocks whose hashes it found must have them; NULL: none */
     bool want_traces;      /* ask for internal calls where an endpoint has them */
     bool final;            /* every block of the range is final */
     bool archive;          /* blocks come with what their hash covers (proof.h) */

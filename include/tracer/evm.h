@@ -118,6 +118,11 @@ struct evm_block_head {
 TRACER_MUST_USE enum tracer_status evm_decode_head(struct json_span block, struct arena *arena,
                                                    struct evm_block_head *ret_head, struct error *err);
 
+/** The same of a header alone (its transactions may be hashes and are left out), and its hash is what its members give.
+ * TRACER_E_REPLY: it is not; the message has both. */
+TRACER_MUST_USE enum tracer_status evm_prove_head(struct json_span block, struct arena *arena,
+                                                  struct evm_block_head *ret_head, struct error *err);
+
 /** One value of JSON text: a QUANTITY string, or DATA of exactly 32 bytes. TRACER_E_REPLY if it is not. */
 TRACER_MUST_USE enum tracer_status evm_decode_quantity(struct json_span text, struct u256 *ret_value,
                                                        struct error *err);

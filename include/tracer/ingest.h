@@ -21,6 +21,7 @@ struct ingest_request {
     bool opening;   /* also fetch balances before the first block for every account and asset of the range */
     bool no_traces; /* do not ask for internal calls */
     bool keep_raw;  /* keep what the hash of each block covers: for evidence (proof.h) */
+    bool anchor;    /* compare every block with the headers between the range and a checkpoint (chain_walk()); not with follow */
     bool refetch;   /* read stored blocks again (a richer version replaces them) */
     bool follow;    /* go on at the head until stopped */
     uint32_t follow_interval_ms;
@@ -31,6 +32,7 @@ struct ingest_request {
     void *landed_context;
     void (*progress)(void *context, uint64_t first, uint64_t done, uint64_t last,
                      const struct chain_fetch_stats *stats);
+    void (*walk_progress)(void *context, uint64_t done, uint64_t total); /* headers of `anchor`; may be NULL */
     void *progress_context;
 };
 struct ingest_stats {
@@ -38,6 +40,7 @@ struct ingest_stats {
     uint64_t blocks, transactions, transfers, rewound, openings;
     uint64_t kept_to; /* of the last round: see landed */
     uint64_t refused; /* replies that were not believed */
+    uint64_t walk_checkpoint, walk_headers, walk_vouched; /* of `anchor`: its block, headers read (0: none), blocks that it vouches for */
     uint64_t store_ns;
     struct chain_fetch_stats fetch;
     enum chain_traces traces;

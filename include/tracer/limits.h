@@ -60,6 +60,8 @@
 #define TRACER_ARCHIVE_MAX TRACER_MIB(32) /* what one block's hash covers, unpacked */
 #define TRACER_PROOF_NODES_MAX 20u /* of one value of a block's trie */
 
+#define TRACER_WALK_HEADERS_MAX 200000u /* from a range to a block whose hash is known beforehand (ingest --anchor) */
+
 #define TRACER_REFUSED_MAX 32u /* replies that were not believed that one run keeps; all are counted */
 #define TRACER_REFUSED_BYTES_MAX TRACER_MIB(4) /* of one of them; the end of a longer one is not kept */
 

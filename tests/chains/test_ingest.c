@@ -1,43 +1,9 @@
 /* test_ingest.c - heads that lag, go back or lie in the future (threat-model R4): what is stored stays, unless the chain has
  * another block in its place. */
-#include <ftw.h>
-
-#include "chains/fake_chain.h"
+#include "chains/place.h"
 #include "rules.h"
 #include "tracer/clock.h"
-#include "tracer/graph.h"
 #include "tracer/ingest.h"
-
-struct place {
-    char path[64];
-    struct graph *graph;
-};
-
-static struct place open_place(void)
-{
-    struct place place = {.path = "/tmp/tracer-ingest-XXXXXX"};
-    struct graph_options options = {.mode = GRAPH_CREATE};
-    struct error err;
-    cr_assert(mkdtemp(place.path));
-    strcat(place.path, "/store");
-    cr_assert_eq(graph_open(place.path, &options, &place.graph, &err), TRACER_OK, "%s", err.text);
-    return place;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
-{
-    (void)info;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-static void close_place(struct place *place)
-{
-    graph_close(place->graph);
-    *strrchr(place->path, '/') = '\0';
-    nftw(place->path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static struct ingest_stats ingest(struct place *place, struct fake_chain **chains, size_t count, const struct chain_rules *rules,
                                   enum tracer_status wanted)

@@ -67,9 +67,10 @@ const struct command commands[] = {
      "Swaps, wraps and other exchanges at venues are linked (docs/linking.md): venues are the labels\n"
      "of that class, built in, of the store and of --labels; assets those recognised.\n"
      "Each block is recomputed from what its hash covers; with two endpoints or more a second one\n"
-     "must give the same hash.\n"
+     "must give the same hash. With --anchor the headers up to the next block whose hash is known\n"
+     "beforehand are read, too (at most 200,000): what hangs on it is proven, whoever served it.\n"
      "--record DIR keeps every exchange, --replay DIR repeats the run from it without network.",
-     "store config chain labels no-builtin-labels assets from to finality follow opening no-traces keep-raw "
+     "store config chain labels no-builtin-labels assets from to finality follow opening anchor no-traces keep-raw "
      "refetch " RPC_OPTIONS COMMON_OPTIONS,
      0, 0},
     {"import", command_import, "FILE...",

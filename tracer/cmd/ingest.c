@@ -17,6 +17,11 @@ static void show(void *context, uint64_t first, uint64_t done, uint64_t last,
     progress_show(context, done, last - first + 1, "blocks", extra);
 }
 
+static void show_walk(void *context, uint64_t done, uint64_t total)
+{
+    progress_show(context, done, total, "headers", "to a checkpoint");
+}
+
 /* Decimal seconds with one place, from whole milliseconds. */
 static void summary(const struct session *session, const struct ingest_stats *stats, uint64_t elapsed_ms)
 {
@@ -41,6 +46,10 @@ static void summary(const struct session *session, const struct ingest_stats *st
                 stats->fetch.wait_ns / 1000000, stats->fetch.read_ns / 1000000,
                 stats->fetch.decode_ns / 1000000, stats->store_ns / 1000000);
     fprintf(stderr, "\n");
+    if (stats->walk_headers)
+        fprintf(stderr, "checkpoint %" PRIu64 ", %" PRIu64 " headers away, vouches for %" PRIu64 " of these blocks%s\n",
+                stats->walk_checkpoint, stats->walk_headers, stats->walk_vouched,
+                stats->walk_vouched ? "" : ": they descend from it, as any endpoint's blocks could");
     if (stats->rewound)
         fprintf(stderr, "%" PRIu64 " blocks left the chain (reorg) and were moved aside\n", stats->rewound);
     if (stats->refused)
@@ -138,12 +147,14 @@ enum tracer_status session_ingest(struct session *session,
                                      .opening = options->opening,
                                      .no_traces = options->no_traces,
                                      .keep_raw = options->keep_raw,
+                                     .anchor = options->anchor,
                                      .refetch = options->refetch,
                                      .follow = options->follow,
                                      .stop = &session_stop,
                                      .landed = landed,
                                      .landed_context = context,
                                      .progress = show,
+                                     .walk_progress = show_walk,
                                      .progress_context = session};
     struct ingest_stats stats;
     progress_begin(session, "ingest");

@@ -269,6 +269,7 @@ static const struct option_spec {
     {"finality", CALL(set_finality), "finalized|latest|N", "up to which block to read (default: finalized)"},
     {"follow", FLAG(follow), NULL, "go on at the head until stopped"},
     {"opening", FLAG(opening), NULL, "also fetch balances before the first block (archive endpoint)"},
+    {"anchor", FLAG(anchor), NULL, "also read the headers between the range and a checkpoint, which prove its blocks"},
     {"no-traces", FLAG(no_traces), NULL, "do not ask for internal calls"},
     {"keep-raw", CALL(set_keep_raw), "all|none", "keep what block hashes cover, for trace --evidence (default: none)"},
     {"refetch", FLAG(refetch), NULL, "read stored blocks again"},

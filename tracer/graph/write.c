@@ -333,8 +333,9 @@ static enum tracer_status put_new(struct graph_write *write, const struct block 
     return status;
 }
 
-static enum tracer_status replace(struct graph_write *write, const struct block *block,
-                                  const struct block_record *old, struct digest128 digest, struct error *err)
+/* `aside`: the stored version says something else and is kept as an orphan. */
+static enum tracer_status replace(struct graph_write *write, const struct block *block, const struct block_record *old,
+                                  struct digest128 digest, bool aside, struct error *err)
 {
     struct graph *graph = write->graph;
     struct chain_state *state = &write->chain->state;
@@ -351,7 +352,7 @@ static enum tracer_status replace(struct graph_write *write, const struct block 
         status = store_error(graph, err, TRACER_E_DAMAGED,
                              "record missing (log, block %" PRIu64 "). Run: store verify, then restore",
                              block->number);
-    if (!status)
+    if (!status && aside)
         status = edit_orphan(graph, write->chain->id, &edit, block->number, old, err);
     if (!status)
         status = rewrite_chunk(write, &edit, block, err);
@@ -432,7 +433,7 @@ static enum tracer_status put_again(struct graph_write *write, const struct bloc
     struct digest128 digest = block_digest(block);
     bool same = digest.low == old->digest.low && digest.high == old->digest.high;
     if (is_richer(block, old))
-        return replace(write, block, old, digest, err);
+        return replace(write, block, old, digest, true, err);
     if (is_poorer(block, old))
         return TRACER_OK;
     bool anew = false;
@@ -440,14 +441,12 @@ static enum tracer_status put_again(struct graph_write *write, const struct bloc
     if (status)
         return status;
     if (anew)
-        return replace(write, block, old, digest, err);
+        return replace(write, block, old, digest, true, err);
     if (!same)
         return conflict(graph, block->number, "the stored version of the same block has other content", err);
     if (block->grade >= old->grade)
         return TRACER_OK;
-    struct block_record record = record_of(block, digest); /* the same facts, better founded */
-    write->chain->changed = true;
-    return put_record(write, block, &record, err);
+    return replace(write, block, old, digest, false, err); /* the same facts, better founded: the transactions, too */
 }
 
 static enum tracer_status put(struct graph_write *write, const struct block *block, struct error *err)
