@@ -1,4 +1,4 @@
-/* balance.c - what an account had before a block, by asking for state. */
+/* balance.c - what an account had before a block, and how much it had sent, by asking for state. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,8 +234,34 @@ enum tracer_status chain_balances(struct chain_client *client, struct chain_bala
         if (balances[i].status && balances[i].status != TRACER_E_REPLY &&
             balances[i].status != TRACER_E_UNAVAILABLE) {
             status = balances[i].status;
-            error_context(err, "balance before block %" PRIu64, balances[i].number);
+            error_context(err, "state before block %" PRIu64, balances[i].number);
         }
     }
+    return status;
+}
+
+/* ---- what stands at an address ---- */
+
+#define DELEGATION_DIGITS 46u /* 0xef0100 and an address (EIP-7702) */
+
+enum tracer_status chain_code_before(struct chain_client *client, struct address account, uint64_t number,
+                                     enum chain_code *ret_code, struct error *err)
+{
+    char address[ADDRESS_TEXT_SIZE], which[QUANTITY_TEXT_SIZE], params[PARAMS_SIZE];
+    struct json_span digits;
+    struct buffer result;
+    *ret_code = CODE_NONE;
+    if (number == 0)
+        return TRACER_OK;
+    address_format(account, address);
+    format_quantity(number - 1, which);
+    snprintf(params, sizeof params, "[\"%s\",\"%s\"]", address, which);
+    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
+    enum tracer_status status = client_call(client, "eth_getCode", params, 0, &result, err);
+    if (!status && (status = evm_decode_data(span_of(&result), &digits, err)))
+        error_context(err, "eth_getCode");
+    if (!status && digits.length)
+        *ret_code = digits.length == DELEGATION_DIGITS && memcmp(digits.text, "ef0100", 6) == 0 ? CODE_DELEGATED : CODE_CONTRACT;
+    buffer_release(&result);
     return status;
 }

@@ -1,5 +1,5 @@
 /* audit.c - the books of the store against the chain's balances: sums over the rows, independent of any
- * policy. */
+ * policy; and the nonces (nonces.c). */
 #include "tracer/audit.h"
 
 #include "pipeline.h"
@@ -30,6 +30,7 @@ struct auditing {
     struct address *only; /* sorted; the accounts asked for */
     size_t only_count;
     bool *recognised; /* by asset id */
+    struct nonce_lines nonces;
     struct error *err;
 };
 
@@ -250,6 +251,11 @@ static enum tracer_status compare(struct auditing *a, struct audit_line *lines)
 
 /* ---- the result ---- */
 
+static bool is_open(enum nonce_outcome outcome)
+{
+    return outcome != NONCE_AGREES && outcome != NONCE_CONTRACT;
+}
+
 static enum tracer_status name_all(struct auditing *a, const struct audit_line *lines)
 {
     struct case_state *state = &a->state;
@@ -262,7 +268,24 @@ static enum tracer_status name_all(struct auditing *a, const struct audit_line *
         if (!status && (i == 0 || (uint32_t)key != (uint32_t)(a->books[i - 1].key - 1)))
             status = case_list_asset(state, cursor->asset(cursor->self, (uint32_t)key), a->err);
     }
+    for (size_t i = 0; i < a->nonces.count && !status; i++)
+        if (is_open(a->nonces.items[i].outcome))
+            status = case_name_address(state, a->nonces.addresses[i], a->err);
     return status ? status : case_seal_tables(state, a->err);
+}
+
+static void keep_nonces(struct auditing *a)
+{
+    struct audit_result *result = a->result;
+    for (size_t i = 0; i < a->nonces.count; i++) {
+        struct audit_nonce *nonce = &a->nonces.items[i];
+        result->nonce_counts[nonce->outcome]++;
+        if (!is_open(nonce->outcome))
+            continue;
+        nonce->account = case_account(&a->state, a->nonces.addresses[i]);
+        a->nonces.items[result->nonce_count++] = *nonce;
+    }
+    result->nonces = a->nonces.items;
 }
 
 static enum tracer_status build(struct auditing *a, struct audit_line *lines)
@@ -296,9 +319,10 @@ static enum tracer_status build(struct auditing *a, struct audit_line *lines)
     result->asset_count = count;
     result->lines = lines;
     result->line_count = kept;
+    keep_nonces(a);
     if ((status = case_note(
              state, NOTE_LIMIT, a->err,
-             "balances are committed to by no hash that is checked here: they are what the endpoints say (asserted)")) ||
+             "balances and nonces are committed to by no hash that is checked here: they are what the endpoints say (asserted)")) ||
         (status = case_head(state, &result->trace.head, a->err)))
         return status;
     result->trace.head.policy = "none"; /* sums over the rows */
@@ -337,7 +361,9 @@ static enum tracer_status run(struct auditing *a)
     struct audit_line *lines = arena_calloc(state->arena, a->book_count + 1, sizeof(*lines));
     if (!lines)
         return error_set(a->err, TRACER_E_NOMEM, "no memory");
-    if ((status = compare(a, lines)) || (status = check_block(a))) /* again: no reorg came in between */
+    if ((status = compare(a, lines)) ||
+        (status = case_nonces(state, a->request, a->block, a->only, a->only_count, &a->nonces, a->err)) ||
+        (status = check_block(a))) /* again: no reorg came in between */
         return status;
     return build(a, lines);
 }

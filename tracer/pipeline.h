@@ -109,6 +109,19 @@ enum tracer_status case_knows_account(struct case_state *state, struct address a
 enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block,
                                  struct error *err);
 
+/* nonces.c */
+struct audit_request;
+/* Senders in order of their addresses, and what was found of each; `account` is not set. In the arena. */
+struct nonce_lines {
+    struct address *addresses;
+    struct audit_nonce *items;
+    size_t count;
+};
+/** `only` [only_count], sorted, restricts it to these; they are asked about even if they sent nothing. `block`: the last. */
+enum tracer_status case_nonces(struct case_state *state, const struct audit_request *request, uint64_t block,
+                               const struct address *only, size_t only_count, struct nonce_lines *ret_lines,
+                               struct error *err);
+
 /* seed.c */
 enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
                                  struct error *err);

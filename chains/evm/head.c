@@ -106,3 +106,8 @@ enum tracer_status evm_decode_word(struct json_span text, struct u256 *ret_value
         *ret_value = u256_from_bytes(word.bytes, sizeof word.bytes);
     return status;
 }
+
+enum tracer_status evm_decode_data(struct json_span text, struct json_span *ret_digits, struct error *err)
+{
+    return decode_value(text, FIELD_DATA, ret_digits, err);
+}

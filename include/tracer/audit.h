@@ -1,4 +1,5 @@
-/* audit.h - the pipeline behind `audit`: the books of the store against the chain's own balances (taint-spec 9.6). */
+/* audit.h - the pipeline behind `audit`: the books of the store against the chain's own balances (taint-spec 9.6), its
+ * transactions against the senders' nonces (threat-model 3). */
 #ifndef TRACER_AUDIT_H
 #define TRACER_AUDIT_H
 
@@ -10,7 +11,7 @@ struct audit_request {
     struct chain_client *client;
     const char *const *accounts; /* addresses; none: every account of the store */
     size_t account_count;
-    uint64_t balances_max; /* compared at most, the rest is told as not compared */
+    uint64_t balances_max; /* balances, and senders, compared at most; the rest is told as not compared */
     volatile const int *stop;
     void (*progress)(void *context, uint64_t done, uint64_t total);
     void *progress_context;

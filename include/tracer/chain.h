@@ -109,6 +109,12 @@ struct chain_balance {
 TRACER_MUST_USE enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances,
                                                   size_t count, struct error *err);
 
+/* What stands at an address, at one block and not for ever: contracts end, delegations (EIP-7702) come and go (X11). */
+enum chain_code { CODE_NONE, CODE_DELEGATED, CODE_CONTRACT };
+/** Before block `number` (0: nothing); asserted, like balances. TRACER_E_UNAVAILABLE: no endpoint has that state. */
+TRACER_MUST_USE enum tracer_status chain_code_before(struct chain_client *client, struct address account, uint64_t number,
+                                                     enum chain_code *ret_code, struct error *err);
+
 /* A reply that was not believed: what it states differs from what its bytes hash to, or from a checkpoint (R1, R2). It is
  * asked for again elsewhere. Borrowed; receipts are empty where they are asked for one by one. */
 struct chain_refusal {

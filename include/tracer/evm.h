@@ -128,5 +128,8 @@ TRACER_MUST_USE enum tracer_status evm_decode_quantity(struct json_span text, st
                                                        struct error *err);
 TRACER_MUST_USE enum tracer_status evm_decode_word(struct json_span text, struct u256 *ret_value,
                                                    struct error *err);
+/** DATA of any length: its digits, borrowed from the text. */
+TRACER_MUST_USE enum tracer_status evm_decode_data(struct json_span text, struct json_span *ret_digits,
+                                                   struct error *err);
 
 #endif

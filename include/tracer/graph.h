@@ -97,6 +97,11 @@ TRACER_MUST_USE enum tracer_status graph_get_transaction(struct graph *graph, ui
                                                          uint64_t block_number, int32_t transaction_index,
                                                          struct transaction *ret_transaction,
                                                          struct error *err);
+/** All transactions of a block range, in order; `visit` may not call the store. Their count is that of each block's record. */
+typedef enum tracer_status graph_transaction_fn(void *context, uint64_t block_number, const struct transaction *transaction,
+                                                struct error *err);
+TRACER_MUST_USE enum tracer_status graph_each_transaction(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last,
+                                                          graph_transaction_fn *visit, void *context, struct error *err);
 /** Where a transaction hash stands. TRACER_E_NOT_FOUND if it is not stored. */
 TRACER_MUST_USE enum tracer_status graph_find_transaction(struct graph *graph, uint64_t chain_id,
                                                           struct hash hash, struct position *ret_position,

@@ -238,6 +238,26 @@ struct audit_asset { /* recognised first, then by asset */
     uint64_t counts[AUDIT_OUTCOME_COUNT];
     struct u320 too_little, too_much; /* sums of the differences */
 };
+/* What an account sent in the blocks of the store, against what the chain counts (its nonce). A transaction that is missing
+ * makes a difference; so does an authorization that it signed (EIP-7702). */
+enum nonce_outcome {
+    NONCE_AGREES,
+    NONCE_DIFFERS,
+    NONCE_DELEGATED, /* differs, but code was delegated to before or after: no conclusion */
+    NONCE_CONTRACT,  /* skipped: a contract's nonce counts what it created */
+    NONCE_NO_ANSWER,
+    NONCE_NO_STATE,
+    NONCE_OVER_LIMIT,
+    NONCE_OUTCOME_COUNT
+};
+const char *nonce_outcome_name(enum nonce_outcome outcome); /* "agrees", ... */
+struct audit_nonce {
+    uint32_t account;
+    enum nonce_outcome outcome;
+    uint64_t before, stored, after; /* the chain's nonce before the first block, transactions in the store, nonce after the last */
+    bool has_missing;               /* fewer are stored than the chain counts; */
+    uint64_t missing;               /* the lowest nonce of which there is none */
+};
 struct audit_result {
     struct arena *arena; /* owns everything: audit_result_free() */
     struct trace_result trace; /* head, tables */
@@ -246,6 +266,9 @@ struct audit_result {
     size_t asset_count;
     const struct audit_line *lines; /* by asset as above, account */
     size_t line_count;
+    uint64_t nonce_counts[NONCE_OUTCOME_COUNT];
+    const struct audit_nonce *nonces; /* by account; those that agree and contracts are only counted */
+    size_t nonce_count;
 };
 void audit_result_free(struct audit_result *result); /* NULL is fine */
 

@@ -39,6 +39,13 @@ static inline unsigned fake_transactions(uint64_t number)
     return (unsigned)(number % 4);
 }
 
+/* All are sent by one account, so its nonces have no gap. */
+static inline uint64_t fake_nonce(uint64_t number, unsigned index)
+{
+    static const unsigned before[] = {0, 0, 1, 3};
+    return number / 4 * 6 + before[number % 4] + index;
+}
+
 static inline const char *fake_text(struct hash hash, char to[static HASH_TEXT_SIZE])
 {
     hash_format(hash, to);
@@ -77,7 +84,7 @@ static inline void fake_sign(const struct evm_network *network, struct evm_trans
     struct error err;
     unsigned parity;
     *transaction = (struct evm_transaction){.present = ~UINT64_C(0),
-                                            .nonce = number * 4 + index,
+                                            .nonce = fake_nonce(number, index),
                                             .gas = 0xffff,
                                             .gas_price = u256_from_u64(9),
                                             .to = fake_address(FAKE_B),

@@ -38,6 +38,9 @@ struct fake_chain {
     const char *fault_method, *fault_result;
     const struct fault_step *fault_step;
     atomic_int faults_left;
+    /* Code of FAKE_A after the blocks [code_first, code_end): state is of a block, not for ever. */
+    const char *code;
+    uint64_t code_first, code_end, state_oldest; /* no state of blocks below */
     const struct fake_chain *after; /* after switch_at block calls the chain is this one */
     unsigned switch_at;
 };
@@ -227,6 +230,18 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
     }
     if (json_span_is(method, "eth_blockNumber")) {
         fprintf(out, "\"0x%" PRIx64 "\"", chain->head);
+        return true;
+    }
+    if (json_span_is(method, "eth_getTransactionCount") || json_span_is(method, "eth_getCode")) {
+        const char *comma = memchr(params.text, ',', params.length);
+        uint64_t block = comma ? strtoull(comma + 2, NULL, 16) : 0;
+        bool own = memmem(params.text, params.length, FAKE_A, strlen(FAKE_A)) != NULL;
+        if (block < chain->state_oldest)
+            return fake_error(out, -32000, "missing trie node");
+        if (json_span_is(method, "eth_getCode"))
+            fprintf(out, "\"%s\"", own && chain->code && block >= chain->code_first && block < chain->code_end ? chain->code : "0x");
+        else
+            fprintf(out, "\"0x%" PRIx64 "\"", own ? fake_nonce(block + 1, 0) : 0);
         return true;
     }
     if (json_span_is(method, "eth_getBalance")) {

@@ -7,14 +7,14 @@
 #include "chains/fake_chain.h"
 #include "tracer/graph.h"
 
-struct place {
+struct test_place {
     char path[64];
     struct graph *graph;
 };
 
-static inline struct place open_place(void)
+static inline struct test_place open_place(void)
 {
-    struct place place = {.path = "/tmp/tracer-ingest-XXXXXX"};
+    struct test_place place = {.path = "/tmp/tracer-ingest-XXXXXX"};
     struct graph_options options = {.mode = GRAPH_CREATE};
     struct error err;
     cr_assert(mkdtemp(place.path));
@@ -31,7 +31,7 @@ static inline int remove_entry(const char *path, const struct stat *info, int ty
     return remove(path);
 }
 
-static inline void close_place(struct place *place)
+static inline void close_place(struct test_place *place)
 {
     graph_close(place->graph);
     *strrchr(place->path, '/') = '\0';

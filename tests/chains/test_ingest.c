@@ -5,7 +5,7 @@
 #include "tracer/clock.h"
 #include "tracer/ingest.h"
 
-static struct ingest_stats ingest(struct place *place, struct fake_chain **chains, size_t count, const struct chain_rules *rules,
+static struct ingest_stats ingest(struct test_place *place, struct fake_chain **chains, size_t count, const struct chain_rules *rules,
                                   enum tracer_status wanted)
 {
     struct fake_pool pool = fake_open(chains, count, 0, NULL, NULL);
@@ -23,7 +23,7 @@ static struct ingest_stats ingest(struct place *place, struct fake_chain **chain
     return stats;
 }
 
-static struct graph_range stored(struct place *place)
+static struct graph_range stored(struct test_place *place)
 {
     struct graph_range range;
     struct error err;
@@ -33,7 +33,7 @@ static struct graph_range stored(struct place *place)
 
 Test(ingest, R4_a_head_that_goes_back_takes_nothing_away)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct fake_chain whole = {.head = 150}, behind = {.head = 140}, far_behind = {.head = 10};
     ingest(&place, (struct fake_chain *[]){&whole}, 1, NULL, TRACER_OK);
     cr_assert_eq(stored(&place).last, 150);
@@ -49,7 +49,7 @@ Test(ingest, R4_a_head_that_goes_back_takes_nothing_away)
 
 Test(ingest, R4_a_shorter_chain_with_other_blocks_replaces_them)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct fake_chain before = {.head = 60}, after = {.head = 50, .fork = 45};
     ingest(&place, (struct fake_chain *[]){&before}, 1, NULL, TRACER_OK);
     struct ingest_stats stats = ingest(&place, (struct fake_chain *[]){&after}, 1, NULL, TRACER_OK);
@@ -62,7 +62,7 @@ Test(ingest, R4_a_shorter_chain_with_other_blocks_replaces_them)
 /* A block of the fake chain has its number, and a little, as its time. */
 Test(ingest, R4_a_head_in_the_future_is_not_believed)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct chain_rules strict = *chain_rules_find("latest");
     struct fake_chain honest = {.head = 40}, absurd = {.head = 4000000000u};
     strict.clock_ahead_s = 900;
@@ -92,7 +92,7 @@ static enum tracer_status count_refusal(void *context, const char *name, size_t 
     return TRACER_OK;
 }
 
-static struct refusals refusals_of(struct place *place, const char *wanted)
+static struct refusals refusals_of(struct test_place *place, const char *wanted)
 {
     struct refusals refusals = {0};
     struct error err;
@@ -112,12 +112,12 @@ static struct refusals refusals_of(struct place *place, const char *wanted)
 /* Whom a block is asked of is chance: the liar says the same falsehood about each block in turn until it was asked. */
 Test(ingest, R1_R2_a_liar_among_three_changes_nothing_and_its_reply_is_kept)
 {
-    struct place honest = open_place();
+    struct test_place honest = open_place();
     struct fake_chain one = {.head = 40}, other = {.head = 40};
     uint64_t refused = 0;
     ingest(&honest, (struct fake_chain *[]){&one, &other}, 2, NULL, TRACER_OK);
     for (uint64_t lie = 1; lie <= 40 && !refused; lie++) {
-        struct place lied = open_place();
+        struct test_place lied = open_place();
         struct fake_chain liar = {.head = 40, .lie = LIE_RECEIPT_FROM, .lie_number = lie, .lies_left = 1000};
         refused = ingest(&lied, (struct fake_chain *[]){&liar, &one, &other}, 3, NULL, TRACER_OK).refused;
         for (uint64_t number = 0; number <= 40; number++) {
@@ -142,7 +142,7 @@ Test(ingest, R1_R2_a_liar_among_three_changes_nothing_and_its_reply_is_kept)
 
 Test(ingest, R1_R2_a_run_that_ends_for_lies_keeps_what_was_said)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct fake_chain liar = {.head = 40, .lie = LIE_RECEIPT_FROM, .lie_number = 23, .lies_left = 1000};
     struct ingest_stats stats = ingest(&place, (struct fake_chain *[]){&liar}, 1, NULL, TRACER_E_REPLY);
     cr_assert_gt(stats.refused, 1);

@@ -263,7 +263,7 @@ struct ingested {
     struct ingest_stats stats;
 };
 
-static struct ingested ingest(struct place *place, struct fake_chain **chains, size_t count,
+static struct ingested ingest(struct test_place *place, struct fake_chain **chains, size_t count,
                               uint64_t checkpoint, uint64_t first, uint64_t last, bool anchor, bool refetch)
 {
     struct fake_pool pool = fake_open(chains, count, 0, NULL, NULL);
@@ -293,7 +293,7 @@ static struct ingested ingest(struct place *place, struct fake_chain **chains, s
     return ingested;
 }
 
-static void expect_grade(struct place *place, uint64_t first, uint64_t last, enum grade grade)
+static void expect_grade(struct test_place *place, uint64_t first, uint64_t last, enum grade grade)
 {
     struct error err;
     for (uint64_t number = first; number <= last; number++) {
@@ -319,7 +319,7 @@ static enum tracer_status copy_coverage(void *context, const struct graph_covera
     return TRACER_OK;
 }
 
-static struct graph_coverage ledger(struct place *place)
+static struct graph_coverage ledger(struct test_place *place)
 {
     struct graph_coverage coverage = {.first = UINT64_MAX};
     struct error err;
@@ -330,7 +330,7 @@ static struct graph_coverage ledger(struct place *place)
 
 Test(walk, R15_blocks_that_hang_on_a_checkpoint_are_proven_and_the_ledger_says_so)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct fake_chain chain = {.head = 200};
     struct ingested ingested = ingest(&place, (struct fake_chain *[]){&chain}, 1, 110, 30, 60, true, false);
     cr_assert_eq(ingested.status, TRACER_OK, "%s", ingested.err.text);
@@ -346,7 +346,7 @@ Test(walk, R15_blocks_that_hang_on_a_checkpoint_are_proven_and_the_ledger_says_s
 
 Test(walk, R15_a_checkpoint_below_raises_no_grade)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct fake_chain chain = {.head = 200};
     struct ingested ingested = ingest(&place, (struct fake_chain *[]){&chain}, 1, 20, 30, 60, true, false);
     cr_assert_eq(ingested.status, TRACER_OK, "%s", ingested.err.text);
@@ -371,7 +371,7 @@ Test(walk, R15_a_checkpoint_below_raises_no_grade)
 
 Test(walk, R15_R6_a_lying_endpoint_changes_nothing_and_is_named)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct fake_chain forged = {.head = 200, .fork = 25}, honest = {.head = 200};
     struct ingested ingested = ingest(&place, (struct fake_chain *[]){&forged}, 1, 110, 30, 60, true, false);
     cr_assert_eq(ingested.status, TRACER_E_REPLY);
@@ -391,7 +391,7 @@ Test(walk, R15_R6_a_lying_endpoint_changes_nothing_and_is_named)
 
 Test(walk, stored_blocks_and_their_transactions_get_the_better_grade)
 {
-    struct place place = open_place();
+    struct test_place place = open_place();
     struct fake_chain chain = {.head = 200};
     struct ingested ingested = ingest(&place, (struct fake_chain *[]){&chain}, 1, 110, 30, 60, false, false);
     cr_assert_eq(ingested.status, TRACER_OK, "%s", ingested.err.text);

@@ -578,7 +578,8 @@ async function auditTests(run, world) {
   const listed = (line) => world.recognised.has(line.asset);
   await run.test('audit: the books agree with the balances of the node', async () => {
     const result = await tracer.audit('store');
-    const { lines, sums } = result.json;
+    const { lines, sums, nonces } = result.json;
+    assert(nonces.lines.length === 0 && nonces.counts.agrees > 0, `nonces: ${JSON.stringify(nonces)}`);
     sameLists(lines.filter(listed).map((line) => JSON.stringify(line)), [], 'recognised assets that do not agree');
     for (const { asset, agrees } of sums.filter(listed)) assert(agrees > 0, `${asset}: ${agrees} agree`);
     // Tokens that only log: one answers nothing, the items are nowhere in its state.

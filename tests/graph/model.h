@@ -331,6 +331,40 @@ static inline void compare_transactions(struct graph *graph, const struct block 
     }
 }
 
+struct transactions_seen {
+    const struct model *model;
+    uint64_t block, count, total;
+};
+
+static inline enum tracer_status see_transaction(void *context, uint64_t number, const struct transaction *found,
+                                                 struct error *err)
+{
+    struct transactions_seen *seen = context;
+    (void)err;
+    cr_assert(number >= seen->block && number < MODEL_BLOCKS && seen->model->has[number]);
+    seen->count = number == seen->block ? seen->count : 0;
+    seen->block = number;
+    const struct block *block = &seen->model->blocks[number].block;
+    cr_assert_lt(seen->count, block->transaction_count);
+    const struct transaction *wanted = &block->transactions[seen->count++];
+    cr_assert(found->transaction_index == wanted->transaction_index && found->nonce == wanted->nonce &&
+              found->grade == wanted->grade && address_equal(found->sender, wanted->sender) &&
+              hash_equal(found->hash, wanted->hash));
+    seen->total++;
+    return TRACER_OK;
+}
+
+static inline void compare_each_transaction(struct graph *graph, const struct model *model, uint64_t first, uint64_t last)
+{
+    struct transactions_seen seen = {.model = model};
+    struct error err = {0};
+    uint64_t wanted = 0;
+    for (uint64_t n = first; n < MODEL_BLOCKS && n <= last; n++)
+        wanted += model->has[n] ? model->blocks[n].block.transaction_count : 0;
+    cr_assert_eq(graph_each_transaction(graph, CHAIN, first, last, see_transaction, &seen, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(seen.total, wanted);
+}
+
 static inline void compare_blocks(struct graph *graph, const struct model *model)
 {
     struct error err = {0};
@@ -372,6 +406,8 @@ static inline void compare_all(struct graph *graph, const struct model *model)
 {
     struct error err = {0};
     compare_blocks(graph, model);
+    compare_each_transaction(graph, model, 0, UINT64_MAX);
+    compare_each_transaction(graph, model, 20, 300);
     compare_cursor(graph, model);
     struct expectation all = {.model = model, .last = 300, .number = 20, .since = {0, -1, 0}};
     cr_assert_eq(graph_each(graph, CHAIN, 20, 300, expect_visit, &all, &err), TRACER_OK, "%s", err.text);

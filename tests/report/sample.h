@@ -343,8 +343,20 @@ static inline enum tracer_status sample_audit(const struct report_format *format
         {.account = IS_HOSTILE, .asset = IS_FAKE, .outcome = AUDIT_NO_ANSWER},
     };
     struct audit_asset assets[] = {{.asset = IS_ETH, .counts = {12, 2}}, {.asset = IS_FAKE, .counts = {[AUDIT_NO_ANSWER] = 1}}};
-    struct audit_result result = {
-        .trace = s->trace, .counts = {12, 2, 1}, .assets = assets, .asset_count = 2, .lines = lines, .line_count = 3};
+    struct audit_nonce nonces[] = {
+        {.account = IS_THIEF, .outcome = NONCE_DIFFERS, .before = 5, .stored = 3, .after = 9, .has_missing = true, .missing = 7},
+        {.account = IS_HUOBI_1, .outcome = NONCE_DELEGATED, .before = 0, .stored = 2, .after = 4, .has_missing = true, .missing = 1},
+        {.account = IS_HOSTILE, .outcome = NONCE_NO_STATE, .stored = 1},
+    };
+    struct audit_result result = {.trace = s->trace,
+                                  .counts = {12, 2, 1},
+                                  .assets = assets,
+                                  .asset_count = 2,
+                                  .lines = lines,
+                                  .line_count = 3,
+                                  .nonce_counts = {6, 1, 1, 1, 0, 1},
+                                  .nonces = nonces,
+                                  .nonce_count = 3};
     lines[0].out = sum_of("2500000000000000000");
     lines[0].difference = assets[0].too_little = sum_of("2500000000000000001");
     lines[0].chain = units("1");

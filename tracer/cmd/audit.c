@@ -1,11 +1,11 @@
-/* audit.c - `audit`: the books of the store against the chain's balances. */
+/* audit.c - `audit`: the books of the store against the chain's balances and nonces. */
 #include "session.h"
 
 #include "tracer/audit.h"
 
 static void show(void *context, uint64_t done, uint64_t total)
 {
-    progress_show(context, done, total, "balances", NULL);
+    progress_show(context, done, total, "balances and nonces", NULL);
 }
 
 static enum tracer_status write_audit(struct session *session, const struct report_format *format,
@@ -59,7 +59,7 @@ int command_audit(const struct options *options)
     }
     if (!status)
         status = write_audit(&session, format, result);
-    int code = status ? session_fail(&session, status) : result->line_count ? EXIT_CANNOT_TELL : EXIT_DONE;
+    int code = status ? session_fail(&session, status) : result->line_count || result->nonce_count ? EXIT_CANNOT_TELL : EXIT_DONE;
     audit_result_free(result);
     session_close(&session);
     return code;

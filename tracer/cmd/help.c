@@ -56,11 +56,13 @@ const struct command commands[] = {
      "damage, not forgery: the page says how to repeat it.",
      "output " COMMON_OPTIONS, 1, 1},
     {"audit", command_audit, "[ACCOUNT...]",
-     "Compare the books of the store with the chain's own balances.",
+     "Compare the books of the store with the chain's own balances and nonces.",
      "At the last stored block (or --to BLOCK), for every account and asset of the store or those\n"
      "named: eth_getBalance and balanceOf against what the rows say. Where the store does not begin\n"
      "with the chain, the balance before its first block is asked for too (archive endpoint).\n"
-     "Exit code 11 when a balance differs or could not be compared.",
+     "And for every account that sent transactions: is their number what its nonce says? One that is\n"
+     "missing makes a gap (so does an authorization that it signed, EIP-7702).\n"
+     "Exit code 11 when a balance or nonce differs or could not be compared.",
      "store config chain to max-accounts assets labels no-builtin-labels format output " RPC_OPTIONS COMMON_OPTIONS, 0, 100000},
     {"ingest", command_ingest, "", "Read blocks of a chain into the store.",
      "Reads from behind what is stored (or --from) up to --to or the head; a reorg is followed.\n"

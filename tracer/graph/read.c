@@ -116,6 +116,25 @@ static enum tracer_status find_by_index(struct graph *graph, MDB_txn *txn, uint6
     return ret_transaction->transaction_index == transaction_index ? TRACER_OK : TRACER_E_NOT_FOUND;
 }
 
+static struct transaction transaction_of(const struct chain *chain, const struct chunk_transaction *found)
+{
+    return (struct transaction){.transaction_index = found->transaction_index,
+                                .hash = found->hash,
+                                .sender = ids_account(chain, found->sender),
+                                .nonce = found->nonce,
+                                .status = (enum transaction_status)found->status,
+                                .true_block_number = found->true_block_number,
+                                .grade = (enum grade)found->grade};
+}
+
+static enum tracer_status lost(const struct graph *graph, uint64_t chain_id, uint64_t number, struct error *err)
+{
+    return store_error(graph, err, TRACER_E_DAMAGED,
+                       "record missing (transaction, chain %" PRIu64 ", block %" PRIu64
+                       "). Nothing was answered. Run: store verify, then restore",
+                       chain_id, number);
+}
+
 /* Not found: is it absent, or lost? */
 static enum tracer_status check_absence(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t number,
                                         int32_t transaction_index, struct error *err)
@@ -134,10 +153,7 @@ static enum tracer_status check_absence(struct graph *graph, MDB_txn *txn, uint6
     if (status && status != TRACER_E_NOT_FOUND)
         return status;
     if (end - first != record.transaction_count)
-        return store_error(graph, err, TRACER_E_DAMAGED,
-                           "record missing (transaction, chain %" PRIu64 ", block %" PRIu64
-                           "). Nothing was answered. Run: store verify, then restore",
-                           chain_id, number);
+        return lost(graph, chain_id, number, err);
     return store_error(graph, err, TRACER_E_NOT_FOUND, "block %" PRIu64 " has no transaction %d", number,
                        transaction_index);
 }
@@ -164,14 +180,80 @@ enum tracer_status graph_get_transaction(struct graph *graph, uint64_t chain_id,
     store_read_end(graph);
     if (status)
         return status;
-    *ret_transaction = (struct transaction){.transaction_index = found.transaction_index,
-                                            .hash = found.hash,
-                                            .sender = ids_account(chain, found.sender),
-                                            .nonce = found.nonce,
-                                            .status = (enum transaction_status)found.status,
-                                            .true_block_number = found.true_block_number,
-                                            .grade = (enum grade)found.grade};
+    *ret_transaction = transaction_of(chain, &found);
     return TRACER_OK;
+}
+
+/* The transactions of one block, which its record says it has. */
+static enum tracer_status visit_block(struct graph *graph, MDB_txn *txn, struct chain *chain, uint64_t number,
+                                      const struct block_record *record, graph_transaction_fn *visit, void *context,
+                                      struct error *err)
+{
+    struct transaction_chunk chunk;
+    uint32_t block, first = 0, end = 0;
+    if (!record->transaction_count)
+        return TRACER_OK;
+    enum tracer_status status = find_chunk(graph, txn, chain->id, number, &chunk, &block, err);
+    if (!status)
+        transaction_chunk_range(&chunk, block, &first, &end);
+    if (status == TRACER_E_NOT_FOUND || (!status && end - first != record->transaction_count))
+        return lost(graph, chain->id, number, err);
+    for (uint32_t i = first; i < end && !status; i++) {
+        struct chunk_transaction found = transaction_chunk_get(&chunk, i);
+        if ((status = ids_need_account(graph, txn, chain, found.sender, err)))
+            break;
+        struct transaction transaction = transaction_of(chain, &found);
+        status = visit(context, number, &transaction, err);
+    }
+    return status;
+}
+
+/* Some blocks from *next on, under one snapshot. */
+static enum tracer_status visit_some(struct graph *graph, struct chain *chain, uint64_t *next, uint64_t last,
+                                     graph_transaction_fn *visit, void *context, struct error *err)
+{
+    MDB_txn *txn;
+    struct store_cursor cursor = {0};
+    struct key key = key_of_block(chain->id, *next), prefix = key_of_chain(chain->id);
+    enum tracer_status status = store_read_begin(graph, &txn, err);
+    if (status)
+        return status;
+    status = store_cursor_open(graph, txn, TABLE_BLOCK, &cursor, err);
+    if (!status)
+        status = store_cursor_move(&cursor, MDB_SET_RANGE, &key, err);
+    for (unsigned i = 0; !status && i < BATCH_ROWS; i++) {
+        struct record record;
+        struct block_record block;
+        bool in = store_cursor_in(&cursor, &prefix) && cursor.key_size == key.size;
+        uint64_t number = in ? get_u64_big(cursor.key + 8) : UINT64_MAX;
+        if (number > last) {
+            status = TRACER_E_NOT_FOUND;
+            break;
+        }
+        status = store_cursor_record(&cursor, &record, err);
+        if (!status && !block_record_decode(record.data, record.size, &block))
+            status = store_damaged(graph, TABLE_BLOCK, cursor.key, cursor.key_size, err);
+        if (!status)
+            status = visit_block(graph, txn, chain, number, &block, visit, context, err);
+        *next = number + 1;
+        if (!status)
+            status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
+    }
+    store_cursor_close(&cursor);
+    store_read_end(graph);
+    return status;
+}
+
+enum tracer_status graph_each_transaction(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last,
+                                          graph_transaction_fn *visit, void *context, struct error *err)
+{
+    enum tracer_status status = store_check(graph, err);
+    struct chain *chain = store_chain(graph, chain_id);
+    if (!status && !chain)
+        status = store_error(graph, err, TRACER_E_NOMEM, "no memory");
+    while (!status)
+        status = visit_some(graph, chain, &first, last, visit, context, err);
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
 /* --- by hash ----------------------------------------------------------------------------------------- */

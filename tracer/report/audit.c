@@ -1,4 +1,4 @@
-/* audit.c - the books against the chain's balances, as text, JSON (tracer/audit/1) and CSV. */
+/* audit.c - the books against the chain's balances, and what was sent against nonces, as text, JSON (tracer/audit/1) and CSV. */
 #include "csv_parts.h"
 #include "json_parts.h"
 #include "text.h"
@@ -81,6 +81,47 @@ static void print_lines(const struct text *text, const struct audit_result *resu
     }
 }
 
+static const char *nonce_words(enum nonce_outcome outcome)
+{
+    static const char *const words[NONCE_OUTCOME_COUNT] = {
+        "agree", "differ", "differ, but their code is delegated (EIP-7702): no conclusion", "are contracts: skipped",
+        "not compared: no answer", "not compared: no endpoint has that state", "not compared: over the limit (--max-accounts)"};
+    return words[outcome];
+}
+
+static void print_nonces(const struct text *text, const struct audit_result *result)
+{
+    bool any = false;
+    text_heading(text, "TRANSACTIONS SENT AGAINST NONCES");
+    for (int outcome = 0; outcome < NONCE_OUTCOME_COUNT; outcome++) {
+        any |= result->nonce_counts[outcome] > 0;
+        if (result->nonce_counts[outcome])
+            fprintf(text->stream, "    %10" PRIu64 "  %s\n", result->nonce_counts[outcome], nonce_words((enum nonce_outcome)outcome));
+    }
+    if (!any)
+        fputs("  nothing to compare\n", text->stream);
+    for (size_t i = 0; i < result->nonce_count; i++) {
+        const struct audit_nonce *nonce = &result->nonces[i];
+        const struct result_account *account = view_account(&text->view, nonce->account);
+        char address[ADDRESS_TEXT_SIZE] = "-", name[NAME_SHOWN_SIZE] = "";
+        if (account) {
+            address_format(account->address, address);
+            name_shown(account->name, name);
+        }
+        fprintf(text->stream, "  %s%s%s\n", address, name[0] ? "  " : "", name);
+        if (nonce->outcome != NONCE_DIFFERS && nonce->outcome != NONCE_DELEGATED) {
+            fprintf(text->stream, "      %s\n", nonce_words(nonce->outcome));
+            continue;
+        }
+        fprintf(text->stream, "      the chain counts %" PRIu64 " before and %" PRIu64 " after, the store has %" PRIu64 " between",
+                nonce->before, nonce->after, nonce->stored);
+        if (nonce->has_missing)
+            fprintf(text->stream, ": nonce %" PRIu64 " is missing%s", nonce->missing,
+                    nonce->outcome == NONCE_DELEGATED ? " or was none of a transaction" : "");
+        fputs("\n", text->stream);
+    }
+}
+
 enum tracer_status text_audit(FILE *stream, const struct audit_result *result,
                               const struct report_options *options, struct error *err)
 {
@@ -95,6 +136,7 @@ enum tracer_status text_audit(FILE *stream, const struct audit_result *result,
                      head->last_block);
     print_assets(&text, result);
     print_lines(&text, result);
+    print_nonces(&text, result);
     text_tail(&text);
     return stream_done(stream, err);
 }
@@ -143,6 +185,28 @@ enum tracer_status json_audit(FILE *stream, const struct audit_result *result,
         json_shut(&json, '}');
     }
     json_shut(&json, ']');
+    json_put_open(&json, "nonces", '{');
+    json_put_open(&json, "counts", '{');
+    for (int outcome = 0; outcome < NONCE_OUTCOME_COUNT; outcome++)
+        json_put_u64(&json, nonce_outcome_name((enum nonce_outcome)outcome), result->nonce_counts[outcome]);
+    json_shut(&json, '}');
+    json_put_open(&json, "lines", '[');
+    for (size_t i = 0; i < result->nonce_count; i++) {
+        const struct audit_nonce *nonce = &result->nonces[i];
+        json_open(&json, '{');
+        json_put_account(&json, "account", &view, nonce->account);
+        json_put_text(&json, "outcome", nonce_outcome_name(nonce->outcome));
+        json_put_u64(&json, "before", nonce->before);
+        json_put_u64(&json, "stored", nonce->stored);
+        json_put_u64(&json, "after", nonce->after);
+        if (nonce->has_missing)
+            json_put_u64(&json, "missing", nonce->missing);
+        else
+            json_put_nothing(&json, "missing");
+        json_shut(&json, '}');
+    }
+    json_shut(&json, ']');
+    json_shut(&json, '}');
     json_put_tables(&json, &view);
     json_put_tail(&json, &view);
     json_shut(&json, '}');
@@ -174,6 +238,28 @@ enum tracer_status csv_audit(FILE *stream, const struct audit_result *result,
         add_amount(&line, u320_from_u256(audited->chain));
         add_text(&line, !differs ? "" : audited->too_little ? "too_little" : "too_much");
         add_amount(&line, differs ? audited->difference : (struct u320){{0}});
+        add_text(&line, "tracer/audit-csv/1");
+        status = line_put(&line, stream, err);
+    }
+    for (size_t i = 0; i < result->nonce_count && !status; i++) { /* in the columns of a balance */
+        const struct audit_nonce *nonce = &result->nonces[i];
+        bool differs = nonce->outcome == NONCE_DIFFERS || nonce->outcome == NONCE_DELEGATED;
+        struct u320 books = u320_from_u256(u256_from_u64(nonce->before)), chain = u320_from_u256(u256_from_u64(nonce->after));
+        u320_add(&books, u256_from_u64(nonce->stored));
+        bool little = u320_compare(books, chain) < 0;
+        struct u320 difference = little ? chain : books;
+        u320_sub_u320(&difference, little ? books : chain);
+        add_account(&line, &view, nonce->account);
+        add_text(&line, "nonce");
+        for (int empty = 0; empty < 3; empty++)
+            add_text(&line, "");
+        add_text(&line, nonce_outcome_name(nonce->outcome));
+        add_u64(&line, nonce->before);
+        add_u64(&line, nonce->stored);
+        add_u64(&line, 0);
+        add_u64(&line, nonce->after);
+        add_text(&line, !differs ? "" : little ? "too_little" : "too_much");
+        add_amount(&line, differs ? difference : (struct u320){{0}});
         add_text(&line, "tracer/audit-csv/1");
         status = line_put(&line, stream, err);
     }

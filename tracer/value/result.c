@@ -69,6 +69,13 @@ const char *audit_outcome_name(enum audit_outcome outcome)
     return names[outcome];
 }
 
+const char *nonce_outcome_name(enum nonce_outcome outcome)
+{
+    static const char *const names[NONCE_OUTCOME_COUNT] = {"agrees",    "differs",  "delegated", "contract",
+                                                           "no_answer", "no_state", "over_limit"};
+    return names[outcome];
+}
+
 void audit_result_free(struct audit_result *result)
 {
     if (result)
