@@ -288,12 +288,37 @@ static void keep_nonces(struct auditing *a)
     result->nonces = a->nonces.items;
 }
 
+/* Before lines that agree are dropped. */
+static enum tracer_status sum_accounts(struct auditing *a, const struct audit_line *lines)
+{
+    const struct cursor *cursor = &a->state.cursor;
+    struct audit_finding *findings = calloc(a->book_count + 1, sizeof(*findings));
+    size_t count = 0;
+    if (!findings)
+        return error_set(a->err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < a->book_count; i++) {
+        uint64_t key = a->books[i].key - 1;
+        if (lines[i].outcome == AUDIT_AGREES || lines[i].outcome == AUDIT_DIFFERS)
+            findings[count++] = (struct audit_finding){.address = cursor->account(cursor->self, (uint32_t)(key >> 32)),
+                                                       .asset = cursor->asset(cursor->self, (uint32_t)key),
+                                                       .recognised = a->recognised[(uint32_t)key],
+                                                       .differs = lines[i].outcome == AUDIT_DIFFERS,
+                                                       .too_little = lines[i].too_little,
+                                                       .difference = lines[i].difference};
+    }
+    enum tracer_status status = audit_sum_accounts(a->result, findings, count, &a->nonces, a->err);
+    free(findings);
+    return status;
+}
+
 static enum tracer_status build(struct auditing *a, struct audit_line *lines)
 {
     struct case_state *state = &a->state;
     struct audit_result *result = a->result;
     const struct cursor *cursor = &state->cursor;
     enum tracer_status status = name_all(a, lines);
+    if (!status)
+        status = sum_accounts(a, lines);
     struct audit_asset *assets = arena_calloc(state->arena, state->asset_shown_count + 1, sizeof(*assets));
     size_t kept = 0, count = 0;
     if (status)

@@ -1,5 +1,6 @@
 /* case.c - a store, labels and options made ready for one replay. */
 #include "pipeline.h"
+#include "tracer/audit.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -65,6 +66,32 @@ static enum tracer_status account_gap(struct case_state *state, const struct gra
     return case_note(state, NOTE_GAP, err, "%s: its history is known for blocks %" PRIu64 " to %" PRIu64 " only", account, coverage->first, coverage->last);
 }
 
+/* What an audit of the store as it begins now could not explain. Transactions and coins that are missing make a gap; a token may
+ * just do what its events do not say. */
+static enum tracer_status add_audit_gap(struct case_state *state, const struct graph_coverage *coverage, struct error *err)
+{
+    char account[ADDRESS_TEXT_SIZE];
+    bool tokens = strncmp(coverage->gap, AUDIT_TOKEN_GAP, strlen(AUDIT_TOKEN_GAP)) == 0;
+    size_t *count = tokens ? &state->audit_token_gaps : &state->audit_gaps;
+    state->touches_gap = state->touches_gap || !tokens;
+    if ((*count)++ >= AUDIT_GAPS_SHOWN)
+        return TRACER_OK;
+    address_format(coverage->account, account);
+    return case_note(state, tokens ? NOTE_DISAGREEMENT : NOTE_GAP, err, "audit of blocks %" PRIu64 " to %" PRIu64 ": %s: %s",
+                     coverage->first, coverage->last, account, coverage->gap);
+}
+
+static enum tracer_status count_audit_gaps(struct case_state *state, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    if (state->audit_gaps > AUDIT_GAPS_SHOWN)
+        status = case_note(state, NOTE_GAP, err, "audit: %zu more accounts (store coverage lists them)", state->audit_gaps - AUDIT_GAPS_SHOWN);
+    if (!status && state->audit_token_gaps > AUDIT_GAPS_SHOWN)
+        status = case_note(state, NOTE_DISAGREEMENT, err, "audit: %zu more accounts (store coverage lists them)",
+                           state->audit_token_gaps - AUDIT_GAPS_SHOWN);
+    return status;
+}
+
 /* Coverage of single accounts makes the explored set; of the whole range, it tells gaps. */
 static enum tracer_status read_coverage(void *context, const struct graph_coverage *coverage,
                                         struct error *err)
@@ -82,6 +109,8 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
         }
         return status;
     }
+    if (strcmp(coverage->strategy, AUDIT_STRATEGY) == 0)
+        return concerns && coverage->first == state->range.first && coverage->gap[0] ? add_audit_gap(state, coverage, err) : TRACER_OK;
     state->has_explored = true;
     if (!concerns || !is_wanted(state->input, coverage->account))
         return TRACER_OK;
@@ -183,7 +212,9 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
             return status;
     }
     status = graph_each_coverage(input->graph, input->chain_id, NULL, read_coverage, state, err);
-    if (status && status != TRACER_E_NOT_FOUND)
+    if (status == TRACER_E_NOT_FOUND)
+        status = TRACER_OK;
+    if (status || (status = count_audit_gaps(state, err)))
         return status;
     if (state->account_gaps > ACCOUNT_GAPS_TOLD &&
         (status = case_note(state, NOTE_GAP, err, "and %zu more accounts whose history is not whole (store coverage)", state->account_gaps - ACCOUNT_GAPS_TOLD)))

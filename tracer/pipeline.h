@@ -32,6 +32,7 @@ struct case_state {
     struct result_note *notes;
     size_t note_count, note_capacity;
     bool touches_gap;
+    size_t audit_gaps, audit_token_gaps; /* accounts that an audit found wanting */
 
     struct taint_label *labels;
     size_t label_count;
@@ -121,6 +122,19 @@ struct nonce_lines {
 enum tracer_status case_nonces(struct case_state *state, const struct audit_request *request, uint64_t block,
                                const struct address *only, size_t only_count, struct nonce_lines *ret_lines,
                                struct error *err);
+
+/* ledger.c */
+#define AUDIT_TOKEN_GAP "token " /* begins the gap of an account of which only tokens differ */
+#define AUDIT_GAPS_SHOWN 10u
+struct audit_finding { /* of one balance that was compared */
+    struct address address;
+    struct asset asset;
+    bool recognised, differs, too_little;
+    struct u320 difference;
+};
+/** Sums of them and of the nonces, by account, into the result. Sorts the findings. */
+enum tracer_status audit_sum_accounts(struct audit_result *result, struct audit_finding *findings, size_t count,
+                                      const struct nonce_lines *nonces, struct error *err);
 
 /* seed.c */
 enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,

@@ -142,7 +142,7 @@ struct graph_coverage {
     struct address account;
     uint64_t first, last;
     char what[32];     /* "all", "native", "tokens", ... */
-    char strategy[32]; /* "blocks", "import", ... */
+    char strategy[32]; /* "blocks", "import", "audit", ... */
     char endpoint[TRACER_ENDPOINT_NAME_MAX];
     char method[128];
     char cross_check[256];

@@ -258,6 +258,16 @@ struct audit_nonce {
     bool has_missing;               /* fewer are stored than the chain counts; */
     uint64_t missing;               /* the lowest nonce of which there is none */
 };
+/* What an audit found of one account, whole: for the ledger. */
+struct audit_account {
+    struct address address;
+    uint64_t agree, differ; /* balances that were compared */
+    struct asset asset;     /* if any differs: the first, the coin before tokens, recognised ones before others */
+    bool too_little;
+    struct u320 difference;
+    bool has_nonce; /* it was compared: agrees, differs or delegated */
+    struct audit_nonce nonce;
+};
 struct audit_result {
     struct arena *arena; /* owns everything: audit_result_free() */
     struct trace_result trace; /* head, tables */
@@ -269,6 +279,8 @@ struct audit_result {
     uint64_t nonce_counts[NONCE_OUTCOME_COUNT];
     const struct audit_nonce *nonces; /* by account; those that agree and contracts are only counted */
     size_t nonce_count;
+    const struct audit_account *audited; /* by address */
+    size_t audited_count;
 };
 void audit_result_free(struct audit_result *result); /* NULL is fine */
 

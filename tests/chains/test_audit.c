@@ -98,6 +98,139 @@ static void expect_text(char *text, const char *wanted)
     free(text);
 }
 
+/* ---- the ledger ---- */
+
+struct recorded {
+    struct graph_coverage nonces, balances;
+    size_t count;
+};
+
+static enum tracer_status collect(void *context, const struct graph_coverage *coverage, struct error *err)
+{
+    struct recorded *recorded = context;
+    (void)err;
+    if (strcmp(coverage->strategy, AUDIT_STRATEGY) == 0) {
+        recorded->count++;
+        *(strcmp(coverage->what, "nonces") == 0 ? &recorded->nonces : &recorded->balances) = *coverage;
+    }
+    return TRACER_OK;
+}
+
+static struct recorded record_of(struct test_place *place, struct fake_chain *chain)
+{
+    struct recorded recorded = {.count = 0};
+    struct address account = fake_address(FAKE_A);
+    struct error err;
+    struct audit_result *result = audit(place, chain, FAKE_A, 1000, NULL);
+    cr_assert_eq(audit_record(result, place->graph, "alpha, beta", &err), TRACER_OK, "%s", err.text);
+    audit_result_free(result);
+    cr_assert_eq(graph_each_coverage(place->graph, 777, &account, collect, &recorded, &err), TRACER_OK, "%s",
+                 err.text);
+    return recorded;
+}
+
+/* Does a trace over the store touch a gap? It says `wanted`; NULL: nothing of an audit. */
+static bool trace_touches_gap(struct test_place *place, const char *wanted, enum note_kind kind)
+{
+    static const char *const seed = FAKE_A;
+    struct label_set *labels;
+    struct trace_result *result;
+    struct error err;
+    bool said = false;
+    cr_assert_eq(label_set_new(&labels, &err), TRACER_OK);
+    struct trace_request request = {.input = {.graph = place->graph,
+                                              .chain_id = 777,
+                                              .native_symbol = "FAKE",
+                                              .labels = labels,
+                                              .repeat = ""},
+                                    .seeds = &seed,
+                                    .seed_count = 1};
+    cr_assert_eq(trace_run(&request, &result, &err), TRACER_OK, "%s", err.text);
+    for (size_t i = 0; i < result->head.note_count; i++)
+        said |= strstr(result->head.notes[i].text, wanted ? wanted : "audit of blocks") &&
+                (!wanted || result->head.notes[i].kind == kind);
+    bool touches = result->touches_gap;
+    cr_assert_eq(said, wanted != NULL, "%s", wanted ? wanted : "an audit");
+    cr_assert_not(result->head.has_explored); /* an audit is nobody's history */
+    trace_result_free(result);
+    label_set_free(labels);
+    return touches;
+}
+
+Test(audit, findings_stand_in_the_ledger_and_a_gap_reaches_every_trace)
+{
+    struct fake_chain chain = {.head = 60};
+    struct test_place place = store_of(&chain, 20, 50, 31, 1);
+    cr_assert_not(trace_touches_gap(&place, NULL, NOTE_GAP));
+    struct recorded recorded = record_of(&place, &chain);
+    cr_assert_eq(recorded.count, 2);
+    cr_assert(recorded.nonces.first == 20 && recorded.nonces.last == 50 &&
+              recorded.nonces.grade == GRADE_ASSERTED);
+    cr_assert_str_eq(recorded.nonces.method, "eth_getTransactionCount at alpha, beta");
+    cr_assert_str_eq(recorded.nonces.cross_check,
+                     "the chain counts 30 before and 75 after, the store has 44 between");
+    cr_assert_str_eq(recorded.nonces.gap,
+                     "nonce 46 is missing: a transaction that the store lacks, or an authorization");
+    cr_assert(
+        trace_touches_gap(&place, "audit of blocks 20 to 50: " FAKE_A ": nonce 46 is missing", NOTE_GAP));
+    /* the blocks are read again, and audited again: the finding is replaced */
+    close_place(&place);
+    place = store_of(&chain, 20, 50, UINT64_MAX, 0);
+    recorded = record_of(&place, &chain);
+    cr_assert_eq(recorded.count, 2);
+    cr_assert_str_eq(recorded.nonces.gap, "");
+    struct graph_coverage stale = recorded.nonces;
+    struct error err;
+    strcpy(stale.gap, "nonce 46 is missing");
+    cr_assert_eq(graph_put_coverage(place.graph, 777, &stale, &err), TRACER_OK);
+    recorded = record_of(&place, &chain);
+    cr_assert_eq(recorded.count, 2);
+    cr_assert_str_eq(recorded.nonces.gap, "");
+    /* one that began elsewhere is of a store that was another */
+    stale.first = 25;
+    cr_assert_eq(graph_put_coverage(place.graph, 777, &stale, &err), TRACER_OK);
+    recorded.balances.gap[0] = '\0'; /* the fake chain's never agree */
+    cr_assert_eq(graph_put_coverage(place.graph, 777, &recorded.balances, &err), TRACER_OK);
+    cr_assert_not(trace_touches_gap(&place, NULL, NOTE_GAP));
+    /* a token that does not do what its events say is told, and is no gap */
+    strcpy(recorded.balances.gap, "token " FAKE_TOKEN ": the books have too much");
+    cr_assert_eq(graph_put_coverage(place.graph, 777, &recorded.balances, &err), TRACER_OK);
+    cr_assert_not(trace_touches_gap(&place, FAKE_A ": token " FAKE_TOKEN, NOTE_DISAGREEMENT));
+    close_place(&place);
+}
+
+Test(audit, balances_that_differ_stand_in_the_ledger_too)
+{
+    struct fake_chain chain = {.head = 60};
+    struct test_place place = store_of(&chain, 20, 50, UINT64_MAX, 0);
+    struct recorded recorded = record_of(&place, &chain); /* the fake chain's balances never change */
+    cr_assert_str_eq(recorded.balances.method, "balances at alpha, beta");
+    cr_assert_str_eq(recorded.balances.cross_check, "0 of 2 balances agree");
+    cr_assert_not_null(strstr(recorded.balances.gap, "the coin: the books have too little by "), "%s",
+                       recorded.balances.gap);
+    cr_assert_not_null(strstr(recorded.balances.gap, ", and 1 more"));
+    cr_assert(trace_touches_gap(&place, ": the coin: the books have too little by ", NOTE_GAP));
+    close_place(&place);
+}
+
+Test(audit, a_store_that_changed_meanwhile_is_not_written_to)
+{
+    struct fake_chain chain = {.head = 60};
+    struct test_place place = store_of(&chain, 20, 50, 31, 1);
+    struct audit_result *result = audit(&place, &chain, NULL, 1000, NULL);
+    uint64_t removed;
+    struct error err;
+    cr_assert_eq(graph_rewind(place.graph, 777, 45, &removed, &err), TRACER_OK);
+    cr_assert_eq(audit_record(result, place.graph, "alpha", &err), TRACER_E_CONFLICT);
+    struct recorded recorded = {.count = 0};
+    cr_assert_eq(graph_each_coverage(place.graph, 777, NULL, collect, &recorded, &err), TRACER_OK);
+    cr_assert_eq(recorded.count, 0);
+    audit_result_free(result);
+    close_place(&place);
+}
+
+/* ---- nonces ---- */
+
 Test(audit, a_store_with_every_transaction_has_no_gap)
 {
     struct fake_chain chain = {.head = 60};

@@ -3,6 +3,8 @@
 
 #include "tracer/audit.h"
 
+#include <stdio.h>
+
 static void show(void *context, uint64_t done, uint64_t total)
 {
     progress_show(context, done, total, "balances and nonces", NULL);
@@ -21,6 +23,29 @@ static enum tracer_status write_audit(struct session *session, const struct repo
         status = output_commit(&output, &session->err);
     output_abort(&output);
     return status;
+}
+
+/* The names of the endpoints, as many as fit. */
+static void name_endpoints(const struct session *session, char *text, size_t size)
+{
+    size_t length = 0;
+    *text = '\0';
+    for (size_t i = 0; i < rpc_endpoint_count(session->rpc) && length < size; i++)
+        length += (size_t)snprintf(text + length, size - length, "%s%s", i ? ", " : "", rpc_endpoint_name(session->rpc, i));
+}
+
+/* The store was open for reading while the endpoints were asked, so that others could write. */
+static void record(struct session *session, const struct audit_result *result)
+{
+    char endpoints[96];
+    name_endpoints(session, endpoints, sizeof(endpoints));
+    graph_close(session->graph);
+    session->graph = NULL;
+    enum tracer_status status = session_store(session, GRAPH_WRITE);
+    if (!status)
+        status = audit_record(result, session->graph, endpoints, &session->err);
+    if (status)
+        fprintf(stderr, "tracer: the findings are not recorded in the store: %s\n", session->err.text);
 }
 
 int command_audit(const struct options *options)
@@ -59,6 +84,8 @@ int command_audit(const struct options *options)
     }
     if (!status)
         status = write_audit(&session, format, result);
+    if (!status)
+        record(&session, result);
     int code = status ? session_fail(&session, status) : result->line_count || result->nonce_count ? EXIT_CANNOT_TELL : EXIT_DONE;
     audit_result_free(result);
     session_close(&session);

@@ -62,6 +62,8 @@ const struct command commands[] = {
      "with the chain, the balance before its first block is asked for too (archive endpoint).\n"
      "And for every account that sent transactions: is their number what its nonce says? One that is\n"
      "missing makes a gap (so does an authorization that it signed, EIP-7702).\n"
+     "The findings go into the store's ledger (store coverage ACCOUNT); while a nonce, or a balance of\n"
+     "the coin, does not fit, trace and check speak of a gap.\n"
      "Exit code 11 when a balance or nonce differs or could not be compared.",
      "store config chain to max-accounts assets labels no-builtin-labels format output " RPC_OPTIONS COMMON_OPTIONS, 0, 100000},
     {"ingest", command_ingest, "", "Read blocks of a chain into the store.",
