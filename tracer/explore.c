@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracer/audit.h"
 #include "tracer/ingest.h"
 
 #define COMMIT_ROWS 100000u
@@ -686,7 +687,7 @@ static enum tracer_status read_covered(void *context, const struct graph_coverag
 {
     struct covered *covered = context;
     (void)err;
-    if (coverage->first <= covered->request->first && coverage->last >= covered->request->last && !coverage->gap[0]) {
+    if (strcmp(coverage->strategy, AUDIT_STRATEGY) != 0 && coverage->first <= covered->request->first && coverage->last >= covered->request->last && !coverage->gap[0]) {
         covered->whole = true;
         covered->rows = coverage->rows;
     }

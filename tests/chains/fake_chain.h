@@ -20,6 +20,7 @@ struct fake_chain {
     uint64_t head;
     uint64_t fork;   /* blocks from here on have other hashes; 0: none */
     uint64_t oldest; /* blocks below are not served (null) */
+    uint64_t range_max; /* of eth_getLogs and trace_filter; 0: any */
     bool no_block_receipts, no_traces, flat_traces, no_finalized, prunes_traces, without_logs;
     /* Lies: the calls in which the block is wrong, from the first on. */
     uint64_t lie_number;
@@ -257,8 +258,43 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
             fprintf(out, "\"0x%064x\"", 99);
         return true;
     }
-    if (json_span_is(method, "eth_getLogs")) {
-        fprintf(out, "[]");
+    if (json_span_is(method, "eth_getLogs") || json_span_is(method, "trace_filter")) { /* those of FAKE_A, an item a block */
+        const char *from = memmem(params.text, params.length, "fromBlock\":\"", 12), *to = memmem(params.text, params.length, "toBlock\":\"", 10);
+        bool own = memmem(params.text, params.length, &FAKE_A[2], strlen(FAKE_A) - 2) != NULL;
+        uint64_t first = from ? strtoull(from + 12, NULL, 16) : 0, last = to ? strtoull(to + 10, NULL, 16) : 0;
+        bool logs = json_span_is(method, "eth_getLogs");
+        if (own && chain->range_max && last - first >= chain->range_max)
+            return fake_error(out, -32602, "query exceeds max block range");
+        fprintf(out, "[");
+        for (uint64_t n = first, items = 0; own && n <= last && n <= chain->head; n++)
+            if (fake_transactions(n))
+                fprintf(out, logs ? "%s{\"address\":\"" FAKE_TOKEN "\",\"blockNumber\":\"0x%" PRIx64 "\"}" : "%s{\"blockNumber\":%" PRIu64 "}", items++ ? "," : "", n);
+        fprintf(out, "]");
+        return true;
+    }
+    if (json_span_is(method, "ots_searchTransactionsAfter")) { /* pages of three blocks, the newest first */
+        const char *comma = memchr(params.text, ',', params.length);
+        uint64_t behind = comma ? strtoull(comma + 1, NULL, 10) : 0, page[3], count = 0, n = behind + 1;
+        for (; n <= chain->head && count < 3; n++)
+            if (fake_transactions(n))
+                page[count++] = n;
+        fprintf(out, "{\"txs\":[");
+        for (uint64_t i = count; i-- > 0;)
+            fprintf(out, "{\"blockNumber\":\"0x%" PRIx64 "\"}%s", page[i], i ? "," : "");
+        fprintf(out, "],\"receipts\":[],\"firstPage\":%s,\"lastPage\":false}", n > chain->head ? "true" : "false");
+        return true;
+    }
+    if (json_span_is(method, "eth_getTransactionByHash")) {
+        for (uint64_t of = 0; of <= chain->head; of++)
+            for (unsigned i = 0; i < fake_of(chain, of)->count; i++) {
+                char hash[HASH_TEXT_SIZE];
+                fake_text(fake_of(chain, of)->transactions[i].hash, hash);
+                if (memmem(params.text, params.length, hash, strlen(hash))) {
+                    fprintf(out, "{\"hash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"}", hash, of);
+                    return true;
+                }
+            }
+        fprintf(out, "null");
         return true;
     }
     if (json_span_is(method, "eth_getTransactionReceipt")) {

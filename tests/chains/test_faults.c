@@ -2,6 +2,7 @@
  * endpoint that fails so, now and then or always, is what an honest one gives, or less of it and a note that says so, or an
  * error that says why; nothing hangs, and the endpoint is good again as soon as it answers well. */
 #include "chains/fake_chain.h"
+#include "tracer/history.h"
 
 #define LAST 12u
 #define TIMEOUT_MS 100u
@@ -63,7 +64,44 @@ static enum tracer_status probe(struct fake_pool *pool, FILE *out, struct error 
     return status;
 }
 
-enum task { FETCH, BALANCES, PROBE };
+static void show_blocks(struct history_blocks *blocks, FILE *out)
+{
+    fprintf(out, "found");
+    for (size_t i = 0; i < blocks->count; i++)
+        fprintf(out, " %" PRIu64, blocks->numbers[i]);
+    fprintf(out, "\n");
+    history_blocks_free(blocks);
+}
+
+/* Where an account and a transaction are. */
+static enum tracer_status find(struct chain_client *client, FILE *out, struct error *err)
+{
+    struct address account = fake_address(FAKE_A);
+    struct hash hash = fake_block_at(0, 7)->transactions[1].hash;
+    struct chain_balance nonce = {.account = account, .number = 9};
+    uint64_t number;
+    enum account_kind kind;
+    enum tracer_status status = TRACER_OK;
+    for (int way = 0; way < HISTORY_WAY_COUNT && !status; way++) {
+        struct history_blocks blocks = {0};
+        status = history_find(client, way, account, 1, LAST, 100, &blocks, err);
+        if (status)
+            history_blocks_free(&blocks);
+        else
+            show_blocks(&blocks, out);
+    }
+    if (!status && !(status = history_transaction_block(client, hash, &number, err)))
+        fprintf(out, "transaction in block %" PRIu64 "\n", number);
+    if (!status && !(status = history_account_kind(client, account, LAST, &kind, err)))
+        fprintf(out, "kind %d\n", (int)kind);
+    if (!status && !(status = chain_balances(client, &nonce, 1, err)) && !(status = nonce.status))
+        fprintf(out, "nonce %" PRIu64 "\n", nonce.amount.limb[0]);
+    else if (nonce.status)
+        error_set(err, nonce.status, "no nonce");
+    return status;
+}
+
+enum task { FETCH, BALANCES, FIND, PROBE };
 
 static struct outcome work(struct fake_pool *pool, enum task task)
 {
@@ -76,6 +114,7 @@ static struct outcome work(struct fake_pool *pool, enum task task)
     if (!outcome.status)
         outcome.status = task == FETCH      ? fetch(client, out, &outcome.err)
                          : task == BALANCES ? balances(client, out, &outcome.err)
+                         : task == FIND     ? find(client, out, &outcome.err)
                                             : probe(pool, out, &outcome.err);
     for (size_t i = 0; client && chain_note(client, i); i++)
         snprintf(outcome.notes + strlen(outcome.notes), sizeof outcome.notes - strlen(outcome.notes), "%s\n", chain_note(client, i));
@@ -100,6 +139,12 @@ static const struct method {
     {"eth_getTransactionReceipt", FETCH, false, true, NULL},
     {"eth_getBalance", BALANCES, false, false, NULL},
     {"eth_call", BALANCES, false, false, "\"0x\""}, /* no contract there: no balance */
+    {"eth_getLogs", FIND, false, false, "[]"}, /* what finds blocks is believed in nothing: explore.h */
+    {"trace_filter", FIND, false, false, "[]"},
+    {"ots_searchTransactionsAfter", FIND, false, false, NULL},
+    {"eth_getTransactionByHash", FIND, false, false, NULL},
+    {"eth_getCode", FIND, false, false, "\"0x\""},
+    {"eth_getTransactionCount", FIND, false, false, NULL},
     {"eth_chainId", PROBE, false, false, NULL},
     {"web3_clientVersion", PROBE, false, false, NULL},
     {"eth_blockNumber", PROBE, false, false, NULL},
