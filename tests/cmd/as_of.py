@@ -59,6 +59,7 @@ with tempfile.TemporaryDirectory() as folder:
     assert "both say where to end" in run(*check, "--as-of", "2022-04-30", "--to", 1, code=2)
     assert "no stored block" in run("trace", "--store", case, "--as-of", "2022-03-01", "ronin-2022", code=2)
     assert "not with" in run("trace", "--store", case, "--as-of", "2022-04-30", "--rpc", "public", "ronin-2022", code=2)
+    assert "not with" in run("trace", "--store", case, "--as-of", "2022-04-30", "--resume", code=2)
     assert "not with" in run("check", "--transfers", "x.csv", "--key", "1:0:0", "--as-of", "2022-04-30", code=2)
     run("trace", "--store", case, "--as-of", "2022-04-30", "--evidence", folder / "bundle", "--quiet", "--output", folder / "out", "ronin-2022")
     run("verify", folder / "bundle")

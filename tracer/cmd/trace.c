@@ -378,6 +378,10 @@ int command_trace(const struct options *options)
         fprintf(stderr, "tracer: trace: which SEED? (tracer help trace)\n");
         return EXIT_USAGE;
     }
+    if (options->as_of && (options->follow || options->rpc_count || options->replay || options->resume)) {
+        fprintf(stderr, "tracer: --as-of is about what the store has: not with --follow, --rpc, --replay or --resume\n");
+        return EXIT_USAGE;
+    }
     if (is_lazy(options)) {
         int code = EXIT_STORE;
         if (mine.store || make_temporary(temporary)) {
@@ -398,9 +402,6 @@ int command_trace(const struct options *options)
         status = error_set(&session.err, TRACER_E_USAGE, "--table and --prices are of one trace: not with --follow");
     if (!status && options->follow && options->evidence)
         status = error_set(&session.err, TRACER_E_USAGE, "--evidence is of one trace: not with --follow");
-    if (!status && options->as_of && (options->follow || options->rpc_count || options->replay))
-        status = error_set(&session.err, TRACER_E_USAGE,
-                           "--as-of is about what the store has: not with --follow, --rpc or --replay");
     if (!status && options->follow) {
         int code = follow_chain(&session);
         session_close(&session);
