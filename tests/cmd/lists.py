@@ -29,11 +29,11 @@ with tempfile.TemporaryDirectory() as folder:
 
     advanced = (lists / "sdn_advanced.xml").read_text()
     # What is refused leaves the store as it was.
-    before = run("export", "labels", "--store", store)[0]
+    before = run("export", "lists", "--store", store)[0]
     assert "cut" in take("sdn_advanced.xml", advanced[:-20], code=2)
     assert "DOCTYPE" in take("sdn_advanced.xml", advanced.replace("<Sanctions ", "<!DOCTYPE x>\n<Sanctions ", 1), code=2)
     assert "QQQ" in take("sdn_advanced.xml", advanced.replace("- XBT", "- QQQ"), code=2)
-    assert run("export", "labels", "--store", store)[0] == before
+    assert run("export", "lists", "--store", store)[0] == before
 
     # An address of the case becomes a sanctioned one: a source, and exposed by itself.
     listed = advanced.replace("0xbb000000000000000000000000000000000000bb", OTHER)
@@ -43,16 +43,17 @@ with tempfile.TemporaryDirectory() as folder:
     assert "is listed by OFAC (EXAMPLE & LAUNDRY, LTD)" in out, out
     digest = subprocess.run(["sha256sum", folder / "sdn_advanced.xml"], capture_output=True, text=True, check=True).stdout[:64]
     assert digest in run("check", "--store", store, "--format", "json", OTHER, code=10)[0]
-    kept = run("export", "labels", "--store", store)[0]
+    assert "#tracer-list" not in run("export", "labels", "--store", store)[0]
+    kept = run("export", "lists", "--store", store)[0]
     assert f"#tracer-list 1 ofac-sdn-advanced {digest} 2026-01-02 4\n" in kept, kept
 
     # The other form of the same list takes its place, and is compared with it.
     simple = (lists / "sdn.xml").read_text()
     assert "its last version had 4" in take("sdn.xml", simple, code=2)
     assert "2026-01-02" in take("sdn_advanced.xml", listed.replace("<Year>2026<", "<Year>2025<"), code=2)
-    assert run("export", "labels", "--store", store)[0] == kept
+    assert run("export", "lists", "--store", store)[0] == kept
     take("sdn.xml", simple, "--force")
-    assert OTHER not in run("export", "labels", "--store", store)[0].split("#tracer-list", 1)[1]
+    assert OTHER not in run("export", "lists", "--store", store)[0]
 
     # sdn.csv holds its remarks with the comments only.
     for name in ("sdn.csv", "sdn_comments.csv"):
@@ -63,7 +64,7 @@ with tempfile.TemporaryDirectory() as folder:
     said = run("import", "--store", store, folder / "sdn.csv", *comments, "--date", "2026-02-01")[1]
     assert "3 labels" in said, said
     digest = hashlib.sha256((lists / "sdn.csv").read_bytes() + (lists / "sdn_comments.csv").read_bytes()).hexdigest()
-    assert f"#tracer-list 1 ofac-sdn-csv {digest} 2026-02-01 5\n" in run("export", "labels", "--store", store)[0]
+    assert f"#tracer-list 1 ofac-sdn-csv {digest} 2026-02-01 5\n" in run("export", "lists", "--store", store)[0]
 
     # The others: a name in results, by their rank.
     said = take("pack.yaml", (lists / "pack.yaml").read_text())

@@ -87,8 +87,9 @@ const struct command commands[] = {
      "An import makes its chain a network of its own kind in the store: it never joins blocks\n"
      "that were ingested.",
      "store config chain name comments date force " COMMON_OPTIONS, 1, 1000},
-    {"export", command_export, "transfers|labels", "Write rows of the store in the form that import reads.",
-     NULL, "store config chain from to output " COMMON_OPTIONS, 1, 1},
+    {"export", command_export, "transfers|labels|lists", "Write rows of the store in the form that import reads.",
+     "lists: what the store keeps of lists of others, to be looked at; import takes their own files.",
+     "store config chain from to output " COMMON_OPTIONS, 1, 1},
     {"label", command_label, "why ADDRESS... | diff OLD NEW | diff NEW",
      "Who says what about an address; what a new version of a list changes.",
      "why shows every claim with its origin, dates and list, which of them holds, and where they\n"

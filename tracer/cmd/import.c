@@ -123,6 +123,7 @@ int command_import(const struct options *options)
 struct exporting {
     struct session *session;
     FILE *stream;
+    const char *prefix; /* of items that are written whole */
     struct block block;
     struct transaction transaction;
     bool has_block, has_transaction;
@@ -154,14 +155,13 @@ static enum tracer_status export_row(void *context, const struct transfer *trans
                            err);
 }
 
-static enum tracer_status export_labels(void *context, const char *name, size_t size, struct error *err)
+static enum tracer_status export_item(void *context, const char *name, size_t size, struct error *err)
 {
     struct exporting *exporting = context;
     struct buffer text;
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
     (void)size;
-    if (strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) != 0 &&
-        strncmp(name, LOAD_LISTS_PREFIX, strlen(LOAD_LISTS_PREFIX)) != 0)
+    if (strncmp(name, exporting->prefix, strlen(exporting->prefix)) != 0)
         return TRACER_OK;
     enum tracer_status status = graph_get_item(exporting->session->graph, GRAPH_ITEM_LIST, name, &text, err);
     if (!status && text.size && fwrite(text.data, 1, text.size, exporting->stream) != text.size)
@@ -176,16 +176,19 @@ int command_export(const struct options *options)
     struct output output = {0};
     const char *what = options->arguments[0];
     enum tracer_status status = session_open(&session, options);
-    bool transfers = strcmp(what, "transfers") == 0, labels = strcmp(what, "labels") == 0;
-    if (!status && !transfers && !labels)
-        status = error_set(&session.err, TRACER_E_USAGE, "export what? transfers or labels");
+    bool transfers = strcmp(what, "transfers") == 0;
+    const char *prefix = strcmp(what, "labels") == 0  ? LOAD_LABELS_PREFIX
+                         : strcmp(what, "lists") == 0 ? LOAD_LISTS_PREFIX
+                                                      : NULL;
+    if (!status && !transfers && !prefix)
+        status = error_set(&session.err, TRACER_E_USAGE, "export what? transfers, labels or lists");
     if (!status)
         status = session_store(&session, GRAPH_READ);
     if (!status)
         status = output_open(options->output, &output, &session.err);
-    struct exporting exporting = {.session = &session, .stream = output.stream};
-    if (!status && labels)
-        status = graph_each_item(session.graph, GRAPH_ITEM_LIST, export_labels, &exporting, &session.err);
+    struct exporting exporting = {.session = &session, .stream = output.stream, .prefix = prefix};
+    if (!status && prefix)
+        status = graph_each_item(session.graph, GRAPH_ITEM_LIST, export_item, &exporting, &session.err);
     if (!status && transfers) {
         struct graph_range range;
         status = graph_range(session.graph, session.chain_id, &range, &session.err);
