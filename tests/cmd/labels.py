@@ -23,6 +23,11 @@ def has(text, *parts):
         assert part in text, f"no {part!r} in:\n{text}"
 
 
+# A list for one run counts as it does when it is imported.
+has(run("label", "why", "--labels", lists / "sdn_advanced.xml", A), "listed by OFAC (EXAMPLE & LAUNDRY, LTD): a source of check",
+    "list     sdn_advanced.xml of 2026-01-02, sha256 ")
+has(run("label", "why", "--labels", lists / "sdn.csv", A, code=2), "sdn.csv: its remarks are cut")
+
 # Built in, without a store.
 out = run("label", "why", EXPLOITER, TORNADO)
 has(out, "listed by OFAC (LAZARUS-GROUP): a source of check", "from 2022-04-14", "origin   https://ofac.treasury.gov/recent-actions/20220414",

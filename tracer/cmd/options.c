@@ -281,7 +281,7 @@ static const struct option_spec {
     {"fees", CALL(set_fees), "sink|follow", "what becomes of taint paid as fee (default: sink)"},
     {"unknown", CALL(set_unknown), "track|clean", "units of unknown history (default: track)"},
     {"opening-units", CALL(set_opening), "unknown|clean", "units of opening balances (default: unknown)"},
-    {"labels", CALL(set_labels), "FILE", "labels (CSV); may be repeated; they win over the built-in ones"},
+    {"labels", CALL(set_labels), "FILE", "labels (CSV, which win over the built-in ones) or a list that import takes; may be repeated"},
     {"no-builtin-labels", FLAG(no_builtin_labels), NULL,
      "without the built-in registry of services and mixers"},
     {"assets", TEXT(assets), "FILE", "recognised assets (CSV) instead of the built-in list"},

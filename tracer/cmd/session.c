@@ -385,8 +385,10 @@ enum tracer_status session_case(struct session *session)
         status = label_add_builtin(session->labels, err);
     if (!status && session->graph)
         status = graph_each_item(session->graph, GRAPH_ITEM_LIST, add_stored_list, session, err);
-    for (size_t i = 0; i < options->labels_count && !status; i++)
-        status = label_add_file(session->labels, options->labels[i], LABEL_USER, err);
+    for (size_t i = 0; i < options->labels_count && !status; i++) {
+        char name[LOAD_NAME_SIZE];
+        status = load_label_file(options->labels[i], NULL, NULL, session->labels, name, err);
+    }
     return status ? status : load_tokens(session);
 }
 
