@@ -79,6 +79,17 @@ Test(hostile, X1_every_format_writes_printable_ascii_only)
             }
 }
 
+Test(hostile, X1_every_view_writes_printable_ascii_only)
+{
+    for (size_t c = 0; c < CORPUS_COUNT; c++)
+        for (enum report_view view = VIEW_SUMMARY; view <= VIEW_TREE; view++) {
+            poison_names(corpus[c]);
+            char *text = sample_print(&sample, "text", PRINT_TRACE, 80, view);
+            expect_printable(text);
+            free(text);
+        }
+}
+
 Test(hostile, X1_graphs_quote_what_their_languages_mean)
 {
     static const char *const formats[] = {"jsonl", "dot", "graphml", "sankey", "mermaid", "gexf", "stix", "misp", "tagpack", "sar"};
