@@ -1,6 +1,7 @@
 """The HTML page, in headless Chromium: the Ronin case and 5,000 hops. Nothing is asked for but the file itself, the console stays
 silent, paths, filters and orders do what they say, the page holds on a telephone and on paper, and the result inside is the JSON result.
 Screenshots to look at are left in the build folder. No time is asserted; those measured are printed."""
+import csv
 import hashlib
 import html
 import json
@@ -16,6 +17,8 @@ root = pathlib.Path(sys.argv[1])
 tracer = os.environ["TRACER"]
 screenshots = pathlib.Path(tracer).parent / "screenshots"
 HOPS = 5000
+HOSTILE = ["<script>alert(1)</script>", "<img src=x onerror=alert(2)>", "\"><svg onload=alert(3)>", "' onmouseover='alert(4)", "javascript:alert(5)",
+           "\u202egnirts\u202c", "</script><script>alert(6)</script>", "<!--", "]]>", "&lt;b&gt;", "${alert(7)}", "A" * 5000]
 THIEF = "0x" + "a" * 40
 
 
@@ -52,7 +55,13 @@ def many_hops(directory):
     (directory / "transfers.csv").write_text("\n".join(lines) + "\n")
     store = directory / "many"
     run("import", "--store", store, "--quiet", directory / "transfers.csv")
-    return ["trace", "--store", store, "--quiet", "theft=1700000012:0:0"]
+    with open(directory / "labels.csv", "w", newline="") as stream:
+        write = csv.writer(stream, lineterminator="\n").writerow
+        write(["address", "class", "name"])
+        for i, name in enumerate(HOSTILE):
+            write([address(1 + i), "", name])
+            write([address(HOPS - 2 - i), ("service", "mixer", "bridge", "venue")[i % 4], name])
+    return ["trace", "--store", store, "--quiet", "--labels", directory / "labels.csv", "theft=1700000012:0:0"]
 
 
 def static_checks(page, plain):
@@ -107,7 +116,8 @@ def units(amount, decimals):
     return f"{whole:,}" + (f".{fraction:0{decimals}}".rstrip("0") if fraction else "")
 
 
-PLACES = {"held": "held", "mixer": "in mixers", "not_explored": "not explored further", "converted": "exchanged for other assets"}
+PLACES = {"held": "held", "service": "at services", "mixer": "in mixers", "bridge": "into bridges", "venue": "at venues, not matched to a swap",
+          "not_explored": "not explored further", "converted": "exchanged for other assets"}
 
 
 def place_rows(page, total):

@@ -140,6 +140,7 @@ try {
       const page = await browser.newPage(options), requests = [], complaints = [];
       page.on('request', request => requests.push(request.url()));
       page.on('console', message => complaints.push(message.text()));
+      page.on('dialog', dialog => { complaints.push(dialog.message()); dialog.dismiss(); }); // a script of a name has run
       page.on('pageerror', error => complaints.push(String(error)));
       await page.goto(address);
       await page.waitForFunction(() => document.getElementById('checked').textContent !== '');
