@@ -357,14 +357,15 @@ void html_hops(const struct html *html)
         return;
     }
     fputs(
-        "<div class=\"wide\"><table id=\"table\"><thead><tr><th scope=\"col\">#<th scope=\"col\">hop<th scope=\"col\">time (UTC)<th "
+        "<p id=\"missing\" class=\"warn\">The script of this page has not run yet. If the table does not appear, open the page in another browser, or "
+        "with scripts turned off.</p>\n<noscript id=\"rows\">\n<div class=\"wide\"><table id=\"table\"><thead><tr><th scope=\"col\">#<th scope=\"col\">hop<th scope=\"col\">time (UTC)<th "
         "scope=\"col\">tainted<th scope=\"col\">asset<th scope=\"col\">from<th scope=\"col\">to<th scope=\"col\">transaction<th "
         "scope=\"col\">grade<th scope=\"col\">came by",
         stream);
     fputs(html->result->source_count > 1 ? "<th scope=\"col\">source\n<tbody>\n" : "\n<tbody>\n", stream);
     for (size_t i = 0; i < shown; i++)
         put_hop(html, i);
-    fputs("</table></div>\n</section>\n", stream);
+    fputs("</table></div>\n</noscript>\n</section>\n", stream);
 }
 
 static const char *grade_words(enum grade grade)

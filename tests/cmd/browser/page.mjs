@@ -146,6 +146,7 @@ try {
       await page.waitForFunction(() => document.getElementById('checked').textContent !== '');
       assert.match(await page.textContent('#checked'), /^It is/, 'the page finds its own digest');
       assert(!await tooWide(page), `wider than a ${screen}`);
+      assert(!await page.isVisible('#missing'));
       if (!await page.$('#table')) {
         assert(screen === 'phone' || await cut(page) === 0, 'a table is cut');
       } else if (screen === 'desktop') {
@@ -177,6 +178,19 @@ try {
       assert.deepEqual(complaints, [], 'the console stays silent');
       await page.close();
     }
+    // without script: every row, and links between them
+    const still = await browser.newPage({javaScriptEnabled: false}), complaints = [];
+    still.on('console', message => complaints.push(message.text()));
+    await still.goto(address);
+    if (result.schema === 'tracer/trace/1') {
+      assert.equal(await still.locator('#table tbody tr').count(), result.hops.length);
+      const link = still.locator('#table tbody a').first(), target = await link.getAttribute('href');
+      await link.click();
+      assert.equal(new URL(still.url()).hash, target);
+      assert(await still.locator(target).isVisible() && !await still.isVisible('#tools') && !await still.isVisible('#missing'));
+    }
+    assert.deepEqual(complaints, []);
+    await still.close();
   }
 } finally {
   await browser.close();

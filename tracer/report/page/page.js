@@ -54,19 +54,29 @@ let closed = [];
 addEventListener('beforeprint', () => { closed = folded.filter(part => !part.open); closed.forEach(part => { part.open = true; }); });
 addEventListener('afterprint', () => closed.forEach(part => { part.open = false; }));
 
-const table = $('table');
-if (!table) return;
-const body = table.tBodies[0], rows = [...body.rows], columns = table.tHead.rows[0].cells.length;
-body.replaceChildren();
+// The table stands in a noscript element: what a browser without script shows as it is, is here one text, a line a row. A row is made
+// of its line when it is shown; until then its cells are read from the line.
+if (!$('rows')) return;
+const markup = words => { const template = make('template'); template.innerHTML = words; return template.content.firstElementChild; };
+const lines = [], others = [];
+for (const line of $('rows').textContent.split('\n')) (line.startsWith('<tr id=h') ? lines : others).push(line);
+const frame = markup(others.join('\n')), table = frame.querySelector('table'), body = table.tBodies[0];
+$('rows').after(frame);
+const columns = table.tHead.rows[0].cells.length, all = lines.map((_, i) => i), made = [];
+const row = i => made[i] ??= markup(lines[i]);
+const letters = {'&amp;': '&', '&lt;': '<', '&gt;': '>', '&quot;': '"', '&#39;': "'"};
+const plain = words => words.replace(/<[^>]*>/g, '').replace(/&[a-z#0-9]+;/g, entity => letters[entity] ?? entity);
+const read = [];
+const cells = i => read[i] ??= lines[i].split('<td>').slice(1).map(plain);
 const accounts = new Map(result.accounts.map(account => [account.address, account]));
 const assets = new Map(result.assets.map(asset => [asset.asset, asset]));
 const groups = JSON.parse($('groups').textContent), group = new Map(result.accounts.map((account, i) => [account.address, groups[i]]));
-const amounts = rows.map((_, i) => BigInt(hops[i].tainted));
+const amounts = all.map(i => BigInt(hops[i].tainted));
 const classes = address => (accounts.get(address) || {}).label ? accounts.get(address).label.class || 'other' : '';
 let texts = null; // what is searched, made at the first search
-const searched = () => texts ??= rows.map((row, i) => {
+const searched = () => texts ??= all.map(i => {
   const hop = hops[i];
-  return [row.textContent, hop.key, hop.transaction_hash, hop.from, hop.to, hop.asset, hop.kind, hop.rule, hop.source].join(' ').toLowerCase();
+  return [...cells(i), hop.key, hop.transaction_hash, hop.from, hop.to, hop.asset, hop.kind, hop.rule, hop.source].join(' ').toLowerCase();
 });
 
 // ---- paths
@@ -76,16 +86,13 @@ const party = (address, cell) => {
   if (name) span.append(' ', make('b', name.textContent));
   return span;
 };
-const parent = i => {
-  const link = rows[i].cells[9].firstElementChild;
-  return link ? Number(link.textContent) - 1 : -1;
-};
+const parent = i => cells(i)[9] === 'origin' ? -1 : Number(cells(i)[9]) - 1;
 const step = i => {
-  const hop = hops[i], cells = rows[i].cells, item = make('li'), list = make('dl');
+  const hop = hops[i], own = row(i).cells, item = make('li'), list = make('dl');
   const add = (name, ...values) => { const value = make('dd'); value.append(...values); list.append(make('dt', name), value); };
-  item.append(make('b', `hop ${hop.hop}`), ` #${i + 1}, ${cells[2].textContent} UTC: ${cells[3].textContent} ${cells[4].textContent}`);
-  add('from', party(hop.from, cells[5]));
-  add('to', party(hop.to, cells[6]));
+  item.append(make('b', `hop ${hop.hop}`), ` #${i + 1}, ${own[2].textContent} UTC: ${own[3].textContent} ${own[4].textContent}`);
+  add('from', party(hop.from, own[5]));
+  add('to', party(hop.to, own[6]));
   if (hop.transaction_hash) add('transaction', make('code', hop.transaction_hash), copy(hop.transaction_hash));
   if (!result.network.time_keys) add('key', make('code', hop.key), copy(hop.key));
   add('where', [hop.block_number ? `block ${hop.block_number}` : 'block not known', hop.log_index === null ? '' : `log ${hop.log_index}`,
@@ -96,7 +103,7 @@ const step = i => {
 };
 const STEPS = 500;
 const opened = new Map(); // row number: the row with its path
-const opener = i => rows[i].cells[0].firstElementChild;
+const opener = i => row(i).cells[0].firstElementChild;
 const shut = i => {
   if (!opened.has(i)) return;
   opened.get(i).remove();
@@ -108,34 +115,34 @@ const toggle = i => {
   const path = [];
   let at = i;
   for (; at >= 0 && path.length < STEPS; at = parent(at)) path.unshift(at);
-  const row = make('tr', undefined, {class: 'path'}), cell = make('td', undefined, {colspan: columns}), list = make('ol');
+  const below = make('tr', undefined, {class: 'path'}), cell = make('td', undefined, {colspan: columns}), list = make('ol');
   cell.append(make('p', `Path from the theft to hop number ${i + 1}, ${path.length} step${path.length === 1 ? '' : 's'}` +
     (at >= 0 ? ` (the last ${STEPS}; earlier ones: open number ${at + 1})` : '')));
   list.append(...path.map(step));
   cell.append(list);
-  row.append(cell);
-  rows[i].after(row);
-  opened.set(i, row);
+  below.append(cell);
+  row(i).after(below);
+  opened.set(i, below);
   opener(i).setAttribute('aria-expanded', 'true');
 };
 
 // ---- what is shown: the rows of `order` that the filters let through, one part of them at a time; all of them on paper
 const PART = 200;
-let order = rows.map((_, i) => i), matching = order, part = 0;
+let order = all, matching = order, part = 0;
 const parts = make('div', undefined, {id: 'parts', class: 'script'}), range = make('span', undefined, {'aria-live': 'polite'});
 const turn = by => { part += by; draw(); table.scrollIntoView({block: 'start'}); };
 const earlier = button('\u2190 earlier', () => turn(-1)), later = button('later \u2192', () => turn(1));
 parts.append(earlier, range, later);
-table.parentElement.after(parts);
+frame.after(parts);
 const dress = i => {
-  const first = rows[i].cells[0];
+  const first = row(i).cells[0];
   if (!first.firstElementChild)
     first.replaceChildren(button(first.textContent, () => toggle(i), {class: 'open', 'aria-expanded': 'false', 'aria-label': `Path of hop number ${i + 1}`}));
 };
 const draw = (whole = false) => {
   const shown = whole ? matching : matching.slice(part * PART, (part + 1) * PART);
   shown.forEach(dress);
-  body.replaceChildren(...shown.flatMap(i => opened.has(i) ? [rows[i], opened.get(i)] : [rows[i]]));
+  body.replaceChildren(...shown.flatMap(i => opened.has(i) ? [row(i), opened.get(i)] : [row(i)]));
   parts.hidden = matching.length <= PART;
   earlier.disabled = part === 0;
   later.disabled = (part + 1) * PART >= matching.length;
@@ -147,7 +154,7 @@ const goTo = i => {
   if (!matching.includes(i)) clear();
   part = Math.floor(matching.indexOf(i) / PART);
   draw();
-  rows[i].scrollIntoView({block: 'center'});
+  row(i).scrollIntoView({block: 'center'});
   opener(i).focus({preventScroll: true});
 };
 body.addEventListener('click', event => {
@@ -166,9 +173,11 @@ const choice = (id, words, values) => {
   select.addEventListener('change', () => filter());
   return select;
 };
-const asset = choice('asset', 'all', [...new Map(rows.map((row, i) => [hops[i].asset, row.cells[4].textContent.trim()]))]);
-const hop = choice('hop', 'all', [...new Set(rows.map((_, i) => hops[i].hop))].sort((a, b) => a - b).map(number => [String(number), String(number)]));
-const label = choice('label', 'any or none', [...new Set(rows.flatMap((_, i) => [classes(hops[i].from), classes(hops[i].to)]))].filter(Boolean).sort()
+const symbols = new Map(); // of an asset, as the table shows it
+for (const i of all) if (!symbols.has(hops[i].asset)) symbols.set(hops[i].asset, cells(i)[4].trim());
+const asset = choice('asset', 'all', [...symbols]);
+const hop = choice('hop', 'all', [...new Set(all.map(i => hops[i].hop))].sort((a, b) => a - b).map(number => [String(number), String(number)]));
+const label = choice('label', 'any or none', [...new Set(all.flatMap(i => [classes(hops[i].from), classes(hops[i].to)]))].filter(Boolean).sort()
   .map(name => [name, name === 'other' ? 'a label without class' : name]));
 const labelled = (words, control, kind = '') => { const about = make('label', words, {class: kind}); about.append(control); return about; };
 let chosen = null; // group of the picture
@@ -193,7 +202,7 @@ const filter = () => {
   });
   part = 0;
   only.hidden = chosen === null;
-  $('count').textContent = matching.length === rows.length ? `${rows.length}` : `${matching.length} of ${rows.length}`;
+  $('count').textContent = matching.length === all.length ? `${all.length}` : `${matching.length} of ${all.length}`;
   draw();
 };
 const clear = () => {
@@ -207,8 +216,9 @@ $('tools').append(labelled('Find', text, 'text'), labelled('Asset', asset), labe
   only, button('Clear', clear, {id: 'clear'}));
 
 // ---- groups of the picture: their accounts, and their hops in the table
-const shown = new Map(); // address: as the table shows it
-rows.forEach((row, i) => { shown.set(hops[i].from, row.cells[5]); shown.set(hops[i].to, row.cells[6]); });
+const shown = new Map(); // address: row and cell that show it
+for (const i of all) { shown.set(hops[i].from, [i, 5]); shown.set(hops[i].to, [i, 6]); }
+const shownCell = address => { const [i, column] = shown.get(address); return row(i).cells[column]; };
 const decimal = (amount, decimals) => {
   const digits = amount.toString().padStart(decimals + 1, '0'), at = digits.length - decimals;
   const fraction = digits.slice(at).replace(/0+$/, '');
@@ -217,19 +227,18 @@ const decimal = (amount, decimals) => {
 const MEMBERS = 100;
 const members = which => {
   const sums = new Map(); // address: asset: what it received, flagged
-  rows.forEach((_, i) => {
+  all.forEach(i => {
     for (const end of ['from', 'to'])
       if (group.get(hops[i][end]) === which && !sums.has(hops[i][end])) sums.set(hops[i][end], new Map());
     const to = sums.get(hops[i].to);
     if (to) to.set(hops[i].asset, (to.get(hops[i].asset) || 0n) + amounts[i]);
   });
-  const names = new Map(rows.map((row, i) => [hops[i].asset, row.cells[4].textContent.trim()]));
   const list = make('ul');
   const most = received => [...received.values()].reduce((a, b) => a > b ? a : b, 0n);
   const sorted = [...sums].sort((a, b) => compare(most(b[1]), most(a[1])) || compare(a[0], b[0]));
   for (const [address, received] of sorted.slice(0, MEMBERS)) {
     const item = make('li');
-    item.append(party(address, shown.get(address)), ' ', [...received].map(([name, sum]) => `${decimal(sum, assets.get(name).decimals)} ${names.get(name)}`)
+    item.append(party(address, shownCell(address)), ' ', [...received].map(([name, sum]) => `${decimal(sum, assets.get(name).decimals)} ${symbols.get(name)}`)
       .join(', ') || 'received nothing flagged', ' ', button('its hops', () => { clear(); text.value = address; filter(); $('hops').scrollIntoView(); }, {class: 'copy'}));
     list.append(item);
   }
@@ -267,7 +276,7 @@ const orders = [
   (a, b) => hops[a].hop - hops[b].hop,
   (a, b) => hops[a].time - hops[b].time,
   (a, b) => compare(hops[a].asset, hops[b].asset) || compare(amounts[a], amounts[b]),
-  ...[4, 5, 6, 7, 8].map(cell => (a, b) => compare(rows[a].cells[cell].textContent, rows[b].cells[cell].textContent)),
+  ...[4, 5, 6, 7, 8].map(cell => (a, b) => compare(cells(a)[cell], cells(b)[cell])),
   (a, b) => parent(a) - parent(b),
   (a, b) => compare(hops[a].source, hops[b].source)];
 const heads = [...table.tHead.rows[0].cells];
@@ -275,7 +284,7 @@ heads.forEach((head, column) => {
   const words = head.textContent.trim();
   head.replaceChildren(button(words, () => {
     const falling = head.getAttribute('aria-sort') === 'ascending';
-    order = rows.map((_, i) => i).sort((a, b) => (falling ? -1 : 1) * orders[column](a, b) || a - b);
+    order = [...all].sort((a, b) => (falling ? -1 : 1) * orders[column](a, b) || a - b);
     heads.forEach(other => { other.removeAttribute('aria-sort'); other.firstElementChild.textContent = other.dataset.words; });
     head.setAttribute('aria-sort', falling ? 'descending' : 'ascending');
     head.firstElementChild.textContent = words + (falling ? ' \u2193' : ' \u2191');
@@ -286,5 +295,5 @@ heads.forEach((head, column) => {
 filter();
 document.documentElement.classList.add('ready');
 const at = /^#h([0-9]{1,9})$/.exec(location.hash);
-if (at && rows[at[1] - 1]) goTo(at[1] - 1);
+if (at && lines[at[1] - 1]) goTo(at[1] - 1);
 });
