@@ -379,8 +379,9 @@ static enum tracer_status take_archive(void *context, const struct block *block,
 }
 
 /* From the store, or from an endpoint; *to is empty if a transaction of an unknown type hides it. */
-static enum tracer_status get_archive(struct bundling *b, const struct block *block, struct buffer *to)
+static enum tracer_status get_archive(struct bundling *b, const struct block *block, struct buffer *to, bool *ret_fetched)
 {
+    *ret_fetched = false;
     enum tracer_status status = graph_get_archive(b->state.input->graph, b->state.network.chain_id, block->hash, to, b->err);
     if (status != TRACER_E_NOT_FOUND)
         return status;
@@ -393,6 +394,7 @@ static enum tracer_status get_archive(struct bundling *b, const struct block *bl
     struct chain_fetch fetch = {.first = block->number, .last = block->number, .archive = true};
     struct chain_fetch_stats stats;
     status = chain_fetch(b->request->client, &fetch, take_archive, &fetched, &stats, b->err);
+    *ret_fetched = !status;
     if (!status && !hash_equal(fetched.hash, block->hash))
         status = error_set(b->err, TRACER_E_CONFLICT, "block %" PRIu64 " is another one on the chain now: ingest again", block->number);
     return status;
@@ -460,9 +462,10 @@ static enum tracer_status prove_block(struct bundling *b, const struct block *bl
     struct buffer bytes;
     struct proof_block archive;
     struct proof_header header;
+    bool fetched;
     arena_reset(b->scratch, (struct arena_mark){0});
     buffer_init(&bytes, TRACER_ARCHIVE_MAX);
-    enum tracer_status status = get_archive(b, block, &bytes);
+    enum tracer_status status = get_archive(b, block, &bytes, &fetched);
     *ret_proven = !status && bytes.size;
     if (!*ret_proven) {
         buffer_release(&bytes);
@@ -472,6 +475,8 @@ static enum tracer_status prove_block(struct bundling *b, const struct block *bl
     if (!(status = proof_open(text, b->scratch, &archive, b->err)) &&
         !(status = proof_read_header(archive.header, &header, b->err)) && !hash_equal(header.hash, block->hash))
         status = error_set(b->err, TRACER_E_DAMAGED, "what was kept of block %" PRIu64 " is not what its hash covers", block->number);
+    if (!status && fetched && b->request->keep_fetched)
+        status = graph_put_archive(b->state.input->graph, b->state.network.chain_id, block->hash, text, b->err);
     if (!status)
         status = prove_rows(b, &archive, first, end);
     if (!status && !buffer_add(&b->headers, archive.header.data, archive.header.size))

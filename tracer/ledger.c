@@ -9,7 +9,7 @@
 
 #define COMMIT_RECORDS 4096u
 
-/* By account; the coin first, then recognised tokens. */
+/* By account, the coin first. */
 static int order_findings(const void *a, const void *b)
 {
     const struct audit_finding *x = a, *y = b;
@@ -17,8 +17,6 @@ static int order_findings(const void *a, const void *b)
     bool coin = x->asset.kind == ASSET_NATIVE, other_coin = y->asset.kind == ASSET_NATIVE;
     if (!order && coin != other_coin)
         return coin ? -1 : 1;
-    if (!order && x->recognised != y->recognised)
-        return x->recognised ? -1 : 1;
     return order ? order : asset_compare(&x->asset, &y->asset);
 }
 
@@ -45,7 +43,9 @@ enum tracer_status audit_sum_accounts(struct audit_result *result, struct audit_
         *account =
             (struct audit_account){.address = order <= 0 ? findings[i].address : nonces->addresses[next]};
         for (; i < count && address_equal(findings[i].address, account->address); i++) {
-            if (findings[i].differs && !account->differ++) {
+            bool counts = findings[i].asset.kind == ASSET_NATIVE || findings[i].recognised;
+            account->differ += findings[i].differs;
+            if (findings[i].differs && counts && !account->unexplained++) {
                 account->asset = findings[i].asset;
                 account->too_little = findings[i].too_little;
                 account->difference = findings[i].difference;
@@ -74,13 +74,13 @@ static void record_balances(const struct audit_account *account, const char *end
     snprintf(coverage->cross_check, sizeof(coverage->cross_check),
              "%" PRIu64 " of %" PRIu64 " balances agree", account->agree, account->agree + account->differ);
     coverage->rows = account->agree + account->differ;
-    if (!account->differ)
+    if (!account->unexplained)
         return;
     bool coin = account->asset.kind == ASSET_NATIVE;
     asset_format(account->asset, asset);
     u320_format_decimal(account->difference, amount);
-    if (account->differ > 1)
-        snprintf(more, sizeof(more), ", and %" PRIu64 " more", account->differ - 1);
+    if (account->unexplained > 1)
+        snprintf(more, sizeof(more), ", and %" PRIu64 " more", account->unexplained - 1);
     snprintf(coverage->gap, sizeof(coverage->gap), "%s%.150s: the books have too %s%s%.40s%s",
              coin ? "" : AUDIT_TOKEN_GAP, coin ? "the coin" : asset, account->too_little ? "little" : "much",
              coin ? " by " : "", coin ? amount : "", more);

@@ -14,6 +14,7 @@ struct evidence_request {
     const struct trace_request *trace;
     const struct chain_network *network; /* whose blocks can be proven; NULL: imported rows */
     struct chain_client *client;         /* fetches blocks that were not kept; NULL: nobody */
+    bool keep_fetched;                   /* and keeps them: the store is open for writing */
 };
 struct evidence_counts {
     uint64_t blocks, transactions, transactions_proven, rows;

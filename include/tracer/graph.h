@@ -92,6 +92,9 @@ TRACER_MUST_USE enum tracer_status graph_get_block(struct graph *graph, uint64_t
 struct buffer;
 TRACER_MUST_USE enum tracer_status graph_get_archive(struct graph *graph, uint64_t chain_id, struct hash hash,
                                                      struct buffer *ret_archive, struct error *err);
+/** Keep the archive of a block that was stored without; the caller has compared it with `hash`. */
+TRACER_MUST_USE enum tracer_status graph_put_archive(struct graph *graph, uint64_t chain_id, struct hash hash,
+                                                     struct bytes archive, struct error *err);
 /** The transaction of a row (hash, sender, ...). TRACER_E_NOT_FOUND for rows outside transactions. */
 TRACER_MUST_USE enum tracer_status graph_get_transaction(struct graph *graph, uint64_t chain_id,
                                                          uint64_t block_number, int32_t transaction_index,

@@ -262,7 +262,8 @@ struct audit_nonce {
 struct audit_account {
     struct address address;
     uint64_t agree, differ; /* balances that were compared */
-    struct asset asset;     /* if any differs: the first, the coin before tokens, recognised ones before others */
+    uint64_t unexplained;   /* of those that differ: of the coin and of recognised tokens */
+    struct asset asset;     /* the first of these, the coin before tokens */
     bool too_little;
     struct u320 difference;
     bool has_nonce; /* it was compared: agrees, differs or delegated */

@@ -208,7 +208,7 @@ Test(audit, balances_that_differ_stand_in_the_ledger_too)
     cr_assert_str_eq(recorded.balances.cross_check, "0 of 2 balances agree");
     cr_assert_not_null(strstr(recorded.balances.gap, "the coin: the books have too little by "), "%s",
                        recorded.balances.gap);
-    cr_assert_not_null(strstr(recorded.balances.gap, ", and 1 more"));
+    cr_assert_null(strstr(recorded.balances.gap, ", and ")); /* a token that is in no list is only counted */
     cr_assert(trace_touches_gap(&place, ": the coin: the books have too little by ", NOTE_GAP));
     close_place(&place);
 }

@@ -668,6 +668,14 @@ async function evidenceTests(run, world) {
     for (const file of ['transfers.csv', 'blocks.csv', 'headers.rlp', 'nodes.rlp', 'explored.txt', 'seeds.csv', 'labels.csv', 'assets.csv'])
       equal(sha256(readFileSync(join(tracer.path('evidence-fetched'), file))), sha256(readFileSync(join(tracer.path('evidence-fifo'), file))), file);
   });
+  await run.test('evidence: what was fetched for it is kept where asked, and the next bundle needs no endpoint', async () => {
+    exits(await tracer.run('ingest', '--store', tracer.path('unkept'), '--config', tracer.config, '--chain', tracer.name, '--keep-raw', 'flagged'), EXIT.usage);
+    exits(await bundled('unkept', 'fifo', 'evidence-nowhere', ['--keep-raw', 'flagged']), EXIT.usage);
+    exits(await bundled('unkept', 'fifo', 'evidence-keeping', [...tracer.source({ ...from, opening: false }), '--keep-raw', 'flagged']), EXIT.done);
+    exits(await bundled('unkept', 'fifo', 'evidence-offline'), EXIT.done);
+    for (const file of ['headers.rlp', 'nodes.rlp'])
+      equal(sha256(readFileSync(join(tracer.path('evidence-offline'), file))), sha256(readFileSync(join(tracer.path('evidence-fifo'), file))), file);
+  });
   await run.test('evidence after the blocks were read again to be kept, as the refusal advises', async () => {
     await ingested(world, 'unkept', { ...from, opening: false, more: ['--rpc', world.gate.url(), '--refetch', '--keep-raw', 'all'] });
     exits(await bundled('unkept', 'fifo', 'evidence-refetched'), EXIT.done);

@@ -171,6 +171,9 @@ int command_ingest(const struct options *options)
 {
     struct session session;
     enum tracer_status status = session_open(&session, options);
+    if (!status && options->keep_flagged)
+        status = error_set(&session.err, TRACER_E_USAGE,
+                           "--keep-raw flagged is for trace --evidence: what will be flagged is not known while blocks are read");
     if (!status)
         status = session_ingest(&session, NULL, NULL);
     int code = status ? session_fail(&session, status) : EXIT_DONE;

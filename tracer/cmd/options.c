@@ -246,7 +246,9 @@ static enum tracer_status set_keep_raw(struct options *options, const char *name
                                        struct error *err)
 {
     options->keep_raw = strcmp(value, "all") == 0;
-    return options->keep_raw || strcmp(value, "none") == 0 ? TRACER_OK : bad_value(err, name, value, "all or none");
+    options->keep_flagged = strcmp(value, "flagged") == 0;
+    bool known = options->keep_raw || options->keep_flagged || strcmp(value, "none") == 0;
+    return known ? TRACER_OK : bad_value(err, name, value, "all, flagged or none");
 }
 
 enum option_kind { KIND_TEXT, KIND_FLAG, KIND_CALL };
@@ -271,7 +273,8 @@ static const struct option_spec {
     {"opening", FLAG(opening), NULL, "also fetch balances before the first block (archive endpoint)"},
     {"anchor", FLAG(anchor), NULL, "also read the headers between the range and a checkpoint, which prove its blocks"},
     {"no-traces", FLAG(no_traces), NULL, "do not ask for internal calls"},
-    {"keep-raw", CALL(set_keep_raw), "all|none", "keep what block hashes cover, for trace --evidence (default: none)"},
+    {"keep-raw", CALL(set_keep_raw), "all|flagged|none",
+     "keep what block hashes cover, of all blocks or of those that trace --evidence fetched (default: none)"},
     {"refetch", FLAG(refetch), NULL, "read stored blocks again"},
     {"in-flight", CALL(set_in_flight), "N", "requests under way at once (default 16)"},
     {"record", TEXT(record), "DIR", "write every exchange with the endpoints into DIR"},

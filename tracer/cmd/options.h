@@ -27,7 +27,7 @@ struct options {
     enum chain_finality finality;
     uint64_t finality_depth;
     bool all_policies; /* --policy all: trace and demo only */
-    bool keep_raw;
+    bool keep_raw, keep_flagged;
     const char *evidence;
     bool allow_local, quiet, verbose, follow, opening, anchor, no_traces, refetch, no_builtin_labels, force;
     enum report_view view;

@@ -59,7 +59,7 @@ static enum tracer_status make_request(struct session *session, const char *comm
 static enum tracer_status with_evidence(struct session *session, const struct trace_request *trace, struct trace_result **ret_result)
 {
     struct graph_network stored;
-    struct evidence_request request = {.trace = trace, .client = session->client};
+    struct evidence_request request = {.trace = trace, .client = session->client, .keep_fetched = session->options->keep_flagged};
     struct evidence_counts counts;
     enum tracer_status status = graph_get_network(session->graph, session->chain_id, &stored, &session->err);
     if (!status && !stored.imported) { /* its rules are the configuration's, or built in */
@@ -402,6 +402,9 @@ int command_trace(const struct options *options)
         status = error_set(&session.err, TRACER_E_USAGE, "--table and --prices are of one trace: not with --follow");
     if (!status && options->follow && options->evidence)
         status = error_set(&session.err, TRACER_E_USAGE, "--evidence is of one trace: not with --follow");
+    if (!status && options->keep_flagged && !(options->evidence && (options->rpc_count || options->replay)))
+        status = error_set(&session.err, TRACER_E_USAGE,
+                           "--keep-raw flagged keeps the blocks that --evidence asks an endpoint for: it needs --evidence and --rpc");
     if (!status && options->follow) {
         int code = follow_chain(&session);
         session_close(&session);
@@ -414,6 +417,11 @@ int command_trace(const struct options *options)
     }
     if (!status)
         status = session_store(&session, GRAPH_READ);
+    if (!status && options->keep_flagged) { /* its chain is chosen; what is fetched is written into it */
+        graph_close(session.graph);
+        session.graph = NULL;
+        status = session_store(&session, GRAPH_WRITE);
+    }
     int code = status ? session_fail(&session, status)
                       : trace_and_write(&session, "trace", options->arguments, options->argument_count);
     session_close(&session);

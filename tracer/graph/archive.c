@@ -93,3 +93,12 @@ enum tracer_status graph_get_archive(struct graph *graph, uint64_t chain_id, str
         return store_error(graph, err, TRACER_E_NOT_FOUND, "what the hash of this block covers was not kept (ingest --keep-raw all)");
     return status;
 }
+
+enum tracer_status graph_put_archive(struct graph *graph, uint64_t chain_id, struct hash hash, struct bytes archive, struct error *err)
+{
+    bool own;
+    if (!archive.size || archive.size > TRACER_ARCHIVE_MAX)
+        return store_error(graph, err, TRACER_E_USAGE, "an archive has %zu bytes", archive.size);
+    enum tracer_status status = store_join(graph, &own, err);
+    return status ? status : store_leave(graph, own, archive_put(graph, chain_id, hash, archive, err), err);
+}
