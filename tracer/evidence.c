@@ -472,8 +472,10 @@ static enum tracer_status prove_block(struct bundling *b, const struct block *bl
         return status;
     }
     struct bytes text = {(const uint8_t *)bytes.data, bytes.size};
+    struct evm_network evm;
+    chain_evm(b->request->network, &evm);
     if (!(status = proof_open(text, b->scratch, &archive, b->err)) &&
-        !(status = proof_read_header(archive.header, &header, b->err)) && !hash_equal(header.hash, block->hash))
+        (proof_check(&evm, &archive, b->scratch, &header, b->err) || !hash_equal(header.hash, block->hash)))
         status = error_set(b->err, TRACER_E_DAMAGED, "what was kept of block %" PRIu64 " is not what its hash covers", block->number);
     if (!status && fetched && b->request->keep_fetched)
         status = graph_put_archive(b->state.input->graph, b->state.network.chain_id, block->hash, text, b->err);

@@ -141,6 +141,34 @@ const char *proof_list_name(enum proof_list list)
     return names[list];
 }
 
+static enum tracer_status check_list(const struct proof_values *values, const char *name, struct hash stated, struct arena *arena,
+                                     struct error *err)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct trie *trie;
+    enum tracer_status status = trie_build(values->items, values->count, arena, &trie, err);
+    if (!status && !hash_equal(trie_root(trie), stated))
+        status = differs_hash(err, name, stated, "what was kept gives", trie_root(trie));
+    arena_reset(arena, mark);
+    return status;
+}
+
+enum tracer_status proof_check(const struct evm_network *network, const struct proof_block *block, struct arena *arena,
+                               struct proof_header *ret_header, struct error *err)
+{
+    const struct proof_values *withdrawals = &block->lists[PROOF_WITHDRAWALS];
+    enum tracer_status status = proof_read_header(block->header, ret_header, err);
+    if (!status)
+        status = check_list(&block->lists[PROOF_TRANSACTIONS], "transactionsRoot", ret_header->transactions_root, arena, err);
+    if (!status)
+        status = check_list(&block->lists[PROOF_RECEIPTS], "receiptsRoot", ret_header->receipts_root, arena, err);
+    if (status)
+        return status;
+    if (ret_header->has_withdrawals && network->rules->deposit_first == EVM_NEVER) /* on the OP Stack that root is of something else */
+        return check_list(withdrawals, "withdrawalsRoot", ret_header->withdrawals_root, arena, err);
+    return withdrawals->count ? error_set(err, TRACER_E_REPLY, "withdrawals in a block that has none") : TRACER_OK;
+}
+
 enum tracer_status proof_nodes(const struct proof_block *block, enum proof_list list, const uint64_t *indices,
                                size_t index_count, struct arena *arena, struct bytes **ret_nodes, size_t *ret_count,
                                struct error *err)

@@ -38,6 +38,12 @@ struct proof_block {
 TRACER_MUST_USE enum tracer_status proof_open(struct bytes archive, struct arena *arena,
                                               struct proof_block *ret_block, struct error *err);
 
+/** The archive is what the block's hash covers: its header is one, and the roots in it are those of the three lists. No sender
+ * is recovered: proof_read_transaction() does so for those that a verdict rests on.
+ * @retval TRACER_E_REPLY  a root differs; the message has both */
+TRACER_MUST_USE enum tracer_status proof_check(const struct evm_network *network, const struct proof_block *block,
+                                               struct arena *arena, struct proof_header *ret_header, struct error *err);
+
 /** The nodes that prove value `index` of a list (or that there is none), root first; they are in the arena. */
 TRACER_MUST_USE enum tracer_status proof_nodes(const struct proof_block *block, enum proof_list list,
                                                const uint64_t *indices, size_t index_count, struct arena *arena,

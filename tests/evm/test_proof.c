@@ -83,6 +83,54 @@ static size_t compare_rows(const struct evm_network *network, const struct proof
     return rows;
 }
 
+static bool holds(const struct evm_network *network, struct bytes archive, struct hash hash, struct arena *arena)
+{
+    struct arena_mark mark = arena_mark(arena);
+    struct proof_block block;
+    struct proof_header header;
+    struct error err;
+    bool good = !proof_open(archive, arena, &block, &err) && !proof_check(network, &block, arena, &header, &err) &&
+                hash_equal(header.hash, hash);
+    arena_reset(arena, mark);
+    return good;
+}
+
+/* R1, R2: one bit of it changed, anywhere; a value left out, doubled, or two exchanged. */
+static void check_changes(const struct evm_network *network, struct bytes archive, struct hash hash, struct arena *arena)
+{
+    uint8_t *copy = arena_copy(arena, archive.data, archive.size);
+    struct proof_block block;
+    struct error err;
+    cr_assert(holds(network, archive, hash, arena));
+    for (size_t i = 0; i < 60; i++) {
+        size_t at = (i * 2654435761u) % archive.size;
+        copy[at] ^= (uint8_t)(1u << i % 8);
+        cr_assert_not(holds(network, (struct bytes){copy, archive.size}, hash, arena), "bit %zu of byte %zu", i % 8, at);
+        copy[at] ^= (uint8_t)(1u << i % 8);
+    }
+    cr_assert_eq(proof_open(archive, arena, &block, &err), TRACER_OK);
+    for (int list = 0; list < PROOF_LIST_COUNT; list++) {
+        struct proof_values *values = &block.lists[list];
+        struct proof_header header;
+        if (!values->count)
+            continue;
+        struct bytes *items = arena_copy(arena, values->items, values->count * sizeof *items);
+        struct proof_values whole = *values;
+        *values = (struct proof_values){items, whole.count - 1};
+        cr_assert_eq(proof_check(network, &block, arena, &header, &err), TRACER_E_REPLY, "%s left out", proof_list_name((enum proof_list)list));
+        values->count = whole.count;
+        if (whole.count > 1 && (items[0].size != items[1].size || memcmp(items[0].data, items[1].data, items[0].size) != 0)) {
+            struct bytes first = items[0];
+            items[0] = items[1];
+            cr_assert_eq(proof_check(network, &block, arena, &header, &err), TRACER_E_REPLY);
+            items[1] = first;
+            cr_assert_eq(proof_check(network, &block, arena, &header, &err), TRACER_E_REPLY);
+        }
+        *values = whole;
+        cr_assert_eq(proof_check(network, &block, arena, &header, &err), TRACER_OK, "%s", err.text);
+    }
+}
+
 static size_t check_block(const struct evm_network *network, const struct evm_replies *replies, struct arena *arena)
 {
     struct block block;
@@ -96,6 +144,7 @@ static size_t check_block(const struct evm_network *network, const struct evm_re
     cr_assert_eq(proof_open(block.archive, arena, &archive, &err), TRACER_OK);
     cr_assert_eq(proof_read_header(archive.header, &header, &err), TRACER_OK);
     cr_assert(hash_equal(header.hash, block.hash));
+    check_changes(network, block.archive, header.hash, arena);
     cr_assert_eq(header.number, block.number);
     cr_assert_eq(header.time, block.time);
     cr_assert_eq(archive.lists[PROOF_TRANSACTIONS].count, block.transaction_count);
