@@ -445,6 +445,16 @@ enum tracer_status history_transaction_block(struct chain_client *client, struct
     return status || found ? status : error_set(err, TRACER_E_NOT_FOUND, "no endpoint has transaction %s in a block", text);
 }
 
+static bool is_data(struct json_span text)
+{
+    if (text.length < 2 || text.length % 2 || memcmp(text.text, "0x", 2) != 0)
+        return false;
+    for (size_t i = 2; i < text.length; i++)
+        if (hex_digit(text.text[i]) < 0)
+            return false;
+    return true;
+}
+
 enum tracer_status history_account_kind(struct chain_client *client, struct address account, uint64_t number,
                                         enum account_kind *ret_kind, struct error *err)
 {
@@ -459,7 +469,7 @@ enum tracer_status history_account_kind(struct chain_client *client, struct addr
     if (!status) {
         reader_for(&reader, span_of(&result));
         struct page page = {.err = err};
-        if (json_read_string(&reader, &code, NULL) && (code.length < 2 || memcmp(code.text, "0x", 2) != 0))
+        if (json_read_string(&reader, &code, NULL) && !is_data(code))
             json_fail(&reader, "not code");
         status = reading_ended(&reader, &page, "eth_getCode");
         if (!status) /* EIP-7702: 0xef0100 and an address */

@@ -127,6 +127,56 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
     return TRACER_OK;
 }
 
+/* ---- endpoints that were not believed ---- */
+
+struct liars {
+    struct case_state *state;
+    struct {
+        char name[TRACER_ENDPOINT_NAME_MAX];
+        uint64_t blocks, first;
+    } of[TRACER_ENDPOINTS_MAX];
+    size_t count;
+};
+
+static enum tracer_status read_refused(void *context, const char *name, size_t size, struct error *err)
+{
+    struct liars *liars = context;
+    uint64_t chain_id, number;
+    int length = 0;
+    (void)size;
+    (void)err;
+    if (sscanf(name, "refused %" SCNu64 " %" SCNu64 " %n", &chain_id, &number, &length) != 2 || !length ||
+        chain_id != liars->state->network.chain_id || number < liars->state->first || number > liars->state->last)
+        return TRACER_OK;
+    size_t i = 0;
+    while (i < liars->count && strcmp(liars->of[i].name, name + length) != 0)
+        i++;
+    if (i == TRACER_ENDPOINTS_MAX)
+        return TRACER_OK;
+    if (i == liars->count) {
+        snprintf(liars->of[i].name, sizeof(liars->of[i].name), "%s", name + length);
+        liars->of[i].first = number;
+        liars->count++;
+    }
+    liars->of[i].blocks++;
+    return TRACER_OK;
+}
+
+/* They changed nothing: what they said was refused. But who reads the result should know them. */
+static enum tracer_status tell_refused(struct case_state *state, struct error *err)
+{
+    struct liars liars = {.state = state};
+    enum tracer_status status = graph_each_item(state->input->graph, GRAPH_ITEM_ENDPOINT, read_refused, &liars, err);
+    if (status == TRACER_E_NOT_FOUND)
+        status = TRACER_OK;
+    for (size_t i = 0; i < liars.count && !status; i++)
+        status = case_note(state, NOTE_DISAGREEMENT, err,
+                           "endpoint \"%s\" was not believed about %" PRIu64 " of these blocks, the first is %" PRIu64
+                           ": what it said is not what their hashes cover; others were asked (store refused)",
+                           liars.of[i].name, liars.of[i].blocks, liars.of[i].first);
+    return status;
+}
+
 static enum tracer_status set_range(struct case_state *state, struct error *err)
 {
     const struct case_input *input = state->input;
@@ -214,7 +264,7 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     status = graph_each_coverage(input->graph, input->chain_id, NULL, read_coverage, state, err);
     if (status == TRACER_E_NOT_FOUND)
         status = TRACER_OK;
-    if (status || (status = count_audit_gaps(state, err)))
+    if (status || (status = count_audit_gaps(state, err)) || (status = tell_refused(state, err)))
         return status;
     if (state->account_gaps > ACCOUNT_GAPS_TOLD &&
         (status = case_note(state, NOTE_GAP, err, "and %zu more accounts whose history is not whole (store coverage)", state->account_gaps - ACCOUNT_GAPS_TOLD)))

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "refusals.h"
 #include "tracer/audit.h"
 #include "tracer/ingest.h"
 
@@ -20,6 +21,7 @@ struct explorer {
     bool scanned;                    /* every block of the range was read */
     struct graph_write *write;
     uint64_t rows; /* not yet committed */
+    struct refusals refusals;
 };
 
 /* ---- blocks ---- */
@@ -40,6 +42,11 @@ static enum tracer_status deliver(void *context, const struct block *block, stru
     if (!status && explorer->request.stop && *explorer->request.stop)
         status = error_set(err, TRACER_E_STOPPED, "stopped");
     return status;
+}
+
+static enum tracer_status refused(void *context, const struct chain_refusal *refusal, struct error *err)
+{
+    return refusals_add(context, refusal, err);
 }
 
 static bool wants_traces(const struct explorer *explorer)
@@ -78,17 +85,21 @@ enum tracer_status explore_blocks(struct explorer *explorer, struct history_bloc
                                 .want_traces = !request->no_traces,
                                 .final = request->finality == FINALITY_FINALIZED,
                                 .archive = request->keep_raw,
-                                .links = request->links};
+                                .links = request->links,
+                                .refused = refused,
+                                .refused_context = &explorer->refusals};
     status = chain_fetch(request->client, &fetch, deliver, explorer, &stats, err);
     struct graph_write *write = explorer->write;
     explorer->write = NULL;
     explorer->rows = 0;
-    if (status && status != TRACER_E_STOPPED) {
-        graph_abort(write);
-        return status;
-    }
     struct error ignored;
-    enum tracer_status kept = write ? graph_commit(write, status ? &ignored : err) : TRACER_OK;
+    enum tracer_status kept = TRACER_OK;
+    if (status && status != TRACER_E_STOPPED)
+        graph_abort(write);
+    else if (write)
+        kept = graph_commit(write, status ? &ignored : err);
+    if (!kept)
+        kept = refusals_store(&explorer->refusals, request->graph, request->network->chain_id, status ? &ignored : err);
     return status ? status : kept;
 }
 
@@ -738,5 +749,6 @@ void explore_close(struct explorer *explorer)
     if (!explorer)
         return;
     graph_abort(explorer->write);
+    refusals_free(&explorer->refusals);
     free(explorer);
 }

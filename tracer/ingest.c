@@ -1,7 +1,7 @@
 /* ingest.c - blocks from a chain into the store; reorgs are followed (threat-model 11). */
 #include "tracer/ingest.h"
 
-#include "tracer/buffer.h"
+#include "refusals.h"
 #include "tracer/clock.h"
 
 #include <inttypes.h>
@@ -26,17 +26,10 @@ struct ingesting {
     enum grade worst;           /* of the blocks */
     bool saw_without_internals; /* a block came without call traces */
     bool saw_split;
-    struct refused_reply *refused; /* [TRACER_REFUSED_MAX] */
-    size_t refused_count;
+    struct refusals refusals;
     struct arena *arena; /* of the walk's hashes */
     struct chain_walk walk;
     bool walked;
-};
-
-struct refused_reply {
-    uint64_t number;
-    char endpoint[TRACER_ENDPOINT_NAME_MAX];
-    struct buffer text;
 };
 
 static bool stopped(const struct ingest_request *request)
@@ -204,46 +197,16 @@ static enum tracer_status rewind_to_chain(const struct ingest_request *request, 
     return status;
 }
 
-/* ---- replies that were not believed ---- */
-
-/* Kept in memory until the blocks that are being written stand or fall: a run that fails for lies keeps them, too. */
 static enum tracer_status refused(void *context, const struct chain_refusal *refusal, struct error *err)
 {
     struct ingesting *ingesting = context;
     ingesting->stats->refused++;
-    if (ingesting->refused_count == TRACER_REFUSED_MAX)
-        return TRACER_OK;
-    if (!ingesting->refused && !(ingesting->refused = calloc(TRACER_REFUSED_MAX, sizeof(*ingesting->refused))))
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    struct refused_reply *reply = &ingesting->refused[ingesting->refused_count++];
-    const struct json_span parts[] = {refusal->block, refusal->receipts};
-    reply->number = refusal->number;
-    snprintf(reply->endpoint, sizeof(reply->endpoint), "%s", refusal->endpoint);
-    buffer_init(&reply->text, TRACER_REFUSED_BYTES_MAX);
-    buffer_printf(&reply->text, "%s\n", refusal->why);
-    for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
-        size_t room = reply->text.size_max - reply->text.size;
-        if (parts[i].length)
-            buffer_add(&reply->text, parts[i].text, parts[i].length < room ? parts[i].length : room);
-        if (reply->text.size < reply->text.size_max)
-            buffer_add(&reply->text, "\n", 1);
-    }
-    return buffer_ok(&reply->text) ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory to keep a reply");
+    return refusals_add(&ingesting->refusals, refusal, err);
 }
 
-static enum tracer_status keep_refused(struct ingesting *ingesting, struct error *err)
+static enum tracer_status store_refused(struct ingesting *ingesting, struct error *err)
 {
-    enum tracer_status status = TRACER_OK;
-    for (size_t i = 0; i < ingesting->refused_count; i++) {
-        struct refused_reply *reply = &ingesting->refused[i];
-        char name[48 + TRACER_ENDPOINT_NAME_MAX];
-        snprintf(name, sizeof(name), INGEST_REFUSED_NAME, ingesting->request->network->chain_id, reply->number, reply->endpoint);
-        if (!status)
-            status = graph_put_item(ingesting->request->graph, GRAPH_ITEM_ENDPOINT, name, reply->text.data, reply->text.size, err);
-        buffer_release(&reply->text);
-    }
-    ingesting->refused_count = 0;
-    return status;
+    return refusals_store(&ingesting->refusals, ingesting->request->graph, ingesting->request->network->chain_id, err);
 }
 
 static enum tracer_status fetch_range(struct ingesting *ingesting, struct error *err)
@@ -263,7 +226,7 @@ static enum tracer_status fetch_range(struct ingesting *ingesting, struct error 
         chain_fetch(request->client, &fetch, deliver, ingesting, &ingesting->stats->fetch, err);
     graph_abort(ingesting->write);
     ingesting->write = NULL;
-    enum tracer_status kept = keep_refused(ingesting, status ? &ignored : err);
+    enum tracer_status kept = store_refused(ingesting, status ? &ignored : err);
     return status ? status : kept;
 }
 
@@ -283,7 +246,7 @@ static enum tracer_status walk_range(struct ingesting *ingesting, struct error *
     if (!ingesting->arena && !(ingesting->arena = arena_new(TRACER_WALK_HEADERS_MAX * sizeof(struct hash) + TRACER_MIB(1))))
         return error_set(err, TRACER_E_NOMEM, "no memory");
     enum tracer_status status = chain_walk(ingesting->request->client, &ingesting->walk, ingesting->arena, err);
-    enum tracer_status kept = keep_refused(ingesting, status ? &ignored : err);
+    enum tracer_status kept = store_refused(ingesting, status ? &ignored : err);
     ingesting->walked = !status;
     ingesting->stats->walk_checkpoint = ingesting->walk.checkpoint.number;
     ingesting->stats->walk_headers = status ? 0 : ingesting->walk.headers;
@@ -522,6 +485,6 @@ enum tracer_status ingest_run(const struct ingest_request *request, struct inges
     }
 done:
     arena_free(ingesting.arena);
-    free(ingesting.refused);
+    refusals_free(&ingesting.refusals);
     return status;
 }

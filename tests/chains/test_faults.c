@@ -129,7 +129,7 @@ static const struct method {
     const char *name;
     enum task task;
     bool flat, no_block_receipts;
-    const char *answer; /* a result that is not a fault here */
+    const char *answer; /* results that are no fault here */
 } methods[] = {
     {"eth_chainId", FETCH, false, false, NULL},
     {"eth_getBlockByNumber", FETCH, false, false, NULL},
@@ -143,7 +143,7 @@ static const struct method {
     {"trace_filter", FIND, false, false, "[]"},
     {"ots_searchTransactionsAfter", FIND, false, false, NULL},
     {"eth_getTransactionByHash", FIND, false, false, NULL},
-    {"eth_getCode", FIND, false, false, "\"0x\""},
+    {"eth_getCode", FIND, false, false, "\"0x\" \"0x00\""},
     {"eth_getTransactionCount", FIND, false, false, NULL},
     {"eth_chainId", PROBE, false, false, NULL},
     {"web3_clientVersion", PROBE, false, false, NULL},
@@ -250,7 +250,7 @@ static void inject_everywhere(const struct fault *faults, size_t count, const ch
     for (size_t i = 0; i < METHOD_COUNT; i++) {
         char *truth = honest(&methods[i]);
         for (size_t k = 0; k < count; k++)
-            if (!faults[k].result || !methods[i].answer || strcmp(faults[k].result, methods[i].answer) != 0)
+            if (!faults[k].result || !methods[i].answer || !strstr(methods[i].answer, faults[k].result))
                 inject(&methods[i], &faults[k], truth, id);
         free(truth);
     }

@@ -39,6 +39,14 @@ const SETS = {
   'one call a request': { single: true, whole: true },
 };
 
+// A value of a transaction, or an amount of a token, one higher.
+function lie(method, result) {
+  const one = method === 'eth_getBlockByNumber' ? result?.transactions?.find(({ value }) => value) : undefined;
+  if (one) one.value = `0x${(BigInt(one.value) + 1n).toString(16)}`;
+  const log = method === 'eth_getBlockReceipts' ? result?.flatMap(({ logs }) => logs).find(({ data }) => data.length === 66) : undefined;
+  if (log) log.data = `0x${(BigInt(log.data) ^ 1n).toString(16).padStart(64, '0')}`;
+}
+
 class Proxy {
   static async open(node) {
     const proxy = new Proxy();
@@ -87,6 +95,8 @@ class Proxy {
       return error ? { jsonrpc: '2.0', id: call.id, error } : answers.find(({ id }) => id === call.id);
     });
     for (const [index, { method }] of calls.entries()) this.#drop(method, replies[index].result);
+    if (this.set.lie)
+      for (const [index, { method }] of calls.entries()) lie(method, replies[index].result);
     return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(Array.isArray(body) ? replies : replies[0]));
   }
 
@@ -111,7 +121,7 @@ class Proxy {
 const exact = (hop) => `${hop.key} ${hop.source} ${hop.asset} ${hop.from}>${hop.to} ${hop.tainted} of ${hop.amount}, hop ${hop.hop}`;
 // Without internal transfers keys and distances differ.
 const moved = (hop) => `${hop.hash} ${hop.source} ${hop.asset} ${hop.from}>${hop.to} ${hop.tainted} of ${hop.amount}`;
-const gapsOf = (result) => result.json.limits.gaps;
+const gapsOf = (result) => (result.json ? result.json.limits.gaps : [failure(result)]);
 
 let failed = 0;
 function check(condition, what) {
@@ -136,14 +146,16 @@ const remove = () => rmSync(directory, { recursive: true, force: true, maxRetrie
 const forget = options.keep ? undefined : hold(remove);
 const node = await Node.start({ chainId: 1 });
 const proxy = await Proxy.open(node);
+const liar = await Proxy.open(node);
+liar.set = { lie: true };
 try {
   const scenario = new Scenario(node, await compile());
   await scenario.prepare();
   await scenario.play();
-  const last = proxy.head = await noise(scenario, NOISE);
+  const last = proxy.head = liar.head = await noise(scenario, NOISE);
   const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
   const tracer = new Tracer(resolve(options.tracer), directory, { chainId: 1, genesis, wrappers: [scenario.wrapped.address],
-    endpoints: [{ name: 'alpha', url: proxy.url }] });
+    endpoints: [{ name: 'alpha', url: proxy.url }, { name: 'beta', url: proxy.url }, { name: 'gamma', url: liar.url }] });
   tracer.timeout = 600000;
   tracer.writeLabels(scenario.labels());
   tracer.writeAssets([['native', 18, 2000], [scenario.wrapped.address, 18, 2000], [scenario.usdx.address, 6, 1], [scenario.eurx.address, 6, 1]]
@@ -210,19 +222,28 @@ try {
       use({});
       const args = (more) => ['trace', ...tracer.case(`stopped-${i}`, 'fifo'), '--output', tracer.path(`stopped-${i}.json`), '--rpc', 'alpha', '--allow-local', '--finality', 'latest', ...more];
       let stops = 0;
+      let begun = false;
       for (let round = 0; ; round++) {
-        const { child, ended } = tracer.start(args(round ? ['--resume'] : seeds));
+        const { child, ended } = tracer.start(args(round ? ['--resume', ...(begun ? [] : seeds)] : seeds));
         const timer = setTimeout(() => child.kill('SIGINT'), round < 3 ? 250 + random(700) : 60000);
         const result = await ended;
         clearTimeout(timer);
         if (result.code === EXIT.done) break;
         stops++;
-        if (!check(/--resume goes on/.test(result.stderr) && round < 10, failure(result))) break;
+        begun ||= /accounts explored/.test(result.stderr);
+        if (!check(/stopped/.test(result.stderr) && round < 10, failure(result))) break;
       }
       const result = readFileSync(tracer.path(`stopped-${i}.json`), 'utf8');
       check(withoutRepeat(result) === withoutRepeat(reference.text), `stopped ${stops} times and gone on with: other bytes`);
       console.log(`stopped ${stops} times, gone on with: the same bytes`);
     }
+
+    // A lying endpoint among three changes nothing, and the report names it.
+    use({});
+    const lied = await lazily('lied', { more: ['--rpc', 'beta', '--rpc', 'gamma'] });
+    check(lied.code === EXIT.done && tracedHops(lied.json).map(exact).join() === tracedHops(reference.json).map(exact).join(), `beside a liar: ${lied.json ? gapsOf(lied).join('\n') : failure(lied)}`);
+    check(lied.json?.limits.disagreements.some((text) => text.startsWith('endpoint "gamma" was not believed about')), `the liar is not named: ${lied.json?.limits.disagreements}`);
+    console.log(`a liar among three: ${lied.json?.hops.length} hops, none other; it is named, and no other: ${lied.json?.limits.disagreements.length === 1}`);
 
     // Limits are told.
     for (const [more, reason] of [[['--max-accounts', '4'], /stopped after 4 explored accounts/], [['--max-requests', '60'], /limit of 60 requests/],
@@ -230,11 +251,12 @@ try {
       use({});
       const result = await lazily(`limit${more[0]}`, { more });
       check(result.code === EXIT.cannotTell && gapsOf(result).some((gap) => reason.test(gap)), `${more.join(' ')}: ${result.json ? gapsOf(result).join('\n') : failure(result)}`);
-      check(result.json && tracedHops(result.json).length < indexed.json.hops.length, `${more.join(' ')}: nothing was left out`);
+      check(more[0] === '--max-degree' || (result.json && tracedHops(result.json).length < indexed.json.hops.length), `${more.join(' ')}: nothing was left out`);
     }
   }
 } finally {
   proxy.close();
+  liar.close();
   await node.stop();
   forget?.();
   if (options.keep) console.log(`kept: ${directory}`);

@@ -259,6 +259,10 @@ static enum tracer_status read_resume(struct session *session, struct lazy_reque
     snprintf(name, sizeof(name), RESUME_NAME, session->chain_id);
     buffer_init(&text, TRACER_FILE_CONFIG_MAX);
     enum tracer_status status = graph_get_item(session->graph, GRAPH_ITEM_ENDPOINT, name, &text, &session->err);
+    if (status == TRACER_E_NOT_FOUND && request->trace.seed_count) { /* it was stopped before it began */
+        buffer_release(&text);
+        return TRACER_OK;
+    }
     if (status == TRACER_E_NOT_FOUND)
         status = error_set(&session->err, TRACER_E_NOT_FOUND, "the store has no trace to go on with: name a seed");
     char *copy = status ? NULL : arena_text(session->arena, text.data, text.size);
@@ -369,17 +373,36 @@ static bool is_lazy(const struct options *options)
                                !options->refetch && !options->has_from && !options->has_to_block && !options->all_policies);
 }
 
+/* What does not go together; NULL: all of it does. */
+static const char *misfit(const struct options *options)
+{
+    bool reads = options->rpc_count || options->replay;
+    if (!options->argument_count && !options->resume)
+        return "which SEED? (tracer help trace)";
+    if (options->as_of && (options->follow || reads || options->resume))
+        return "--as-of is about what the store has: not with --follow, --rpc, --replay or --resume";
+    if (options->follow && options->all_policies)
+        return "--follow goes on with one policy: not with --policy all";
+    if (options->evidence && options->all_policies)
+        return "--evidence is of one policy: not with --policy all";
+    if (options->follow && (options->table != TABLE_HOPS || options->prices))
+        return "--table and --prices are of one trace: not with --follow";
+    if (options->follow && options->evidence)
+        return "--evidence is of one trace: not with --follow";
+    if (options->keep_flagged && !(options->evidence && reads))
+        return "--keep-raw flagged keeps the blocks that --evidence asks an endpoint for: it needs --evidence and --rpc";
+    if (options->resume && (options->follow || options->evidence || options->all_policies || options->has_from || options->has_to_block))
+        return "--resume goes on with a trace as it was: not with --follow, --evidence, --policy all, --from or --to";
+    return NULL;
+}
+
 int command_trace(const struct options *options)
 {
     struct session session;
     char temporary[TEMPORARY_MAX] = "";
     struct options mine = *options;
-    if (!options->argument_count && !options->resume) {
-        fprintf(stderr, "tracer: trace: which SEED? (tracer help trace)\n");
-        return EXIT_USAGE;
-    }
-    if (options->as_of && (options->follow || options->rpc_count || options->replay || options->resume)) {
-        fprintf(stderr, "tracer: --as-of is about what the store has: not with --follow, --rpc, --replay or --resume\n");
+    if (misfit(options)) {
+        fprintf(stderr, "tracer: trace: %s\n", misfit(options));
         return EXIT_USAGE;
     }
     if (is_lazy(options)) {
@@ -394,17 +417,6 @@ int command_trace(const struct options *options)
         return code;
     }
     enum tracer_status status = session_open(&session, options);
-    if (!status && (options->follow || options->evidence) && options->all_policies)
-        status = error_set(&session.err, TRACER_E_USAGE,
-                           options->follow ? "--follow goes on with one policy: not with --policy all"
-                                           : "--evidence is of one policy: not with --policy all");
-    if (!status && options->follow && (options->table != TABLE_HOPS || options->prices))
-        status = error_set(&session.err, TRACER_E_USAGE, "--table and --prices are of one trace: not with --follow");
-    if (!status && options->follow && options->evidence)
-        status = error_set(&session.err, TRACER_E_USAGE, "--evidence is of one trace: not with --follow");
-    if (!status && options->keep_flagged && !(options->evidence && (options->rpc_count || options->replay)))
-        status = error_set(&session.err, TRACER_E_USAGE,
-                           "--keep-raw flagged keeps the blocks that --evidence asks an endpoint for: it needs --evidence and --rpc");
     if (!status && options->follow) {
         int code = follow_chain(&session);
         session_close(&session);
