@@ -19,6 +19,7 @@
 #include "peer.h"
 #include "tracer/clock.h"
 
+#define LOWEST 0x075500u /* 7.85: CURLOPT_PROTOCOLS_STR */
 #define START_PAUSE_NS 200000u
 #define TIMEOUT_GRACE_MS 50u /* our clock and libcurl's differ by a little */
 
@@ -243,7 +244,7 @@ static bool set_constant_options(struct http *http, struct http_slot *slot)
 static enum tracer_status open_slots(struct http *http, struct error *err)
 {
     curl_version_info_data *version = http->curl.version_info(CURLVERSION_NOW);
-    if (!version || version->version_num < 0x075500) /* CURLOPT_PROTOCOLS_STR */
+    if (!version || version->version_num < LOWEST)
         return error_set(err, TRACER_E_NETWORK, "libcurl is older than 7.85");
     http->multi = http->curl.multi_init();
     if (!http->multi)
@@ -530,4 +531,11 @@ struct http_request *http_next(struct http *http, uint32_t wait_ms)
     http->curl.multi_poll(http->multi, NULL, 0, (int)wait_ms, NULL);
     perform(http);
     return take_finished(http);
+}
+
+const char *http_library(void)
+{
+    struct curl_table curl;
+    curl_version_info_data *version = load_curl(&curl) ? curl.version_info(CURLVERSION_NOW) : NULL;
+    return version && version->version_num >= LOWEST ? version->version : NULL;
 }

@@ -39,6 +39,8 @@ struct http_request {
     struct http_slot *slot;
 };
 
+/** Version of libcurl, which is loaded for this; NULL: it cannot be, or is too old. */
+const char *http_library(void);
 TRACER_MUST_USE enum tracer_status http_open(const struct http_options *options, struct http **ret_http,
                                              struct error *err);
 void http_close(struct http *http); /* cancels what is under way; NULL is fine */

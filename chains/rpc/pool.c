@@ -353,5 +353,5 @@ struct rpc_stats rpc_stats(const struct rpc *rpc, size_t endpoint)
 
 const char *rpc_library(void)
 {
-    return LIBCURL_VERSION;
+    return http_library();
 }

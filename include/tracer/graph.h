@@ -199,7 +199,9 @@ TRACER_MUST_USE enum tracer_status graph_compact(struct graph *graph, struct err
 /** Throw the derived parts away and rebuild them from the log. */
 TRACER_MUST_USE enum tracer_status graph_rebuild(struct graph *graph, struct error *err);
 
-/** Version of the storage library at run time. */
+/** Version of the storage library at run time; of the one that packs archives, which is loaded for this (NULL: it cannot be, or is
+ * too old). */
 const char *graph_library(void);
+const char *graph_archive_library(void);
 
 #endif

@@ -185,4 +185,8 @@ TRACER_MUST_USE enum tracer_status registry_wrappers(uint64_t chain_id, const st
  * "transfers.csv", "labels.csv", "explored.txt", "coverage.csv". */
 const void *registry_case_file(const char *name, size_t *ret_size);
 
+/** Versions at run time of what reads XML and YAML, which is loaded for this. NULL: it cannot be, or is too old. */
+const char *label_xml_library(void);
+const char *label_yaml_library(void);
+
 #endif

@@ -107,7 +107,7 @@ struct rpc_stats { /* of one endpoint; endpoint RPC_ANY: sums */
 };
 struct rpc_stats rpc_stats(const struct rpc *rpc, size_t endpoint);
 
-/** Version of libcurl that the headers were of; it is not loaded for this. */
+/** Version of libcurl at run time; it is loaded for this. NULL: it cannot be, or is too old. */
 const char *rpc_library(void);
 
 #endif

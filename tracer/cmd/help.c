@@ -144,7 +144,7 @@ int command_help(const struct options *options)
     for (const struct command *command = commands; command->name; command++)
         printf("  %-10s %s\n", command->name, command->summary);
     printf(
-        "\n  tracer help COMMAND   options of a command\n  tracer --version      version, commit, libraries\n\n"
+        "\n  tracer help COMMAND   options of a command\n  tracer --version      version, commit, libraries (--verbose: also those loaded on first use)\n\n"
         "exit codes: 0 done (check: clean), 10 exposed, 11 cannot tell, 12 some rows failed, 2 usage or bad input,\n"
         "3 endpoints, 4 store or disk, 5 verification failed, 70 internal\n");
     return EXIT_DONE;

@@ -370,7 +370,7 @@ static int trace_lazily(struct session *session)
 static bool is_lazy(const struct options *options)
 {
     return options->resume || ((options->rpc_count || options->replay) && !options->follow && !options->evidence && !options->opening &&
-                               !options->refetch && !options->has_from && !options->has_to_block && !options->all_policies);
+                               !options->keep_flagged && !options->refetch && !options->has_from && !options->has_to_block && !options->all_policies);
 }
 
 /* What does not go together; NULL: all of it does. */

@@ -18,6 +18,8 @@ static struct {
     __typeof__(&ZSTD_decompress) decompress;
     __typeof__(&ZSTD_getFrameContentSize) content_size;
     __typeof__(&ZSTD_isError) is_error;
+    __typeof__(&ZSTD_versionNumber) version;
+    __typeof__(&ZSTD_versionString) version_text;
 } library;
 
 static enum tracer_status load(const struct graph *graph, struct error *err)
@@ -31,8 +33,12 @@ static enum tracer_status load(const struct graph *graph, struct error *err)
         *(void **)&library.decompress = dlsym(handle, "ZSTD_decompress");
         *(void **)&library.content_size = dlsym(handle, "ZSTD_getFrameContentSize");
         *(void **)&library.is_error = dlsym(handle, "ZSTD_isError");
+        *(void **)&library.version = dlsym(handle, "ZSTD_versionNumber");
+        *(void **)&library.version_text = dlsym(handle, "ZSTD_versionString");
     }
-    library.loaded = handle && library.bound && library.compress && library.decompress && library.content_size && library.is_error;
+    if (handle && library.version && library.version() < 10400)
+        return store_error(graph, err, TRACER_E_UNAVAILABLE, ZSTD_FILE " is older than 1.4.0");
+    library.loaded = handle && library.version && library.version_text && library.bound && library.compress && library.decompress && library.content_size && library.is_error;
     return library.loaded ? TRACER_OK : store_error(graph, err, TRACER_E_UNAVAILABLE, ZSTD_FILE " could not be loaded (package libzstd1)");
 }
 
@@ -101,4 +107,11 @@ enum tracer_status graph_put_archive(struct graph *graph, uint64_t chain_id, str
         return store_error(graph, err, TRACER_E_USAGE, "an archive has %zu bytes", archive.size);
     enum tracer_status status = store_join(graph, &own, err);
     return status ? status : store_leave(graph, own, archive_put(graph, chain_id, hash, archive, err), err);
+}
+
+const char *graph_archive_library(void)
+{
+    const struct graph nowhere = {.path = (char[]){"-"}};
+    struct error ignored;
+    return load(&nowhere, &ignored) ? NULL : library.version_text();
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "segment.h"
 #include "tracer/clock.h"
@@ -332,11 +333,23 @@ static void release(struct graph *graph)
     free(graph);
 }
 
+/* The lowest versions are those of CMakeLists.txt. XXH3 is what it is from 0.8.0 on. */
+static enum tracer_status check_libraries(struct error *err)
+{
+    int major, minor, patch;
+    const char *text = mdb_version(&major, &minor, &patch);
+    if (MDB_VERINT(major, minor, patch) < MDB_VERINT(0, 9, 24))
+        return error_set(err, TRACER_E_VERSION, "liblmdb is older than 0.9.24: %.40s", text);
+    if (XXH_versionNumber() < 800)
+        return error_set(err, TRACER_E_VERSION, "libxxhash is older than 0.8.0: %u", XXH_versionNumber());
+    return TRACER_OK;
+}
+
 enum tracer_status graph_open(const char *path, const struct graph_options *options, struct graph **ret_graph,
                               struct error *err)
 {
-    enum tracer_status status = TRACER_OK;
-    if (options->mode == GRAPH_CREATE)
+    enum tracer_status status = check_libraries(err);
+    if (!status && options->mode == GRAPH_CREATE)
         status = make_directory(path, err);
     if (status)
         return status;

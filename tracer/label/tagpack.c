@@ -20,6 +20,8 @@ static struct {
     __typeof__(&yaml_parser_set_encoding) set_encoding;
     __typeof__(&yaml_parser_parse) parse;
     __typeof__(&yaml_event_delete) delete_event;
+    __typeof__(&yaml_get_version) version;
+    __typeof__(&yaml_get_version_string) version_text;
 } yaml;
 
 static enum tracer_status load(struct error *err)
@@ -34,8 +36,15 @@ static enum tracer_status load(struct error *err)
         *(void **)&yaml.set_encoding = dlsym(handle, "yaml_parser_set_encoding");
         *(void **)&yaml.parse = dlsym(handle, "yaml_parser_parse");
         *(void **)&yaml.delete_event = dlsym(handle, "yaml_event_delete");
+        *(void **)&yaml.version = dlsym(handle, "yaml_get_version");
+        *(void **)&yaml.version_text = dlsym(handle, "yaml_get_version_string");
     }
-    yaml.loaded = handle && yaml.create && yaml.release && yaml.set_input && yaml.set_encoding &&
+    int major = 0, minor = 0, patch = 0;
+    if (handle && yaml.version)
+        yaml.version(&major, &minor, &patch);
+    if (handle && yaml.version && (major * 1000 + minor) * 1000 + patch < 2002)
+        return error_set(err, TRACER_E_UNAVAILABLE, YAML_FILE " is older than 0.2.2");
+    yaml.loaded = handle && yaml.version && yaml.version_text && yaml.create && yaml.release && yaml.set_input && yaml.set_encoding &&
                   yaml.parse && yaml.delete_event;
     return yaml.loaded
                ? TRACER_OK
@@ -428,4 +437,9 @@ enum tracer_status tagpack_read(struct list_writer *writer, const char *data, si
     free(pack->tags);
     free(pack);
     return status;
+}
+
+const char *label_yaml_library(void)
+{
+    return load(NULL) ? NULL : yaml.version_text();
 }

@@ -24,6 +24,8 @@ static struct {
     __typeof__(&XML_GetErrorCode) error_code;
     __typeof__(&XML_ErrorString) error_text;
     __typeof__(&XML_GetCurrentLineNumber) line;
+    __typeof__(&XML_ExpatVersionInfo) version;
+    __typeof__(&XML_ExpatVersion) version_text;
 } expat;
 
 static enum tracer_status load(struct error *err)
@@ -43,8 +45,13 @@ static enum tracer_status load(struct error *err)
         *(void **)&expat.error_code = dlsym(handle, "XML_GetErrorCode");
         *(void **)&expat.error_text = dlsym(handle, "XML_ErrorString");
         *(void **)&expat.line = dlsym(handle, "XML_GetCurrentLineNumber");
+        *(void **)&expat.version = dlsym(handle, "XML_ExpatVersionInfo");
+        *(void **)&expat.version_text = dlsym(handle, "XML_ExpatVersion");
     }
-    expat.loaded = handle && expat.create && expat.release && expat.set_context && expat.set_elements &&
+    XML_Expat_Version version = handle && expat.version ? expat.version() : (XML_Expat_Version){0, 0, 0};
+    if (handle && expat.version && version.major * 1000 + version.minor < 2004)
+        return error_set(err, TRACER_E_UNAVAILABLE, EXPAT_FILE " is older than 2.4");
+    expat.loaded = handle && expat.version && expat.version_text && expat.create && expat.release && expat.set_context && expat.set_elements &&
                    expat.set_text && expat.set_doctype && expat.parse && expat.stop && expat.error_code &&
                    expat.error_text && expat.line;
     return expat.loaded
@@ -177,4 +184,9 @@ const char *xml_attribute(const char *const *attributes, const char *name)
         if (strcmp(attributes[0], name) == 0)
             return attributes[1];
     return "";
+}
+
+const char *label_xml_library(void)
+{
+    return load(NULL) ? NULL : expat.version_text();
 }
