@@ -7,7 +7,7 @@ root=$(pwd)
 jobs=$(nproc)
 mkdir -p build
 long=${1:-}
-[ "$long" = --long ] && export TRACER_CASES=1000000 TRACER_TEST_KILLS=1000 TRACER_TEST_FLIPS=10000 TRACER_TEST_FAILURES=all
+[ "$long" = --long ] && export TRACER_CASES=1000000 TRACER_TEST_KILLS=1000 TRACER_TEST_FLIPS=10000 TRACER_TEST_FAILURES=all TRACER_TEST_CUTS=all
 
 passed=0 failed=0 skipped=0
 # step NAME COMMAND...: run it, time it, show its output only when it fails.
