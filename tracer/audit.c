@@ -371,6 +371,24 @@ static enum tracer_status read_accounts(struct auditing *a)
     return TRACER_OK;
 }
 
+/* Of a store that has the history of some accounts only, these are compared unless others are named. */
+static enum tracer_status choose_accounts(struct auditing *a)
+{
+    struct audit_covered covered;
+    const struct case_input *input = &a->request->input;
+    if (a->only_count)
+        return TRACER_OK;
+    enum tracer_status status = audit_find_covered(input->graph, input->chain_id, a->state.first, a->block, &covered, a->err);
+    if (status || covered.everybody || !covered.count) {
+        free(covered.accounts);
+        return status;
+    }
+    free(a->only);
+    a->only = covered.accounts;
+    a->only_count = covered.count;
+    return case_note(&a->state, NOTE_LIMIT, a->err, "the store has the history of %zu accounts: only these are compared", covered.count);
+}
+
 static enum tracer_status run(struct auditing *a)
 {
     struct case_state *state = &a->state;
@@ -381,7 +399,7 @@ static enum tracer_status run(struct auditing *a)
     if (state->network.imported)
         return error_set(a->err, TRACER_E_USAGE,
                          "rows of a file have no blocks whose balances could be asked for");
-    if ((status = check_block(a)) || (status = keep_books(a)) || (status = sort_books(a)))
+    if ((status = check_block(a)) || (status = choose_accounts(a)) || (status = keep_books(a)) || (status = sort_books(a)))
         return status;
     struct audit_line *lines = arena_calloc(state->arena, a->book_count + 1, sizeof(*lines));
     if (!lines)

@@ -63,6 +63,61 @@ enum tracer_status audit_sum_accounts(struct audit_result *result, struct audit_
     return TRACER_OK;
 }
 
+/* ---- who is covered ---- */
+
+struct covering {
+    uint64_t first, last, reached; /* everybody's history is whole up to before `reached` */
+    struct audit_covered *covered;
+};
+
+/* Records come by account, and then by their first block; those of everybody come first. */
+static enum tracer_status cover(void *context, const struct graph_coverage *coverage, struct error *err)
+{
+    struct covering *covering = context;
+    struct audit_covered *covered = covering->covered;
+    if (strcmp(coverage->strategy, AUDIT_STRATEGY) == 0)
+        return TRACER_OK;
+    if (address_is_void(coverage->account)) {
+        if (coverage->first <= covering->reached && coverage->last >= covering->reached)
+            covering->reached = coverage->last + 1;
+        return TRACER_OK;
+    }
+    if (coverage->first > covering->first || coverage->last < covering->last ||
+        (covered->count && address_equal(covered->accounts[covered->count - 1], coverage->account)))
+        return TRACER_OK;
+    if (covered->count == covered->capacity) {
+        size_t capacity = covered->capacity ? covered->capacity * 2 : 64;
+        struct address *accounts = realloc(covered->accounts, capacity * sizeof(*accounts));
+        if (!accounts)
+            return error_set(err, TRACER_E_NOMEM, "no memory");
+        covered->accounts = accounts;
+        covered->capacity = capacity;
+    }
+    covered->accounts[covered->count++] = coverage->account;
+    return TRACER_OK;
+}
+
+enum tracer_status audit_find_covered(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last,
+                                      struct audit_covered *ret_covered, struct error *err)
+{
+    struct covering covering = {.first = first, .last = last, .reached = first, .covered = ret_covered};
+    *ret_covered = (struct audit_covered){.everybody = false};
+    enum tracer_status status = graph_each_coverage(graph, chain_id, NULL, cover, &covering, err);
+    ret_covered->everybody = covering.reached > last;
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
+static int order_addresses(const void *a, const void *b)
+{
+    return address_compare(*(const struct address *)a, *(const struct address *)b);
+}
+
+static bool is_covered(const struct audit_covered *covered, struct address account)
+{
+    return covered->everybody || (covered->count && bsearch(&account, covered->accounts, covered->count,
+                                                            sizeof(account), order_addresses));
+}
+
 /* ---- records ---- */
 
 static void record_balances(const struct audit_account *account, const char *endpoints,
@@ -105,9 +160,12 @@ static void record_nonce(const struct audit_account *account, const char *endpoi
         snprintf(coverage->gap, sizeof(coverage->gap), "more transactions than the chain counts");
 }
 
+/* What differs is a gap where the ledger says that nothing is missing; elsewhere it is only told. */
 static enum tracer_status put_account(const struct audit_result *result, const struct audit_account *account,
-                                      struct graph *graph, const char *endpoints, struct error *err)
+                                      const struct audit_covered *covered, struct graph *graph,
+                                      const char *endpoints, struct error *err)
 {
+    bool whole = is_covered(covered, account->address);
     const struct result_head *head = &result->trace.head;
     const struct graph_coverage empty = {.account = account->address,
                                          .first = head->first_block,
@@ -118,11 +176,13 @@ static enum tracer_status put_account(const struct audit_result *result, const s
     enum tracer_status status = TRACER_OK;
     if (account->agree || account->differ) {
         record_balances(account, endpoints, &coverage);
+        coverage.gap[0] = whole ? coverage.gap[0] : '\0';
         status = graph_put_coverage(graph, head->chain_id, &coverage, err);
     }
     coverage = empty;
     if (!status && account->has_nonce) {
         record_nonce(account, endpoints, &coverage);
+        coverage.gap[0] = whole ? coverage.gap[0] : '\0';
         status = graph_put_coverage(graph, head->chain_id, &coverage, err);
     }
     return status;
@@ -146,17 +206,23 @@ static enum tracer_status is_unchanged(const struct audit_result *result, struct
 enum tracer_status audit_record(const struct audit_result *result, struct graph *graph, const char *endpoints,
                                 struct error *err)
 {
+    const struct result_head *head = &result->trace.head;
+    struct audit_covered covered = {.everybody = false};
     enum tracer_status status = is_unchanged(result, graph, err);
+    if (!status)
+        status =
+            audit_find_covered(graph, head->chain_id, head->first_block, head->last_block, &covered, err);
     for (size_t i = 0; i < result->audited_count && !status;) {
         struct graph_write *write;
         if ((status = graph_begin(graph, &write, err)))
             break;
         for (size_t put = 0; put < COMMIT_RECORDS && i < result->audited_count && !status; put++, i++)
-            status = put_account(result, &result->audited[i], graph, endpoints, err);
+            status = put_account(result, &result->audited[i], &covered, graph, endpoints, err);
         if (status)
             graph_abort(write);
         else
             status = graph_commit(write, err);
     }
+    free(covered.accounts);
     return status;
 }

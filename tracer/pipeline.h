@@ -132,6 +132,14 @@ struct audit_finding { /* of one balance that was compared */
     bool recognised, differs, too_little;
     struct u320 difference;
 };
+/* Whose history from first to last the ledger says is whole: everybody's, or that of these accounts, sorted; freed by the caller. */
+struct audit_covered {
+    bool everybody;
+    struct address *accounts;
+    size_t count, capacity;
+};
+enum tracer_status audit_find_covered(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last,
+                                      struct audit_covered *ret_covered, struct error *err);
 /** Sums of them and of the nonces, by account, into the result. Sorts the findings. */
 enum tracer_status audit_sum_accounts(struct audit_result *result, struct audit_finding *findings, size_t count,
                                       const struct nonce_lines *nonces, struct error *err);

@@ -9,7 +9,7 @@
 struct audit_request {
     struct case_input input; /* input.to: the block; default: the last stored one */
     struct chain_client *client;
-    const char *const *accounts; /* addresses; none: every account of the store */
+    const char *const *accounts; /* addresses; none: every account whose history the store has */
     size_t account_count;
     uint64_t balances_max; /* balances, and senders, compared at most; the rest is told as not compared */
     volatile const int *stop;

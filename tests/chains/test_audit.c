@@ -34,8 +34,9 @@ static enum tracer_status put(void *context, const struct block *block, struct e
     return graph_put_block(leaving->write, &poorer, err);
 }
 
-static struct test_place store_of(struct fake_chain *chain, uint64_t first, uint64_t last, uint64_t number,
-                                  int32_t index)
+/* `covered`: whose history the ledger says is whole; NULL: everybody's. */
+static struct test_place store_covering(struct fake_chain *chain, uint64_t first, uint64_t last,
+                                        uint64_t number, int32_t index, const char *covered)
 {
     struct test_place place = open_place();
     struct fake_pool pool = fake_open((struct fake_chain *[]){chain}, 1, 0, NULL, NULL);
@@ -51,10 +52,18 @@ static struct test_place store_of(struct fake_chain *chain, uint64_t first, uint
     cr_assert_eq(graph_begin(place.graph, &leaving.write, &err), TRACER_OK, "%s", err.text);
     cr_assert_eq(chain_fetch(client, &fetch, put, &leaving, &stats, &err), TRACER_OK, "%s", err.text);
     cr_assert_eq(graph_commit(leaving.write, &err), TRACER_OK, "%s", err.text);
+    if (covered)
+        whole.account = fake_address(covered);
     cr_assert_eq(graph_put_coverage(place.graph, 777, &whole, &err), TRACER_OK, "%s", err.text);
     chain_close(client);
     fake_close(&pool);
     return place;
+}
+
+static struct test_place store_of(struct fake_chain *chain, uint64_t first, uint64_t last, uint64_t number,
+                                  int32_t index)
+{
+    return store_covering(chain, first, last, number, index, NULL);
 }
 
 /* The nonces of the result; whole texts of the reports in `ret_texts` (text, json, csv), to be freed. */
@@ -210,6 +219,26 @@ Test(audit, balances_that_differ_stand_in_the_ledger_too)
                        recorded.balances.gap);
     cr_assert_null(strstr(recorded.balances.gap, ", and ")); /* a token that is in no list is only counted */
     cr_assert(trace_touches_gap(&place, ": the coin: the books have too little by ", NOTE_GAP));
+    close_place(&place);
+}
+
+/* Of accounts whose history is not in the store something is always missing: that is no finding. */
+Test(audit, only_accounts_whose_history_the_store_has_can_have_a_gap)
+{
+    struct fake_chain chain = {.head = 60};
+    struct test_place place = store_covering(&chain, 20, 50, 31, 1, FAKE_B);
+    struct audit_result *result = audit(&place, &chain, NULL, 1000, NULL);
+    cr_assert(result->nonce_counts[NONCE_AGREES] == 1 && result->nonce_count == 0 &&
+              result->audited_count == 1);
+    audit_result_free(result);
+    struct recorded recorded = record_of(&place, &chain); /* FAKE_A, which is named */
+    cr_assert_str_eq(recorded.nonces.cross_check,
+                     "the chain counts 30 before and 75 after, the store has 44 between");
+    cr_assert(recorded.count == 2 && recorded.nonces.gap[0] == '\0' && recorded.balances.gap[0] == '\0');
+    close_place(&place);
+    place = store_covering(&chain, 20, 50, 31, 1, FAKE_A);
+    recorded = record_of(&place, &chain);
+    cr_assert_str_neq(recorded.nonces.gap, "");
     close_place(&place);
 }
 

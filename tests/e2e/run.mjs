@@ -377,6 +377,22 @@ async function ingestTests(run, world) {
     const wanted = (row) => (row.kind === 'internal' ? 'asserted' : 'linked');
     sameLists(rows.map((row) => `${row.key} ${row.grade}`), rows.map((row) => `${row.key} ${wanted(row)}`), 'grades');
   });
+  await run.test('R15_one_endpoint_is_enough_for_blocks_that_hang_on_a_known_hash', async () => {
+    const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
+    const { hash } = await node.rpc('eth_getBlockByNumber', hex(scenario.last), false);
+    const other = `0x${hash.slice(2).split('').reverse().join('')}`;
+    const anchored = (known) => ({ rpc: world.rpc, first: 1, last: scenario.last - 3, opening: false, more: ['--anchor'],
+      config: tracer.writeConfig(`anchored-${known.slice(2, 8)}.json`, run.chainId, genesis, [`${scenario.last}:${known}`]) });
+    const refused = await tracer.ingest('forged', anchored(other));
+    exits(refused, EXIT.endpoints);
+    assert(refused.stderr.includes(`block ${scenario.last}: its hash is ${hash}, but the checkpoint is ${other}`), refused.stderr);
+    await ingested(world, 'anchored', anchored(hash));
+    const rows = exportedRows(await exported(world, 'anchored'));
+    const wanted = (row) => (row.kind === 'internal' ? 'asserted' : 'proven');
+    sameLists(rows.map((row) => `${row.key} ${row.grade}`), rows.map((row) => `${row.key} ${wanted(row)}`), 'grades');
+    const ledger = (await tracer.store('anchored', 'coverage')).stdout;
+    assert(ledger.includes(`linked to checkpoint ${scenario.last} by ${scenario.last} headers`), ledger);
+  });
   await run.test('ingest again changes nothing', async () => {
     const before = await exported(world, 'store');
     await ingested(world, 'store', { rpc: world.rpc, first: 1, last: scenario.last });

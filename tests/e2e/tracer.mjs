@@ -61,8 +61,8 @@ export class Tracer {
     return join(this.directory, name);
   }
 
-  writeConfig(file, chainId, genesis) {
-    const networks = [{ name: this.name, chain_id: chainId, anchor: `0:${genesis}`, rules: 'latest', wrappers: this.wrappers }];
+  writeConfig(file, chainId, genesis, checkpoints = []) {
+    const networks = [{ name: this.name, chain_id: chainId, anchor: `0:${genesis}`, rules: 'latest', wrappers: this.wrappers, checkpoints }];
     writeFileSync(this.path(file), `${JSON.stringify({ endpoints: this.endpoints, networks }, null, 1)}\n`);
     if (!this.configs.includes(this.path(file))) this.configs.push(this.path(file));
     return this.path(file);

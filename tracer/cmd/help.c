@@ -57,9 +57,10 @@ const struct command commands[] = {
      "output " COMMON_OPTIONS, 1, 1},
     {"audit", command_audit, "[ACCOUNT...]",
      "Compare the books of the store with the chain's own balances and nonces.",
-     "At the last stored block (or --to BLOCK), for every account and asset of the store or those\n"
-     "named: eth_getBalance and balanceOf against what the rows say. Where the store does not begin\n"
-     "with the chain, the balance before its first block is asked for too (archive endpoint).\n"
+     "At the last stored block (or --to BLOCK), for every account whose history the store has, or\n"
+     "those named, and every asset: eth_getBalance and balanceOf against what the rows say. Where the\n"
+     "store does not begin with the chain, the balance before its first block is asked for too\n"
+     "(archive endpoint).\n"
      "And for every account that sent transactions: is their number what its nonce says? One that is\n"
      "missing makes a gap (so does an authorization that it signed, EIP-7702).\n"
      "The findings go into the store's ledger (store coverage ACCOUNT); while a nonce, or a balance of\n"
