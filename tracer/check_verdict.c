@@ -144,15 +144,12 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
         worsen(answer, VERDICT_EXPOSED);
         status = add_reason(checking, reasons, err, "is itself the source %s", state->labels[i].emit);
     }
-    const struct sanctioned *rows;
-    size_t count = 0;
+    const struct sanctioned *listed = NULL;
     if (!status)
-        status = label_sanctioned(state->input->labels, state->network.chain_id, state->arena, &rows, &count, err);
-    for (size_t i = 0; i < count && !status; i++) {
-        if (!address_equal(rows[i].address, target->spec.address))
-            continue;
+        status = case_sanctioned(state, target->spec.address, &listed, err);
+    if (!status && listed) {
         worsen(answer, VERDICT_EXPOSED);
-        status = add_reason(checking, reasons, err, "is listed by OFAC (%s)", rows[i].entity);
+        status = add_reason(checking, reasons, err, "is listed by OFAC (%s)", listed->entity);
     }
     if (!status && state->older_incidents && answer->verdict != VERDICT_EXPOSED) {
         worsen(answer, VERDICT_CANNOT_TELL);

@@ -27,6 +27,8 @@ struct case_state {
 
     size_t older_incidents; /* of the default sources: before the first stored block, so not looked for */
 
+    const struct sanctioned *sanctioned; /* case_sanctioned(); NULL: not asked yet */
+    size_t sanctioned_count;
     const char *old_list; /* why the sanctions lists are too old for the default sources; NULL: they are not */
 
     struct result_note *notes;
@@ -160,6 +162,9 @@ enum tracer_status case_seed_places(const struct case_state *state, const char *
                                     seed_place_fn *visit, void *context, struct error *err);
 /** The registry's heists and sanctioned addresses that the store knows (architecture 11). */
 enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err);
+/** The entry of a sanctioned address, NULL if it is none. */
+enum tracer_status case_sanctioned(struct case_state *state, struct address address,
+                                   const struct sanctioned **ret_entry, struct error *err);
 /* tables.c */
 enum tracer_status case_name_address(struct case_state *state, struct address address, struct error *err);
 enum tracer_status case_list_asset(struct case_state *state, struct asset asset, struct error *err);

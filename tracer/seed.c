@@ -367,15 +367,37 @@ enum tracer_status case_add_seed(struct case_state *state, const char *text, boo
     return seed_row(state, source, &rows[0], NULL, err);
 }
 
+static enum tracer_status gather_sanctioned(struct case_state *state, struct error *err)
+{
+    return state->sanctioned ? TRACER_OK
+                             : label_sanctioned(state->input->labels, state->network.chain_id, state->arena,
+                                                &state->sanctioned, &state->sanctioned_count, err);
+}
+
+enum tracer_status case_sanctioned(struct case_state *state, struct address address,
+                                   const struct sanctioned **ret_entry, struct error *err)
+{
+    enum tracer_status status = gather_sanctioned(state, err);
+    size_t low = 0, high = status ? 0 : state->sanctioned_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (address_compare(state->sanctioned[middle].address, address) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    bool found = !status && low < state->sanctioned_count && address_equal(state->sanctioned[low].address, address);
+    *ret_entry = found ? &state->sanctioned[low] : NULL;
+    return status;
+}
+
 /* Sanctioned addresses without a class become address seeds "ofac.<entity>" from their listing; those with
  * one get it as `emit` (they keep the label: taint-spec 2.4 forbids the seed). */
 static enum tracer_status seed_sanctioned(struct case_state *state, struct error *err)
 {
-    const struct sanctioned *rows;
-    size_t count;
-    enum tracer_status status = label_sanctioned(state->input->labels, state->network.chain_id, state->arena,
-                                                 &rows, &count, err);
-    for (size_t i = 0; i < count && !status; i++) {
+    enum tracer_status status = gather_sanctioned(state, err);
+    const struct sanctioned *rows = state->sanctioned;
+    for (size_t i = 0; i < state->sanctioned_count && !status; i++) {
         bool known = false;
         uint64_t block_number = 0;
         if ((status = case_knows_account(state, rows[i].address, &known, err)))
