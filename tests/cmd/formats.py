@@ -569,4 +569,11 @@ with tempfile.TemporaryDirectory() as directory:
         for arguments in (["check", "--store", store, "0x098b716b8aaf21512996dc57eb0615e2383e2f96"], ["demo", "--policy", "all"]):
             assert "is for a trace of one policy" in run(*arguments, "--format", form, code=2)
         assert form in run("demo", "--format", "none", code=2) and form in run("help", "trace")
+    if yaml:  # our own reader of TagPacks takes ours
+        pack = directory / "pack.yaml"
+        pack.write_text(run("demo", "--quiet", "--format", "tagpack"))
+        run("import", "--store", store, pack)
+        found = {(row["address"], row["name"], row["confidence"]) for row in csv.DictReader(io.StringIO(run("export", "--store", store, "labels")))}
+        for tag in yaml.safe_load(pack.read_text())["tags"]:
+            assert (tag["address"], tag["label"], "medium" if tag["confidence"] == "forensic" else "low") in found, tag
 print(f"formats: {len(CHECKS)} formats read back under six runs, 0 problems")

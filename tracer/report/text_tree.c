@@ -33,7 +33,7 @@ static void add_words(char *to, size_t size, const char *words)
     add_part(to, size, words);
 }
 
-/* "0.9431 of 1 ETH -> 0x665660..5617 NAME [mixer] 2022-03-23 13:49:41 asserted" */
+/* "2022-03-23 13:49:41 0.9431 of 1 ETH -> 0x665660..5617 NAME [mixer] (inferred)" */
 static void hop_words(const struct tree *tree, const struct result_hop *hop, bool is_root, bool is_deep,
                       char to[static 1024])
 {
@@ -44,7 +44,9 @@ static void hop_words(const struct tree *tree, const struct result_hop *hop, boo
     view_amount(view, hop->asset, u320_from_u256(hop->tainted), amount);
     view_amount(view, hop->asset, u320_from_u256(hop->amount), whole);
     view_asset_name(view, hop->asset, asset);
-    snprintf(to, 1024, "%s%s%s %s", amount, u256_equal(hop->amount, hop->tainted) ? "" : " of ",
+    clock_format_utc(hop->time, more);
+    snprintf(to, 1024, "%s%s%s%s%s %s", hop->time ? more : "", hop->time ? " " : "", amount,
+             u256_equal(hop->amount, hop->tainted) ? "" : " of ",
              u256_equal(hop->amount, hop->tainted) ? "" : whole, asset);
     if (is_root) {
         text_party(tree->text, hop->from, party);
@@ -58,9 +60,6 @@ static void hop_words(const struct tree *tree, const struct result_hop *hop, boo
         snprintf(more, sizeof(more), "[%s]", label_class_name(account->class_));
         add_words(to, 1024, more);
     }
-    clock_format_utc(hop->time, more);
-    if (hop->time)
-        add_words(to, 1024, more);
     if (hop->leg != LEG_NONE)
         add_words(to, 1024, hop->leg == LEG_IN ? "(paid into an exchange)" : "(received in an exchange)");
     if (hop->grade == GRADE_INFERRED)
