@@ -123,7 +123,7 @@ async function picture(page, result, name) {
 const cut = page => page.$$eval('.wide', all => all.filter(part => part.scrollWidth > part.clientWidth + 1).length);
 const tooWide = page => page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
 const shots = async (page, name, screen) => {
-  for (const part of ['stolen', 'now', 'flow', 'hops', 'limits', 'repeat']) {
+  for (const part of ['stolen', 'flow', 'hops', 'repeat']) {
     if (!await page.$('#' + part)) continue;
     await page.evaluate(id => document.getElementById(id).scrollIntoView({behavior: 'instant'}), part);
     await page.screenshot({path: join(screenshots, `${name}-${screen}-${part}.png`)});
@@ -138,6 +138,7 @@ try {
       desktop: {viewport: {width: 1400, height: 1000}, colorScheme: 'light'},
       phone: {viewport: {width: 390, height: 844}, colorScheme: 'dark', isMobile: true, hasTouch: true}})) {
       const page = await browser.newPage(options), requests = [], complaints = [];
+      page.setDefaultTimeout(120000); // of a busy machine
       page.on('request', request => requests.push(request.url()));
       page.on('console', message => complaints.push(message.text()));
       page.on('dialog', dialog => { complaints.push(dialog.message()); dialog.dismiss(); }); // a script of a name has run
