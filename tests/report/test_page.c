@@ -46,6 +46,40 @@ Test(page, X1_what_is_read_back_is_the_result)
     }
 }
 
+Test(page, nothing_tainted_is_a_page_too)
+{
+    sample.trace.hop_count = sample.trace.total_count = sample.trace.place_count = sample.trace.seed_count = 0;
+    char *page = sample_print(&sample, "html", PRINT_TRACE, 0, VIEW_FULL);
+    cr_expect(strstr(page, "<p>nothing is tainted</p>") && strstr(page, "Nothing to draw") && !strstr(page, "<table id=\"table\">"));
+    free(page);
+}
+
+/* How often `word` stands in `text`. */
+static size_t count(const char *text, const char *word)
+{
+    size_t found = 0;
+    for (const char *at = text; (at = strstr(at, word)); at++)
+        found++;
+    return found;
+}
+
+Test(page, a_table_that_is_cut_says_so_and_the_result_has_all)
+{
+    size_t many = TRACER_PAGE_HOPS_MAX + 1;
+    struct result_hop *hops = calloc(many, sizeof(*hops));
+    cr_assert(hops);
+    for (size_t i = 0; i < many; i++)
+        hops[i] = sample.trace.hops[0];
+    sample.trace.hops = hops;
+    sample.trace.hop_count = many;
+    char *page = sample_print(&sample, "html", PRINT_TRACE, 0, VIEW_FULL);
+    cr_expect(strstr(page, "The table has the first 20000 of 20001 hops"));
+    cr_expect_eq(count(page, "\n<tr id=h"), TRACER_PAGE_HOPS_MAX);
+    cr_expect_eq(count(page, "\"path_grade\": "), many);
+    free(page);
+    free(hops);
+}
+
 Test(page, a_changed_byte_is_refused_wherever_it_is)
 {
     char *page = sample_print(&sample, "html", PRINT_TRACE, 0, VIEW_FULL);

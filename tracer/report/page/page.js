@@ -246,7 +246,7 @@ const members = which => {
   return [sorted.length, list];
 };
 const nodes = [...document.querySelectorAll('a[data-group]')];
-const panel = make('div', undefined, {id: 'chosen', role: 'status', tabindex: '-1'});
+const panel = make('div', undefined, {id: 'chosen', role: 'region', 'aria-label': 'Accounts of the chosen group', tabindex: '-1'});
 if ($('drawing')) $('drawing').after(panel);
 const choose = which => {
   chosen = which;
