@@ -165,6 +165,9 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
 /** The entry of a sanctioned address, NULL if it is none. */
 enum tracer_status case_sanctioned(struct case_state *state, struct address address,
                                    const struct sanctioned **ret_entry, struct error *err);
+/* lookalike.c */
+/** Notes that warn of address poisoning among the rows of the case, once the tables are sealed. */
+enum tracer_status lookalike_notes(struct case_state *state, struct error *err);
 /* tables.c */
 enum tracer_status case_name_address(struct case_state *state, struct address address, struct error *err);
 enum tracer_status case_list_asset(struct case_state *state, struct asset asset, struct error *err);

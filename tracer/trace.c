@@ -355,7 +355,7 @@ enum tracer_status trace_build(struct case_state *state, struct trace_result *re
     enum tracer_status status;
     if ((status = trace_gather(state, err)) || (status = case_seal_tables(state, err)) ||
         (status = trace_build_seeds(state, result, err)) || (status = trace_build_totals(state, result, err)) ||
-        (status = trace_build_hops(state, result, err)))
+        (status = trace_build_hops(state, result, err)) || (status = lookalike_notes(state, err)))
         return status;
     return trace_build_rest(state, result, err);
 }

@@ -245,7 +245,6 @@ try {
     check(lied.json?.limits.disagreements.some((text) => text.startsWith('endpoint "gamma" was not believed about')), `the liar is not named: ${lied.json?.limits.disagreements}`);
     console.log(`a liar among three: ${lied.json?.hops.length} hops, none other; it is named, and no other: ${lied.json?.limits.disagreements.length === 1}`);
 
-    // Limits are told.
     for (const [more, reason] of [[['--max-accounts', '4'], /stopped after 4 explored accounts/], [['--max-requests', '60'], /limit of 60 requests/],
       [['--max-degree', '40'], /more than 40 transfers/]]) {
       use({});
@@ -253,6 +252,7 @@ try {
       check(result.code === EXIT.cannotTell && gapsOf(result).some((gap) => reason.test(gap)), `${more.join(' ')}: ${result.json ? gapsOf(result).join('\n') : failure(result)}`);
       check(more[0] === '--max-degree' || (result.json && tracedHops(result.json).length < indexed.json.hops.length), `${more.join(' ')}: nothing was left out`);
     }
+    console.log('X9_limits_of_accounts_requests_and_degree_are_told_with_what_waits');
   }
 } finally {
   proxy.close();
