@@ -103,4 +103,5 @@ with tempfile.TemporaryDirectory() as folder:
     take("2026-11-21", C, "<Year>2026</Year><Month>9</Month><Day>20</Day>")
     out = run("check", "--store", store, "--as-of", "2026-09-25", "--format", "json", A, code=10)
     assert "no version as old as 2026-09-25 is in the store" in out and "is listed by OFAC" in out
+    assert listed(*why, "--as-of", "2026-09-25", B) and not listed(*why, "--as-of", "2026-09-25", C), "the oldest version is nearest"
 print("as of: blocks, lists and their versions")

@@ -215,7 +215,7 @@ static enum tracer_status new_input(struct session *session, const char *role, c
     return input->name ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
 }
 
-struct version { /* of a list, the newest that is not younger than --as-of */
+struct version { /* of a list, the newest that is not younger than --as-of; where there is none, the oldest */
     const char *list, *as_of;
     struct arena *arena;
     char date[11];
@@ -229,8 +229,11 @@ static enum tracer_status find_version(void *context, const char *name, size_t s
     (void)size;
     if (strncmp(name, LOAD_OLD_LISTS_PREFIX, strlen(LOAD_OLD_LISTS_PREFIX)) != 0 || !date || date < list ||
         strlen(date + 1) != 10 || strlen(version->list) != (size_t)(date - list) ||
-        strncmp(version->list, list, (size_t)(date - list)) != 0 || strcmp(date + 1, version->as_of) > 0 ||
-        strcmp(date + 1, version->date) <= 0)
+        strncmp(version->list, list, (size_t)(date - list)) != 0)
+        return TRACER_OK;
+    bool was_young = strcmp(version->date, version->as_of) > 0, is_young = strcmp(date + 1, version->as_of) > 0;
+    bool is_later = strcmp(date + 1, version->date) > 0; /* of two young ones the earlier is nearer, else the later */
+    if (version->date[0] && (is_young == was_young ? is_young == is_later : is_young))
         return TRACER_OK;
     memcpy(version->date, date + 1, sizeof(version->date));
     version->name = arena_text(version->arena, name, strlen(name));
@@ -242,9 +245,10 @@ static enum tracer_status choose_version(struct session *session, const char *li
 {
     struct list_facts facts;
     struct version version = {.list = list, .as_of = session->as_of, .arena = session->arena};
-    if (!session->as_of[0] || (list_kept_facts(text->data, text->size, &facts) && facts.date[0] &&
-                               strcmp(facts.date, session->as_of) <= 0))
+    if (!session->as_of[0] || !list_kept_facts(text->data, text->size, &facts) ||
+        (facts.date[0] && strcmp(facts.date, session->as_of) <= 0))
         return TRACER_OK;
+    memcpy(version.date, facts.date, sizeof(version.date));
     enum tracer_status status = graph_each_item(session->graph, GRAPH_ITEM_LIST, find_version, &version, err);
     if (status || !version.name)
         return status;
