@@ -82,13 +82,17 @@ static enum tracer_status with_evidence(struct session *session, const struct tr
     return status;
 }
 
-static enum tracer_status read_prices(struct session *session, const struct report_format *format)
+/* --table and --prices, before anything is read or fetched. */
+static enum tracer_status report_choices(struct session *session, const struct report_format *format)
 {
     const struct options *options = session->options;
+    bool is_csv = strcmp(format->name, "csv") == 0;
+    if (options->table != TABLE_HOPS && (options->all_policies || !is_csv))
+        return error_set(&session->err, TRACER_E_USAGE, "--table is for --format csv of a trace of one policy");
     if (!options->prices)
         return TRACER_OK;
     if (options->all_policies || options->table != TABLE_HOPS ||
-        (strcmp(format->name, "text") != 0 && strcmp(format->name, "sar") != 0 && strcmp(format->name, "csv") != 0))
+        (!is_csv && strcmp(format->name, "text") != 0 && strcmp(format->name, "sar") != 0))
         return error_set(&session->err, TRACER_E_USAGE,
                          "--prices is for --format text, sar and csv (hops) of a trace of one policy");
     return prices_read(options->prices, &session->prices, &session->err);
@@ -105,12 +109,9 @@ static int trace_and_write(struct session *session, const char *command, const c
     struct trace_result *trace = NULL;
     struct compare_result *compare = NULL;
     bool all = session->options->all_policies;
-    enum tracer_status status = read_prices(session, format);
+    enum tracer_status status = report_choices(session, format);
     if (status)
         return session_fail(session, status);
-    if (session->options->table != TABLE_HOPS && (all || strcmp(format->name, "csv") != 0))
-        return session_fail(session, error_set(&session->err, TRACER_E_USAGE,
-                                               "--table is for --format csv of a trace of one policy"));
     if (all && !format->compare)
         return session_fail(session, session_no_writer(session, format));
     status = make_request(session, command, seeds, seed_count, &request);
@@ -322,7 +323,9 @@ static int trace_lazily(struct session *session)
                                    .progress_context = session};
     size_t next_note = 0;
     const struct report_format *format = session_format(session, "text");
-    enum tracer_status status = format ? session_chain(session, &links) : TRACER_E_USAGE;
+    enum tracer_status status = format ? report_choices(session, format) : TRACER_E_USAGE;
+    if (!status)
+        status = session_chain(session, &links);
     if (!status)
         status = make_request(session, "trace", options->arguments, options->argument_count, &request.trace);
     if (!status)
