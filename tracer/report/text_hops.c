@@ -1,4 +1,5 @@
-/* text_hops.c - the flagged hops, in the widest of three layouts that fits: one line a hop, two, or three. */
+/* text_hops.c - the flagged hops, in the widest of three layouts that fits: one line a hop, two, or three
+ * (the amounts on a line of their own). */
 #include "text.h"
 
 #include "tracer/clock.h"
@@ -150,16 +151,14 @@ static void print_hop(const struct text *text, const struct hop_widths *widths, 
 {
     char first[32];
     print_first(text, widths, cells);
-    if (widths->lines == 1)
-        fputs("  ", text->stream);
-    else
-        fprintf(text->stream, "\n%*s", SECOND_INDENT, "");
+    fputs(widths->lines == 1 ? "  " : "\n", text->stream);
+    snprintf(first, sizeof(first), "%*s", SECOND_INDENT, "");
+    if (widths->lines == 3)
+        text_wrap_printf(text, first, "%s %s, tainted: %s", cells->amount, cells->asset, cells->tainted);
+    if (widths->lines > 1)
+        fputs(first, text->stream);
     print_parties(text, widths, cells);
     fputc('\n', text->stream);
-    if (widths->lines != 3)
-        return;
-    snprintf(first, sizeof(first), "%*s", SECOND_INDENT, "");
-    text_wrap_printf(text, first, "%s %s, tainted: %s", cells->amount, cells->asset, cells->tainted);
 }
 
 static void print_titles(const struct text *text, const struct hop_widths *widths)
@@ -173,7 +172,7 @@ static void print_titles(const struct text *text, const struct hop_widths *width
     if (widths->lines == 1)
         fprintf(stream, "%*s  ", (int)widths->tainted.fraction, "");
     else
-        fprintf(stream, "\n%*s", SECOND_INDENT, "");
+        fprintf(stream, "%s\n%*s", widths->lines == 3 ? "\n" LEG_INDENT "amount, tainted" : "", SECOND_INDENT, "");
     fprintf(stream, "%-*s  %-*s  ", GRADE_WIDTH, "grade", (int)widths->parent, "parent");
     if (widths->lines == 1)
         fprintf(stream, "%-*s", (int)widths->from, "from");
