@@ -475,7 +475,7 @@ static enum tracer_status find_blocks(struct account_work *work, bool *ret_hub, 
     struct history_blocks blocks = {0};
     enum tracer_status status = TRACER_OK;
     bool calls_found = false;
-    for (int way = 0; way < HISTORY_WAY_COUNT && !status && !*ret_hub; way++) {
+    for (enum history_way way = 0; way < HISTORY_WAY_COUNT && !status && !*ret_hub; way++) {
         struct error why;
         if (explorer->missing[way] || (way == HISTORY_TRACE_FILTER && calls_found))
             continue;

@@ -82,7 +82,7 @@ static enum tracer_status find(struct chain_client *client, FILE *out, struct er
     uint64_t number;
     enum account_kind kind;
     enum tracer_status status = TRACER_OK;
-    for (int way = 0; way < HISTORY_WAY_COUNT && !status; way++) {
+    for (enum history_way way = 0; way < HISTORY_WAY_COUNT && !status; way++) {
         struct history_blocks blocks = {0};
         status = history_find(client, way, account, 1, LAST, 100, &blocks, err);
         if (status)

@@ -32,7 +32,7 @@ static void expect_all(const struct history_blocks *blocks, uint64_t first, uint
 
 Test(history, every_way_finds_the_blocks_of_the_range_once)
 {
-    for (int way = 0; way < HISTORY_WAY_COUNT; way++) {
+    for (enum history_way way = 0; way < HISTORY_WAY_COUNT; way++) {
         struct fake_chain chain = {.head = 60};
         struct history_blocks blocks = find(&chain, way, 5, 41, 1000, TRACER_OK, NULL);
         expect_all(&blocks, 5, 41);
@@ -56,7 +56,7 @@ Test(history, ranges_are_cut_to_what_is_accepted)
 
 Test(history, an_account_of_too_many_blocks_is_told)
 {
-    for (int way = 0; way < HISTORY_WAY_COUNT; way++) {
+    for (enum history_way way = 0; way < HISTORY_WAY_COUNT; way++) {
         struct fake_chain chain = {.head = 60};
         struct history_blocks blocks = find(&chain, way, 1, 60, 10, TRACER_E_LIMIT, "more than 10 blocks");
         history_blocks_free(&blocks);
