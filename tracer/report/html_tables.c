@@ -449,7 +449,7 @@ void html_tables(const struct html *html)
         labelled += html->result->accounts[i].labelled && !address_is_void(html->result->accounts[i].address);
     fprintf(
         stream,
-        "<section id=\"names\">\n<h2>Names</h2>\n<details><summary>Labels (%zu): claims of others, a reason to look, not a finding</summary>\n"
+        "<section id=\"names\">\n<h2>Names</h2>\n<details class=\"paper\"><summary>Labels (%zu): claims of others, a reason to look, not a finding</summary>\n"
         "<div class=\"wide\"><table class=\"list\"><thead><tr><th scope=\"col\">account<th scope=\"col\">class<th scope=\"col\">category<th "
         "scope=\"col\">entity<th scope=\"col\">origin of the claim\n<tbody>\n",
         labelled);

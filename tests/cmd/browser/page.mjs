@@ -165,8 +165,10 @@ try {
         await page.setViewportSize({width: 1050, height: 800});
         await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
         assert.deepEqual(await visible(page), result.hops.map((_, i) => i), 'all rows on paper');
+        assert.equal(await page.locator('details.paper:not([open])').count(), 0, 'folded on paper');
         assert(!await tooWide(page) && await cut(page) === 0, 'a table is cut on paper');
         await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+        assert.equal(await page.locator('details.paper[open]').count(), 0, 'still unfolded');
         if (result.hops.length < 1000) await page.pdf({path: join(screenshots, `${name}.pdf`), preferCSSPageSize: true, printBackground: true});
         await page.emulateMedia({media: 'screen'});
         await page.setViewportSize(options.viewport);
