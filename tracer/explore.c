@@ -479,7 +479,7 @@ static enum tracer_status find_blocks(struct account_work *work, bool *ret_hub, 
         struct error why;
         if (explorer->missing[way] || (way == HISTORY_TRACE_FILTER && calls_found))
             continue;
-        status = history_find(request->client, way, work->account, request->first, request->last, (size_t)request->degree_max, &blocks, &why);
+        status = history_find(request->client, (enum history_way)way, work->account, request->first, request->last, (size_t)request->degree_max, &blocks, &why);
         *ret_hub = status == TRACER_E_LIMIT;
         if (status == TRACER_E_UNAVAILABLE || status == TRACER_E_REPLY) { /* it helps to find; whether all was found is seen below */
             explorer->missing[way] = true;
