@@ -379,8 +379,8 @@ Test(walk, R15_R6_a_lying_endpoint_changes_nothing_and_is_named)
     cr_assert_eq(ingested.stats.blocks, 0);
     cr_assert_gt(ingested.stats.refused, 0);
     /* with two honest ones, or one: the walk decides, not the number of voices */
-    for (int two = 0; two < 2; two++) {
-        ingested = ingest(&place, (struct fake_chain *[]){&forged, &honest, &forged}, 2 + (size_t)two, 110,
+    for (uint64_t two = 0; two < 2; two++) {
+        ingested = ingest(&place, (struct fake_chain *[]){&forged, &honest, &forged}, 2 + two, 110,
                           30 + 40 * two, 60 + 40 * two, true, false);
         cr_assert_eq(ingested.status, TRACER_OK, "%s", ingested.err.text);
         cr_assert_gt(ingested.stats.refused, 0);
