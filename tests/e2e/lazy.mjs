@@ -201,6 +201,14 @@ try {
     const offline = await tracer.trace('again', 'fifo', seeds);
     check(tracedHops(offline.json).map(exact).join() === tracedHops(reference.json).map(exact).join(), 'from the store alone: other hops');
 
+    // Without a store it is kept for the run alone; a recording repeats it without the node.
+    const args = ['--config', tracer.config, '--chain', 'devnet', '--labels', tracer.labels, '--assets', tracer.assets, '--format', 'json', '--finality', 'latest', '--allow-local', ...seeds];
+    const recorded = await tracer.run('trace', '--rpc', 'alpha', '--record', tracer.path('recording'), ...args);
+    check(recorded.code === EXIT.done && withoutRepeat(recorded.stdout) === withoutRepeat(reference.text), `without a store: ${failure(recorded)}`);
+    const calls = proxy.calls;
+    const replayed = await tracer.run('trace', '--replay', tracer.path('recording'), ...args);
+    check(replayed.stdout === recorded.stdout && proxy.calls === calls, `from the recording: ${failure(replayed)}`);
+
     // Whatever is left out of an answer that finds blocks is missed by nonces and balances, and searched for.
     let noticed = 0;
     const random = ((state) => (below) => {
