@@ -252,10 +252,10 @@ static void tell_gaps(const struct account_work *work, struct graph_coverage *co
         add_gap(coverage, "no endpoint has the state before block %" PRIu64 ", and the balance then cannot be computed", request->first);
     if (silent)
         add_gap(coverage, "%zu listed tokens do not answer balanceOf", silent);
-    if (work->kind == ACCOUNT_IS_CONTRACT && !explorer->scanned && !by_calls)
-        add_gap(coverage, "a contract: coins in and out between two equal balances are found only by ots_searchTransactionsAfter or trace_filter");
-    if (work->kind == ACCOUNT_IS_CONTRACT && !wants_traces(explorer))
-        add_gap(coverage, "a contract without call traces: its internal transfers are not seen");
+    if (work->kind != ACCOUNT_IS_KEY && !explorer->scanned && !by_calls)
+        add_gap(coverage, "its code can send: coins in and out between two equal balances are found only by ots_searchTransactionsAfter or trace_filter");
+    if (work->kind != ACCOUNT_IS_KEY && !wants_traces(explorer))
+        add_gap(coverage, "its code can send: without call traces its internal transfers are not seen");
     if (explorer->missing[HISTORY_LOGS] && !explorer->scanned)
         add_gap(coverage, "tokens outside the list of assets are not looked for: no endpoint answers eth_getLogs");
 }
@@ -290,16 +290,34 @@ static enum tracer_status put_ledger(struct account_work *work, const char *stra
     return status ? status : graph_put_coverage(request->graph, request->network->chain_id, &coverage, work->err);
 }
 
+/* Code can come and go (X11): what it was at either end of the range counts. Without state of any age nothing can be said
+ * against a contract; without old state the gap is told in any case. */
+static enum tracer_status ask_kind(struct account_work *work)
+{
+    const struct explore_request *request = work->request;
+    enum account_kind before;
+    struct error why;
+    enum tracer_status status = history_account_kind(request->client, work->account, request->last, &work->kind, work->err);
+    if (status == TRACER_E_UNAVAILABLE) {
+        work->kind = ACCOUNT_IS_CONTRACT;
+        return TRACER_OK;
+    }
+    if (status || work->kind == ACCOUNT_IS_CONTRACT)
+        return status;
+    status = history_account_kind(request->client, work->account, request->first - 1, &before, &why);
+    if (!status && before > work->kind)
+        work->kind = before;
+    if (status == TRACER_E_REPLY)
+        work->kind = ACCOUNT_IS_CONTRACT;
+    return status == TRACER_OK || status == TRACER_E_UNAVAILABLE || status == TRACER_E_REPLY ? TRACER_OK : error_set(work->err, status, "%s", why.text);
+}
+
 /* Everything but the ledger. */
 static enum tracer_status gather(struct account_work *work, struct explore_outcome *outcome, char *strategy, size_t size)
 {
     struct explorer *explorer = work->explorer;
     const struct explore_request *request = &explorer->request;
-    enum tracer_status status = history_account_kind(request->client, work->account, request->last, &work->kind, work->err);
-    if (status == TRACER_E_UNAVAILABLE) { /* no state of any age: nothing can be said against a contract */
-        work->kind = ACCOUNT_IS_CONTRACT;
-        status = TRACER_OK;
-    }
+    enum tracer_status status = ask_kind(work);
     if (!status && !explorer->scanned)
         status = find_blocks(work, &outcome->hub, strategy, size);
     if (status || outcome->hub || (status = series_read_moves(work)) || (status = series_make(work)) || (status = series_ask_ends(work, 0)))

@@ -260,6 +260,12 @@ try {
       check(result.code === EXIT.cannotTell && gapsOf(result).some((gap) => reason.test(gap)), `${more.join(' ')}: ${result.json ? gapsOf(result).join('\n') : failure(result)}`);
       check(more[0] === '--max-degree' || (result.json && tracedHops(result.json).length < indexed.json.hops.length), `${more.join(' ')}: nothing was left out`);
     }
+    // Code that was lent to an account with a key (EIP-7702) can send its coins without a transaction of its own: not shown to be whole by nonces.
+    await node.rpc('anvil_setCode', scenario.at.thief, `0xef0100${scenario.wrapped.address.slice(2)}`);
+    proxy.head = await node.mine();
+    use({ without: [OTS, /^trace_filter$/] });
+    const lent = await lazily('lent', {});
+    check(lent.code === EXIT.cannotTell && gapsOf(lent).some((gap) => gap.startsWith(`${scenario.at.thief}: its code can send`)), `lent code: exit ${lent.code}: ${gapsOf(lent).join('\n')}`);
     console.log('X9_limits_of_accounts_requests_and_degree_are_told_with_what_waits');
   }
 } finally {

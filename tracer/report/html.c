@@ -3,6 +3,7 @@
  * --format json writes it. What can be said without a script is said without; the script (page/page.js)
  * sorts, filters, opens paths. */
 #include "html_parts.h"
+#include "xml.h"
 
 #include "tracer/clock.h"
 
@@ -34,26 +35,7 @@ EMBED(tracer_page_js, "page.js");
 
 void html_words(FILE *stream, const char *words)
 {
-    for (; *words; words++)
-        switch (*words) {
-        case '&':
-            fputs("&amp;", stream);
-            break;
-        case '<':
-            fputs("&lt;", stream);
-            break;
-        case '>':
-            fputs("&gt;", stream);
-            break;
-        case '"':
-            fputs("&quot;", stream);
-            break;
-        case '\'':
-            fputs("&#39;", stream);
-            break;
-        default:
-            fputc(*words, stream);
-        }
+    xml_put_text(stream, words);
 }
 
 void html_shown(FILE *stream, const char *foreign, size_t characters)

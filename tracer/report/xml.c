@@ -17,6 +17,9 @@ void xml_put_text(FILE *stream, const char *text)
         case '"':
             fputs("&quot;", stream);
             break;
+        case '\'':
+            fputs("&#39;", stream);
+            break;
         default:
             fputc(*text, stream);
         }
