@@ -10,10 +10,10 @@ static bool moves_value(const struct transfer *row)
 }
 
 /* Find the rows of a target; what is missing becomes a reason, not an error. */
-static enum tracer_status find_target(struct checking *checking, const char *text, struct target *target,
-                                      struct error *err)
+static enum tracer_status find_target(struct checking *checking, struct target *target, struct error *err)
 {
     struct case_state *state = &checking->state;
+    const char *text = target->asked.text;
     enum tracer_status status = case_parse_row(state, text, &target->spec, err);
     if (status)
         return status;
@@ -38,7 +38,7 @@ static enum tracer_status find_target(struct checking *checking, const char *tex
     if (target->spec.what != ROW_TRANSACTION)
         return TRACER_OK;
     size_t kept = 0;
-    const struct address *to = checking->request->to;
+    const struct address *to = target->asked.to;
     for (size_t i = 0; i < target->row_count; i++)
         if (moves_value(&target->rows[i]) && (!to || address_equal(target->rows[i].to, *to)))
             target->rows[kept++] = target->rows[i];
@@ -53,7 +53,7 @@ static enum tracer_status ask(struct checking *checking, struct error *err)
 {
     enum tracer_status status = TRACER_OK;
     size_t asked = 0;
-    for (size_t t = 0; t < checking->request->target_count && !status; t++) {
+    for (size_t t = 0; t < checking->target_count && !status; t++) {
         struct target *target = &checking->targets[t];
         target->first_check = asked;
         if (target->spec.what == ROW_ADDRESS)
@@ -71,7 +71,7 @@ static enum tracer_status gather_names(struct checking *checking, struct error *
     const struct taint_holding *holdings;
     size_t hop_count = taint_hop_count(state->taint), count;
     enum tracer_status status = TRACER_OK;
-    for (size_t t = 0; t < checking->request->target_count && !status; t++) {
+    for (size_t t = 0; t < checking->target_count && !status; t++) {
         const struct target *target = &checking->targets[t];
         if (target->spec.what == ROW_ADDRESS)
             status = case_name_address(state, target->spec.address, err);
@@ -165,7 +165,7 @@ static enum tracer_status build(struct checking *checking, struct error *err)
 {
     struct case_state *state = &checking->state;
     struct check_result *result = checking->result;
-    size_t count = checking->request->target_count;
+    size_t count = checking->target_count;
     size_t hop_count = taint_hop_count(state->taint);
     struct check_answer *answers = arena_calloc(state->arena, count + 1, sizeof(*answers));
     checking->step_of_hop = arena_alloc(state->arena, (hop_count + 1) * sizeof(*checking->step_of_hop));
@@ -209,35 +209,89 @@ static bool opening_is_clean(const struct case_state *state)
     return true;
 }
 
-static enum tracer_status run(struct checking *checking, struct error *err)
+struct screen {
+    struct screen_request request;
+    struct arena *arena;
+    struct case_state state; /* sources and gaps; no engine */
+};
+
+enum tracer_status screen_open(const struct screen_request *request, struct screen **ret_screen, struct error *err)
 {
-    const struct check_request *request = checking->request;
-    struct case_state *state = &checking->state;
-    enum tracer_status status = TRACER_OK;
-    if (request->target_count == 0)
-        return error_set(err, TRACER_E_USAGE, "name at least one target");
-    checking->targets = arena_calloc(state->arena, request->target_count, sizeof(*checking->targets));
-    if (!checking->targets)
+    struct arena *arena = arena_new(TRACER_MEMORY_MAX);
+    struct screen *screen = arena ? arena_calloc(arena, 1, sizeof(*screen)) : NULL;
+    if (!screen) {
+        arena_free(arena);
         return error_set(err, TRACER_E_NOMEM, "no memory");
+    }
+    screen->request = *request;
+    screen->arena = arena;
+    struct case_state *state = &screen->state;
+    enum tracer_status status = case_open(state, &screen->request.input, arena, err);
     for (size_t i = 0; i < request->source_count && !status; i++)
         status = case_add_seed(state, request->sources[i], request->has_since, request->since, err);
     if (!status && request->source_count == 0)
         status = case_add_default_seeds(state, err);
-    for (size_t t = 0; t < request->target_count && !status; t++)
-        status = find_target(checking, request->targets[t], &checking->targets[t], err);
+    if (!status && opening_is_clean(state))
+        screen->request.input.options.opening = OPENING_CLEAN;
+    if (status)
+        screen_close(screen);
+    else
+        *ret_screen = screen;
+    return status;
+}
+
+void screen_close(struct screen *screen)
+{
+    if (screen)
+        arena_free(screen->arena);
+}
+
+void screen_use(struct screen *screen, struct graph *graph)
+{
+    screen->request.input.graph = graph;
+}
+
+/* The case with tables and notes of its own, in the arena of a result. */
+static enum tracer_status begin(struct checking *checking, const struct screen *screen, struct arena *arena, struct error *err)
+{
+    struct case_state *state = &checking->state;
+    *state = screen->state;
+    state->arena = arena;
+    state->note_capacity = state->note_count;
+    state->notes = arena_calloc(arena, state->note_count + 1, sizeof(*state->notes));
+    state->shown_seeds = arena_calloc(arena, state->seed_count + 1, sizeof(*state->shown_seeds));
+    if (!state->notes || !state->shown_seeds)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    if (state->note_count)
+        memcpy(state->notes, screen->state.notes, state->note_count * sizeof(*state->notes));
+    if (state->seed_count)
+        memcpy(state->shown_seeds, screen->state.shown_seeds, state->seed_count * sizeof(*state->shown_seeds));
+    return TRACER_OK;
+}
+
+static enum tracer_status run(struct checking *checking, const struct screen *screen, const struct screen_target *targets,
+                              size_t count, struct error *err)
+{
+    struct case_state *state = &checking->state;
+    enum tracer_status status = begin(checking, screen, checking->result->arena, err);
     if (status)
         return status;
-    struct taint_options options = request->input.options;
-    if (opening_is_clean(state))
-        options.opening = OPENING_CLEAN;
-    if ((status = case_engine(state, options, err)) || (status = ask(checking, err)) ||
+    checking->target_count = count;
+    checking->targets = arena_calloc(state->arena, count + 1, sizeof(*checking->targets));
+    if (!checking->targets)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t t = 0; t < count && !status; t++) {
+        checking->targets[t].asked = targets[t];
+        status = find_target(checking, &checking->targets[t], err);
+    }
+    if (status || (status = case_engine(state, screen->request.input.options, err)) || (status = ask(checking, err)) ||
         (status = case_replay(state, err)))
         return status;
     return build(checking, err);
 }
 
-enum tracer_status check_run(const struct check_request *request, struct check_result **ret_result,
-                             struct error *err)
+enum tracer_status screen_answer(struct screen *screen, const struct screen_target *targets, size_t count,
+                                 struct check_result **ret_result, struct error *err)
 {
     struct arena *arena = arena_new(TRACER_MEMORY_MAX);
     struct check_result *result = arena ? arena_calloc(arena, 1, sizeof(*result)) : NULL;
@@ -246,10 +300,8 @@ enum tracer_status check_run(const struct check_request *request, struct check_r
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
     result->arena = arena;
-    struct checking checking = {.request = request, .result = result};
-    enum tracer_status status = case_open(&checking.state, &request->input, arena, err);
-    if (!status)
-        status = run(&checking, err);
+    struct checking checking = {.result = result};
+    enum tracer_status status = run(&checking, screen, targets, count, err);
     case_close(&checking.state);
     if (status) {
         check_result_free(result);

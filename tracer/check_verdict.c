@@ -213,7 +213,7 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
     const struct target *target = &checking->targets[index];
     struct reasons reasons = {0};
     enum tracer_status status = TRACER_OK;
-    const char *text = checking->request->targets[index];
+    const char *text = target->asked.text;
     *answer = (struct check_answer){.target = arena_text(checking->state.arena, text, strlen(text)),
                                     .account = RESULT_NONE};
     if (!answer->target)

@@ -6,12 +6,13 @@
 #ifndef TRACER_CHECKING_H
 #define TRACER_CHECKING_H
 
-#include "tracer/check.h"
+#include "tracer/screen.h"
 
 #include "pipeline.h"
 
 /* A target while it is worked on. */
 struct target {
+    struct screen_target asked;
     struct row_spec spec;
     const char *missing;   /* why there is no answer from the store, or NULL */
     struct transfer *rows; /* the rows asked */
@@ -22,8 +23,8 @@ struct target {
 
 struct checking {
     struct case_state state;
-    const struct check_request *request;
     struct target *targets;
+    size_t target_count;
     struct check_result *result;
     struct check_answer *answers;   /* result->answers while they change */
     struct check_step *built_steps; /* likewise */

@@ -2,8 +2,8 @@
  * 10). */
 #include "session.h"
 
-#include "tracer/check.h"
 #include "tracer/explain.h"
+#include "tracer/screen.h"
 
 #include <stdio.h>
 
@@ -121,22 +121,30 @@ int command_check(const struct options *options)
         return check_files(options);
     struct session session;
     struct check_result *result = NULL;
-    struct check_request request = {.targets = options->arguments,
-                                    .target_count = options->argument_count,
-                                    .sources = options->source,
-                                    .source_count = options->source_count,
-                                    .has_since = options->has_since,
-                                    .since = options->since,
-                                    .to = options->has_to_address ? &options->to_address : NULL};
+    struct screen *screen = NULL;
+    struct screen_request request = {.sources = options->source,
+                                     .source_count = options->source_count,
+                                     .has_since = options->has_since,
+                                     .since = options->since};
     const struct report_format *format = NULL;
     enum tracer_status status = begin(&session, options, "check", &format, &request.input);
+    struct screen_target *targets = status ? NULL : arena_calloc(session.arena, options->argument_count + 1, sizeof(*targets));
+    if (!status && !targets)
+        status = error_set(&session.err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < options->argument_count && !status; i++)
+        targets[i] = (struct screen_target){options->arguments[i], options->has_to_address ? &options->to_address : NULL};
+    if (!status && options->argument_count == 0)
+        status = error_set(&session.err, TRACER_E_USAGE, "name at least one target");
     if (!status)
-        status = check_run(&request, &result, &session.err);
+        status = screen_open(&request, &screen, &session.err);
+    if (!status)
+        status = screen_answer(screen, targets, options->argument_count, &result, &session.err);
     progress_end(&session);
     if (!status)
         status = write_check(&session, format, result);
     int code = status ? session_fail(&session, status) : code_of(result);
     check_result_free(result);
+    screen_close(screen);
     session_close(&session);
     return code;
 }

@@ -1,0 +1,42 @@
+/* screen.h - the pipeline behind `check`: is this deposit or address tainted; by what, how much, by which
+ * path? A screen is made ready once and answers any number of targets.
+ *
+ * Verdict (architecture 5): exposed when the proven end reaches the threshold (any unit of a recognised
+ * asset); else cannot_tell when the upper end does, or coverage fails; else clean.
+ *
+ * Threads: a struct screen belongs to one thread.
+ */
+#ifndef TRACER_SCREEN_H
+#define TRACER_SCREEN_H
+
+#include "tracer/trace.h"
+
+struct screen_request {
+    struct case_input input;
+    const char *const
+        *sources; /* "[NAME=]SPEC" as for a trace; none: the registry's heists and sanctioned addresses */
+    size_t source_count;
+    bool has_since;
+    uint64_t since;
+};
+
+/* An address, a transaction hash (every value-moving row; `to` picks those into one address), hash:N,
+ * hash:value or a key. */
+struct screen_target {
+    const char *text;
+    const struct address *to; /* NULL: any */
+};
+
+struct screen;
+
+/** Resolve the sources. What `request` points at must outlive the screen. */
+TRACER_MUST_USE enum tracer_status screen_open(const struct screen_request *request, struct screen **ret_screen, struct error *err);
+void screen_close(struct screen *screen); /* NULL is fine */
+/** Answers in the order of the targets, in a result of their own. A target that is not one is TRACER_E_USAGE; one that the store
+ * does not have is an answer, cannot_tell. */
+TRACER_MUST_USE enum tracer_status screen_answer(struct screen *screen, const struct screen_target *targets, size_t count,
+                                                 struct check_result **ret_result, struct error *err);
+/** Go on with another handle of the same store: a child opens its own after fork(), and the parent closes its own before. */
+void screen_use(struct screen *screen, struct graph *graph);
+
+#endif
