@@ -415,7 +415,7 @@ static enum tracer_status option_notes(struct case_state *state, struct taint_op
 enum tracer_status case_common_notes(struct case_state *state, struct error *err)
 {
     struct taint_options options = state->options;
-    struct taint_diag diag = taint_diag(state->taint);
+    struct taint_diag diag = state->taint ? taint_diag(state->taint) : state->diag;
     enum tracer_status status = option_notes(state, options, err);
     if (!status)
         status = case_note(

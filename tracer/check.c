@@ -2,6 +2,7 @@
  * 10) */
 #include "checking.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static bool moves_value(const struct transfer *row)
@@ -23,7 +24,7 @@ static enum tracer_status find_target(struct checking *checking, struct target *
                          safe_text(shown, sizeof(shown), text, strlen(text)));
     }
     if (target->spec.what == ROW_ADDRESS)
-        return case_knows_account(state, target->spec.address, &target->known, err);
+        return TRACER_OK;
     struct error missing;
     status = case_find_rows(state, &target->spec, text, &target->rows, &target->row_count, &missing);
     if (status == TRACER_E_NOT_FOUND) {
@@ -34,6 +35,13 @@ static enum tracer_status find_target(struct checking *checking, struct target *
         if (err)
             *err = missing;
         return status;
+    }
+    uint64_t block = target->row_count ? target->rows[0].position.block_number : 0;
+    if (target->row_count && (block < state->first || block > state->last)) {
+        target->row_count = 0;
+        target->missing = arena_printf(state->arena, "it is in block %" PRIu64 ", and the blocks asked about are %" PRIu64 " to %" PRIu64, block,
+                                       state->first, state->last);
+        return target->missing ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
     }
     if (target->spec.what != ROW_TRANSACTION)
         return TRACER_OK;
@@ -49,142 +57,25 @@ static enum tracer_status find_target(struct checking *checking, struct target *
     return TRACER_OK;
 }
 
-static enum tracer_status ask(struct checking *checking, struct error *err)
-{
-    enum tracer_status status = TRACER_OK;
-    size_t asked = 0;
-    for (size_t t = 0; t < checking->target_count && !status; t++) {
-        struct target *target = &checking->targets[t];
-        target->first_check = asked;
-        if (target->spec.what == ROW_ADDRESS)
-            status = taint_ask_account(checking->state.taint, target->spec.address, err);
-        for (size_t r = 0; r < target->row_count && !status && !target->missing; r++, asked++)
-            status = taint_ask(checking->state.taint, target->rows[r].position, err);
-    }
-    return status;
-}
-
-static enum tracer_status gather_names(struct checking *checking, struct error *err)
-{
-    struct case_state *state = &checking->state;
-    const struct taint_received *received;
-    const struct taint_holding *holdings;
-    size_t hop_count = taint_hop_count(state->taint), count;
-    enum tracer_status status = TRACER_OK;
-    for (size_t t = 0; t < checking->target_count && !status; t++) {
-        const struct target *target = &checking->targets[t];
-        if (target->spec.what == ROW_ADDRESS)
-            status = case_name_address(state, target->spec.address, err);
-        for (size_t r = 0; r < target->row_count && !status; r++) {
-            if ((status = case_name_address(state, target->rows[r].from, err)) ||
-                (status = case_name_address(state, target->rows[r].to, err)))
-                break;
-            status = case_list_asset(state, target->rows[r].asset, err);
-        }
-    }
-    for (size_t i = 0; i < hop_count && !status; i++) {
-        struct taint_hop hop = taint_hop_at(state->taint, i);
-        if ((status = case_name_address(state, state->cursor.account(state->cursor.self, hop.from), err)) ||
-            (status = case_name_address(state, state->cursor.account(state->cursor.self, hop.to), err)))
-            break;
-        status = case_list_asset(state, state->cursor.asset(state->cursor.self, hop.asset), err);
-    }
-    count = taint_received(state->taint, &received);
-    for (size_t i = 0; i < count && !status; i++)
-        status = case_list_asset(state, state->cursor.asset(state->cursor.self, received[i].asset), err);
-    count = taint_holdings(state->taint, &holdings);
-    for (size_t i = 0; i < count && !status; i++)
-        status = case_list_asset(state, state->cursor.asset(state->cursor.self, holdings[i].asset), err);
-    return status;
-}
-
-/* Steps of paths are known only at the end: keep the accounts and assets that are named somewhere, and
- * renumber. Two passes over every index: mark, then rename. */
-struct renaming {
-    uint32_t *accounts, *assets; /* old index -> 1 if used, then the new index */
-    bool marking;
-};
-
-static void rename_index(uint32_t *index, uint32_t *map, bool marking)
-{
-    if (*index == RESULT_NONE)
-        return;
-    if (marking)
-        map[*index] = 1;
-    else
-        *index = map[*index];
-}
-
-static void rename_all(struct checking *checking, struct renaming *renaming)
-{
-    for (size_t a = 0; a < checking->result->answer_count; a++) {
-        struct check_answer *answer = &checking->answers[a];
-        rename_index(&answer->account, renaming->accounts, renaming->marking);
-        for (size_t l = 0; l < answer->line_count; l++) {
-            rename_index(&answer->lines[l].from, renaming->accounts, renaming->marking);
-            rename_index(&answer->lines[l].to, renaming->accounts, renaming->marking);
-            rename_index(&answer->lines[l].asset, renaming->assets, renaming->marking);
-        }
-    }
-    for (size_t s = 0; s < checking->result->step_count; s++) {
-        rename_index(&checking->built_steps[s].from, renaming->accounts, renaming->marking);
-        rename_index(&checking->built_steps[s].to, renaming->accounts, renaming->marking);
-        rename_index(&checking->built_steps[s].asset, renaming->assets, renaming->marking);
-    }
-}
-
-static enum tracer_status keep_named(struct checking *checking, struct error *err)
-{
-    struct case_state *state = &checking->state;
-    struct renaming renaming = {arena_calloc(state->arena, state->account_count + 1, sizeof(uint32_t)),
-                                arena_calloc(state->arena, state->asset_shown_count + 1, sizeof(uint32_t)),
-                                true};
-    if (!renaming.accounts || !renaming.assets)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    rename_all(checking, &renaming);
-    uint32_t kept = 0;
-    for (size_t i = 0; i < state->account_count; i++)
-        if (renaming.accounts[i]) {
-            state->accounts[kept] = state->accounts[i];
-            renaming.accounts[i] = kept++;
-        }
-    state->account_count = kept;
-    kept = 0;
-    for (size_t i = 0; i < state->asset_shown_count; i++)
-        if (renaming.assets[i]) {
-            state->assets_shown[kept] = state->assets_shown[i];
-            renaming.assets[i] = kept++;
-        }
-    state->asset_shown_count = kept;
-    renaming.marking = false;
-    rename_all(checking, &renaming);
-    return TRACER_OK;
-}
-
 static enum tracer_status build(struct checking *checking, struct error *err)
 {
     struct case_state *state = &checking->state;
     struct check_result *result = checking->result;
-    size_t count = checking->target_count;
-    size_t hop_count = taint_hop_count(state->taint);
-    struct check_answer *answers = arena_calloc(state->arena, count + 1, sizeof(*answers));
-    checking->step_of_hop = arena_alloc(state->arena, (hop_count + 1) * sizeof(*checking->step_of_hop));
-    if (!answers || !checking->step_of_hop)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    memset(checking->step_of_hop, 0xff, (hop_count + 1) * sizeof(*checking->step_of_hop));
-    enum tracer_status status;
-    if ((status = gather_names(checking, err)) || (status = case_seal_tables(state, err)))
+    struct check_answer *answers = arena_calloc(state->arena, checking->target_count + 1, sizeof(*answers));
+    enum tracer_status status = answers ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+    result->answers = checking->answers = answers;
+    for (size_t t = 0; t < checking->target_count && !status; t++)
+        status = make_lines(checking, &checking->targets[t], &answers[t], err);
+    if (status || (status = build_steps(checking, err)) || (status = case_seal_tables(state, err)))
         return status;
-    for (size_t t = 0; t < count; t++) {
-        if ((status = answer_target(checking, t, &answers[t], err)))
-            return status;
+    set_names(checking);
+    for (size_t t = 0; t < checking->target_count && !status; t++) {
+        status = answer_target(checking, t, &answers[t], err);
         if (answers[t].verdict > result->worst)
             result->worst = answers[t].verdict;
     }
-    result->answers = checking->answers = answers;
-    result->answer_count = count;
-    if ((status = build_steps(checking, err)) || (status = keep_named(checking, err)) ||
-        (status = case_common_notes(state, err)) || (status = case_head(state, &result->head, err)))
+    result->answer_count = checking->target_count;
+    if (status || (status = case_common_notes(state, err)) || (status = case_head(state, &result->head, err)))
         return status;
     result->accounts = state->accounts;
     result->account_count = state->account_count;
@@ -213,6 +104,7 @@ struct screen {
     struct screen_request request;
     struct arena *arena;
     struct case_state state; /* sources and gaps; no engine */
+    struct lookup *lookup;
 };
 
 enum tracer_status screen_open(const struct screen_request *request, struct screen **ret_screen, struct error *err)
@@ -233,6 +125,12 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
         status = case_add_default_seeds(state, err);
     if (!status && opening_is_clean(state))
         screen->request.input.options.opening = OPENING_CLEAN;
+    if (!status)
+        status = lookup_open(state, screen->request.input.options, &screen->lookup, err);
+    if (!status) {
+        state->options = screen->request.input.options;
+        state->diag = lookup_head(screen->lookup)->diag;
+    }
     if (status)
         screen_close(screen);
     else
@@ -242,13 +140,22 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
 
 void screen_close(struct screen *screen)
 {
-    if (screen)
-        arena_free(screen->arena);
+    if (!screen)
+        return;
+    lookup_close(screen->lookup);
+    arena_free(screen->arena);
 }
 
-void screen_use(struct screen *screen, struct graph *graph)
+void screen_release(struct screen *screen)
+{
+    screen->request.input.graph = NULL;
+    lookup_release(screen->lookup);
+}
+
+enum tracer_status screen_reopen(struct screen *screen, struct graph *graph, struct error *err)
 {
     screen->request.input.graph = graph;
+    return lookup_reopen(screen->lookup, err);
 }
 
 /* The case with tables and notes of its own, in the arena of a result. */
@@ -276,6 +183,7 @@ static enum tracer_status run(struct checking *checking, const struct screen *sc
     enum tracer_status status = begin(checking, screen, checking->result->arena, err);
     if (status)
         return status;
+    checking->lookup = screen->lookup;
     checking->target_count = count;
     checking->targets = arena_calloc(state->arena, count + 1, sizeof(*checking->targets));
     if (!checking->targets)
@@ -284,10 +192,7 @@ static enum tracer_status run(struct checking *checking, const struct screen *sc
         checking->targets[t].asked = targets[t];
         status = find_target(checking, &checking->targets[t], err);
     }
-    if (status || (status = case_engine(state, screen->request.input.options, err)) || (status = ask(checking, err)) ||
-        (status = case_replay(state, err)))
-        return status;
-    return build(checking, err);
+    return status ? status : build(checking, err);
 }
 
 enum tracer_status screen_answer(struct screen *screen, const struct screen_target *targets, size_t count,
@@ -302,7 +207,6 @@ enum tracer_status screen_answer(struct screen *screen, const struct screen_targ
     result->arena = arena;
     struct checking checking = {.result = result};
     enum tracer_status status = run(&checking, screen, targets, count, err);
-    case_close(&checking.state);
     if (status) {
         check_result_free(result);
         return status;

@@ -76,31 +76,21 @@ static enum tracer_status judge_line(struct checking *checking, struct check_ans
 static enum tracer_status answer_rows(struct checking *checking, const struct target *target,
                                       struct check_answer *answer, struct reasons *reasons, struct error *err)
 {
-    const struct taint_check *checks;
-    taint_checks(checking->state.taint, &checks);
-    struct check_line *lines = arena_calloc(checking->state.arena, target->row_count + 1, sizeof(*lines));
-    if (!lines)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    answer->lines = lines;
-    answer->line_count = target->row_count;
-    for (size_t r = 0; r < target->row_count; r++) {
-        const struct taint_check *check = &checks[target->first_check + r];
-        enum tracer_status status = carried_line(checking, check, &target->rows[r], &lines[r], err);
-        if (!status && check->status == CHECK_NOT_IN_GRAPH) {
+    enum tracer_status status = TRACER_OK;
+    for (size_t r = 0; r < target->row_count && !status; r++) {
+        if (target->statuses[r] == CHECK_NOT_IN_GRAPH) {
             worsen(answer, VERDICT_CANNOT_TELL);
             status = add_reason(checking, reasons, err,
                                 "neither end of the transfer is an account whose history is in the store");
-        } else if (!status && check->status == CHECK_OVERFLOW) {
+        } else if (target->statuses[r] == CHECK_OVERFLOW) {
             worsen(answer, VERDICT_CANNOT_TELL);
             status = add_reason(checking, reasons, err,
                                 "the amount would overflow the balance: no honest token does this");
-        } else if (!status) {
-            status = judge_line(checking, answer, reasons, &lines[r], err);
+        } else {
+            status = judge_line(checking, answer, reasons, &answer->lines[r], err);
         }
-        if (status)
-            return status;
     }
-    return TRACER_OK;
+    return status;
 }
 
 static bool is_explored(const struct case_state *state, struct address address)
@@ -111,18 +101,6 @@ static bool is_explored(const struct case_state *state, struct address address)
         if (address_equal(state->explored[i], address))
             return true;
     return false;
-}
-
-/* Tainted or unknown units that left what the store follows: only they could have reached an account whose
- * own history is not here. None: conservation (taint-spec 9.1) proves that none did. */
-static bool all_taint_accounted(const struct case_state *state)
-{
-    const struct taint_absorbed *absorbed;
-    size_t count = taint_absorbed(state->taint, &absorbed);
-    for (size_t i = 0; i < count; i++)
-        if (absorbed[i].tag != TAINT_UNKNOWN && absorbed[i].place != PLACE_SERVICE)
-            return false;
-    return true;
 }
 
 static enum tracer_status judge_address(struct checking *checking, const struct target *target,
@@ -161,7 +139,7 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
     }
     if (status || is_explored(state, target->spec.address))
         return status;
-    if (all_taint_accounted(state)) {
+    if (lookup_head(checking->lookup)->accounted) {
         status = add_reason(
             checking, reasons, err,
             "its own history is not in the store, but until the last block asked about every tainted "
@@ -179,28 +157,12 @@ static enum tracer_status answer_address(struct checking *checking, const struct
                                          struct check_answer *answer, struct reasons *reasons,
                                          struct error *err)
 {
-    struct case_state *state = &checking->state;
-    const struct taint_received *received;
-    size_t received_count = taint_received(state->taint, &received);
+    const struct case_state *state = &checking->state;
     answer->is_address = true;
     answer->account = case_account(state, target->spec.address);
-    struct check_line *lines = arena_calloc(state->arena, 2 * received_count + 1, sizeof(*lines));
-    if (!lines)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    answer->lines = lines;
     enum tracer_status status = judge_address(checking, target, answer, reasons, err);
-    for (int holds = 0; holds < 2; holds++)
-        for (size_t i = 0; i < received_count && !status; i++) {
-            bool wanted = holds ? !u256_is_zero(received[i].balance) : received[i].rows > 0;
-            if (!wanted || !address_equal(state->cursor.account(state->cursor.self, received[i].account),
-                                          target->spec.address))
-                continue;
-            struct check_line *line = &lines[answer->line_count++];
-            status = holds ? holds_line(checking, &received[i], line, err)
-                           : received_line(checking, &received[i], line, err);
-        }
     for (size_t i = 0; i < answer->line_count && !status; i++)
-        status = judge_line(checking, answer, reasons, &lines[i], err);
+        status = judge_line(checking, answer, reasons, &answer->lines[i], err);
     if (!status && answer->line_count == 0 && answer->verdict == VERDICT_CLEAN &&
         is_explored(state, target->spec.address))
         status = add_reason(checking, reasons, err, "received nothing in the blocks of the store");
@@ -214,8 +176,8 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
     struct reasons reasons = {0};
     enum tracer_status status = TRACER_OK;
     const char *text = target->asked.text;
-    *answer = (struct check_answer){.target = arena_text(checking->state.arena, text, strlen(text)),
-                                    .account = RESULT_NONE};
+    answer->target = arena_text(checking->state.arena, text, strlen(text));
+    answer->account = RESULT_NONE;
     if (!answer->target)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     if (target->missing) {

@@ -41,6 +41,7 @@ struct case_state {
     struct taint_asset *assets;
 
     struct taint_options options; /* as the engine was given them */
+    struct taint_diag diag;       /* of the replay, where there is no engine: a lookup's */
     bool compares;                /* several policies: the notes speak of none */
     struct cursor cursor;
     struct taint *taint;
@@ -102,12 +103,12 @@ struct row_spec {
 /** False: it is none of these (perhaps a heist id). TRACER_E_USAGE: another chain's prefix. */
 enum tracer_status case_parse_row(const struct case_state *state, const char *text, struct row_spec *ret_spec,
                                   struct error *err);
-/** The rows a spec names (not for ROW_ADDRESS): a whole transaction's, or the one row. */
-enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
-                                  struct transfer **ret_rows, size_t *ret_count, struct error *err);
 /** True: some stored row has the account at an end. */
 enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
                                       struct error *err);
+/** The rows a spec names (not for ROW_ADDRESS): a whole transaction's, or the one row. */
+enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
+                                  struct transfer **ret_rows, size_t *ret_count, struct error *err);
 /** First stored block with time >= `time_s`. */
 enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block,
                                  struct error *err);
@@ -183,6 +184,9 @@ struct row_facts {
     uint32_t log_index;
     enum transfer_kind kind;
     enum grade grade;
+    struct address from, to;
+    struct asset asset;
+    struct u256 amount;
 };
 /** Facts of rows at `positions` (strictly increasing). */
 enum tracer_status case_row_facts(struct case_state *state, const struct position *positions, size_t count,

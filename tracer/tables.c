@@ -134,6 +134,10 @@ static enum tracer_status note_row(void *context, const struct transfer *transfe
     if (position_compare(transfer->position, walk->positions[walk->next]) == 0) {
         walk->facts[walk->next].kind = transfer->kind;
         walk->facts[walk->next].log_index = transfer->log_index;
+        walk->facts[walk->next].from = transfer->from;
+        walk->facts[walk->next].to = transfer->to;
+        walk->facts[walk->next].asset = transfer->asset;
+        walk->facts[walk->next].amount = transfer->amount;
         walk->facts[walk->next].grade = grade_of_row(walk->facts[walk->next].grade, transfer->kind);
         walk->next++;
     }

@@ -31,6 +31,8 @@ struct graph_options {
  * @retval TRACER_E_DAMAGED    a foreign or damaged file */
 TRACER_MUST_USE enum tracer_status graph_open(const char *path, const struct graph_options *options,
                                               struct graph **ret_graph, struct error *err);
+/** The directory, as it was given. */
+const char *graph_path(const struct graph *graph);
 /** Marks a clean stop when it was opened for writing. NULL is fine. */
 void graph_close(struct graph *graph);
 
@@ -81,6 +83,7 @@ TRACER_MUST_USE enum tracer_status graph_rewind(struct graph *graph, uint64_t ch
 struct graph_range {
     uint64_t first, last, count;
     uint64_t first_gap; /* first missing number between first and last, 0 if none */
+    uint64_t generation; /* grows when something changes that is not an addition at the end */
 };
 TRACER_MUST_USE enum tracer_status graph_range(struct graph *graph, uint64_t chain_id,
                                                struct graph_range *ret_range, struct error *err);

@@ -94,6 +94,8 @@
 #define TRACER_EXPLAIN_STEPS_MAX 10000u        /* transfers of a path that explain follows */
 #define TRACER_PATH_MAX 1000000u                /* records of one path */
 #define TRACER_STORE_BYTES_MAX TRACER_GIB(4096) /* default ceiling of the data file: address space only */
+#define TRACER_LOOKUPS_MAX 8u                    /* taint states that are kept beside a store; the oldest goes */
+#define TRACER_LOOKUP_LAG_MAX 64u               /* blocks that one may be behind while `ingest --follow` brings it up */
 #define TRACER_MEMORY_MAX TRACER_GIB(16)        /* default ceiling of one arena */
 
 #endif

@@ -36,7 +36,8 @@ void screen_close(struct screen *screen); /* NULL is fine */
  * does not have is an answer, cannot_tell. */
 TRACER_MUST_USE enum tracer_status screen_answer(struct screen *screen, const struct screen_target *targets, size_t count,
                                                  struct check_result **ret_result, struct error *err);
-/** Go on with another handle of the same store: a child opens its own after fork(), and the parent closes its own before. */
-void screen_use(struct screen *screen, struct graph *graph);
+/** For fork(): let go of the store (before the parent closes it), and go on in a child with a handle of its own. */
+void screen_release(struct screen *screen);
+TRACER_MUST_USE enum tracer_status screen_reopen(struct screen *screen, struct graph *graph, struct error *err);
 
 #endif

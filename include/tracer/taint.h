@@ -77,7 +77,7 @@ TRACER_MUST_USE enum tracer_status taint_replay(struct taint *taint, taint_watch
  * the rows that count. */
 
 /** Keep what taint_rollback() needs for blocks from `first_block` on that are replayed from now on. Not together with
- * taint_ask() and taint_ask_account(): TRACER_E_USAGE. */
+ * taint_ask(): TRACER_E_USAGE. */
 TRACER_MUST_USE enum tracer_status taint_keep_undo(struct taint *taint, uint64_t first_block, struct error *err);
 /** Blocks before `first_block` are final: drop what was kept of them. */
 void taint_forget_undo(struct taint *taint, uint64_t first_block);
@@ -183,21 +183,33 @@ TRACER_MUST_USE enum tracer_status taint_ask(struct taint *taint, struct positio
                                              struct error *err);
 size_t taint_checks(const struct taint *taint, const struct taint_check **ret_checks);
 
-/** What an account received and holds, by asset: sums over the rows into it (zero, self, overflow and fees
- * under sink apart), for "what did it ever receive" (architecture 5); and its balance at the end, of which
- * taint_holdings() tells the tags. Only plain accounts have a balance. Ask before the replay. */
-struct taint_received {
-    uint32_t account, asset;
-    uint64_t rows; /* 0: it only holds the asset */
-    struct u320 amount, unknown;
-    struct u320 *sources;  /* [source_count of the replay] */
-    size_t best_hop_index; /* record with the least hop, then first; SIZE_MAX: none */
-    struct u256 balance;
+/* What a row carried, for who keeps it. */
+struct taint_part {
+    uint32_t tag; /* source, or TAINT_UNKNOWN: the others are 0 */
+    struct u256 amount;
+    uint32_t hop; /* of its record; fees under sink have none */
+    bool has_parent;
+    struct position parent;
 };
-TRACER_MUST_USE enum tracer_status taint_ask_account(struct taint *taint, struct address account,
-                                                     struct error *err);
-size_t taint_received(const struct taint *taint,
-                      const struct taint_received **ret_received); /* by account, asset */
+struct taint_carried {
+    struct position position;
+    uint32_t from, to, asset;
+    struct u256 amount;
+    enum taint_status status; /* not CHECK_NOT_IN_GRAPH; if not CHECK_OK nothing moved */
+    bool fee;                 /* under fees=sink: it arrives nowhere */
+    enum transfer_leg leg;    /* as in taint_hop */
+    uint32_t link;
+    const struct taint_part *parts; /* in tag order, without clean */
+    size_t part_count;
+};
+/** Borrowed for the time of the call. false: no memory, ends the replay. */
+typedef bool taint_carried_fn(void *context, const struct taint_carried *carried);
+/** Before a replay: call `carried` for each row of the graph (12) in the order of execution; in taint_extend() too. */
+void taint_watch_rows(struct taint *taint, taint_carried_fn *carried, void *context);
+/** The tags of one holding other than clean, as taint_holdings() has them but `balance`, which is returned; of at most `capacity` of
+ * them. Right after a replay, too. */
+struct u256 taint_holding_of(const struct taint *taint, uint32_t account, uint32_t asset, struct taint_holding *ret_lines, size_t capacity,
+                             size_t *ret_count);
 
 /* The files of section 11 and the JSON of section 10, to the byte, on a stream of the caller. */
 enum taint_table {

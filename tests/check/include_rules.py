@@ -10,7 +10,7 @@ VALUE = "address transfer block cursor input link result".split()
 MODULE_OF_HEADER = {
     **{h: "base" for h in BASE},
     **{h: "value" for h in VALUE},
-    "graph": "graph", "taint": "taint", "label": "label", "import": "import", "report": "report", "prices": "report",
+    "graph": "graph", "shelf": "graph", "taint": "taint", "label": "label", "import": "import", "report": "report", "prices": "report",
     "rpc": "rpc", "evm": "evm", "proof": "evm", "chain": "chain", "history": "chain",
     "config": "pipeline", "trace": "pipeline", "screen": "pipeline", "explain": "pipeline", "audit": "pipeline", "explore": "pipeline", "lazy": "pipeline", "ingest": "pipeline", "load": "pipeline", "evidence": "pipeline",
 }

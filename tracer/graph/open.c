@@ -397,6 +397,11 @@ void graph_close(struct graph *graph)
     release(graph);
 }
 
+const char *graph_path(const struct graph *graph)
+{
+    return graph->path;
+}
+
 const char *graph_library(void)
 {
     return mdb_version(NULL, NULL, NULL);

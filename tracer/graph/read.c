@@ -21,7 +21,7 @@ enum tracer_status graph_range(struct graph *graph, uint64_t chain_id, struct gr
     if (state.count == 0)
         return store_error(graph, err, TRACER_E_NOT_FOUND, "no blocks of chain %" PRIu64, chain_id);
     *ret_range = (struct graph_range){state.first, state.last, state.count,
-                                      state.whole_to < state.last ? state.whole_to + 1 : 0};
+                                      state.whole_to < state.last ? state.whole_to + 1 : 0, state.generation};
     return TRACER_OK;
 }
 

@@ -1,4 +1,4 @@
-/* check.c - what single rows carried, and what single accounts received (taint-spec 10, architecture 5). */
+/* check.c - what single rows carried (taint-spec 10). */
 #include "engine.h"
 
 #include <assert.h>
@@ -14,18 +14,6 @@ enum tracer_status taint_ask(struct taint *taint, struct position position, stru
         return error_set(err, TRACER_E_NOMEM, "no memory");
     taint->checks = checks;
     checks[taint->check_count++] = (struct taint_check){.position = position, .status = CHECK_NOT_IN_GRAPH};
-    return TRACER_OK;
-}
-
-enum tracer_status taint_ask_account(struct taint *taint, struct address account, struct error *err)
-{
-    assert(!taint->replayed);
-    struct address *asked = grow(taint->asked_accounts, taint->asked_account_count,
-                                 &taint->asked_account_capacity, sizeof(*asked));
-    if (!asked)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    taint->asked_accounts = asked;
-    asked[taint->asked_account_count++] = account;
     return TRACER_OK;
 }
 
@@ -103,38 +91,47 @@ static bool answer(struct taint *taint, struct taint_check *check, const struct 
     return true;
 }
 
-struct taint_received *received_get(struct taint *taint, uint32_t account, uint32_t asset)
+void taint_watch_rows(struct taint *taint, taint_carried_fn *carried, void *context)
 {
-    for (size_t i = 0; i < taint->received_count; i++)
-        if (taint->received[i].account == account && taint->received[i].asset == asset)
-            return &taint->received[i];
-    struct taint_received *received =
-        grow(taint->received, taint->received_count, &taint->received_capacity, sizeof(*received));
-    struct u320 *sources = arena_calloc(taint->arena, (size_t)taint->source_count + 1, sizeof(*sources));
-    if (!received || !sources)
-        return NULL;
-    taint->received = received;
-    received[taint->received_count] =
-        (struct taint_received){.account = account, .asset = asset, .sources = sources};
-    return &received[taint->received_count++];
+    assert(!taint->replayed);
+    taint->carried = carried;
+    taint->carried_context = context;
 }
 
-static bool receive(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel)
+static bool tell_carried(struct taint *taint, const struct cursor_row *row, enum taint_status status, const struct parcel *parcel, bool fee)
 {
-    struct taint_received *received = received_get(taint, row->to, row->asset);
-    if (!received)
+    size_t index = (size_t)(row - taint->rows), count = 0;
+    bool grouped = taint->group_count && group_of(taint, index);
+    if (!taint->parts && !(taint->parts = arena_calloc(taint->arena, (size_t)taint->source_count + 1, sizeof(*taint->parts))))
         return false;
-    received->rows++;
-    u320_add(&received->amount, row->amount);
-    struct u320 *sources = received->sources;
     for (size_t i = 0; i < parcel->sums.count; i++) {
         const struct lot *lot = &parcel->sums.lots[i];
-        if (tag_is_source(taint, lot->tag))
-            u320_add(&sources[lot->tag], lot->amount);
-        else if (lot->tag == taint->unknown)
-            u320_add(&received->unknown, lot->amount);
+        if (lot->tag == taint->clean)
+            continue;
+        struct taint_part *part = &taint->parts[count++];
+        *part = (struct taint_part){.tag = TAINT_UNKNOWN, .amount = lot->amount};
+        if (!tag_is_source(taint, lot->tag))
+            continue;
+        const struct info *info = info_find(parcel, lot->tag);
+        assert(info);
+        part->tag = lot->tag;
+        part->hop = fee ? 0 : info->hop;
+        part->has_parent = !fee && info->parent != RECORD_NONE;
+        if (part->has_parent)
+            part->parent = record_position(taint, info->parent);
     }
-    return true;
+    struct taint_carried carried = {.position = row->position,
+                                    .from = row->from,
+                                    .to = row->to,
+                                    .asset = row->asset,
+                                    .amount = row->amount,
+                                    .status = status,
+                                    .fee = fee,
+                                    .leg = !grouped ? LEG_NONE : group_is_out(taint, index) ? LEG_OUT : LEG_IN,
+                                    .link = grouped && taint->options.links == LINKS_GIVEN ? row->link : 0,
+                                    .parts = taint->parts,
+                                    .part_count = count};
+    return taint->carried(taint->carried_context, &carried);
 }
 
 /* Called for every row with what it carries, after the seeds and before it arrives. */
@@ -143,8 +140,8 @@ void check_row(struct taint *taint, const struct cursor_row *row, enum taint_sta
 {
     if (taint->inspect && status == CHECK_OK)
         inspect_carried(taint, parcel);
-    if (taint->accounts[row->to].asked && status == CHECK_OK && !fee)
-        *ok = *ok && receive(taint, row, parcel);
+    if (taint->carried)
+        *ok = *ok && tell_carried(taint, row, status, parcel, fee);
     if (!taint->check_count)
         return;
     if (!taint->asked_sorted && !sort_asked(taint)) {
@@ -177,10 +174,4 @@ size_t taint_checks(const struct taint *taint, const struct taint_check **ret_ch
 {
     *ret_checks = taint->checks;
     return taint->check_count;
-}
-
-size_t taint_received(const struct taint *taint, const struct taint_received **ret_received)
-{
-    *ret_received = taint->received;
-    return taint->received_count;
 }

@@ -72,7 +72,6 @@ enum account_class { ACCOUNT_UNSEEN, ACCOUNT_PLAIN, ACCOUNT_VOID, ACCOUNT_FRONTI
 
 struct account_state {
     uint8_t class_; /* enum account_class */
-    bool asked;     /* taint_ask_account */
     uint32_t emit;  /* source + 1, 0: none (labelled accounts) */
     uint32_t slot;  /* address seeds of the account: index + 1 into slots, 0: none */
     uint32_t asset; /* of `first` */
@@ -169,8 +168,6 @@ struct taint {
     size_t address_seed_count, next_address_seed;
     struct transfer_seed *transfer_seeds;
     size_t transfer_seed_count, next_transfer_seed; /* the first that is not before the transaction at hand */
-    struct address *asked_accounts;
-    size_t asked_account_count, asked_account_capacity;
     bool seed_least_known;
     uint64_t seed_least; /* least block of all seeds */
 
@@ -206,8 +203,6 @@ struct taint {
     struct taint_check *checks;
     size_t check_count, check_capacity;
     size_t *check_order; /* by position */
-    struct taint_received *received;
-    size_t received_count, received_capacity;
 
     struct taint_holding *holdings_shown;
     size_t holdings_shown_count;
@@ -216,6 +211,9 @@ struct taint {
     struct taint_total *totals_shown;
     size_t totals_shown_count;
     struct inspect *inspect; /* NULL: nobody observes */
+    taint_carried_fn *carried; /* NULL: nobody keeps what rows carry */
+    void *carried_context;
+    struct taint_part *parts; /* scratch [source_count + 1]; with `carried` */
     struct undo *undo;       /* NULL: nothing is kept */
     uint64_t next_block; /* of the rows to come, at least */
     bool replayed, asked_sorted;
@@ -295,7 +293,6 @@ bool replay_end(struct taint *taint, uint32_t account, uint32_t asset, uint32_t 
 bool replay_overflows(struct taint *taint, const struct cursor_row *row);
 void check_row(struct taint *taint, const struct cursor_row *row, enum taint_status status, const struct parcel *parcel, bool fee,
                bool *ok);
-struct taint_received *received_get(struct taint *taint, uint32_t account, uint32_t asset); /* NULL: no memory */
 struct taint_total *total_get(struct taint *taint, uint32_t asset, uint32_t tag); /* NULL: no memory */
 
 /* group.c */

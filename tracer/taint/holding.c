@@ -313,8 +313,6 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
                                                  [CLASS_BRIDGE] = ACCOUNT_BRIDGE,
                                                  [CLASS_VENUE] = ACCOUNT_VENUE};
     struct address address = taint->cursor->account(taint->cursor->self, id);
-    for (size_t i = 0; i < taint->asked_account_count; i++)
-        account->asked = account->asked || address_equal(taint->asked_accounts[i], address);
     if (address_is_void(address)) {
         account->class_ = ACCOUNT_VOID;
         return;

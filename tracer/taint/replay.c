@@ -636,8 +636,6 @@ void taint_free(struct taint *taint)
     free(taint->totals);
     free(taint->absorbed);
     free(taint->checks);
-    free(taint->asked_accounts);
-    free(taint->received);
     arena_free(taint->arena);
     free(taint);
 }

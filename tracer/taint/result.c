@@ -43,13 +43,6 @@ static int order_totals(const void *a, const void *b, void *context)
     return order ? order : order_tags(x->tag, y->tag);
 }
 
-static int order_received(const void *a, const void *b, void *context)
-{
-    const struct taint_received *x = a, *y = b;
-    int order = order_accounts(context, x->account, y->account);
-    return order ? order : order_assets(context, x->asset, y->asset);
-}
-
 static uint32_t public_tag(const struct taint *taint, uint32_t tag)
 {
     return tag == taint->unknown ? TAINT_UNKNOWN : tag;
@@ -90,31 +83,47 @@ static struct holding_key *sort_holdings(const struct taint *taint, size_t *ret_
     return keys;
 }
 
+/* A line of one tag; false: none is shown of it. */
+static bool show_tag(const struct taint *taint, const struct holding *holding, const struct tagged *tagged, struct taint_holding *shown)
+{
+    bool poison = taint->options.policy == POLICY_POISON, source = tag_is_source(taint, tagged->tag);
+    if (poison && !source)
+        return false;
+    *shown = (struct taint_holding){.account = holding->account,
+                                    .asset = holding->asset,
+                                    .tag = public_tag(taint, tagged->tag),
+                                    .balance = holding->balance,
+                                    .amount = poison ? holding->balance : tagged->amount,
+                                    .hop = tagged->hop,
+                                    .has_via = source && tagged->via != RECORD_NONE};
+    if (shown->has_via)
+        shown->via = record_position(taint, tagged->via);
+    return true;
+}
+
+struct u256 taint_holding_of(const struct taint *taint, uint32_t account, uint32_t asset, struct taint_holding *ret_lines, size_t capacity,
+                             size_t *ret_count)
+{
+    const struct holding *holding = holding_find(taint, account, asset);
+    *ret_count = 0;
+    for (uint32_t t = 0; holding && t < holding->tag_count && *ret_count < capacity; t++)
+        *ret_count += show_tag(taint, holding, &holding->tags[t], &ret_lines[*ret_count]);
+    return holding ? holding->balance : (struct u256){{0}};
+}
+
 static bool show_holding(struct taint *taint, const struct holding *holding, struct taint_holding *shown,
                          size_t *at)
 {
-    bool poison = taint->options.policy == POLICY_POISON;
     for (uint32_t t = 0; t < holding->tag_count; t++) {
-        const struct tagged *tagged = &holding->tags[t];
-        bool source = tag_is_source(taint, tagged->tag);
-        if (poison && !source)
+        if (!show_tag(taint, holding, &holding->tags[t], &shown[*at]))
             continue;
-        shown[*at] = (struct taint_holding){.account = holding->account,
-                                            .asset = holding->asset,
-                                            .tag = public_tag(taint, tagged->tag),
-                                            .balance = holding->balance,
-                                            .amount = poison ? holding->balance : tagged->amount,
-                                            .hop = tagged->hop,
-                                            .has_via = source && tagged->via != RECORD_NONE};
-        if (shown[*at].has_via)
-            shown[*at].via = record_position(taint, tagged->via);
         (*at)++;
-        if (poison)
+        if (taint->options.policy == POLICY_POISON)
             continue;
-        struct total *total = total_slot(taint, holding->asset, tagged->tag);
+        struct total *total = total_slot(taint, holding->asset, holding->tags[t].tag);
         if (!total)
             return false;
-        u320_add(&total->sums.held, tagged->amount);
+        u320_add(&total->sums.held, holding->tags[t].amount);
     }
     return true;
 }
@@ -220,43 +229,12 @@ static void link_answers(struct taint *taint)
             if (source->hop >= 0)
                 source->hop_index = taint_find_hop(taint, taint->checks[i].position, source->source);
         }
-    for (size_t i = 0; i < taint->received_count; i++)
-        taint->received[i].best_hop_index = SIZE_MAX;
-    for (size_t h = 0; taint->received_count && h < taint->record_count; h++) {
-        struct taint_hop hop = taint_hop_at(taint, h);
-        for (size_t i = 0; i < taint->received_count; i++) {
-            struct taint_received *received = &taint->received[i];
-            if (hop.to == received->account && hop.asset == received->asset &&
-                (received->best_hop_index == SIZE_MAX || hop.hop < taint_hop_at(taint, received->best_hop_index).hop))
-                received->best_hop_index = h;
-        }
-    }
-}
-
-/* Balances of the accounts that were asked for, clean ones too. */
-static bool add_balances(struct taint *taint)
-{
-    for (size_t i = 0; i < taint->holding_count; i++) {
-        const struct holding *holding = holding_at(taint, i);
-        if (!taint->accounts[holding->account].asked || u256_is_zero(holding->balance))
-            continue;
-        struct taint_received *received = received_get(taint, holding->account, holding->asset);
-        if (!received)
-            return false;
-        received->balance = holding->balance;
-    }
-    return true;
 }
 
 enum tracer_status taint_settle(struct taint *taint, struct error *err)
 {
-    taint->diag.seeds_noop = 0;
-    for (size_t i = 0; i < taint->transfer_seed_count; i++)
-        taint->diag.seeds_noop += !taint->transfer_seeds[i].done;
-    if (!add_balances(taint) || !make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
+    if (!make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
         return error_set(err, TRACER_E_NOMEM, "no memory for the results");
-    if (taint->received_count)
-        qsort_r(taint->received, taint->received_count, sizeof(*taint->received), order_received, taint);
     link_answers(taint);
     return TRACER_OK;
 }
@@ -288,7 +266,11 @@ size_t taint_totals(const struct taint *taint, const struct taint_total **ret_to
 
 struct taint_diag taint_diag(const struct taint *taint)
 {
-    return taint->diag;
+    struct taint_diag diag = taint->diag;
+    diag.seeds_noop = 0;
+    for (size_t i = 0; i < taint->transfer_seed_count; i++)
+        diag.seeds_noop += !taint->transfer_seeds[i].done;
+    return diag;
 }
 
 size_t taint_source_count(const struct taint *taint)

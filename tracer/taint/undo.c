@@ -45,7 +45,7 @@ struct undo {
 
 enum tracer_status taint_keep_undo(struct taint *taint, uint64_t first_block, struct error *err)
 {
-    if (taint->check_count || taint->asked_account_count)
+    if (taint->check_count)
         return error_set(err, TRACER_E_USAGE, "what was asked of a replay cannot be undone");
     if (!taint->undo && !(taint->undo = calloc(1, sizeof(*taint->undo))))
         return error_set(err, TRACER_E_NOMEM, "no memory");

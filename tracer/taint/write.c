@@ -164,7 +164,7 @@ static void write_totals(const struct taint *taint, FILE *stream)
 
 static void write_diag(const struct taint *taint, FILE *stream)
 {
-    const struct taint_diag *diag = &taint->diag;
+    const struct taint_diag counted = taint_diag(taint), *diag = &counted;
     fprintf(stream,
             "name,count\ngroups_bad,%" PRIu64 "\ngroups_ok,%" PRIu64 "\noverflow,%" PRIu64 "\noverspend,%" PRIu64
             "\nrows,%" PRIu64 "\nseeds_noop,%" PRIu64 "\nself,%" PRIu64 "\nzero,%" PRIu64 "\n",

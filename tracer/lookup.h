@@ -1,0 +1,111 @@
+/* lookup.h - a replay laid out on a shelf, so that what any transfer carried and any account received and holds is looked up, not
+ * replayed; internal to tracer/.
+ *
+ * lookup_record.c is the encoding, lookup_keep.c what a replay leaves, lookup_make.c lays it out, whole or block by block, lookup.c
+ * finds and reads it. A lookup belongs to what it was made from: its *identity* is a digest of sources, labels, assets, options and
+ * explored accounts; it is used only while the store still has the blocks that it read.
+ */
+#ifndef TRACER_LOOKUP_H
+#define TRACER_LOOKUP_H
+
+#include "pipeline.h"
+#include "tracer/buffer.h"
+#include "tracer/digest.h"
+#include "tracer/shelf.h"
+
+#define LOOKUP_VERSION 1u /* of the encoding and of the engine: another one is made again */
+
+/* What one transfer carried. */
+struct kept_row {
+    enum taint_status status;
+    bool fee;
+    enum transfer_leg leg;
+    uint32_t link;
+    struct taint_part *parts; /* in tag order */
+    size_t part_count;
+};
+/* Of one account and asset. */
+struct kept_source { /* arrived from one source */
+    uint32_t source;
+    struct u320 amount;
+    uint32_t hop; /* least, and the first transfer that has it */
+    struct position best;
+};
+struct kept_asset {
+    struct asset asset;
+    uint64_t rows; /* that arrived (architecture 5: what did it ever receive) */
+    struct u320 amount, unknown;
+    struct kept_source *sources; /* by source */
+    size_t source_count;
+    struct u256 balance;
+    struct taint_part *tags; /* of the balance, without clean; parent: via */
+    size_t tag_count;
+};
+struct kept_account { /* by asset */
+    struct kept_asset *assets;
+    size_t asset_count;
+};
+/* What a lookup says of itself. */
+struct kept_head {
+    struct digest identity;
+    uint64_t generation; /* of the store: graph_range */
+    uint64_t last;       /* block */
+    struct hash last_hash;
+    struct taint_diag diag;
+    bool accounted; /* no tainted or unknown unit went where the store does not follow (has_explored) */
+    const char **sources; /* names in tag order */
+    size_t source_count;
+};
+
+/* lookup_record.c: pieces of a decoded record are in the arena. False: no memory; damaged. */
+#define KEPT_ROW_KEY 16u
+void kept_row_key(struct position position, uint8_t to[static KEPT_ROW_KEY]);
+bool kept_row_encode(const struct kept_row *row, struct buffer *to);
+bool kept_row_decode(struct bytes bytes, struct arena *arena, struct kept_row *ret_row);
+bool kept_account_encode(const struct kept_account *account, struct buffer *to);
+bool kept_account_decode(struct bytes bytes, struct arena *arena, struct kept_account *ret_account);
+bool kept_head_encode(const struct kept_head *head, struct buffer *to);
+bool kept_head_decode(struct bytes bytes, struct arena *arena, struct kept_head *ret_head);
+
+/* lookup_keep.c: sums of a replay that goes on. */
+struct keep;
+typedef enum tracer_status keep_row_fn(void *context, struct position position, const struct kept_row *row, struct error *err);
+/** `state` has an engine that was not replayed yet; rows of which something is kept go to `row`, a transaction's in order. */
+enum tracer_status keep_new(struct case_state *state, keep_row_fn *row, void *context, struct keep **ret_keep, struct error *err);
+void keep_free(struct keep *keep); /* NULL is fine */
+/** Hand out the rows of the last transaction; the first failure since the last call. */
+enum tracer_status keep_flush(struct keep *keep, struct error *err);
+/** From here on, forget changes of blocks before `first_block`, and remember those of later ones. */
+void keep_undo_from(struct keep *keep, uint64_t first_block);
+/** The sums as they were after `block_number`. */
+bool keep_rollback(struct keep *keep, uint64_t block_number); /* false: no memory */
+/** Each account that changed since the last call, in order of addresses. */
+typedef enum tracer_status keep_account_fn(void *context, struct address address, const struct kept_account *account, struct error *err);
+enum tracer_status keep_each_changed(struct keep *keep, const struct case_state *state, keep_account_fn *visit, void *context,
+                                     struct error *err);
+
+/* lookup_make.c */
+#define LOOKUP_PATH_MAX 4096u
+enum tracer_status lookup_identity(const struct case_state *state, struct taint_options options, struct digest *ret_identity,
+                                   struct error *err);
+enum tracer_status lookup_path(const struct case_state *state, const struct digest *identity, char ret_path[static LOOKUP_PATH_MAX],
+                               struct error *err);
+/** Replay and lay out: below the store, or, where that cannot be written, in a temporary directory. */
+enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct digest *identity,
+                               char ret_path[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err);
+
+/* lookup.c */
+struct lookup;
+/** Find it, or make it. state->last is then the last block that it knows. */
+enum tracer_status lookup_open(struct case_state *state, struct taint_options options, struct lookup **ret_lookup, struct error *err);
+void lookup_close(struct lookup *lookup); /* NULL is fine */
+/** Close what does not survive fork(); open it again. */
+void lookup_release(struct lookup *lookup);
+enum tracer_status lookup_reopen(struct lookup *lookup, struct error *err);
+const struct kept_head *lookup_head(const struct lookup *lookup);
+/** TRACER_E_NOT_FOUND: nothing is kept of it. */
+enum tracer_status lookup_row(struct lookup *lookup, struct position position, struct arena *arena, struct kept_row *ret_row, struct error *err);
+enum tracer_status lookup_account(struct lookup *lookup, struct address address, struct arena *arena, struct kept_account *ret_account,
+                                  struct error *err);
+
+#endif

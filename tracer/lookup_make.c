@@ -1,0 +1,261 @@
+/* lookup_make.c - making a lookup: a replay whose rows and sums go to a shelf. */
+#include "lookup.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- identity ---- */
+
+static void add_u64(struct buffer *to, uint64_t value)
+{
+    buffer_add(to, &value, sizeof(value));
+}
+
+static void add_position(struct buffer *to, struct position position)
+{
+    add_u64(to, position.block_number);
+    add_u64(to, (uint64_t)(uint32_t)position.transaction_index);
+    add_u64(to, position.index);
+}
+
+static void add_asset(struct buffer *to, const struct asset *asset)
+{
+    add_u64(to, asset->kind);
+    buffer_add(to, asset->contract.bytes, sizeof(asset->contract.bytes));
+    buffer_add(to, &asset->id, sizeof(asset->id));
+}
+
+/* Everything that a replay of these blocks depends on. False: no memory. */
+static bool describe(const struct case_state *state, struct taint_options options, struct buffer *to)
+{
+    const struct case_input *input = state->input;
+    const uint64_t numbers[] = {LOOKUP_VERSION, state->network.chain_id, state->first, state->last < state->range.last ? state->last : UINT64_MAX,
+                                options.policy, options.links, options.fees, options.unknown, options.opening,
+                                state->seed_count, state->label_count, input->token_count, state->has_explored, state->explored_count};
+    buffer_add(to, numbers, sizeof(numbers));
+    for (size_t i = 0; i < state->seed_count; i++) {
+        const struct taint_seed *seed = &state->seeds[i];
+        buffer_add(to, seed->source, strlen(seed->source) + 1);
+        add_u64(to, seed->is_address);
+        buffer_add(to, seed->address.bytes, sizeof(seed->address.bytes));
+        add_u64(to, seed->block_number);
+        add_position(to, seed->position);
+        add_u64(to, seed->has_amount);
+        buffer_add(to, &seed->amount, sizeof(seed->amount));
+    }
+    for (size_t i = 0; i < state->label_count; i++) {
+        buffer_add(to, state->labels[i].address.bytes, sizeof(state->labels[i].address.bytes));
+        add_u64(to, state->labels[i].class_);
+        buffer_add(to, state->labels[i].emit, strlen(state->labels[i].emit) + 1);
+    }
+    for (size_t i = 0; i < input->token_count; i++) {
+        const struct taint_asset *asset = &input->tokens[i].asset;
+        add_asset(to, &asset->asset);
+        add_u64(to, asset->decimals);
+        add_u64(to, asset->weight);
+        buffer_add(to, &asset->dust, sizeof(asset->dust));
+    }
+    if (state->explored_count)
+        buffer_add(to, state->explored, state->explored_count * sizeof(*state->explored));
+    return buffer_ok(to);
+}
+
+enum tracer_status lookup_identity(const struct case_state *state, struct taint_options options, struct digest *ret_identity, struct error *err)
+{
+    struct buffer text;
+    buffer_init(&text, TRACER_MEMORY_MAX);
+    bool ok = describe(state, options, &text);
+    if (ok)
+        *ret_identity = digest_bytes(text.data, text.size);
+    buffer_release(&text);
+    return ok ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+}
+
+/* ---- laying out ---- */
+
+struct layout {
+    struct shelf *shelf;
+    struct buffer record;
+};
+
+static enum tracer_status put_row(void *context, struct position position, const struct kept_row *row, struct error *err)
+{
+    struct layout *layout = context;
+    uint8_t key[KEPT_ROW_KEY];
+    buffer_clear(&layout->record);
+    kept_row_key(position, key);
+    if (!kept_row_encode(row, &layout->record))
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    return shelf_put(layout->shelf, SHELF_ROW, key, sizeof(key), layout->record.data, layout->record.size, err);
+}
+
+static enum tracer_status put_account(void *context, struct address address, const struct kept_account *account, struct error *err)
+{
+    struct layout *layout = context;
+    if (!account->asset_count)
+        return shelf_delete(layout->shelf, SHELF_ACCOUNT, address.bytes, sizeof(address.bytes), err);
+    buffer_clear(&layout->record);
+    if (!kept_account_encode(account, &layout->record))
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    return shelf_put(layout->shelf, SHELF_ACCOUNT, address.bytes, sizeof(address.bytes), layout->record.data, layout->record.size, err);
+}
+
+/* Tainted or unknown units that left what the store follows: only they could have reached an account whose
+ * own history is not here. None: conservation (taint-spec 9.1) proves that none did. */
+static bool all_accounted(const struct taint *taint)
+{
+    const struct taint_absorbed *absorbed;
+    size_t count = taint_absorbed(taint, &absorbed);
+    for (size_t i = 0; i < count; i++)
+        if (absorbed[i].tag != TAINT_UNKNOWN && absorbed[i].place != PLACE_SERVICE)
+            return false;
+    return true;
+}
+
+static enum tracer_status put_head(struct layout *layout, const struct case_state *state, const struct digest *identity, struct error *err)
+{
+    struct kept_head head = {.identity = *identity,
+                             .generation = state->range.generation,
+                             .last = state->last,
+                             .diag = taint_diag(state->taint),
+                             .accounted = !state->has_explored || all_accounted(state->taint),
+                             .source_count = taint_source_count(state->taint)};
+    struct block block;
+    enum tracer_status status = graph_get_block(state->input->graph, state->network.chain_id, state->last, &block, err);
+    if (!status)
+        head.last_hash = block.hash;
+    else if (status != TRACER_E_NOT_FOUND) /* the end of a --to may lie between stored blocks */
+        return status;
+    head.sources = calloc(head.source_count + 1, sizeof(*head.sources));
+    for (size_t i = 0; head.sources && i < head.source_count; i++)
+        head.sources[i] = taint_source_name(state->taint, (uint32_t)i);
+    buffer_clear(&layout->record);
+    bool ok = head.sources && kept_head_encode(&head, &layout->record);
+    free(head.sources);
+    return ok ? shelf_put(layout->shelf, SHELF_HEAD, "head", 4, layout->record.data, layout->record.size, err)
+              : error_set(err, TRACER_E_NOMEM, "no memory");
+}
+
+/* ---- where ---- */
+
+static bool make_path(const char *store, const struct digest *identity, char path[static LOOKUP_PATH_MAX])
+{
+    char text[65];
+    digest_format(*identity, text);
+    return snprintf(path, LOOKUP_PATH_MAX, "%s/taint/%.16s", store, text) < (int)LOOKUP_PATH_MAX;
+}
+
+enum tracer_status lookup_path(const struct case_state *state, const struct digest *identity, char ret_path[static LOOKUP_PATH_MAX],
+                               struct error *err)
+{
+    return make_path(graph_path(state->input->graph), identity, ret_path) ? TRACER_OK : error_set(err, TRACER_E_USAGE, "the store's path is too long");
+}
+
+/* What crashed makers left, and the oldest lookup when there are too many. */
+static void tidy(const char *folder)
+{
+    char oldest[LOOKUP_PATH_MAX] = "", path[LOOKUP_PATH_MAX];
+    size_t count = 0;
+    struct timespec oldest_time = {0, 0};
+    DIR *directory = opendir(folder);
+    for (struct dirent *entry; directory && (entry = readdir(directory));) {
+        struct stat stat_;
+        if (entry->d_name[0] == '.' || snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int)sizeof(path) || lstat(path, &stat_) ||
+            !S_ISDIR(stat_.st_mode))
+            continue;
+        if (strchr(entry->d_name, '-')) {
+            if (!shelf_is_written(path))
+                shelf_remove(path);
+            continue;
+        }
+        bool older = !oldest[0] || stat_.st_mtim.tv_sec < oldest_time.tv_sec ||
+                     (stat_.st_mtim.tv_sec == oldest_time.tv_sec && stat_.st_mtim.tv_nsec < oldest_time.tv_nsec);
+        count++;
+        if (older && !shelf_is_written(path)) {
+            memcpy(oldest, path, sizeof(path));
+            oldest_time = stat_.st_mtim;
+        }
+    }
+    if (directory)
+        closedir(directory);
+    if (count >= TRACER_LOOKUPS_MAX && oldest[0])
+        shelf_remove(oldest);
+}
+
+/* A new shelf beside where it will be; or, where that may not be written, for this run only. */
+static enum tracer_status make_shelf(const struct case_state *state, const char *path, struct shelf **ret_shelf,
+                                     char made[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err)
+{
+    char folder[LOOKUP_PATH_MAX];
+    int length = snprintf(folder, sizeof(folder), "%s/taint", graph_path(state->input->graph));
+    enum tracer_status status = TRACER_E_STORE;
+    if (length < (int)sizeof(folder) && (!mkdir(folder, 0700) || errno == EEXIST)) {
+        tidy(folder);
+        if (snprintf(made, LOOKUP_PATH_MAX, "%s-%ld", path, (long)getpid()) < (int)LOOKUP_PATH_MAX)
+            status = shelf_open(made, SHELF_MAKE, ret_shelf, err);
+    }
+    *ret_temporary = status == TRACER_E_STORE;
+    if (!*ret_temporary)
+        return status;
+    const char *parent = getenv("TMPDIR");
+    if (snprintf(folder, sizeof(folder), "%s/tracer-XXXXXX", parent && *parent ? parent : "/tmp") >= (int)sizeof(folder) || !mkdtemp(folder))
+        return error_set(err, TRACER_E_STORE, "neither the store nor a temporary directory can be written: no place for the taint state");
+    rmdir(folder); /* its name is ours */
+    snprintf(made, LOOKUP_PATH_MAX, "%s", folder);
+    return shelf_open(made, SHELF_MAKE, ret_shelf, err);
+}
+
+/* ---- the whole ---- */
+
+static enum tracer_status lay_out(struct case_state *state, struct taint_options options, struct layout *layout, const struct digest *identity,
+                                  struct keep **ret_keep, struct error *err)
+{
+    enum tracer_status status = case_engine(state, options, err);
+    if (!status)
+        status = keep_new(state, put_row, layout, ret_keep, err);
+    if (!status)
+        status = case_replay(state, err);
+    if (!status || *ret_keep) {
+        enum tracer_status flushed = *ret_keep ? keep_flush(*ret_keep, status ? NULL : err) : TRACER_OK;
+        status = status ? status : flushed;
+    }
+    if (!status)
+        status = keep_each_changed(*ret_keep, state, put_account, layout, err);
+    return status ? status : put_head(layout, state, identity, err);
+}
+
+enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct digest *identity,
+                               char ret_path[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err)
+{
+    struct layout layout = {NULL, {0}};
+    struct keep *keep = NULL;
+    char made[LOOKUP_PATH_MAX] = "", path[LOOKUP_PATH_MAX];
+    bool temporary = false;
+    enum tracer_status status = lookup_path(state, identity, path, err);
+    buffer_init(&layout.record, TRACER_MEMORY_MAX);
+    if (!status)
+        status = make_shelf(state, path, &layout.shelf, made, &temporary, err);
+    if (!status)
+        status = lay_out(state, options, &layout, identity, &keep, err);
+    if (!status && temporary)
+        status = shelf_commit(layout.shelf, err);
+    else if (!status && (status = shelf_finish(layout.shelf, path, err)) == TRACER_E_BUSY) {
+        temporary = true; /* somebody brings it up to date meanwhile: ours is for this run */
+        status = TRACER_OK;
+    }
+    shelf_close(layout.shelf);
+    buffer_release(&layout.record);
+    keep_free(keep);
+    if (status && made[0])
+        shelf_remove(made);
+    if (status)
+        return status;
+    snprintf(ret_path, LOOKUP_PATH_MAX, "%s", temporary ? made : path);
+    *ret_temporary = temporary;
+    return TRACER_OK;
+}
