@@ -107,6 +107,22 @@ struct screen {
     struct lookup *lookup;
 };
 
+enum tracer_status screen_case(struct case_state *state, const struct screen_request *request, struct arena *arena,
+                               struct taint_options *ret_options, struct error *err)
+{
+    enum tracer_status status = case_open(state, &request->input, arena, err);
+    for (size_t i = 0; i < request->source_count && !status; i++)
+        status = case_add_seed(state, request->sources[i], request->has_since, request->since, err);
+    if (!status && request->source_count == 0)
+        status = case_add_default_seeds(state, err);
+    if (status)
+        return status;
+    *ret_options = request->input.options;
+    if (opening_is_clean(state))
+        ret_options->opening = OPENING_CLEAN;
+    return TRACER_OK;
+}
+
 enum tracer_status screen_open(const struct screen_request *request, struct screen **ret_screen, struct error *err)
 {
     struct arena *arena = arena_new(TRACER_MEMORY_MAX);
@@ -118,17 +134,12 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
     screen->request = *request;
     screen->arena = arena;
     struct case_state *state = &screen->state;
-    enum tracer_status status = case_open(state, &screen->request.input, arena, err);
-    for (size_t i = 0; i < request->source_count && !status; i++)
-        status = case_add_seed(state, request->sources[i], request->has_since, request->since, err);
-    if (!status && request->source_count == 0)
-        status = case_add_default_seeds(state, err);
-    if (!status && opening_is_clean(state))
-        screen->request.input.options.opening = OPENING_CLEAN;
+    struct taint_options options;
+    enum tracer_status status = screen_case(state, &screen->request, arena, &options, err);
     if (!status)
-        status = lookup_open(state, screen->request.input.options, &screen->lookup, err);
+        status = lookup_open(state, options, &screen->lookup, err);
     if (!status) {
-        state->options = screen->request.input.options;
+        state->options = options;
         state->diag = lookup_head(screen->lookup)->diag;
     }
     if (status)

@@ -63,6 +63,11 @@ enum tracer_status name_row(struct checking *checking, struct name_place *place,
 /** After case_seal_tables(). */
 void set_names(struct checking *checking);
 
+/* check.c */
+/** case_open() and the sources; the options as the engine gets them. */
+enum tracer_status screen_case(struct case_state *state, const struct screen_request *request, struct arena *arena,
+                               struct taint_options *ret_options, struct error *err);
+
 /* check_verdict.c */
 /** The lines are there: judge them. */
 enum tracer_status answer_target(struct checking *checking, size_t index, struct check_answer *answer,

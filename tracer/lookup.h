@@ -73,8 +73,9 @@ typedef enum tracer_status keep_row_fn(void *context, struct position position, 
 /** `state` has an engine that was not replayed yet; rows of which something is kept go to `row`, a transaction's in order. */
 enum tracer_status keep_new(struct case_state *state, keep_row_fn *row, void *context, struct keep **ret_keep, struct error *err);
 void keep_free(struct keep *keep); /* NULL is fine */
-/** Hand out the rows of the last transaction; the first failure since the last call. */
-enum tracer_status keep_flush(struct keep *keep, struct error *err);
+/** Replay what the cursor of the state has: from the start, or after that on. */
+enum tracer_status keep_replay(struct keep *keep, struct error *err);
+enum tracer_status keep_extend(struct keep *keep, struct error *err);
 /** From here on, forget changes of blocks before `first_block`, and remember those of later ones. */
 void keep_undo_from(struct keep *keep, uint64_t first_block);
 /** The sums as they were after `block_number`. */
@@ -90,6 +91,23 @@ enum tracer_status lookup_identity(const struct case_state *state, struct taint_
                                    struct error *err);
 enum tracer_status lookup_path(const struct case_state *state, const struct digest *identity, char ret_path[static LOOKUP_PATH_MAX],
                                struct error *err);
+/* Somewhere to lay out. */
+struct layout {
+    struct shelf *shelf;
+    struct buffer record;
+    char path[LOOKUP_PATH_MAX]; /* where it is now; "": nowhere */
+    bool temporary;             /* for this run only */
+    bool placed;                /* or at its final place: it stays */
+};
+enum tracer_status layout_new(const struct case_state *state, const struct digest *identity, struct layout *ret_layout, struct error *err);
+/** Close it; remove it unless it stays. */
+void layout_release(struct layout *layout);
+/** Move it to its final place. */
+enum tracer_status layout_finish(struct layout *layout, const struct case_state *state, const struct digest *identity, struct error *err);
+enum tracer_status layout_row(void *context, struct position position, const struct kept_row *row, struct error *err);
+/** Accounts that changed, and the head: of the engine's state and the store as it is in `state`. */
+enum tracer_status layout_settle(struct layout *layout, struct keep *keep, const struct case_state *state, const struct digest *identity,
+                                 struct error *err);
 /** Replay and lay out: below the store, or, where that cannot be written, in a temporary directory. */
 enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct digest *identity,
                                char ret_path[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err);

@@ -306,14 +306,29 @@ void keep_free(struct keep *keep)
     free(keep);
 }
 
-enum tracer_status keep_flush(struct keep *keep, struct error *err)
+/* The rows of the last transaction are still to be handed out; a failure to do so stopped the replay. */
+static enum tracer_status finish(struct keep *keep, enum tracer_status status, struct error *err)
 {
-    hand_out(keep);
-    enum tracer_status status = keep->failure;
-    if (status && err)
+    if (!status)
+        hand_out(keep);
+    if (!keep->failure)
+        return status;
+    status = keep->failure;
+    if (err)
         *err = keep->failure_error;
     keep->failure = TRACER_OK;
     return status;
+}
+
+enum tracer_status keep_replay(struct keep *keep, struct error *err)
+{
+    return finish(keep, case_replay(keep->state, err), err);
+}
+
+enum tracer_status keep_extend(struct keep *keep, struct error *err)
+{
+    const struct case_state *state = keep->state;
+    return finish(keep, taint_extend(state->taint, &keep->state->cursor, state->input->watch, state->input->watch_context, err), err);
 }
 
 void keep_undo_from(struct keep *keep, uint64_t first_block)

@@ -78,12 +78,7 @@ enum tracer_status lookup_identity(const struct case_state *state, struct taint_
 
 /* ---- laying out ---- */
 
-struct layout {
-    struct shelf *shelf;
-    struct buffer record;
-};
-
-static enum tracer_status put_row(void *context, struct position position, const struct kept_row *row, struct error *err)
+enum tracer_status layout_row(void *context, struct position position, const struct kept_row *row, struct error *err)
 {
     struct layout *layout = context;
     uint8_t key[KEPT_ROW_KEY];
@@ -123,10 +118,13 @@ static enum tracer_status put_head(struct layout *layout, const struct case_stat
                              .generation = state->range.generation,
                              .last = state->last,
                              .diag = taint_diag(state->taint),
-                             .accounted = !state->has_explored || all_accounted(state->taint),
                              .source_count = taint_source_count(state->taint)};
     struct block block;
-    enum tracer_status status = graph_get_block(state->input->graph, state->network.chain_id, state->last, &block, err);
+    enum tracer_status status = state->has_explored ? taint_settle(state->taint, err) : TRACER_OK;
+    if (status)
+        return status;
+    head.accounted = !state->has_explored || all_accounted(state->taint);
+    status = graph_get_block(state->input->graph, state->network.chain_id, state->last, &block, err);
     if (!status)
         head.last_hash = block.hash;
     else if (status != TRACER_E_NOT_FOUND) /* the end of a --to may lie between stored blocks */
@@ -210,6 +208,44 @@ static enum tracer_status make_shelf(const struct case_state *state, const char 
     return shelf_open(made, SHELF_MAKE, ret_shelf, err);
 }
 
+enum tracer_status layout_new(const struct case_state *state, const struct digest *identity, struct layout *ret_layout, struct error *err)
+{
+    char path[LOOKUP_PATH_MAX];
+    *ret_layout = (struct layout){.shelf = NULL};
+    buffer_init(&ret_layout->record, TRACER_MEMORY_MAX);
+    enum tracer_status status = lookup_path(state, identity, path, err);
+    return status ? status : make_shelf(state, path, &ret_layout->shelf, ret_layout->path, &ret_layout->temporary, err);
+}
+
+void layout_release(struct layout *layout)
+{
+    shelf_close(layout->shelf);
+    layout->shelf = NULL;
+    buffer_release(&layout->record);
+    if (layout->path[0] && !layout->placed && !layout->temporary)
+        shelf_remove(layout->path);
+}
+
+enum tracer_status layout_finish(struct layout *layout, const struct case_state *state, const struct digest *identity, struct error *err)
+{
+    char path[LOOKUP_PATH_MAX];
+    enum tracer_status status = lookup_path(state, identity, path, err);
+    if (!status)
+        status = shelf_finish(layout->shelf, path, err);
+    if (status)
+        return status;
+    memcpy(layout->path, path, sizeof(path));
+    layout->placed = true;
+    return TRACER_OK;
+}
+
+enum tracer_status layout_settle(struct layout *layout, struct keep *keep, const struct case_state *state, const struct digest *identity,
+                                 struct error *err)
+{
+    enum tracer_status status = keep_each_changed(keep, state, put_account, layout, err);
+    return status ? status : put_head(layout, state, identity, err);
+}
+
 /* ---- the whole ---- */
 
 static enum tracer_status lay_out(struct case_state *state, struct taint_options options, struct layout *layout, const struct digest *identity,
@@ -217,45 +253,31 @@ static enum tracer_status lay_out(struct case_state *state, struct taint_options
 {
     enum tracer_status status = case_engine(state, options, err);
     if (!status)
-        status = keep_new(state, put_row, layout, ret_keep, err);
+        status = keep_new(state, layout_row, layout, ret_keep, err);
     if (!status)
-        status = case_replay(state, err);
-    if (!status || *ret_keep) {
-        enum tracer_status flushed = *ret_keep ? keep_flush(*ret_keep, status ? NULL : err) : TRACER_OK;
-        status = status ? status : flushed;
-    }
-    if (!status)
-        status = keep_each_changed(*ret_keep, state, put_account, layout, err);
-    return status ? status : put_head(layout, state, identity, err);
+        status = keep_replay(*ret_keep, err);
+    return status ? status : layout_settle(layout, *ret_keep, state, identity, err);
 }
 
 enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct digest *identity,
                                char ret_path[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err)
 {
-    struct layout layout = {NULL, {0}};
+    struct layout layout;
     struct keep *keep = NULL;
-    char made[LOOKUP_PATH_MAX] = "", path[LOOKUP_PATH_MAX];
-    bool temporary = false;
-    enum tracer_status status = lookup_path(state, identity, path, err);
-    buffer_init(&layout.record, TRACER_MEMORY_MAX);
-    if (!status)
-        status = make_shelf(state, path, &layout.shelf, made, &temporary, err);
+    enum tracer_status status = layout_new(state, identity, &layout, err);
     if (!status)
         status = lay_out(state, options, &layout, identity, &keep, err);
-    if (!status && temporary)
+    if (!status && layout.temporary) {
         status = shelf_commit(layout.shelf, err);
-    else if (!status && (status = shelf_finish(layout.shelf, path, err)) == TRACER_E_BUSY) {
-        temporary = true; /* somebody brings it up to date meanwhile: ours is for this run */
+    } else if (!status && (status = layout_finish(&layout, state, identity, err)) == TRACER_E_BUSY) {
+        layout.temporary = true; /* somebody brings it up to date meanwhile: ours is for this run */
         status = TRACER_OK;
     }
-    shelf_close(layout.shelf);
-    buffer_release(&layout.record);
     keep_free(keep);
-    if (status && made[0])
-        shelf_remove(made);
     if (status)
-        return status;
-    snprintf(ret_path, LOOKUP_PATH_MAX, "%s", temporary ? made : path);
-    *ret_temporary = temporary;
-    return TRACER_OK;
+        layout.temporary = false;
+    memcpy(ret_path, layout.path, sizeof(layout.path));
+    *ret_temporary = layout.temporary;
+    layout_release(&layout);
+    return status;
 }

@@ -36,6 +36,15 @@ void screen_close(struct screen *screen); /* NULL is fine */
  * does not have is an answer, cannot_tell. */
 TRACER_MUST_USE enum tracer_status screen_answer(struct screen *screen, const struct screen_target *targets, size_t count,
                                                  struct check_result **ret_result, struct error *err);
+/* The state that screens look up, kept up to date while the chain goes on (ingest --follow --taint): answers wait for no replay. */
+struct screen_follow;
+/** `request` is borrowed; `reorg_depth` is how many blocks a reorg may take back without a replay from the start. */
+TRACER_MUST_USE enum tracer_status screen_follow_new(const struct screen_request *request, uint64_t reorg_depth,
+                                                     struct screen_follow **ret_follow, struct error *err);
+/** As trace_follow_update(). */
+TRACER_MUST_USE enum tracer_status screen_follow_update(struct screen_follow *follow, uint64_t kept_to, struct error *err);
+void screen_follow_free(struct screen_follow *follow); /* NULL is fine */
+
 /** For fork(): let go of the store (before the parent closes it), and go on in a child with a handle of its own. */
 void screen_release(struct screen *screen);
 TRACER_MUST_USE enum tracer_status screen_reopen(struct screen *screen, struct graph *graph, struct error *err);

@@ -28,7 +28,7 @@ TRACER_MUST_USE enum tracer_status shelf_delete(struct shelf *shelf, enum shelf_
 TRACER_MUST_USE enum tracer_status shelf_cut(struct shelf *shelf, enum shelf_table table, const void *key, size_t key_size, struct error *err);
 /** Durable when it returns. */
 TRACER_MUST_USE enum tracer_status shelf_commit(struct shelf *shelf, struct error *err);
-/** SHELF_MAKE: commit and move it to `path`; what was there is removed unless a writer has it (TRACER_E_BUSY). */
+/** SHELF_MAKE: commit and move it to `path`, where it goes on as SHELF_WRITE; what was there is removed unless a writer has it (TRACER_E_BUSY). */
 TRACER_MUST_USE enum tracer_status shelf_finish(struct shelf *shelf, const char *path, struct error *err);
 bool shelf_is_written(const char *path); /* as shelf_has_writer() */
 /** Remove the directory and what a shelf has in it. */

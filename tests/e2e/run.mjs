@@ -468,7 +468,8 @@ async function reorgTests(run, world) {
       blocks.unshift((await node.rpc('eth_getBlockByNumber', hex(number), false)).hash);
     return blocks;
   };
-  const follower = tracer.follow('followed', { rpc: world.rpc, first: 1 });
+  const follower = tracer.follow('followed', { rpc: world.rpc, first: 1 },
+    ['--taint', '--policy', 'fifo', ...sources.flatMap((source) => ['--source', source])]);
   const traceFollower = tracer.followTrace('traced', 'fifo', { rpc: world.rpc, first: 1 }, sources);
   let gone;
   for (const { ended } of [follower, traceFollower])
@@ -486,6 +487,14 @@ async function reorgTests(run, world) {
       const result = await tracer.export('followed');
       return result.code === EXIT.done ? result.text : undefined;
     });
+    // The state that --taint keeps answers as one that is made from nothing, and no other one is made.
+    const targets = [...new Set(exportedRows(await exported(world, other)).flatMap((row) => [row.key, row.from, row.to]))];
+    const copy = `${other}-copy`;
+    exits(await tracer.run('store', 'backup', tracer.path(copy), '--store', tracer.path('followed')), EXIT.done);
+    const wanted = (await tracer.check(copy, 'fifo', sources, targets)).stdout;
+    assert(wanted.includes('"exposed"'), 'nothing is exposed');
+    await becomes('a fresh check', wanted, async () => (await tracer.check('followed', 'fifo', sources, targets)).stdout);
+    equal(readdirSync(join(tracer.path('followed'), 'taint')).length, 1, 'taint states');
     const traced = await tracer.trace('followed', 'fifo', sources);
     exits(traced, EXIT.done);
     await becomes('a fresh trace', withoutRepeat(traced.text), () => {

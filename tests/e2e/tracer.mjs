@@ -127,8 +127,8 @@ export class Tracer {
   }
 
   // -> {child, ended}; stopped with a signal
-  follow(store, request) {
-    return this.start([...this.ingestCall(store, { opening: false, ...request }), '--follow'], { timeout: 10 * this.timeout });
+  follow(store, request, more = []) {
+    return this.start([...this.ingestCall(store, { opening: false, ...request }), '--follow', ...more], { timeout: 10 * this.timeout });
   }
 
   // A trace that goes on at the head; its result so far is in the file that resultOf() reads.

@@ -74,9 +74,12 @@ const struct command commands[] = {
      "Each block is recomputed from what its hash covers; with two endpoints or more a second one\n"
      "must give the same hash. With --anchor the headers up to the next block whose hash is known\n"
      "beforehand are read, too (at most 200,000): what hangs on it is proven, whoever served it.\n"
+     "With --taint it also keeps the taint state of the sources (--source, or those of check) beside\n"
+     "the store and, with --follow, brings it up to date with every block: check and batch with the\n"
+     "same policy, labels and sources then look answers up.\n"
      "--record DIR keeps every exchange, --replay DIR repeats the run from it without network.",
-     "store config chain labels no-builtin-labels assets from to finality follow opening anchor no-traces keep-raw "
-     "refetch " RPC_OPTIONS COMMON_OPTIONS,
+     "store config chain labels no-builtin-labels assets from to finality follow taint source since " TAINT_OPTIONS
+     "opening anchor no-traces keep-raw refetch " RPC_OPTIONS COMMON_OPTIONS,
      0, 0},
     {"import", command_import, "FILE...",
      "Put rows of files into the store: transfers, labels, coverage or lists, told apart by content.",

@@ -4,6 +4,7 @@
 #include "tracer/clock.h"
 #include "tracer/ingest.h"
 #include "tracer/load.h"
+#include "tracer/screen.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -167,16 +168,46 @@ enum tracer_status session_ingest(struct session *session,
     return status;
 }
 
+/* ---- --taint: the state that check and batch look up ---- */
+
+struct screening {
+    struct session *session;
+    struct screen_request request;
+    struct screen_follow *follow;
+};
+
+static enum tracer_status landed(void *context, uint64_t kept_to, struct error *err)
+{
+    struct screening *screening = context;
+    struct session *session = screening->session;
+    const struct options *options = session->options;
+    enum tracer_status status = TRACER_OK;
+    if (!screening->follow) {
+        screening->request = (struct screen_request){.sources = options->source,
+                                                     .source_count = options->source_count,
+                                                     .has_since = options->has_since,
+                                                     .since = options->since};
+        status = session_case_input(session, "ingest", &screening->request.input);
+        screening->request.input.has_from = screening->request.input.has_to = false; /* these are the blocks to read */
+        if (!status)
+            status = screen_follow_new(&screening->request, ingest_reorg_depth(options->finality, options->finality_depth),
+                                       &screening->follow, err);
+    }
+    return status ? status : screen_follow_update(screening->follow, kept_to, err);
+}
+
 int command_ingest(const struct options *options)
 {
     struct session session;
+    struct screening screening = {.session = &session};
     enum tracer_status status = session_open(&session, options);
     if (!status && options->keep_flagged)
         status = error_set(&session.err, TRACER_E_USAGE,
                            "--keep-raw flagged is for trace --evidence: what will be flagged is not known while blocks are read");
     if (!status)
-        status = session_ingest(&session, NULL, NULL);
+        status = session_ingest(&session, options->keep_taint ? landed : NULL, &screening);
     int code = status ? session_fail(&session, status) : EXIT_DONE;
+    screen_follow_free(screening.follow);
     session_close(&session);
     return code;
 }

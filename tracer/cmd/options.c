@@ -270,6 +270,7 @@ static const struct option_spec {
     {"since", CALL(set_since), "BLOCK", "address seeds count from here (default: the first stored)"},
     {"finality", CALL(set_finality), "finalized|latest|N", "up to which block to read (default: finalized)"},
     {"follow", FLAG(follow), NULL, "go on at the head until stopped"},
+    {"taint", FLAG(keep_taint), NULL, "keep the taint state of the sources current, so that check looks answers up"},
     {"opening", FLAG(opening), NULL, "also fetch balances before the first block (archive endpoint)"},
     {"anchor", FLAG(anchor), NULL, "also read the headers between the range and a checkpoint, which prove its blocks"},
     {"no-traces", FLAG(no_traces), NULL, "do not ask for internal calls"},

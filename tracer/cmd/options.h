@@ -29,7 +29,7 @@ struct options {
     bool all_policies; /* --policy all: trace and demo only */
     bool keep_raw, keep_flagged;
     const char *evidence;
-    bool allow_local, quiet, verbose, follow, opening, anchor, no_traces, refetch, no_builtin_labels, force;
+    bool allow_local, quiet, verbose, follow, keep_taint, opening, anchor, no_traces, refetch, no_builtin_labels, force;
     enum report_view view;
     enum report_table table;
     enum progress_mode progress;

@@ -270,6 +270,7 @@ enum tracer_status shelf_finish(struct shelf *shelf, const char *path, struct er
     if (moved) {
         free(shelf->path);
         shelf->path = moved;
+        shelf->mode = SHELF_WRITE;
     }
     return status;
 }
