@@ -1,0 +1,139 @@
+"""check looks answers up in what a replay left: every row carries what `check --transfers` says of it, which is the engine itself; a
+second call and one with a damaged or missing taint state answer the same or not at all; and a state is used only while it fits."""
+import csv
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+tracer = os.environ["TRACER"]
+FLIPS = int(os.environ.get("TRACER_TEST_FLIPS", "250")) // 10
+ROWS = 120
+problems = []
+
+
+def call(*arguments):
+    return subprocess.run([tracer, *arguments], capture_output=True, text=True)
+
+
+def run(*arguments, codes=(0,)):
+    done = call(*arguments)
+    if done.returncode not in codes:
+        sys.exit(f"exit {done.returncode} of {' '.join(arguments)}: {done.stderr}")
+    return done.stdout
+
+
+def same(what, got, wanted):
+    if got != wanted and len(problems) < 20:
+        problems.append(f"{what}: {got} instead of {wanted}")
+
+
+def account(n):
+    return "0x" + f"{n:040x}"
+
+
+def write(path, header, rows):
+    with open(path, "w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(header)
+        out.writerows(rows)
+    return path
+
+
+def make_case(folder, seed):
+    """Rows among few accounts, with swaps at a venue, mints, overspends, self transfers and zeros."""
+    dice = random.Random(seed)
+    token, venue, mixer = account(0xaa), account(0x51), account(0x52)
+    rows = []
+    for i in range(ROWS):
+        if dice.random() < 0.15:
+            payer = account(dice.randint(1, 9))
+            rows.append([i + 1, 0, 0, "value", "native", payer, venue, dice.randint(1, 60), 1, "in"])
+            rows.append([i + 1, 0, 1, "token", token, venue, payer, dice.randint(1, 60), 1, "out"])
+            continue
+        ends = [account(dice.choice([0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 0x51, 0x52])) for _ in range(2)]
+        if ends[0] == ends[1] == account(0):
+            ends[1] = account(1)
+        rows.append([i + 1, 0, 0, "token", token, *ends, dice.choice([0, 1, 5, 40, 90]), "", ""]
+                    if dice.random() < 0.5 else [i + 1, 0, 0, "value", "native", *ends, dice.choice([0, 1, 5, 40, 90]), "", ""])
+    files = {
+        "transfers": write(f"{folder}/transfers.csv", "block,txi,idx,kind,asset,from,to,amount,link,leg".split(","), rows),
+        "labels": write(f"{folder}/labels.csv", ["address", "class", "emit", "name"], [[venue, "venue", "", "pool"], [mixer, "mixer", "", "mixer"]]),
+        "assets": write(f"{folder}/assets.csv", ["asset", "decimals", "weight", "dust", "symbol"],
+                        [["native", 0, 1, 0, "ETH"], [token, 0, 1, 0, "TOK"]]),
+        "seeds": write(f"{folder}/seeds.csv", "source,kind,address,block,txi,idx,amount".split(","),
+                       [["first", "address", account(1), 3, "", "", ""], ["second", "address", account(2), 3, "", "", ""]]),
+        "coverage": write(f"{folder}/coverage.csv", ["account", "from", "to", "what", "method", "cross_check", "gap"], [["", 1, ROWS, "all", "made", "", ""]]),
+    }
+    return files, [(f"{b}:{t}:{i}", source, to) for b, t, i, _, _, source, to, *_ in rows]
+
+
+def sources(files):
+    return [part for row in csv.DictReader(open(files["seeds"])) for part in ("--source", f"{row['source']}={row['address']}")]
+
+
+def case(store, files, policy):
+    return ["--store", store, "--labels", files["labels"], "--no-builtin-labels", "--assets", files["assets"], "--policy", policy,
+            *sources(files), "--since", "3", "--format", "json"]
+
+
+def carried(answer):
+    """What both outputs say of a row."""
+    return {"status": answer["status"], "amounts": [answer[k] for k in ("amount", "tainted", "unknown", "clean")],
+            "ppm": [answer["ppm_min"], answer["ppm_max"]],
+            "sources": [(s["source"], s["amount"], s["ppm"], s["direct"], s["path"]) for s in answer["sources"]]}
+
+
+def check_rows(folder, seed, policy):
+    files, rows = make_case(folder, seed)
+    store = f"{folder}/store"
+    run("import", "--store", store, "--name", "made", files["transfers"], files["coverage"])
+    keys = [key for key, _, _ in rows]
+    answers = json.loads(run("check", *case(store, files, policy), *keys, codes=(0, 10, 11)))
+    for key, answer in zip(keys, answers["answers"]):
+        line = answer["lines"][0]
+        wanted = json.loads(run("check", "--transfers", files["transfers"], "--seeds", files["seeds"], "--labels", files["labels"],
+                                "--assets", files["assets"], "--policy", policy, "--key", key))
+        same(f"{policy} {key} of case {seed}", carried(line), carried(wanted))
+    return files, store, rows
+
+
+with tempfile.TemporaryDirectory() as top:
+    for seed, policy in enumerate(["fifo", "haircut", "poison"]):
+        folder = f"{top}/{seed}"
+        os.mkdir(folder)
+        files, store, rows = check_rows(folder, seed, policy)
+        targets = sorted({a for _, f, t in rows for a in (f, t)})
+        call_again = ["check", *case(store, files, policy), *targets]
+        good = run(*call_again, codes=(0, 10, 11))
+        states = os.listdir(f"{store}/taint")
+        same("states", len(states), 1)
+        same("a second call", run(*call_again, codes=(0, 10, 11)), good)
+        shutil.rmtree(f"{store}/taint")
+        same("a call without a state", run(*call_again, codes=(0, 10, 11)), good)
+        data = pathlib.Path(f"{store}/taint/{states[0]}/data.mdb")
+        whole = data.read_bytes()
+        dice = random.Random(seed)
+        for flip in range(FLIPS):
+            damaged = bytearray(whole)
+            damaged[dice.randrange(len(damaged))] ^= 1 << dice.randrange(8)
+            data.write_bytes(damaged)
+            done = call(*call_again)
+            if done.returncode in (0, 10, 11):
+                same(f"with a flipped bit, {seed} {flip}", done.stdout, good)
+            elif done.stdout or not done.stderr or done.returncode not in (4, -7, -11, -6, 1):
+                problems.append(f"flip {flip}: exit {done.returncode}, {done.stderr}")
+            if not data.exists() or data.stat().st_size != len(whole):
+                same("made again", run(*call_again, codes=(0, 10, 11)), good)
+        data.write_bytes(whole[:len(whole) // 2])
+        same("with a state that is cut short", run(*call_again, codes=(0, 10, 11)), good)
+        run("check", *case(store, files, "lifo"), *targets, codes=(0, 10, 11))
+        same("states of two policies", len(os.listdir(f"{store}/taint")), 2)
+
+if problems:
+    sys.exit("\n".join(problems))
+print("looked up answers are those of the engine")
