@@ -3,6 +3,7 @@
 #include "checking.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool moves_value(const struct transfer *row)
@@ -100,11 +101,17 @@ static bool opening_is_clean(const struct case_state *state)
     return true;
 }
 
+static int order_addresses(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct address));
+}
+
 struct screen {
     struct screen_request request;
     struct arena *arena;
     struct case_state state; /* sources and gaps; no engine */
     struct lookup *lookup;
+    struct quick *quick;
 };
 
 enum tracer_status screen_case(struct case_state *state, const struct screen_request *request, struct arena *arena,
@@ -136,8 +143,12 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
     struct case_state *state = &screen->state;
     struct taint_options options;
     enum tracer_status status = screen_case(state, &screen->request, arena, &options, err);
+    if (!status && state->explored_count)
+        qsort(state->explored, state->explored_count, sizeof(*state->explored), order_addresses);
     if (!status)
         status = lookup_open(state, options, &screen->lookup, err);
+    if (!status)
+        status = quick_new(state, screen->lookup, &screen->quick, err);
     if (!status) {
         state->options = options;
         state->diag = lookup_head(screen->lookup)->diag;
@@ -153,8 +164,24 @@ void screen_close(struct screen *screen)
 {
     if (!screen)
         return;
+    quick_free(screen->quick);
     lookup_close(screen->lookup);
     arena_free(screen->arena);
+}
+
+enum tracer_status screen_verdict(struct screen *screen, struct address address, enum verdict *ret_verdict, struct error *err)
+{
+    return quick_verdict(screen->quick, address, ret_verdict, err);
+}
+
+enum tracer_status screen_load_verdicts(struct screen *screen, struct error *err)
+{
+    return quick_load(screen->quick, err);
+}
+
+void screen_verdicts(const struct screen *screen, const struct address *addresses, size_t count, uint8_t *ret_verdicts)
+{
+    quick_verdicts(screen->quick, addresses, count, ret_verdicts);
 }
 
 void screen_release(struct screen *screen)

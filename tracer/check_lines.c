@@ -331,7 +331,7 @@ static enum tracer_status holds_line(struct checking *checking, const struct kep
 static enum tracer_status account_lines(struct checking *checking, struct address address, struct check_answer *answer, struct error *err)
 {
     struct case_state *state = &checking->state;
-    struct kept_account account = {NULL, 0};
+    struct kept_account account = {.assets = NULL};
     enum tracer_status status = lookup_account(checking->lookup, address, state->arena, &account, err);
     if (status && status != TRACER_E_NOT_FOUND)
         return status;

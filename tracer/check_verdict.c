@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct reasons {
@@ -93,14 +94,14 @@ static enum tracer_status answer_rows(struct checking *checking, const struct ta
     return status;
 }
 
-static bool is_explored(const struct case_state *state, struct address address)
+static int order_addresses(const void *a, const void *b)
 {
-    if (!state->has_explored)
-        return true;
-    for (size_t i = 0; i < state->explored_count; i++)
-        if (address_equal(state->explored[i], address))
-            return true;
-    return false;
+    return memcmp(a, b, sizeof(struct address));
+}
+
+bool case_is_explored(const struct case_state *state, struct address address)
+{
+    return !state->has_explored || bsearch(&address, state->explored, state->explored_count, sizeof(address), order_addresses);
 }
 
 static enum tracer_status judge_address(struct checking *checking, const struct target *target,
@@ -137,7 +138,7 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
             "are older (name the sources that you ask about with --source)",
             state->older_incidents);
     }
-    if (status || is_explored(state, target->spec.address))
+    if (status || case_is_explored(state, target->spec.address))
         return status;
     if (lookup_head(checking->lookup)->accounted) {
         status = add_reason(
@@ -164,7 +165,7 @@ static enum tracer_status answer_address(struct checking *checking, const struct
     for (size_t i = 0; i < answer->line_count && !status; i++)
         status = judge_line(checking, answer, reasons, &answer->lines[i], err);
     if (!status && answer->line_count == 0 && answer->verdict == VERDICT_CLEAN &&
-        is_explored(state, target->spec.address))
+        case_is_explored(state, target->spec.address))
         status = add_reason(checking, reasons, err, "received nothing in the blocks of the store");
     return status;
 }

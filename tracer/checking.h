@@ -68,7 +68,18 @@ void set_names(struct checking *checking);
 enum tracer_status screen_case(struct case_state *state, const struct screen_request *request, struct arena *arena,
                                struct taint_options *ret_options, struct error *err);
 
+/* check_quick.c */
+struct quick;
+/** Borrows both. */
+enum tracer_status quick_new(struct case_state *state, struct lookup *lookup, struct quick **ret_quick, struct error *err);
+void quick_free(struct quick *quick); /* NULL is fine */
+enum tracer_status quick_verdict(struct quick *quick, struct address address, enum verdict *ret_verdict, struct error *err);
+enum tracer_status quick_load(struct quick *quick, struct error *err);
+/** After quick_load(). */
+void quick_verdicts(const struct quick *quick, const struct address *addresses, size_t count, uint8_t *ret_verdicts);
+
 /* check_verdict.c */
+bool case_is_explored(const struct case_state *state, struct address address);
 /** The lines are there: judge them. */
 enum tracer_status answer_target(struct checking *checking, size_t index, struct check_answer *answer,
                                  struct error *err);

@@ -134,3 +134,33 @@ enum tracer_status lookup_account(struct lookup *lookup, struct address address,
     enum tracer_status status = shelf_get(lookup->shelf, SHELF_ACCOUNT, address.bytes, sizeof(address.bytes), &bytes, err);
     return !status && !kept_account_decode(bytes, arena, ret_account) ? damaged(lookup, err) : status;
 }
+
+enum tracer_status lookup_flags(struct lookup *lookup, struct address address, uint8_t *ret_flags, struct error *err)
+{
+    struct bytes bytes;
+    enum tracer_status status = shelf_get(lookup->shelf, SHELF_ACCOUNT, address.bytes, sizeof(address.bytes), &bytes, err);
+    return !status && !kept_account_flags(bytes, ret_flags) ? damaged(lookup, err) : status;
+}
+
+struct each_flags {
+    struct lookup *lookup;
+    lookup_flags_fn *visit;
+    void *context;
+};
+
+static enum tracer_status visit_account(void *context, struct bytes key, struct bytes value, struct error *err)
+{
+    struct each_flags *each = context;
+    struct address address;
+    uint8_t flags;
+    if (key.size != sizeof(address.bytes) || !kept_account_flags(value, &flags))
+        return damaged(each->lookup, err);
+    memcpy(address.bytes, key.data, key.size);
+    return each->visit(each->context, address, flags, err);
+}
+
+enum tracer_status lookup_each_flags(struct lookup *lookup, lookup_flags_fn *visit, void *context, struct error *err)
+{
+    struct each_flags each = {lookup, visit, context};
+    return shelf_each(lookup->shelf, SHELF_ACCOUNT, visit_account, &each, err);
+}

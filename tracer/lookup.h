@@ -41,7 +41,10 @@ struct kept_asset {
     struct taint_part *tags; /* of the balance, without clean; parent: via */
     size_t tag_count;
 };
+#define KEPT_TAINTED 1u /* received or holds units of a source in a recognised asset */
+#define KEPT_UNKNOWN 2u /* of unknown history */
 struct kept_account { /* by asset */
+    uint8_t flags;
     struct kept_asset *assets;
     size_t asset_count;
 };
@@ -64,6 +67,8 @@ bool kept_row_encode(const struct kept_row *row, struct buffer *to);
 bool kept_row_decode(struct bytes bytes, struct arena *arena, struct kept_row *ret_row);
 bool kept_account_encode(const struct kept_account *account, struct buffer *to);
 bool kept_account_decode(struct bytes bytes, struct arena *arena, struct kept_account *ret_account);
+/** Its flags alone. */
+bool kept_account_flags(struct bytes bytes, uint8_t *ret_flags);
 bool kept_head_encode(const struct kept_head *head, struct buffer *to);
 bool kept_head_decode(struct bytes bytes, struct arena *arena, struct kept_head *ret_head);
 
@@ -94,6 +99,8 @@ enum tracer_status lookup_path(const struct case_state *state, const struct dige
 /* Somewhere to lay out. */
 struct layout {
     struct shelf *shelf;
+    struct asset *recognised; /* in order */
+    size_t recognised_count;
     struct buffer record;
     char path[LOOKUP_PATH_MAX]; /* where it is now; "": nowhere */
     bool temporary;             /* for this run only */
@@ -125,5 +132,10 @@ const struct kept_head *lookup_head(const struct lookup *lookup);
 enum tracer_status lookup_row(struct lookup *lookup, struct position position, struct arena *arena, struct kept_row *ret_row, struct error *err);
 enum tracer_status lookup_account(struct lookup *lookup, struct address address, struct arena *arena, struct kept_account *ret_account,
                                   struct error *err);
+
+/** Flags of one account (TRACER_E_NOT_FOUND: nothing is kept of it), and of all in order of addresses. */
+enum tracer_status lookup_flags(struct lookup *lookup, struct address address, uint8_t *ret_flags, struct error *err);
+typedef enum tracer_status lookup_flags_fn(void *context, struct address address, uint8_t flags, struct error *err);
+enum tracer_status lookup_each_flags(struct lookup *lookup, lookup_flags_fn *visit, void *context, struct error *err);
 
 #endif

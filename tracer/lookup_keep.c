@@ -411,7 +411,7 @@ static bool put_together(struct keep *keep, const struct case_state *state, uint
     }
     if (count > 1)
         qsort(assets, count, sizeof(*assets), order_kept);
-    *ret_account = (struct kept_account){assets, count};
+    *ret_account = (struct kept_account){.assets = assets, .asset_count = count};
     return true;
 }
 

@@ -89,13 +89,46 @@ enum tracer_status layout_row(void *context, struct position position, const str
     return shelf_put(layout->shelf, SHELF_ROW, key, sizeof(key), layout->record.data, layout->record.size, err);
 }
 
-static enum tracer_status put_account(void *context, struct address address, const struct kept_account *account, struct error *err)
+static int order_assets(const void *a, const void *b)
+{
+    return asset_compare(a, b);
+}
+
+static enum tracer_status sort_recognised(struct layout *layout, const struct case_input *input, struct error *err)
+{
+    layout->recognised = malloc((input->token_count + 1) * sizeof(*layout->recognised));
+    if (!layout->recognised)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    layout->recognised_count = input->token_count;
+    for (size_t i = 0; i < input->token_count; i++)
+        layout->recognised[i] = input->tokens[i].asset.asset;
+    qsort(layout->recognised, layout->recognised_count, sizeof(*layout->recognised), order_assets);
+    return TRACER_OK;
+}
+
+static uint8_t flags_of(const struct layout *layout, const struct kept_account *account)
+{
+    uint8_t flags = 0;
+    for (size_t i = 0; i < account->asset_count; i++) {
+        const struct kept_asset *asset = &account->assets[i];
+        uint8_t here = (uint8_t)((asset->source_count ? KEPT_TAINTED : 0) | (u320_is_zero(asset->unknown) ? 0 : KEPT_UNKNOWN));
+        for (size_t t = 0; t < asset->tag_count; t++)
+            here |= asset->tags[t].tag == TAINT_UNKNOWN ? KEPT_UNKNOWN : KEPT_TAINTED;
+        if ((here | flags) != flags && bsearch(&asset->asset, layout->recognised, layout->recognised_count, sizeof(struct asset), order_assets))
+            flags |= here;
+    }
+    return flags;
+}
+
+static enum tracer_status put_account(void *context, struct address address, const struct kept_account *changed, struct error *err)
 {
     struct layout *layout = context;
-    if (!account->asset_count)
+    struct kept_account account = *changed;
+    if (!account.asset_count)
         return shelf_delete(layout->shelf, SHELF_ACCOUNT, address.bytes, sizeof(address.bytes), err);
+    account.flags = flags_of(layout, &account);
     buffer_clear(&layout->record);
-    if (!kept_account_encode(account, &layout->record))
+    if (!kept_account_encode(&account, &layout->record))
         return error_set(err, TRACER_E_NOMEM, "no memory");
     return shelf_put(layout->shelf, SHELF_ACCOUNT, address.bytes, sizeof(address.bytes), layout->record.data, layout->record.size, err);
 }
@@ -214,6 +247,8 @@ enum tracer_status layout_new(const struct case_state *state, const struct diges
     *ret_layout = (struct layout){.shelf = NULL};
     buffer_init(&ret_layout->record, TRACER_MEMORY_MAX);
     enum tracer_status status = lookup_path(state, identity, path, err);
+    if (!status)
+        status = sort_recognised(ret_layout, state->input, err);
     return status ? status : make_shelf(state, path, &ret_layout->shelf, ret_layout->path, &ret_layout->temporary, err);
 }
 
@@ -222,6 +257,7 @@ void layout_release(struct layout *layout)
     shelf_close(layout->shelf);
     layout->shelf = NULL;
     buffer_release(&layout->record);
+    free(layout->recognised);
     if (layout->path[0] && !layout->placed && !layout->temporary)
         shelf_remove(layout->path);
 }

@@ -76,7 +76,7 @@ bool kept_row_encode(const struct kept_row *row, struct buffer *to)
 
 bool kept_account_encode(const struct kept_account *account, struct buffer *to)
 {
-    bool ok = put_number(to, account->asset_count);
+    bool ok = buffer_char(to, (char)account->flags) && put_number(to, account->asset_count);
     for (size_t i = 0; i < account->asset_count && ok; i++) {
         const struct kept_asset *asset = &account->assets[i];
         ok = put_number(to, asset->asset.kind) && (asset->asset.kind == ASSET_NATIVE || buffer_add(to, asset->asset.contract.bytes, 20)) &&
@@ -244,12 +244,21 @@ static void get_asset(struct from *from, struct kept_asset *asset)
 bool kept_account_decode(struct bytes bytes, struct arena *arena, struct kept_account *ret_account)
 {
     struct from from = {bytes.data, bytes.data + bytes.size, arena, false};
-    struct kept_account account = {.asset_count = get_count(&from)};
+    struct kept_account account = {.assets = NULL};
+    get_bytes(&from, &account.flags, 1);
+    account.asset_count = get_count(&from);
     account.assets = get_array(&from, account.asset_count, sizeof(*account.assets));
     for (size_t i = 0; i < account.asset_count && !from.bad; i++)
         get_asset(&from, &account.assets[i]);
     *ret_account = account;
     return all_read(&from);
+}
+
+bool kept_account_flags(struct bytes bytes, uint8_t *ret_flags)
+{
+    if (bytes.size)
+        *ret_flags = bytes.data[0];
+    return bytes.size > 0;
 }
 
 bool kept_head_decode(struct bytes bytes, struct arena *arena, struct kept_head *ret_head)

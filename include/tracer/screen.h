@@ -36,6 +36,13 @@ void screen_close(struct screen *screen); /* NULL is fine */
  * does not have is an answer, cannot_tell. */
 TRACER_MUST_USE enum tracer_status screen_answer(struct screen *screen, const struct screen_target *targets, size_t count,
                                                  struct check_result **ret_result, struct error *err);
+/** The verdict alone, of an address, by the default rules: the one that screen_answer() gives. */
+TRACER_MUST_USE enum tracer_status screen_verdict(struct screen *screen, struct address address, enum verdict *ret_verdict, struct error *err);
+/** For many: take the accounts whose verdict is not that of an unseen one into memory (21 bytes each), then ask at once. They
+ * survive fork(). */
+TRACER_MUST_USE enum tracer_status screen_load_verdicts(struct screen *screen, struct error *err);
+void screen_verdicts(const struct screen *screen, const struct address *addresses, size_t count, uint8_t *ret_verdicts);
+
 /* The state that screens look up, kept up to date while the chain goes on (ingest --follow --taint): answers wait for no replay. */
 struct screen_follow;
 /** `request` is borrowed; `reorg_depth` is how many blocks a reorg may take back without a replay from the start. */
