@@ -78,7 +78,7 @@ static enum tracer_status add_path(struct checking *checking, struct position po
     uint32_t *path = NULL;
     size_t count = 0, capacity = 0;
     for (bool more = true; more;) {
-        uint32_t at;
+        uint32_t at = 0;
         enum tracer_status status = find_step(checking, position, source, &at, err);
         if (status)
             return status;
