@@ -344,6 +344,7 @@ static enum tracer_status build(struct auditing *a, struct audit_line *lines)
     result->asset_count = count;
     result->lines = lines;
     result->line_count = kept;
+    result->everybody = !a->request->account_count && !result->counts[AUDIT_OVER_LIMIT];
     keep_nonces(a);
     if ((status = case_note(
              state, NOTE_LIMIT, a->err,

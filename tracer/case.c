@@ -81,6 +81,20 @@ static enum tracer_status add_audit_gap(struct case_state *state, const struct g
                      coverage->first, coverage->last, account, coverage->gap);
 }
 
+/* A token's balances are not what its events say (X7). */
+static enum tracer_status add_doubt(struct case_state *state, const struct graph_coverage *coverage, struct error *err)
+{
+    char token[ADDRESS_TEXT_SIZE];
+    struct address *doubted = case_grow(state->arena, state->doubted, state->doubted_count, &state->doubted_capacity, sizeof(*doubted));
+    if (!doubted)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    state->doubted = doubted;
+    doubted[state->doubted_count++] = coverage->account; /* records come by account */
+    address_format(coverage->account, token);
+    return case_note(state, NOTE_DISAGREEMENT, err, "audit of blocks %" PRIu64 " to %" PRIu64 ": token %s: %s: its transfers are asserted, whatever hash covers them",
+                     coverage->first, coverage->last, token, coverage->gap);
+}
+
 static enum tracer_status count_audit_gaps(struct case_state *state, struct error *err)
 {
     enum tracer_status status = TRACER_OK;
@@ -109,6 +123,8 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
         }
         return status;
     }
+    if (strcmp(coverage->strategy, AUDIT_STRATEGY) == 0 && strcmp(coverage->what, AUDIT_TOKEN) == 0)
+        return concerns && coverage->first == state->range.first && coverage->gap[0] ? add_doubt(state, coverage, err) : TRACER_OK;
     if (strcmp(coverage->strategy, AUDIT_STRATEGY) == 0)
         return concerns && coverage->first == state->range.first && coverage->gap[0] ? add_audit_gap(state, coverage, err) : TRACER_OK;
     state->has_explored = true;

@@ -188,6 +188,37 @@ static enum tracer_status put_account(const struct audit_result *result, const s
     return status;
 }
 
+/* Lines come by asset; those of tokens that agree are only counted. */
+static enum tracer_status put_tokens(const struct audit_result *result, const struct audit_covered *covered, struct graph *graph,
+                                     const char *endpoints, struct error *err)
+{
+    const struct trace_result *trace = &result->trace;
+    enum tracer_status status = TRACER_OK;
+    size_t line = 0;
+    for (size_t i = 0; i < result->asset_count && !status; i++) {
+        const struct audit_asset *of = &result->assets[i];
+        const struct asset *asset = &trace->assets[of->asset].asset;
+        uint64_t differ = 0;
+        for (; line < result->line_count && result->lines[line].asset == of->asset; line++)
+            differ += result->lines[line].outcome == AUDIT_DIFFERS && is_covered(covered, trace->accounts[result->lines[line].account].address);
+        if (asset->kind != ASSET_TOKEN || (!differ && !result->everybody))
+            continue;
+        struct graph_coverage coverage = {.account = asset->contract,
+                                          .first = trace->head.first_block,
+                                          .last = trace->head.last_block,
+                                          .what = AUDIT_TOKEN,
+                                          .strategy = AUDIT_STRATEGY,
+                                          .rows = of->counts[AUDIT_AGREES] + of->counts[AUDIT_DIFFERS],
+                                          .grade = GRADE_ASSERTED};
+        snprintf(coverage.method, sizeof(coverage.method), "balanceOf at %s", endpoints);
+        snprintf(coverage.cross_check, sizeof(coverage.cross_check), "%" PRIu64 " of %" PRIu64 " balances agree", of->counts[AUDIT_AGREES], coverage.rows);
+        if (differ)
+            snprintf(coverage.gap, sizeof(coverage.gap), "%" PRIu64 " balances are not what its events say", differ);
+        status = graph_put_coverage(graph, trace->head.chain_id, &coverage, err);
+    }
+    return status;
+}
+
 static enum tracer_status is_unchanged(const struct audit_result *result, struct graph *graph,
                                        struct error *err)
 {
@@ -223,6 +254,8 @@ enum tracer_status audit_record(const struct audit_result *result, struct graph 
         else
             status = graph_commit(write, err);
     }
+    if (!status)
+        status = put_tokens(result, &covered, graph, endpoints, err);
     free(covered.accounts);
     return status;
 }

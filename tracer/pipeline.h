@@ -35,6 +35,8 @@ struct case_state {
     size_t note_count, note_capacity;
     bool touches_gap;
     size_t audit_gaps, audit_token_gaps; /* accounts that an audit found wanting */
+    struct address *doubted; /* tokens whose balances are not what their events say, in order: their transfers are asserted */
+    size_t doubted_count, doubted_capacity;
 
     struct taint_label *labels;
     size_t label_count;
@@ -127,6 +129,7 @@ enum tracer_status case_nonces(struct case_state *state, const struct audit_requ
                                struct error *err);
 
 /* ledger.c */
+#define AUDIT_TOKEN "token" /* what: its gap doubts its events */
 #define AUDIT_TOKEN_GAP "token " /* begins the gap of an account of which only tokens differ */
 #define AUDIT_GAPS_SHOWN 10u
 struct audit_finding { /* of one balance that was compared */

@@ -119,7 +119,14 @@ uint32_t case_asset(const struct case_state *state, const struct asset *asset)
     return RESULT_NONE;
 }
 
+static bool is_doubted(const struct case_state *state, const struct asset *asset)
+{
+    return asset->kind != ASSET_NATIVE && state->doubted_count &&
+           bsearch(&asset->contract, state->doubted, state->doubted_count, sizeof(*state->doubted), order_addresses);
+}
+
 struct facts_walk {
+    const struct case_state *state;
     const struct position *positions;
     struct row_facts *facts;
     size_t next, end;
@@ -139,6 +146,8 @@ static enum tracer_status note_row(void *context, const struct transfer *transfe
         walk->facts[walk->next].asset = transfer->asset;
         walk->facts[walk->next].amount = transfer->amount;
         walk->facts[walk->next].grade = grade_of_row(walk->facts[walk->next].grade, transfer->kind);
+        if (walk->facts[walk->next].grade < GRADE_ASSERTED && is_doubted(walk->state, &transfer->asset))
+            walk->facts[walk->next].grade = GRADE_ASSERTED;
         walk->next++;
     }
     return TRACER_OK;
@@ -176,7 +185,7 @@ enum tracer_status case_row_facts(struct case_state *state, const struct positio
             if (transaction.grade > facts->grade)
                 facts->grade = transaction.grade;
         }
-        struct facts_walk walk = {positions, ret_facts, start, end};
+        struct facts_walk walk = {state, positions, ret_facts, start, end};
         status = graph_each(graph, chain_id, number, number, note_row, &walk, err);
         if (status)
             return status;

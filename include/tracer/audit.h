@@ -22,8 +22,9 @@ struct audit_request {
 TRACER_MUST_USE enum tracer_status audit_run(const struct audit_request *request,
                                              struct audit_result **ret_result, struct error *err);
 
-/** Write what was found of each account into the ledger of the store: strategy "audit", what "balances" or "nonces". A later
- * audit of the same first block replaces it. `endpoints`: their names, for the reader.
+/** Write what was found of each account into the ledger of the store: strategy "audit", what "balances" or "nonces"; and, under the
+ * contract's address, what "token", of each token whose balances are not what its events say (threat-model X7: its transfers are
+ * asserted from then on). A later audit of the same first block replaces it, that of a token one of everybody, or another difference. `endpoints`: their names, for the reader.
  *  @retval TRACER_E_CONFLICT  the store is no more what was audited; nothing is written */
 #define AUDIT_STRATEGY "audit"
 TRACER_MUST_USE enum tracer_status audit_record(const struct audit_result *result, struct graph *graph, const char *endpoints,

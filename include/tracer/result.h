@@ -282,6 +282,7 @@ struct audit_result {
     size_t nonce_count;
     const struct audit_account *audited; /* by address */
     size_t audited_count;
+    bool everybody; /* of all accounts whose history the store has, without a limit that was reached */
 };
 void audit_result_free(struct audit_result *result); /* NULL is fine */
 

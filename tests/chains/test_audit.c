@@ -111,6 +111,7 @@ static void expect_text(char *text, const char *wanted)
 
 struct recorded {
     struct graph_coverage nonces, balances;
+    struct graph_coverage token; /* of FAKE_TOKEN */
     size_t count;
 };
 
@@ -120,7 +121,9 @@ static enum tracer_status collect(void *context, const struct graph_coverage *co
     (void)err;
     if (strcmp(coverage->strategy, AUDIT_STRATEGY) == 0) {
         recorded->count++;
-        *(strcmp(coverage->what, "nonces") == 0 ? &recorded->nonces : &recorded->balances) = *coverage;
+        *(strcmp(coverage->what, "nonces") == 0 ? &recorded->nonces
+          : strcmp(coverage->what, "token") == 0 ? &recorded->token
+                                                 : &recorded->balances) = *coverage;
     }
     return TRACER_OK;
 }
@@ -166,6 +169,33 @@ static bool trace_touches_gap(struct test_place *place, const char *wanted, enum
     return touches;
 }
 
+/* Of the flagged transfers of the token: the weakest grade. */
+static enum grade worst_token_grade(struct test_place *place)
+{
+    static const char *const seed = FAKE_A;
+    struct label_set *labels;
+    struct trace_result *result;
+    struct error err;
+    enum grade worst = GRADE_PROVEN;
+    size_t transfers = 0;
+    cr_assert_eq(label_set_new(&labels, &err), TRACER_OK);
+    struct trace_request request = {.input = {.graph = place->graph, .chain_id = 777, .native_symbol = "FAKE", .labels = labels, .repeat = ""},
+                                    .seeds = &seed,
+                                    .seed_count = 1};
+    cr_assert_eq(trace_run(&request, &result, &err), TRACER_OK, "%s", err.text);
+    for (size_t i = 0; i < result->hop_count; i++) {
+        const struct result_hop *hop = &result->hops[i];
+        if (result->assets[hop->asset].asset.kind != ASSET_TOKEN)
+            continue;
+        transfers++;
+        worst = hop->grade > worst ? hop->grade : worst;
+    }
+    cr_assert(transfers);
+    trace_result_free(result);
+    label_set_free(labels);
+    return worst;
+}
+
 Test(audit, findings_stand_in_the_ledger_and_a_gap_reaches_every_trace)
 {
     struct fake_chain chain = {.head = 60};
@@ -200,11 +230,34 @@ Test(audit, findings_stand_in_the_ledger_and_a_gap_reaches_every_trace)
     cr_assert_eq(graph_put_coverage(place.graph, 777, &stale, &err), TRACER_OK);
     recorded.balances.gap[0] = '\0'; /* the fake chain's never agree */
     cr_assert_eq(graph_put_coverage(place.graph, 777, &recorded.balances, &err), TRACER_OK);
+    struct graph_coverage token = recorded.balances; /* nor those of its token */
+    token.account = fake_address(FAKE_TOKEN);
+    strcpy(token.what, "token");
+    cr_assert_eq(graph_put_coverage(place.graph, 777, &token, &err), TRACER_OK);
     cr_assert_not(trace_touches_gap(&place, NULL, NOTE_GAP));
     /* a token that does not do what its events say is told, and is no gap */
     strcpy(recorded.balances.gap, "token " FAKE_TOKEN ": the books have too much");
     cr_assert_eq(graph_put_coverage(place.graph, 777, &recorded.balances, &err), TRACER_OK);
     cr_assert_not(trace_touches_gap(&place, FAKE_A ": token " FAKE_TOKEN, NOTE_DISAGREEMENT));
+    close_place(&place);
+}
+
+/* The fake chain's balances never change, whatever the events of its token say. */
+Test(audit, X7_transfers_of_a_token_that_does_not_do_what_its_events_say_are_asserted)
+{
+    struct fake_chain chain = {.head = 60};
+    struct test_place place = store_of(&chain, 20, 50, UINT64_MAX, 0);
+    struct address token = fake_address(FAKE_TOKEN);
+    struct error err;
+    cr_assert_eq(worst_token_grade(&place), GRADE_SINGLE);
+    struct audit_result *result = audit(&place, &chain, NULL, 1000, NULL);
+    cr_assert(result->everybody);
+    cr_assert_eq(audit_record(result, place.graph, "alpha", &err), TRACER_OK, "%s", err.text);
+    struct recorded recorded = {.count = 0};
+    cr_assert_eq(graph_each_coverage(place.graph, 777, &token, collect, &recorded, &err), TRACER_OK, "%s", err.text);
+    cr_assert_not_null(strstr(recorded.token.gap, " balances are not what its events say"), "%s", recorded.token.gap);
+    cr_assert_eq(worst_token_grade(&place), GRADE_ASSERTED);
+    audit_result_free(result);
     close_place(&place);
 }
 
