@@ -3,6 +3,7 @@
 #include "checking.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,19 +12,25 @@ static bool moves_value(const struct transfer *row)
     return row->kind != TRANSFER_FEE && !u256_is_zero(row->amount);
 }
 
+static enum tracer_status parse_target(const struct case_state *state, const char *text, struct row_spec *ret_spec, struct error *err)
+{
+    enum tracer_status status = case_parse_row(state, text, ret_spec, err);
+    if (!status && ret_spec->what == ROW_NOTHING) {
+        char shown[TRACER_QUOTED_MAX];
+        status = error_set(err, TRACER_E_USAGE, "\"%s\" is no address, transaction hash or key (block:txi:idx)",
+                           safe_text(shown, sizeof(shown), text, strlen(text)));
+    }
+    return status;
+}
+
 /* Find the rows of a target; what is missing becomes a reason, not an error. */
 static enum tracer_status find_target(struct checking *checking, struct target *target, struct error *err)
 {
     struct case_state *state = &checking->state;
     const char *text = target->asked.text;
-    enum tracer_status status = case_parse_row(state, text, &target->spec, err);
+    enum tracer_status status = parse_target(state, text, &target->spec, err);
     if (status)
         return status;
-    if (target->spec.what == ROW_NOTHING) {
-        char shown[TRACER_QUOTED_MAX];
-        return error_set(err, TRACER_E_USAGE, "\"%s\" is no address, transaction hash or key (block:txi:idx)",
-                         safe_text(shown, sizeof(shown), text, strlen(text)));
-    }
     if (target->spec.what == ROW_ADDRESS)
         return TRACER_OK;
     struct error missing;
@@ -167,6 +174,29 @@ void screen_close(struct screen *screen)
     quick_free(screen->quick);
     lookup_close(screen->lookup);
     arena_free(screen->arena);
+}
+
+enum tracer_status screen_check_target(const struct screen *screen, const char *text, const char *chain, struct error *err)
+{
+    const struct graph_network *network = &screen->state.network;
+    struct row_spec spec;
+    char id[24], shown[TRACER_QUOTED_MAX];
+    snprintf(id, sizeof(id), "%" PRIu64, network->chain_id);
+    if (chain[0] && strcmp(chain, network->name) != 0 && strcmp(chain, id) != 0)
+        return error_set(err, TRACER_E_USAGE, "is on %s, and this is about %s: ask in a batch of its own (--chain)",
+                         safe_text(shown, sizeof(shown), chain, strlen(chain)), network->name);
+    return parse_target(&screen->state, text, &spec, err);
+}
+
+void screen_identity(const struct screen *screen, struct digest *ret_identity)
+{
+    const struct kept_head *head = lookup_head(screen->lookup);
+    struct {
+        struct digest identity;
+        struct hash last_hash;
+        uint64_t last, generation;
+    } all = {head->identity, head->last_hash, head->last, head->generation};
+    *ret_identity = digest_bytes(&all, sizeof(all));
 }
 
 enum tracer_status screen_verdict(struct screen *screen, struct address address, enum verdict *ret_verdict, struct error *err)

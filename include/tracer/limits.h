@@ -78,6 +78,9 @@
 #define TRACER_LIST_PARTIES_MAX 1000000u   /* parties of a sanctions list that have an address */
 #define TRACER_PAGE_HOPS_MAX 20000u /* rows of the table of an HTML page; its JSON has all */
 
+/* batches */
+#define TRACER_BATCH_WORKERS_MAX 64u
+
 /* reports */
 #define TRACER_MERMAID_EDGES_MAX 100u   /* of a chart; Mermaid's own limits are 500 */
 #define TRACER_MERMAID_SIZE_MAX 49000u  /* characters; and 50,000 */

@@ -39,6 +39,17 @@ const struct command commands[] = {
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
      CASE_OPTIONS "source list-age-max " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+    {"batch", command_batch, "IN --output OUT",
+     "The question of check for every row of a file.",
+     "IN is CSV with a header line or JSON lines, with a column target (and perhaps chain, to); other\n"
+     "columns pass through. Appended are --columns of verdict, reason, asset, amount, tainted, unknown,\n"
+     "ppm_min, ppm_max, source, hop, key (these by default), as_of_block; docs/batch.md says what they\n"
+     "hold. A row that cannot be read or asked is cannot_tell, says why, and the batch goes on.\n"
+     "The same command goes on where a run was stopped or killed, to the same bytes.\n"
+     "Exit codes: 4 a worker died (its rows are cannot_tell), 12 some rows could not be asked, 11 some\n"
+     "cannot be told, 10 some are exposed, 0 all are clean.",
+     "store config chain labels no-builtin-labels assets from to as-of since output source list-age-max " TAINT_OPTIONS
+     "columns input-format output-format workers restart " COMMON_OPTIONS, 1, 1},
     {"explain", command_explain, "KEY",
      "How did tainted units come into this transfer? Its path, lot by lot, to be followed by hand.",
      "KEY is block:txi:idx, hash:N, hash:value, or the hash of a transaction with one flagged\n"

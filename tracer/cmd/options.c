@@ -234,6 +234,14 @@ static enum tracer_status set_max_scan(struct options *options, const char *name
 {
     return number(name, value, UINT32_MAX, &options->max_scan, err);
 }
+static enum tracer_status set_workers(struct options *options, const char *name, const char *value,
+                                      struct error *err)
+{
+    enum tracer_status status = number(name, value, TRACER_BATCH_WORKERS_MAX, &options->workers, err);
+    if (!status && options->workers == 0)
+        return bad_value(err, name, value, "at least 1");
+    return status;
+}
 static enum tracer_status set_min_score(struct options *options, const char *name, const char *value,
                                         struct error *err)
 {
@@ -316,6 +324,11 @@ static const struct option_spec {
     {"max-time", CALL(set_max_time), "SECONDS", "stop exploring after this time"},
     {"max-scan", CALL(set_max_scan), "N", "read at most this many blocks whole where no old state is served (default 20000)"},
     {"resume", FLAG(resume), NULL, "go on with the trace that this store was last used for"},
+    {"columns", TEXT(columns), "NAMES", "columns of a batch's output, separated by commas (default: verdict to key)"},
+    {"input-format", TEXT(input_format), "csv|jsonl", "default: by the end of the name"},
+    {"output-format", TEXT(output_format), "csv|jsonl", "default: by the end of the name"},
+    {"workers", CALL(set_workers), "N", "processes that answer (default: one a processor)"},
+    {"restart", FLAG(restart), NULL, "throw away what an earlier run of this batch has done"},
     {"comments", TEXT(comments), "FILE", "sdn_comments.csv, the rest of an sdn.csv"},
     {"date", TEXT(date), "YYYY-MM-DD", "when a list was published that does not say it"},
     {"force", FLAG(force), NULL, "take a list that is older than its last version, or has far fewer entries"},

@@ -35,7 +35,9 @@ struct options {
     enum progress_mode progress;
     uint64_t in_flight;
     uint64_t max_accounts, max_hops, max_degree, max_requests, max_seconds, max_scan, list_age_max;
-    bool resume;
+    bool resume, restart;
+    const char *columns, *input_format, *output_format; /* batch */
+    uint64_t workers;                                   /* 0: one a processor */
     struct u256 min_score;
     const char **arguments; /* what is no option; of argv */
     size_t argument_count;

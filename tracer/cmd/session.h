@@ -88,6 +88,7 @@ void session_catch_signals(void);
 int command_demo(const struct options *options);
 int command_trace(const struct options *options);
 int command_check(const struct options *options);
+int command_batch(const struct options *options);
 int command_audit(const struct options *options);
 int command_explain(const struct options *options);
 int command_verify(const struct options *options);

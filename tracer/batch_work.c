@@ -1,0 +1,376 @@
+/* batch_work.c - a worker of a batch: reads pieces of the input, asks, and hands the rows of the output back. */
+#include "batching.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "tracer/arena.h"
+#include "tracer/file.h"
+
+#define ASKED_AT_ONCE 256u /* rows whose answers are in memory together */
+
+struct work {
+    const struct batch_request *request;
+    int input, replies;
+    struct arena *arena; /* of the header; of the rows at hand above `mark` */
+    struct arena_mark mark;
+    struct batch_header header;
+    struct buffer piece, output;
+    struct batch_reply reply;
+    bool quick; /* only verdicts are asked for */
+    struct error *err;
+};
+
+static enum tracer_status no_memory(struct work *work)
+{
+    return error_set(work->err, TRACER_E_NOMEM, "no memory");
+}
+
+/* ---- what is told of an answer ---- */
+
+/* The line that decides, and its exposure with the most units. */
+static const struct check_line *decisive(const struct check_result *result, const struct check_answer *answer)
+{
+    const struct check_line *best = answer->line_count ? &answer->lines[0] : NULL;
+    for (size_t l = 0; l < answer->line_count; l++) {
+        const struct check_line *line = &answer->lines[l];
+        bool recognised = line->asset != RESULT_NONE && result->assets[line->asset].recognised;
+        bool decides = answer->verdict == VERDICT_EXPOSED ? !u320_is_zero(line->tainted) : !u320_is_zero(line->unknown);
+        if (recognised && decides && answer->verdict != VERDICT_CLEAN)
+            return line;
+    }
+    return best;
+}
+
+static const char *number_text(struct arena *arena, uint64_t number)
+{
+    return arena_printf(arena, "%" PRIu64, number);
+}
+
+static const char *amount_text(struct arena *arena, struct u320 amount)
+{
+    char text[U320_DECIMAL_MAX];
+    size_t length = u320_format_decimal(amount, text);
+    return arena_text(arena, text, length);
+}
+
+static const char *join(struct arena *arena, const struct check_answer *answer)
+{
+    struct buffer text;
+    buffer_init(&text, TRACER_CSV_LINE_MAX);
+    for (size_t i = 0; i < answer->reason_count; i++)
+        buffer_printf(&text, "%s%s", i ? "; " : "", answer->reasons[i]);
+    const char *joined = buffer_ok(&text) ? arena_text(arena, text.size ? text.data : "", text.size)
+                                          : "more reasons than a row can hold";
+    buffer_release(&text);
+    return joined;
+}
+
+/* Texts in the worker's arena; false: no memory. */
+static bool tell(struct work *work, const struct check_result *result, const struct check_answer *answer, struct batch_answer *told)
+{
+    struct arena *arena = work->arena;
+    const struct check_line *line = decisive(result, answer);
+    told->verdict = answer->verdict;
+    told->texts[BATCH_VERDICT] = verdict_name(answer->verdict);
+    told->texts[BATCH_REASON] = join(arena, answer);
+    told->texts[BATCH_AS_OF_BLOCK] = number_text(arena, result->head.last_block);
+    if (line) {
+        const struct check_exposure *most = line->exposure_count ? &line->exposures[0] : NULL;
+        char text[ASSET_TEXT_SIZE], key[POSITION_TEXT_SIZE] = "";
+        for (size_t e = 1; e < line->exposure_count; e++)
+            if (u320_compare(line->exposures[e].amount, most->amount) > 0)
+                most = &line->exposures[e];
+        size_t length = asset_format(result->assets[line->asset].asset, text);
+        told->texts[BATCH_ASSET] = arena_text(arena, text, length);
+        told->texts[BATCH_AMOUNT] = amount_text(arena, line->amount);
+        told->texts[BATCH_TAINTED] = amount_text(arena, line->tainted);
+        told->texts[BATCH_UNKNOWN] = amount_text(arena, line->unknown);
+        told->texts[BATCH_PPM_MIN] = number_text(arena, line->ppm_min);
+        told->texts[BATCH_PPM_MAX] = number_text(arena, line->ppm_max);
+        if (most) {
+            told->texts[BATCH_SOURCE] = arena_text(arena, most->source, strlen(most->source));
+            told->texts[BATCH_HOP] = number_text(arena, most->hop);
+        }
+        if (line->has_position)
+            position_format(line->position, key);
+        else if (most && most->path_count)
+            position_format(result->steps[most->path[most->path_count - 1]].position, key);
+        told->texts[BATCH_KEY] = arena_text(arena, key, strlen(key));
+    }
+    bool ok = true;
+    for (int c = 0; c < BATCH_COLUMN_COUNT; c++)
+        ok = ok && told->texts[c];
+    return ok;
+}
+
+/* A row that failed is never clean. */
+static struct batch_answer failed_answer(const char *why)
+{
+    struct batch_answer answer = {.verdict = VERDICT_CANNOT_TELL};
+    for (int c = 0; c < BATCH_COLUMN_COUNT; c++)
+        answer.texts[c] = "";
+    answer.texts[BATCH_VERDICT] = verdict_name(VERDICT_CANNOT_TELL);
+    answer.texts[BATCH_REASON] = why;
+    return answer;
+}
+
+static enum tracer_status write_row(struct work *work, const struct batch_row *row, const struct batch_answer *answer)
+{
+    work->reply.rows++;
+    work->reply.verdicts[answer->verdict]++;
+    return batch_write_row(work->request, &work->header, row, answer, &work->output) ? TRACER_OK : no_memory(work);
+}
+
+/* ---- asking ---- */
+
+struct question {
+    struct batch_row row;
+    struct screen_target target;
+    struct address to;
+};
+
+/* Can it be asked? Else row->problem says why not. */
+static enum tracer_status prepare(struct work *work, struct question *question)
+{
+    struct batch_row *row = &question->row;
+    struct error why;
+    const char *text = row->target;
+    if (row->problem)
+        return TRACER_OK;
+    if (row->to[0] && !address_parse(row->to, strlen(row->to), &question->to))
+        row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: is no address", row->line);
+    else if (screen_check_target(work->request->screen, text, row->chain, &why))
+        row->problem = arena_printf(work->arena, "line %" PRIu64 ", column target: %s", row->line, why.text);
+    else {
+        question->target = (struct screen_target){text, row->to[0] ? &question->to : NULL};
+        return TRACER_OK;
+    }
+    return row->problem ? TRACER_OK : no_memory(work);
+}
+
+static enum tracer_status answer_one(struct work *work, struct question *question)
+{
+    struct check_result *result;
+    struct batch_answer told = failed_answer(question->row.problem);
+    struct error why;
+    enum tracer_status status = TRACER_OK;
+    if (!question->row.problem) {
+        status = screen_answer(work->request->screen, &question->target, 1, &result, &why);
+        if (status == TRACER_E_NOMEM)
+            return no_memory(work);
+        if (status) {
+            told.texts[BATCH_REASON] = arena_text(work->arena, why.text, strlen(why.text));
+            work->reply.failed++;
+        } else if (!tell(work, result, &result->answers[0], &told)) {
+            check_result_free(result);
+            return no_memory(work);
+        } else {
+            check_result_free(result);
+        }
+    } else {
+        work->reply.failed++;
+    }
+    return write_row(work, &question->row, &told);
+}
+
+static enum tracer_status answer_all(struct work *work, struct question *questions, size_t count)
+{
+    struct screen_target targets[ASKED_AT_ONCE];
+    struct check_result *result = NULL;
+    struct error why;
+    size_t asked = 0;
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < count; i++)
+        if (!questions[i].row.problem)
+            targets[asked++] = questions[i].target;
+    bool together = asked && !screen_answer(work->request->screen, targets, asked, &result, &why);
+    asked = 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        struct batch_answer told = failed_answer("");
+        if (questions[i].row.problem || !together) { /* one of them cannot be answered: which one? */
+            status = answer_one(work, &questions[i]);
+            continue;
+        }
+        status = tell(work, result, &result->answers[asked++], &told) ? write_row(work, &questions[i].row, &told) : no_memory(work);
+    }
+    if (together)
+        check_result_free(result);
+    return status;
+}
+
+/* Addresses, of which only the verdict is asked. */
+static enum tracer_status answer_quickly(struct work *work, struct question *questions, size_t count)
+{
+    struct address addresses[ASKED_AT_ONCE];
+    uint8_t verdicts[ASKED_AT_ONCE];
+    size_t asked = 0;
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < count; i++)
+        if (!questions[i].row.problem && address_parse(questions[i].row.target, strlen(questions[i].row.target), &addresses[asked]))
+            asked++;
+    screen_verdicts(work->request->screen, addresses, asked, verdicts);
+    asked = 0;
+    for (size_t i = 0; i < count && !status; i++) {
+        struct address address;
+        if (questions[i].row.problem || !address_parse(questions[i].row.target, strlen(questions[i].row.target), &address)) {
+            status = answer_one(work, &questions[i]);
+            continue;
+        }
+        struct batch_answer told = failed_answer("");
+        told.verdict = (enum verdict)verdicts[asked++];
+        told.texts[BATCH_VERDICT] = verdict_name(told.verdict);
+        status = write_row(work, &questions[i].row, &told);
+    }
+    return status;
+}
+
+/* ---- pieces ---- */
+
+static enum tracer_status read_piece(struct work *work, const struct batch_job *job)
+{
+    buffer_clear(&work->piece);
+    char *to = buffer_reserve(&work->piece, job->size);
+    if (!to)
+        return no_memory(work);
+    for (size_t done = 0; done < job->size;) {
+        ssize_t got = pread(work->input, to + done, job->size - done, (off_t)(job->offset + done));
+        if (got <= 0 && errno == EINTR && got < 0)
+            continue;
+        if (got <= 0)
+            return error_set(work->err, TRACER_E_IO, "%s: %s", work->request->input, got < 0 ? strerror(errno) : "became shorter meanwhile");
+        done += (size_t)got;
+    }
+    work->piece.size = job->size;
+    return TRACER_OK;
+}
+
+static enum tracer_status answer_overlong(struct work *work, const struct batch_job *job)
+{
+    struct question question = {.row = {.line = job->line, .raw = {(const uint8_t *)"", 0}}};
+    question.row.problem = arena_printf(work->arena, "line %" PRIu64 ": longer than %zu bytes", job->line, TRACER_CSV_LINE_MAX);
+    return question.row.problem ? answer_one(work, &question) : no_memory(work);
+}
+
+static enum tracer_status answer_piece(struct work *work, const struct batch_job *job)
+{
+    struct question *questions = malloc(ASKED_AT_ONCE * sizeof(*questions));
+    enum tracer_status status = questions ? TRACER_OK : no_memory(work);
+    const char *at = work->piece.data, *end = at + work->piece.size;
+    uint64_t line = job->line;
+    while (at < end && !status) {
+        size_t count = 0;
+        for (; count < ASKED_AT_ONCE && at < end && !status; count++) {
+            size_t size;
+            bool broken;
+            batch_cut(work->request->input_format, at, (size_t)(end - at), true, &size, &broken);
+            questions[count] = (struct question){.row.raw = {NULL, 0}};
+            status = batch_read_row(work->request->input_format, &work->request->columns, &work->header, (struct bytes){(const uint8_t *)at, size},
+                                    line, broken, work->arena, &questions[count].row, work->err);
+            if (!status)
+                status = prepare(work, &questions[count]);
+            line += batch_lines(at, size);
+            at += size;
+        }
+        if (!status)
+            status = (work->quick ? answer_quickly : answer_all)(work, questions, count);
+        arena_reset(work->arena, work->mark);
+    }
+    free(questions);
+    return status;
+}
+
+static bool send_bytes(int to, const void *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        ssize_t sent = write(to, (const char *)data + done, size - done);
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent <= 0)
+            return false;
+        done += (size_t)sent;
+    }
+    return true;
+}
+
+static bool next_job(int jobs, struct batch_job *job)
+{
+    for (size_t done = 0; done < sizeof(*job);) {
+        ssize_t got = read(jobs, (char *)job + done, sizeof(*job) - done);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        done += (size_t)got;
+    }
+    return true;
+}
+
+enum tracer_status batch_load_header(const struct batch_request *request, int input, struct arena *arena, struct batch_header *ret_header,
+                                     struct error *err)
+{
+    *ret_header = (struct batch_header){.target = BATCH_NONE};
+    if (request->input_format != BATCH_CSV)
+        return TRACER_OK;
+    char *data = malloc(TRACER_CSV_LINE_MAX);
+    ssize_t got = data ? pread(input, data, TRACER_CSV_LINE_MAX, 0) : -1;
+    size_t size = 0;
+    bool broken = true;
+    enum tracer_status status = TRACER_OK;
+    if (got < 0)
+        status = error_set(err, data ? TRACER_E_IO : TRACER_E_NOMEM, "%s: %s", request->input, data ? strerror(errno) : "no memory");
+    else if (!batch_cut(BATCH_CSV, data, (size_t)got, got < (ssize_t)TRACER_CSV_LINE_MAX, &size, &broken) || broken || !size)
+        status = error_set(err, TRACER_E_USAGE, "%s:1: %s", request->input, size ? "the line does not end" : "the file is empty");
+    else
+        status = batch_read_header(request->input, data, size, &request->columns, arena, ret_header, err);
+    free(data);
+    return status;
+}
+
+static enum tracer_status work_on(struct work *work, int jobs)
+{
+    struct batch_job job;
+    enum tracer_status status = TRACER_OK;
+    while (!status && next_job(jobs, &job)) {
+        memset(&work->reply, 0, sizeof(work->reply));
+        buffer_clear(&work->output);
+        if (job.overlong)
+            status = answer_overlong(work, &job);
+        else if (!(status = read_piece(work, &job)))
+            status = answer_piece(work, &job);
+        if (status)
+            work->reply.failure = *work->err;
+        work->reply.size = status ? 0 : work->output.size;
+        if (!send_bytes(work->replies, &work->reply, sizeof(work->reply)) || !send_bytes(work->replies, work->output.data, work->reply.size))
+            break; /* the parent is gone */
+    }
+    return status;
+}
+
+enum tracer_status batch_work(const struct batch_request *request, int jobs, int replies, struct error *err)
+{
+    struct work work = {.request = request, .replies = replies, .arena = arena_new(TRACER_MEMORY_MAX), .err = err};
+    enum tracer_status status = work.arena ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+    work.input = open(request->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    buffer_init(&work.piece, BATCH_PIECE * 2);
+    buffer_init(&work.output, TRACER_GIB(1));
+    work.quick = request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT;
+    if (!status && work.input < 0)
+        status = error_set(err, TRACER_E_IO, "%s: %s", request->input, strerror(errno));
+    if (!status)
+        status = batch_load_header(request, work.input, work.arena, &work.header, err);
+    if (!status) {
+        work.mark = arena_mark(work.arena);
+        status = work_on(&work, jobs);
+    }
+    if (work.input >= 0)
+        close(work.input);
+    buffer_release(&work.piece);
+    buffer_release(&work.output);
+    arena_free(work.arena);
+    return status;
+}
