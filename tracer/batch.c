@@ -20,7 +20,6 @@
 #include "tracer/file.h"
 
 #define JOBS_AHEAD 2u /* pieces that a worker has at once */
-#define NOTE_BYTES TRACER_MIB(8)
 #define NOTE_MAX TRACER_KIB(4)
 #define PARTIAL ".partial"
 #define PROGRESS ".progress"
@@ -478,7 +477,7 @@ static enum tracer_status work(struct batch *batch)
         if (!status && more && !(status = hand_out(batch, worker, &more)))
             pieces += more;
         find_line(batch, next + 1);
-        if ((!status && batch->written - batch->noted >= NOTE_BYTES) || status == TRACER_E_STOPPED) {
+        if ((!status && batch->written - batch->noted >= batch->request->checkpoint_bytes) || status == TRACER_E_STOPPED) {
             struct error stopped = *batch->err;
             enum tracer_status noted = note(batch);
             if (noted)

@@ -52,6 +52,7 @@ struct batch_request { /* all borrowed */
     enum batch_format input_format, output_format;
     struct batch_columns columns;
     uint32_t workers;
+    uint64_t checkpoint_bytes; /* of the output, between two notes of what is done */
     bool restart; /* throw away what an earlier run has done */
     volatile const int *stop;
     /** Start a process that calls batch_work() with these and ends; -1: none could be started. `others` are descriptors of other

@@ -80,6 +80,7 @@
 
 /* batches */
 #define TRACER_BATCH_WORKERS_MAX 64u
+#define TRACER_BATCH_CHECKPOINT TRACER_MIB(64) /* of output between two notes of what is done (--checkpoint) */
 
 /* reports */
 #define TRACER_MERMAID_EDGES_MAX 100u   /* of a chart; Mermaid's own limits are 500 */

@@ -81,6 +81,7 @@ static enum tracer_status make_request(struct batch_session *batch)
     *request = (struct batch_request){.input = options->arguments[0],
                                       .output = options->output,
                                       .workers = (uint32_t)(workers < TRACER_BATCH_WORKERS_MAX ? workers : TRACER_BATCH_WORKERS_MAX),
+                                      .checkpoint_bytes = options->checkpoint == OPTION_UNSET ? TRACER_BATCH_CHECKPOINT : options->checkpoint,
                                       .restart = options->restart,
                                       .stop = &session_stop,
                                       .start = start,

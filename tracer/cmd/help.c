@@ -49,7 +49,7 @@ const struct command commands[] = {
      "Exit codes: 4 a worker died (its rows are cannot_tell), 12 some rows could not be asked, 11 some\n"
      "cannot be told, 10 some are exposed, 0 all are clean.",
      "store config chain labels no-builtin-labels assets from to as-of since output source list-age-max " TAINT_OPTIONS
-     "columns input-format output-format workers restart " COMMON_OPTIONS, 1, 1},
+     "columns input-format output-format workers checkpoint restart " COMMON_OPTIONS, 1, 1},
     {"explain", command_explain, "KEY",
      "How did tainted units come into this transfer? Its path, lot by lot, to be followed by hand.",
      "KEY is block:txi:idx, hash:N, hash:value, or the hash of a transaction with one flagged\n"

@@ -234,6 +234,11 @@ static enum tracer_status set_max_scan(struct options *options, const char *name
 {
     return number(name, value, UINT32_MAX, &options->max_scan, err);
 }
+static enum tracer_status set_checkpoint(struct options *options, const char *name, const char *value,
+                                         struct error *err)
+{
+    return number(name, value, UINT32_MAX, &options->checkpoint, err);
+}
 static enum tracer_status set_workers(struct options *options, const char *name, const char *value,
                                       struct error *err)
 {
@@ -328,6 +333,7 @@ static const struct option_spec {
     {"input-format", TEXT(input_format), "csv|jsonl", "default: by the end of the name"},
     {"output-format", TEXT(output_format), "csv|jsonl", "default: by the end of the name"},
     {"workers", CALL(set_workers), "N", "processes that answer (default: one a processor)"},
+    {"checkpoint", CALL(set_checkpoint), "BYTES", "note what is done after so many bytes of output (default 67108864)"},
     {"restart", FLAG(restart), NULL, "throw away what an earlier run of this batch has done"},
     {"comments", TEXT(comments), "FILE", "sdn_comments.csv, the rest of an sdn.csv"},
     {"date", TEXT(date), "YYYY-MM-DD", "when a list was published that does not say it"},
@@ -388,7 +394,7 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
         spec_of[count++] = i;
     }
     *ret_options = (struct options){
-        .list_age_max = OPTION_UNSET, .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .max_scan = TRACER_SCAN_BLOCKS_MAX, .min_score = {{1, 0, 0, 0}}};
+        .list_age_max = OPTION_UNSET, .checkpoint = OPTION_UNSET, .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .max_scan = TRACER_SCAN_BLOCKS_MAX, .min_score = {{1, 0, 0, 0}}};
     optind = 1;
     opterr = 0;
     for (;;) {

@@ -38,6 +38,7 @@ struct options {
     bool resume, restart;
     const char *columns, *input_format, *output_format; /* batch */
     uint64_t workers;                                   /* 0: one a processor */
+    uint64_t checkpoint;
     struct u256 min_score;
     const char **arguments; /* what is no option; of argv */
     size_t argument_count;

@@ -1,0 +1,227 @@
+"""batch: rows of every kind, what passes through, columns, formats; killed at random and run again; workers; damage, gaps and files
+that are none. Whatever happens, no row is clean that was not asked."""
+import csv
+import io
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+tracer = os.environ["TRACER"]
+KILLS = int(os.environ.get("TRACER_TEST_KILLS", "100")) // 5
+DEFAULT = "verdict reason asset amount tainted unknown ppm_min ppm_max source hop key".split()
+THIEF = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"
+problems = []
+
+
+def call(*arguments, **more):
+    return subprocess.run([tracer, *arguments], capture_output=True, text=True, **more)
+
+
+def same(what, got, wanted):
+    if got != wanted and len(problems) < 20:
+        problems.append(f"{what}: {got!r} instead of {wanted!r}")
+
+
+def need(what, holds):
+    if not holds and len(problems) < 20:
+        problems.append(what)
+
+
+top = pathlib.Path(tempfile.mkdtemp())
+try:
+    store = str(top / "store")
+    if call("demo", "--store", store, "--output", str(top / "demo.txt")).returncode:
+        sys.exit("demo failed")
+    call("export", "transfers", "--store", store, "--output", str(top / "transfers.csv"))
+    transfers = list(csv.DictReader(open(top / "transfers.csv")))
+    accounts = sorted({row[end] for row in transfers for end in ("from", "to")})
+    keys = [f"{row['block']}:{row['txi']}:{row['idx']}" for row in transfers]
+
+    def batch(name, content, *more, code, output=None):
+        source, out = top / name, str(output or top / f"out-{name}")
+        source.write_bytes(content if isinstance(content, bytes) else content.encode())
+        done = call("batch", str(source), "--store", store, "--output", out, *more)
+        same(f"exit of {name} {more}: {done.stderr}", done.returncode, code)
+        return pathlib.Path(out).read_bytes() if os.path.exists(out) else b"", done
+
+    def rows(data):
+        return list(csv.DictReader(io.StringIO(data.decode(errors="replace"))))
+
+    # ---- the answers are those of check, row by row ----
+    asked = accounts[:40] + keys[:40]
+    text, _ = batch("plain.csv", "target\n" + "".join(f"{t}\n" for t in asked), code=11)
+    checked = json.loads(call("check", "--store", store, "--format", "json", *asked).stdout)
+    for row, answer in zip(rows(text), checked["answers"]):
+        same(f"verdict of {row['target']}", row["verdict"], answer["verdict"])
+        same(f"reason of {row['target']}", row["reason"], "; ".join(answer["reasons"]))
+        if row["amount"]:
+            need(f"no line of {row['target']} is as told", any(
+                [row[k] for k in ("amount", "tainted", "unknown", "ppm_min", "ppm_max")] == [str(line[k]) for k in ("amount", "tainted", "unknown", "ppm_min", "ppm_max")]
+                for line in answer["lines"]))
+    same("rows", len(rows(text)), len(asked))
+    same("columns", list(rows(text)[0]), ["target", *DEFAULT])
+
+    # ---- verdicts alone are the same, by a way of their own ----
+    everything = accounts + keys
+    long, _ = batch("all.csv", "target\n" + "".join(f"{t}\n" for t in everything), code=11)
+    short, _ = batch("all.csv", "target\n" + "".join(f"{t}\n" for t in everything), "--columns", "verdict", code=11, output=top / "short.csv")
+    same("verdicts alone", [(r["target"], r["verdict"]) for r in rows(short)], [(r["target"], r["verdict"]) for r in rows(long)])
+    quoted, _ = batch("quoted.csv", 'a,target\n' + "".join(f'"x, {i}",{t}\n' for i, t in enumerate(everything)), "--columns", "verdict", code=11)
+    same("verdicts of rows with quotes", [r["verdict"] for r in rows(quoted)], [r["verdict"] for r in rows(long)])
+    sourced = ["--source", f"me={accounts[3]}", "--since", "1"]
+    quick, _ = batch("clean.csv", "target\n" + "".join(f"{t}\n" for t in accounts), "--columns", "verdict", *sourced, code=11)
+    slow, _ = batch("clean.csv", "target\n" + "".join(f"{t}\n" for t in accounts), *sourced, code=11, output=top / "clean-long.csv")
+    same("verdicts of one source", [r["verdict"] for r in rows(quick)], [r["verdict"] for r in rows(slow)])
+    need("nothing is clean for one source", any(r["verdict"] == "clean" for r in rows(quick)))
+
+    # ---- I1: whatever a row holds, the others are answered; it says line and column, and is no clean one ----
+    good = keys[0]
+    hostile = ("id,target,note\n"
+               f'1,{good},"a, ""quoted"" note"\n'
+               f"2,{good},=cmd()\n"
+               f"3,{THIEF},checksum\n"
+               f"4,{THIEF[:-1]}7,wrong checksum\n"
+               f"5,{THIEF.upper().replace('X', 'x', 1)},one case\n"
+               "6,0x12,short\n"
+               "7,,none\n"
+               f"8,{good}\n"
+               f"9,{good},x,y\n"
+               f'10,{good},a "quote" inside\n'
+               f"11,0x{'0' * 64},unknown transaction\n"
+               f"12,ronin:0x{'1' * 64},another chain\n").encode()
+    hostile += b"13," + good.encode() + b",nul \0 byte\n" + b"14," + good.encode() + b",bare\rreturn\n15,\xff\xfe,not utf-8\n"
+    hostile += b"16," + b"9" * 2_500_000 + b",long\n" + f'17,{good},last\n18,"{good},open\n19,{good},behind\n'.encode()
+    text, done = batch("hostile.csv", hostile, code=12)
+    answered = rows(text)
+    same("I1_rows", len(answered), 19)
+    verdicts = {row["id"]: row for row in answered if row["id"]}
+    for number in ("1", "2", "17", "19"):
+        same(f"I1_{number}", verdicts[number]["verdict"], "clean")
+    same("I1_note", verdicts["1"]["note"], 'a, "quoted" note')
+    same("I1_formula passes through", verdicts["2"]["note"], "=cmd()")
+    same("I1_checksum", (verdicts["3"]["verdict"], verdicts["5"]["verdict"]), ("exposed", "exposed"))
+    for row, line, words in [(answered[3], 5, "column target: the capital letters"), (answered[5], 7, "column target: \"0x12\" is no address"),
+                             (answered[6], 8, "no target"), (answered[7], 9, "2 columns instead of 3"), (answered[8], 10, "4 columns instead of 3"),
+                             (answered[9], 11, "column 3: a quote inside"), (answered[11], 13, "column target: \"ronin:"),
+                             (answered[12], 14, "NUL byte"), (answered[13], 15, "column 3: a carriage return"), (answered[14], 16, "column target: "), (answered[15], 17, "longer than"),
+                             (answered[17], 19, "a quote is not closed")]:
+        need(f"I1: {row} does not say line {line}: {words}", row["verdict"] == "cannot_tell" and f"line {line}" in row["reason"] and words in row["reason"])
+    need("an unknown transaction", verdicts["11"]["verdict"] == "cannot_tell" and "is not in the store" in verdicts["11"]["reason"])
+    need(f"summary: {done.stderr}", "could not be asked" in done.stderr)
+    for name, content, words in [("bom.csv", b"\xef\xbb\xbftarget\n", "byte order mark"), ("none.csv", b"address\n0x12\n", "column target is missing"),
+                                 ("twice.csv", b"target,target\n", "twice"), ("has.csv", b"target,verdict\n", "is there already"), ("empty.csv", b"", "empty")]:
+        _, done = batch(name, content, code=2)
+        need(f"{name}: {done.stderr}", words in done.stderr)
+
+    # ---- JSON lines; both ways; columns ----
+    lines = [{"target": good, "id": 1, "deep": {"a": [1, 2.50]}}, {"target": THIEF}, {"id": 3}, {"target": 5}, {"target": good, "verdict": "x"}]
+    content = "".join(json.dumps(line) + "\n" for line in lines) + "no json\n[]\n" + '{"target": "' + good + '", "big": 123456789012345678901234567890.10 }\n'
+    text, _ = batch("rows.jsonl", content, code=12)
+    answered = [json.loads(line) for line in text.decode().splitlines()]
+    same("JSON lines", [a["verdict"] for a in answered], ["clean", "exposed"] + ["cannot_tell"] * 5 + ["clean"])
+    same("members pass through", {k: answered[0][k] for k in ("target", "id", "deep")}, lines[0])
+    need("a number is repeated as it was written", b'"big": 123456789012345678901234567890.10' in text)
+    same("amounts are texts, shares numbers", [type(answered[1][k]) for k in ("amount", "ppm_min", "hop")], [str, int, int])
+    text, _ = batch("rows.csv", f"target,n\n{good},\"a\"\"b\"\n", "--output-format", "jsonl", "--columns", "key,verdict,as_of_block", code=0)
+    answered = json.loads(text)
+    same("CSV to JSON", (answered["n"], list(answered)), ('a"b', ["target", "n", "key", "verdict", "as_of_block"]))
+    batch("rows.jsonl", content, "--output-format", "csv", code=2)
+    for bad in ("nothing", "verdict,verdict", ""):
+        batch("rows.csv", "target\n", "--columns", bad, code=2)
+    text, _ = batch("to.csv", f"target,to\n0x{transfers[2]['transaction_hash'][2:]},{transfers[2]['to']}\n0x{transfers[2]['transaction_hash'][2:]},0x12\n", code=12)
+    need(f"column to: {text}", rows(text)[0]["key"] == keys[2] and "column to" in rows(text)[1]["reason"])
+
+    # ---- 1, 2 and 8 workers, the same bytes ----
+    dice = random.Random(1)
+    many = "n,target\n" + "".join(f"{i},{dice.choice(everything) if i % 7 else dice.choice(['0x1', '', good + ',x'])}\n" for i in range(12000))
+    reference = None
+    for workers in ("1", "2", "8"):
+        text, _ = batch("many.csv", many, "--workers", workers, "--columns", "verdict,reason", code=12)
+        reference = reference or text
+        need(f"{workers} workers give other bytes", text == reference)
+
+    # ---- killed at random: the same command goes on, and ends with the same bytes ----
+    command = [tracer, "batch", str(top / "many.csv"), "--store", store, "--output", str(top / "killed.csv"), "--workers", "2", "--quiet", "--checkpoint", "20000",
+               "--columns", "verdict,reason"]
+    took = time.monotonic()
+    subprocess.run(command, capture_output=True)
+    took = time.monotonic() - took
+    (top / "killed.csv").unlink()
+    resumed = kills = 0
+    while kills < KILLS:
+        child = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+        time.sleep(dice.random() * took)
+        how = signal.SIGINT if dice.random() < 0.3 else signal.SIGKILL
+        if child.poll() is None:
+            os.kill(child.pid, how)
+        child.communicate()
+        kills += 1
+        resumed += (top / "killed.csv.progress").exists()
+        if (top / "killed.csv").exists():
+            need(f"kill {kills}: other bytes", (top / "killed.csv").read_bytes() == reference)
+            (top / "killed.csv").unlink()
+    done = subprocess.run(command, capture_output=True, text=True)
+    same("exit of the last run", done.returncode, 12)
+    need("the last run has other bytes", (top / "killed.csv").read_bytes() == reference)
+    need("something is left", not [p for p in top.iterdir() if p.name.startswith("killed.csv.")])
+    print(f"{kills} kills, {resumed} of them left a note to go on from")
+
+    # ---- an earlier run of something else is not gone on with ----
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    time.sleep(took * 0.6)
+    os.kill(child.pid, signal.SIGINT)
+    child.communicate()
+    if (top / "killed.csv.progress").exists():
+        done = subprocess.run([*command[:-1], "verdict"], capture_output=True, text=True)
+        need(f"other columns: {done.returncode} {done.stderr}", done.returncode != 12 and "--restart" in done.stderr)
+        done = subprocess.run([*command, "--restart"], capture_output=True, text=True)
+        need("restart", done.returncode == 12 and (top / "killed.csv").read_bytes() == reference)
+
+    # ---- never clean: a damaged store, a damaged state, coverage that is missing ----
+    targets = "target\n" + "".join(f"{t}\n" for t in everything[:300])
+    truth = {r["target"]: r["verdict"] for r in rows(long)}
+    states = pathlib.Path(store) / "taint"
+    for damage in range(12):
+        copy = top / "damaged"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(store, copy)
+        victim = copy / "data.mdb" if damage % 2 else next((copy / "taint").iterdir()) / "data.mdb"
+        data = bytearray(victim.read_bytes())
+        for _ in range(40):
+            data[dice.randrange(8192, len(data))] ^= 1 << dice.randrange(8)
+        victim.write_bytes(data)
+        (top / "t.csv").write_text(targets)
+        (top / "d.csv").unlink(missing_ok=True)
+        done = call("batch", str(top / "t.csv"), "--store", str(copy), "--output", str(top / "d.csv"), "--restart")
+        if (top / "d.csv").exists():
+            for row in rows((top / "d.csv").read_bytes()):
+                need(f"damage {damage}: {row['target']} became clean", row["verdict"] != "clean" or truth[row["target"]] == "clean")
+        else:
+            need(f"damage {damage}: exit {done.returncode} {done.stderr}", done.returncode not in (0, 10))
+    call("import", "--store", str(top / "bare"), "--name", "bare", str(top / "transfers.csv"))
+    done = call("batch", str(top / "t.csv"), "--store", str(top / "bare"), "--output", str(top / "bare.csv"))
+    same("no coverage", (done.returncode, any(r["verdict"] == "clean" for r in rows((top / "bare.csv").read_bytes()))), (11, False))
+
+    # ---- I6: files that are none ----
+    (top / "rows.csv").write_text(f"target\n{good}\n")
+    os.mkfifo(top / "fifo")
+    os.symlink(top / "rows.csv", top / "link.csv")
+    for source, out in [(top / "fifo", top / "o.csv"), (top / "rows.csv", top / "rows.csv"), (top / "rows.csv", top / "link.csv"),
+                        (top / "rows.csv", top / "fifo"), (top / "rows.csv", "/dev/null"), (top, top / "o.csv")]:
+        done = call("batch", str(source), "--store", store, "--output", str(out), timeout=60)
+        need(f"I6_{source}_{out}: exit {done.returncode}", done.returncode in (2, 4) and done.stderr)
+    same("I6_the input stays", (top / "rows.csv").read_text(), f"target\n{good}\n")
+    same("I6_mode", (top / "short.csv").stat().st_mode & 0o777, 0o600)
+finally:
+    shutil.rmtree(top)
+
+if problems:
+    sys.exit("\n".join(problems))
+print("every row was answered, or says why not")
