@@ -148,7 +148,7 @@ try:
         need(f"{workers} workers give other bytes", text == reference)
 
     # ---- killed at random: the same command goes on, and ends with the same bytes ----
-    command = [tracer, "batch", str(top / "many.csv"), "--store", store, "--output", str(top / "killed.csv"), "--workers", "2", "--quiet", "--checkpoint", "20000",
+    command = [tracer, "batch", str(top / "many.csv"), "--store", store, "--output", str(top / "killed.csv"), "--workers", "2", "--quiet", "--checkpoint", "4000",
                "--columns", "verdict,reason"]
     took = time.monotonic()
     subprocess.run(command, capture_output=True)
