@@ -494,6 +494,7 @@ enum tracer_status case_head(struct case_state *state, struct result_head *ret_h
                                .time_keys = state->network.time_keys,
                                .first_block = state->first,
                                .last_block = state->last,
+                               .last_grade = GRADE_INFERRED, /* until it is known */
                                .options = state->options,
                                .policy = taint_policy_name(state->options.policy),
                                .has_explored = state->has_explored,
@@ -512,6 +513,7 @@ enum tracer_status case_head(struct case_state *state, struct result_head *ret_h
     if (status == TRACER_OK) {
         head.last_hash = block.hash;
         head.last_time = block.time;
+        head.last_grade = block.grade;
     } else if (status != TRACER_E_NOT_FOUND) { /* the ends of a --from/--to may lie between stored blocks */
         return status;
     }

@@ -14,6 +14,9 @@ TRACER_MUST_USE enum tracer_status file_read(const char *path, size_t size_max, 
 /** Its first bytes, at most `size_max`. */
 TRACER_MUST_USE enum tracer_status file_head(const char *path, size_t size_max, struct buffer *ret_bytes, struct error *err);
 
+/** Make the name of a new file safe on the disk, where the file system can. */
+void file_sync_folder(const char *path);
+
 /* An output file: written to a temporary beside it (mode 0600), then fsync and rename on commit. The
  * path "-" or NULL is standard output, for which commit flushes and reports write errors. */
 struct output {

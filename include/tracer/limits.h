@@ -87,6 +87,11 @@
 #define TRACER_MERMAID_SIZE_MAX 49000u  /* characters; and 50,000 */
 #define TRACER_NARRATIVE_ITEMS_MAX 200u /* of a section of the narrative; the evidence below it has all */
 
+#define TRACER_DECISION_LINE_MAX TRACER_KIB(256) /* a record of a decision, or its context */
+#define TRACER_DECISION_SYNC_MAX TRACER_MIB(1)   /* of them that are written before they are made safe on the disk */
+#define TRACER_DECISION_WORDS_MAX 256u           /* characters of --reference and --decided-at */
+#define TRACER_RESCREEN_CHUNK 256u               /* past decisions that are asked again at once */
+
 #define TRACER_PRICES_MAX 1000000u       /* lines of a file of prices */
 #define TRACER_PRICES_BYTES_MAX TRACER_MIB(128)
 

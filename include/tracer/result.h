@@ -53,6 +53,7 @@ struct result_head {
     uint64_t first_block, last_block;
     struct hash first_hash, last_hash; /* zero when imported */
     uint64_t first_time, last_time;
+    enum grade last_grade; /* of the last block */
     struct taint_options options;
     const char *policy; /* its name; "all" of a comparison */
     bool has_explored;
@@ -62,6 +63,7 @@ struct result_head {
     const struct result_note *notes;
     size_t note_count;
     const char *repeat; /* a command line that repeats it, without secrets or paths */
+    const char *recorded; /* where the log of decisions has it, with the log's head; NULL: nowhere */
 };
 
 struct result_seed {
@@ -348,5 +350,19 @@ struct check_result {
     enum verdict worst;
 };
 void check_result_free(struct check_result *result); /* NULL is fine */
+
+/* Past decisions, asked again. */
+struct rescreen_change { /* of one decision whose verdict is another now */
+    uint64_t number, context; /* records of the log */
+    const char *target, *reference; /* reference: NULL is none */
+    enum verdict before, after;
+    const char *reasons; /* that came and went, a sentence a line */
+    const char *why;     /* what else changed since: lists, blocks, program; likewise */
+    bool is_first;       /* of its context */
+};
+struct rescreen_total {
+    uint64_t counts[VERDICT_EXPOSED + 1][VERDICT_EXPOSED + 1]; /* before, after */
+    const char *log, *head;
+};
 
 #endif

@@ -84,7 +84,7 @@ enum tracer_status output_open(const char *path, struct output *ret_output, stru
     return TRACER_OK;
 }
 
-static void sync_directory(const char *path)
+void file_sync_folder(const char *path)
 {
     char *copy = strdup(path), *slash = copy ? strrchr(copy, '/') : NULL;
     if (slash)
@@ -115,7 +115,7 @@ enum tracer_status output_commit(struct output *output, struct error *err)
         output_abort(output);
         return status;
     }
-    sync_directory(output->path);
+    file_sync_folder(output->path);
     free(output->temporary);
     output->temporary = NULL;
     output_abort(output);

@@ -1,0 +1,399 @@
+/* decision_body.c - what a record says: written, and read again. */
+#include "tracer/decision.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXT_SIZE 1024u /* of a text of a record, as shown */
+
+/* Printable ASCII, so that the record reads the same everywhere; NULL becomes null. */
+static json_t *text_of(const char *text)
+{
+    char shown[TEXT_SIZE];
+    return text ? json_string(shown_text(shown, sizeof(shown), text, strlen(text))) : json_null();
+}
+
+static json_t *whole(uint64_t value)
+{
+    return json_integer((json_int_t)value);
+}
+
+static json_t *whole_if(bool has, uint64_t value)
+{
+    return has ? whole(value) : json_null();
+}
+
+static json_t *texts_of(const char *const *texts, size_t count)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, text_of(texts[i]));
+    return array;
+}
+
+static enum tracer_status put(json_t *object, struct buffer *to, struct error *err)
+{
+    char *text = object ? json_dumps(object, JSON_ENSURE_ASCII) : NULL;
+    json_decref(object);
+    bool good = text && buffer_text(to, text);
+    free(text);
+    return good ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the record of a decision, or it is too long");
+}
+
+static json_t *asked_of(const struct decision_question *asked)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "policy", taint_policy_name(asked->options.policy), "links",
+                     links_name(asked->options.links), "fees", fees_name(asked->options.fees), "unknown", unknown_name(asked->options.unknown),
+                     "opening", opening_name(asked->options.opening), "from", whole_if(asked->has_from, asked->from), "to",
+                     whole_if(asked->has_to, asked->to), "since", whole_if(asked->has_since, asked->since), "as_of", text_of(asked->as_of),
+                     "list_age_max", whole(asked->list_age_days_max), "builtin_labels", asked->builtin_labels, "sources",
+                     texts_of(asked->sources, asked->source_count));
+}
+
+static void add_inputs(json_t *array, const struct result_input *inputs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_pack("{s:o, s:o, s:o}", "role", text_of(inputs[i].role), "name", text_of(inputs[i].name), "sha256",
+                                               text_of(inputs[i].sha256[0] ? inputs[i].sha256 : NULL)));
+}
+
+enum tracer_status decision_context_body(const struct decision_question *asked, const struct result_head *head,
+                                         const struct result_input *inputs, size_t input_count, struct buffer *to, struct error *err)
+{
+    char hash[HASH_TEXT_SIZE];
+    json_t *list = json_array();
+    add_inputs(list, head->inputs, head->input_count);
+    add_inputs(list, inputs, input_count);
+    hash_format(head->last_hash, hash);
+    json_t *as_of = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s}", "first_block", whole(head->first_block), "last_block", whole(head->last_block),
+                              "last_hash", hash_is_zero(head->last_hash) ? json_null() : json_string(hash), "last_time", whole(head->last_time),
+                              "grade", grade_name(head->last_grade), "finality", head->last_grade == GRADE_PROVEN ? "final" : "provisional");
+    return put(json_pack("{s:s, s:{s:o, s:o}, s:o, s:o, s:s, s:o, s:{s:o, s:o}}", "kind", "context", "network", "name", text_of(head->network),
+                         "chain_id", whole(head->chain_id), "asked", asked_of(asked), "as_of", as_of, "opening",
+                         opening_name(head->options.opening), "inputs", list, "program", "version", text_of(head->version), "commit",
+                         text_of(head->commit)),
+               to, err);
+}
+
+enum tracer_status decision_body(const struct decision *decision, struct buffer *to, struct error *err)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    address_format(decision->to, address);
+    return put(json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "kind", "decision", "target", text_of(decision->target), "to",
+                         text_of(decision->has_to ? address : NULL), "verdict", verdict_name(decision->verdict), "rule", text_of(decision->rule),
+                         "reasons", texts_of(decision->reasons, decision->reason_count), "answer_sha256",
+                         text_of(decision->answer_sha256[0] ? decision->answer_sha256 : NULL), "reference", text_of(decision->reference),
+                         "decided_at", text_of(decision->decided_at)),
+               to, err);
+}
+
+void decision_of(const struct check_answer *answer, const char *json, size_t json_size, struct decision *ret_decision)
+{
+    *ret_decision = (struct decision){.target = answer->target,
+                                      .verdict = answer->verdict,
+                                      .rule = "default",
+                                      .reasons = answer->reasons,
+                                      .reason_count = answer->reason_count};
+    digest_format(digest_bytes(json, json_size), ret_decision->answer_sha256);
+}
+
+/* Reading: a member that is not as it was written makes all of it bad. */
+struct reading {
+    struct arena *arena;
+    const char *wrong; /* the first such member; NULL: none */
+};
+
+static const json_t *member(struct reading *reading, const json_t *object, const char *key)
+{
+    const json_t *item = json_object_get(object, key);
+    if (!item && !reading->wrong)
+        reading->wrong = key;
+    return item;
+}
+
+static const char *keep_text(struct reading *reading, const json_t *item, const char *key)
+{
+    const char *text = json_string_value(item);
+    const char *kept = text ? arena_text(reading->arena, text, strlen(text)) : NULL;
+    if (!kept && !reading->wrong)
+        reading->wrong = key;
+    return kept ? kept : "";
+}
+
+static const char *text_at(struct reading *reading, const json_t *object, const char *key)
+{
+    return keep_text(reading, member(reading, object, key), key);
+}
+
+static const char *text_or_null(struct reading *reading, const json_t *object, const char *key)
+{
+    return json_is_null(member(reading, object, key)) ? NULL : text_at(reading, object, key);
+}
+
+static uint64_t whole_at(struct reading *reading, const json_t *object, const char *key)
+{
+    const json_t *item = member(reading, object, key);
+    bool good = json_is_integer(item) && json_integer_value(item) >= 0;
+    if (!good && !reading->wrong)
+        reading->wrong = key;
+    return good ? (uint64_t)json_integer_value(item) : 0;
+}
+
+static bool whole_or_null(struct reading *reading, const json_t *object, const char *key, uint64_t *ret_value)
+{
+    if (json_is_null(member(reading, object, key)))
+        return false;
+    *ret_value = whole_at(reading, object, key);
+    return true;
+}
+
+/* The index of a word among `count`, whose names `name_of` gives. */
+static int word_at(struct reading *reading, const json_t *object, const char *key, const char *(*name_of)(int index), int count)
+{
+    const char *text = text_at(reading, object, key);
+    for (int i = 0; i < count; i++)
+        if (strcmp(name_of(i), text) == 0)
+            return i;
+    if (!reading->wrong)
+        reading->wrong = key;
+    return 0;
+}
+
+static const char *links_at(int i)
+{
+    return links_name((enum taint_links)i);
+}
+static const char *fees_at(int i)
+{
+    return fees_name((enum taint_fees)i);
+}
+static const char *unknown_at(int i)
+{
+    return unknown_name((enum taint_unknown)i);
+}
+static const char *opening_at(int i)
+{
+    return opening_name((enum taint_opening)i);
+}
+static const char *grade_at(int i)
+{
+    return grade_name((enum grade)i);
+}
+static const char *verdict_at(int i)
+{
+    return verdict_name((enum verdict)i);
+}
+
+static const char *const *texts_at(struct reading *reading, const json_t *object, const char *key, size_t *ret_count)
+{
+    const json_t *list = member(reading, object, key);
+    const char **texts = arena_calloc(reading->arena, json_array_size(list) + 1, sizeof(*texts));
+    if ((!json_is_array(list) || !texts) && !reading->wrong)
+        reading->wrong = key;
+    *ret_count = texts ? json_array_size(list) : 0;
+    for (size_t i = 0; i < *ret_count; i++)
+        texts[i] = keep_text(reading, json_array_get(list, i), key);
+    return texts;
+}
+
+static void read_asked(struct reading *reading, const json_t *object, struct decision_question *to)
+{
+    if (!taint_policy_parse(text_at(reading, object, "policy"), &to->options.policy) && !reading->wrong)
+        reading->wrong = "policy";
+    to->options.links = (enum taint_links)word_at(reading, object, "links", links_at, LINKS_NONE + 1);
+    to->options.fees = (enum taint_fees)word_at(reading, object, "fees", fees_at, FEES_FOLLOW + 1);
+    to->options.unknown = (enum taint_unknown)word_at(reading, object, "unknown", unknown_at, UNKNOWN_CLEAN + 1);
+    to->options.opening = (enum taint_opening)word_at(reading, object, "opening", opening_at, OPENING_CLEAN + 1);
+    to->has_from = whole_or_null(reading, object, "from", &to->from);
+    to->has_to = whole_or_null(reading, object, "to", &to->to);
+    to->has_since = whole_or_null(reading, object, "since", &to->since);
+    to->as_of = text_or_null(reading, object, "as_of");
+    to->list_age_days_max = whole_at(reading, object, "list_age_max");
+    to->builtin_labels = json_is_true(member(reading, object, "builtin_labels"));
+    to->sources = texts_at(reading, object, "sources", &to->source_count);
+}
+
+static void read_inputs(struct reading *reading, const json_t *list, struct decision_context *to)
+{
+    struct result_input *inputs = arena_calloc(reading->arena, json_array_size(list) + 1, sizeof(*inputs));
+    if ((!json_is_array(list) || !inputs) && !reading->wrong)
+        reading->wrong = "inputs";
+    to->inputs = inputs;
+    to->input_count = inputs ? json_array_size(list) : 0;
+    for (size_t i = 0; i < to->input_count; i++) {
+        const json_t *item = json_array_get(list, i);
+        const char *sha256 = text_or_null(reading, item, "sha256");
+        inputs[i].role = text_at(reading, item, "role");
+        inputs[i].name = text_at(reading, item, "name");
+        if (sha256 && strlen(sha256) == 64)
+            memcpy(inputs[i].sha256, sha256, 65);
+    }
+}
+
+static void read_context(struct reading *reading, const json_t *root, struct decision_context *to)
+{
+    const json_t *network = member(reading, root, "network"), *as_of = member(reading, root, "as_of"), *program = member(reading, root, "program");
+    read_asked(reading, member(reading, root, "asked"), &to->asked);
+    to->network = text_at(reading, network, "name");
+    to->chain_id = whole_at(reading, network, "chain_id");
+    to->first_block = whole_at(reading, as_of, "first_block");
+    to->last_block = whole_at(reading, as_of, "last_block");
+    to->last_time = whole_at(reading, as_of, "last_time");
+    const char *hash = text_or_null(reading, as_of, "last_hash");
+    if (hash && !hash_parse(hash, strlen(hash), &to->last_hash) && !reading->wrong)
+        reading->wrong = "last_hash";
+    to->grade = (enum grade)word_at(reading, as_of, "grade", grade_at, GRADE_COUNT);
+    to->opening = (enum taint_opening)word_at(reading, root, "opening", opening_at, OPENING_CLEAN + 1);
+    to->version = text_at(reading, program, "version");
+    to->commit = text_at(reading, program, "commit");
+    read_inputs(reading, member(reading, root, "inputs"), to);
+}
+
+static void read_decision(struct reading *reading, const json_t *root, struct decision *to)
+{
+    to->target = text_at(reading, root, "target");
+    const char *address = text_or_null(reading, root, "to");
+    to->has_to = address;
+    if (address && !address_parse(address, strlen(address), &to->to) && !reading->wrong)
+        reading->wrong = "to";
+    to->verdict = (enum verdict)word_at(reading, root, "verdict", verdict_at, VERDICT_EXPOSED + 1);
+    to->rule = text_at(reading, root, "rule");
+    to->reasons = texts_at(reading, root, "reasons", &to->reason_count);
+    const char *sha256 = text_or_null(reading, root, "answer_sha256");
+    if (sha256 && strlen(sha256) == 64)
+        memcpy(to->answer_sha256, sha256, 65);
+    to->reference = text_or_null(reading, root, "reference");
+    to->decided_at = text_or_null(reading, root, "decided_at");
+}
+
+static enum tracer_status read_line(const char *line, size_t size, struct arena *arena, struct decision_context *ret_context,
+                                    struct decision *ret_decision, struct error *err)
+{
+    struct reading reading = {.arena = arena};
+    struct decision_context context = {0};
+    struct decision decision = {0};
+    json_t *root = json_loadb(line, size, JSON_REJECT_DUPLICATES, NULL);
+    if (ret_context)
+        read_context(&reading, root, &context);
+    else
+        read_decision(&reading, root, &decision);
+    json_decref(root);
+    if (reading.wrong)
+        return error_set(err, TRACER_E_VERIFY, "a record whose \"%s\" is not as tracer/decision/1 writes it", reading.wrong);
+    if (ret_context)
+        *ret_context = context;
+    else
+        *ret_decision = decision;
+    return TRACER_OK;
+}
+
+enum tracer_status decision_read_context(const struct decision_record *record, struct arena *arena, struct decision_context *ret_context,
+                                         struct error *err)
+{
+    enum tracer_status status = read_line(record->line, record->size, arena, ret_context, NULL, err);
+    if (status)
+        error_context(err, "record %" PRIu64, record->place.number);
+    return status;
+}
+
+enum tracer_status decision_read(const struct decision_record *record, struct arena *arena, struct decision *ret_decision, struct error *err)
+{
+    enum tracer_status status = read_line(record->line, record->size, arena, NULL, ret_decision, err);
+    if (status)
+        error_context(err, "record %" PRIu64, record->place.number);
+    else {
+        ret_decision->number = record->place.number;
+        ret_decision->context = record->place.context;
+    }
+    return status;
+}
+
+enum tracer_status decision_read_bodies(const struct buffer *context_body, const struct buffer *body, struct arena *arena,
+                                        struct decision_context *ret_context, struct decision *ret_decision, struct error *err)
+{
+    enum tracer_status status = read_line(context_body->data, context_body->size, arena, ret_context, NULL, err);
+    return status ? status : read_line(body->data, body->size, arena, NULL, ret_decision, err);
+}
+
+static bool same_number(bool has_a, uint64_t a, bool has_b, uint64_t b)
+{
+    return has_a == has_b && (!has_a || a == b);
+}
+
+bool decision_same_question(const struct decision_context *a, const struct decision_context *b)
+{
+    const struct decision_question *x = &a->asked, *y = &b->asked;
+    bool same = a->chain_id == b->chain_id && x->options.policy == y->options.policy && x->options.links == y->options.links &&
+                x->options.fees == y->options.fees && x->options.unknown == y->options.unknown && x->options.opening == y->options.opening &&
+                same_number(x->has_from, x->from, y->has_from, y->from) && same_number(x->has_to, x->to, y->has_to, y->to) &&
+                same_number(x->has_since, x->since, y->has_since, y->since) && !x->as_of == !y->as_of &&
+                (!x->as_of || strcmp(x->as_of, y->as_of) == 0) && x->list_age_days_max == y->list_age_days_max &&
+                x->builtin_labels == y->builtin_labels && x->source_count == y->source_count;
+    for (size_t i = 0; i < x->source_count && same; i++)
+        same = strcmp(x->sources[i], y->sources[i]) == 0;
+    return same;
+}
+
+static const struct result_input *find_input(const struct decision_context *context, const struct result_input *wanted)
+{
+    for (size_t i = 0; i < context->input_count; i++)
+        if (strcmp(context->inputs[i].role, wanted->role) == 0 && strcmp(context->inputs[i].name, wanted->name) == 0)
+            return &context->inputs[i];
+    return NULL;
+}
+
+static void put_inputs(const struct decision_context *before, const struct decision_context *after, struct buffer *to)
+{
+    for (size_t i = 0; i < before->input_count; i++) {
+        const struct result_input *was = &before->inputs[i], *is = find_input(after, was);
+        if (!is)
+            buffer_printf(to, "%s %s (sha256 %s) is not there now\n", was->role, was->name, was->sha256);
+        else if (strcmp(was->sha256, is->sha256) != 0)
+            buffer_printf(to, "%s %s changed: sha256 %s, now %s\n", was->role, was->name, was->sha256, is->sha256);
+    }
+    for (size_t i = 0; i < after->input_count; i++)
+        if (!find_input(before, &after->inputs[i]))
+            buffer_printf(to, "%s %s is new: sha256 %s\n", after->inputs[i].role, after->inputs[i].name, after->inputs[i].sha256);
+}
+
+void decision_differences(const struct decision_context *before, const struct decision_context *after, struct buffer *to)
+{
+    char was[HASH_TEXT_SIZE], is[HASH_TEXT_SIZE];
+    put_inputs(before, after, to);
+    if (before->first_block != after->first_block)
+        buffer_printf(to, "the blocks begin with %" PRIu64 ", now with %" PRIu64 "\n", before->first_block, after->first_block);
+    if (before->last_block != after->last_block)
+        buffer_printf(to, "the blocks end with %" PRIu64 ", now with %" PRIu64 "\n", before->last_block, after->last_block);
+    else if (memcmp(&before->last_hash, &after->last_hash, sizeof(before->last_hash)) != 0) {
+        hash_format(before->last_hash, was);
+        hash_format(after->last_hash, is);
+        buffer_printf(to, "block %" PRIu64 " was %s, now it is %s: the chain changed, or it is another one\n", before->last_block, was, is);
+    } else if (before->grade != after->grade)
+        buffer_printf(to, "block %" PRIu64 " was %s, now it is %s\n", before->last_block, grade_name(before->grade), grade_name(after->grade));
+    if (before->opening != after->opening)
+        buffer_printf(to, "opening balances were taken as %s, now as %s\n", opening_name(before->opening), opening_name(after->opening));
+    if (strcmp(before->version, after->version) != 0 || strcmp(before->commit, after->commit) != 0)
+        buffer_printf(to, "the program was %s (%s), now it is %s (%s)\n", before->version, before->commit, after->version, after->commit);
+}
+
+static bool has_reason(const struct decision *decision, const char *reason)
+{
+    for (size_t i = 0; i < decision->reason_count; i++)
+        if (strcmp(decision->reasons[i], reason) == 0)
+            return true;
+    return false;
+}
+
+void decision_reasons(const struct decision *before, const struct decision *after, struct buffer *to)
+{
+    if (strcmp(before->rule, after->rule) != 0)
+        buffer_printf(to, "rule %s, now %s\n", before->rule, after->rule);
+    for (size_t i = 0; i < before->reason_count; i++)
+        if (!has_reason(after, before->reasons[i]))
+            buffer_printf(to, "no longer: %s\n", before->reasons[i]);
+    for (size_t i = 0; i < after->reason_count; i++)
+        if (!has_reason(before, after->reasons[i]))
+            buffer_printf(to, "now: %s\n", after->reasons[i]);
+}
