@@ -16,6 +16,7 @@ struct config {
     size_t endpoint_count;
     struct chain_network *networks;
     size_t network_count;
+    const char *decisions;
 };
 
 #define NETWORKS_MAX 64u
@@ -211,7 +212,7 @@ static enum tracer_status read_network(struct config *config, json_t *item, size
 
 static enum tracer_status read_root(struct config *config, json_t *root, struct error *err)
 {
-    static const char *const keys[] = {"endpoints", "networks", NULL};
+    static const char *const keys[] = {"endpoints", "networks", "decisions", NULL};
     enum tracer_status status = only_keys(root, "the configuration", keys, err);
     if (status)
         return status;
@@ -226,6 +227,11 @@ static enum tracer_status read_root(struct config *config, json_t *root, struct 
         return error_set(err, TRACER_E_USAGE, "at most %u networks", NETWORKS_MAX);
     for (size_t i = 0; i < json_array_size(networks) && !status; i++)
         status = read_network(config, json_array_get(networks, i), i, err);
+    char path[4096];
+    if (!status && json_object_get(root, "decisions") &&
+        !(status = text_member(root, "the configuration", "decisions", sizeof(path), path, err)) &&
+        !(config->decisions = arena_text(config->arena, path, strlen(path))))
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
     return status;
 }
 
@@ -258,6 +264,11 @@ enum tracer_status config_open(const char *path, struct config **ret_config, str
     }
     *ret_config = config;
     return TRACER_OK;
+}
+
+const char *config_decisions(const struct config *config)
+{
+    return config->decisions;
 }
 
 void config_close(struct config *config)

@@ -3,7 +3,8 @@
  *
  *   {"endpoints": [{"name": "alpha", "url": "https://...", "header_env": "ALPHA_AUTH", "rate": 10, "network":
  * "ethereum"}], "networks":  [{"name": "devnet", "chain_id": 2020, "anchor": "0:0x...", "rules": "latest",
- * "symbol": "ETH", "wrappers": ["0x..."], "checkpoints": ["100:0x..."]}]}
+ * "symbol": "ETH", "wrappers": ["0x..."], "checkpoints": ["100:0x..."]}],
+ * "decisions": "/var/lib/tracer/decisions.jsonl"}
  */
 #ifndef TRACER_CONFIG_H
 #define TRACER_CONFIG_H
@@ -17,6 +18,9 @@ struct config; /* owns every text and array it gives out */
 TRACER_MUST_USE enum tracer_status config_open(const char *path, struct config **ret_config,
                                                struct error *err);
 void config_close(struct config *config); /* NULL is fine */
+
+/** The log of decisions that it names, NULL if it names none. */
+const char *config_decisions(const struct config *config);
 
 /** By name or chain id: the configuration's own first, then built in (with wrappers from the registry). */
 TRACER_MUST_USE enum tracer_status config_network(struct config *config, const char *name_or_id,

@@ -44,6 +44,9 @@ struct report_format {
     enum tracer_status (*check)(FILE *stream, const struct check_result *result,
                                 const struct report_options *options, struct error *err);
 };
+/** Answer number `index` as it stands in tracer/check/1, on one line. */
+TRACER_MUST_USE enum tracer_status report_answer(FILE *stream, const struct check_result *result, size_t index, struct error *err);
+
 /** NULL if there is no such format. */
 const struct report_format *report_find(const char *name);
 const struct report_format *report_at(size_t index); /* NULL after the last */
@@ -52,6 +55,15 @@ const struct report_format *report_at(size_t index); /* NULL after the last */
  * TRACER_E_USAGE if it is no page. */
 TRACER_MUST_USE enum tracer_status page_read(const char *page, size_t size, const char **ret_json, size_t *ret_size,
                                              struct error *err);
+
+/* Past decisions that changed, as they come, and at the end how many there are. */
+struct rescreen_format {
+    const char *name; /* "text", "json" (an object a line), "csv" */
+    enum tracer_status (*begin)(FILE *stream, struct error *err);
+    enum tracer_status (*change)(FILE *stream, const struct rescreen_change *change, struct error *err);
+    enum tracer_status (*end)(FILE *stream, const struct rescreen_total *total, struct error *err);
+};
+const struct rescreen_format *rescreen_find(const char *name); /* NULL if there is none */
 
 /** An amount in units of `decimals`, exactly, thousands separated by "," and without trailing zeros:
  * "173,600", "0.000001". */

@@ -141,6 +141,8 @@ int command_check(const struct options *options)
         status = screen_answer(screen, targets, options->argument_count, &result, &session.err);
     progress_end(&session);
     if (!status)
+        status = session_record(&session, result);
+    if (!status)
         status = write_check(&session, format, result);
     int code = status ? session_fail(&session, status) : code_of(result);
     check_result_free(result);

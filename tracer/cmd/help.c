@@ -36,9 +36,11 @@ const struct command commands[] = {
      "else the registry's heists and sanctioned addresses.\n"
      "Verdicts: exposed (exit 10), cannot_tell (11), clean (0). Whatever could not be seen is\n"
      "cannot_tell, never clean; so is a sanctions list that is too old (--list-age-max).\n"
+     "With --decisions FILE each answer is appended to a hash-chained log before it is given out; when\n"
+     "that cannot be written there is no answer (exit 4).\n"
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
-     CASE_OPTIONS "source list-age-max " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+     CASE_OPTIONS "source list-age-max decisions reference decided-at " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
     {"batch", command_batch, "IN --output OUT",
      "The question of check for every row of a file.",
      "IN is CSV with a header line or JSON lines, with a column target (and perhaps chain, to); other\n"
@@ -50,6 +52,23 @@ const struct command commands[] = {
      "cannot be told, 10 some are exposed, 0 all are clean.",
      "store config chain labels no-builtin-labels assets from to as-of since output source list-age-max " TAINT_OPTIONS
      "columns input-format output-format workers checkpoint restart " COMMON_OPTIONS, 1, 1},
+    {"decision", command_decision, "verify|head|list FILE | show|replay FILE N",
+     "The log of decisions that check --decisions writes.",
+     "verify: is the chain whole, and does it hold the --head that was noted elsewhere?\n"
+     "head prints one line that fixes the log up to here: sign it, have it time-stamped.\n"
+     "list: a line a decision; show: record N and its context, as they stand.\n"
+     "replay asks the question of record N again, of the same block: the same verdict, or what\n"
+     "changed. Give it the --labels and --assets that the decision had.\n"
+     "Exit codes: 5 the log is not whole, or replay has another verdict; 11 the store does not have\n"
+     "the chain as it was; 0 all is as it was.",
+     "store config labels assets head output " COMMON_OPTIONS, 2, 3},
+    {"rescreen", command_rescreen, "FILE",
+     "Which past decisions change under today's lists and chain, and why?",
+     "Each decision of the log is asked again, with its own options, of what the store has now. A\n"
+     "row for each whose verdict changes; the log is not changed.\n"
+     "Exit codes: 10 some became exposed, 11 some cannot be told any more, 5 the log is not whole,\n"
+     "0 none became worse.",
+     "store config labels assets format output " COMMON_OPTIONS, 1, 1},
     {"explain", command_explain, "KEY",
      "How did tainted units come into this transfer? Its path, lot by lot, to be followed by hand.",
      "KEY is block:txi:idx, hash:N, hash:value, or the hash of a transaction with one flagged\n"

@@ -204,6 +204,25 @@ static enum tracer_status set_list_age_max(struct options *options, const char *
 {
     return number(name, value, TRACER_LIST_AGE_DAYS_MAX, &options->list_age_max, err);
 }
+static enum tracer_status words(const char *name, const char *value, const char **to, struct error *err)
+{
+    size_t length = strlen(value);
+    for (size_t i = 0; i < length; i++)
+        if (value[i] < ' ' || value[i] > '~')
+            return bad_value(err, name, value, "printable ASCII");
+    if (length == 0 || length > TRACER_DECISION_WORDS_MAX)
+        return error_set(err, TRACER_E_USAGE, "--%s: wants 1 to %u characters", name, TRACER_DECISION_WORDS_MAX);
+    *to = value;
+    return TRACER_OK;
+}
+static enum tracer_status set_reference(struct options *options, const char *name, const char *value, struct error *err)
+{
+    return words(name, value, &options->reference, err);
+}
+static enum tracer_status set_decided_at(struct options *options, const char *name, const char *value, struct error *err)
+{
+    return words(name, value, &options->decided_at, err);
+}
 static enum tracer_status set_max_accounts(struct options *options, const char *name, const char *value,
                                            struct error *err)
 {
@@ -321,6 +340,10 @@ static const struct option_spec {
     {"key", TEXT(key), "BLOCK:TXI:IDX", "the transfer to ask about"},
     {"as-of", TEXT(as_of), "DATE|BLOCK", "blocks and lists as they stood at the end of that day, or at that block"},
     {"list-age-max", CALL(set_list_age_max), "DAYS", "how much older than the last block a sanctions list may be (default 30)"},
+    {"decisions", TEXT(decisions), "FILE", "append each answer to this log of decisions (docs/decisions.md)"},
+    {"reference", CALL(set_reference), "TEXT", "your words in the record of a decision: a case, a customer"},
+    {"decided-at", CALL(set_decided_at), "TEXT", "the time that the record of a decision states; the program reads no clock"},
+    {"head", TEXT(head), "N:HEX", "a head of the log that was noted elsewhere: is it still there?"},
     {"max-accounts", CALL(set_max_accounts), "N", "at most this many explored accounts (default 1000; trace: 100); audit: balances (100000)"},
     {"max-hops", CALL(set_max_hops), "N", "at most this many hops from the seed"},
     {"max-degree", CALL(set_max_degree), "N", "an account in more rows is a hub and not expanded (trace: 10000)"},

@@ -19,7 +19,7 @@ struct options {
     size_t labels_count;
     const char *source[OPTIONS_LIST_MAX];
     size_t source_count;
-    const char *assets, *seeds, *explored, *transfers, *out, *key, *record, *replay, *name, *coverage, *prices, *comments, *date, *as_of;
+    const char *assets, *seeds, *explored, *transfers, *out, *key, *record, *replay, *name, *coverage, *prices, *comments, *date, *as_of, *decisions, *head, *reference, *decided_at;
     struct taint_options taint;
     bool has_from, has_to_block, has_since, has_to_address;
     uint64_t from, to_block, since;

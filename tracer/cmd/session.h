@@ -6,6 +6,7 @@
 #include "options.h"
 
 #include "tracer/config.h"
+#include "tracer/decision.h"
 #include "tracer/file.h"
 #include "tracer/graph.h"
 #include "tracer/label.h"
@@ -66,6 +67,15 @@ enum tracer_status session_endpoints(struct session *session);
 /** "tracer: ..." on standard error, and the exit code. */
 int session_fail(struct session *session, enum tracer_status status);
 
+/* Records of decisions (record.c). */
+/** The log of --decisions or of the configuration, NULL: none. */
+const char *session_decisions(const struct session *session);
+/** The body of the context of answers with this head, and of one answer. */
+enum tracer_status session_context_body(struct session *session, const struct result_head *head, struct buffer *to);
+enum tracer_status session_decision_body(struct session *session, const struct check_result *result, size_t index, struct buffer *to);
+/** Append the answers to the log, if there is one, before they are given out; the head of the result then says where. */
+enum tracer_status session_record(struct session *session, struct check_result *result);
+
 void progress_begin(struct session *session, const char *what);
 /** `total` 0: not known. `extra` may be NULL. Shows nothing in the first two seconds. */
 void progress_show(struct session *session, uint64_t done, uint64_t total, const char *unit,
@@ -101,6 +111,8 @@ int command_expand(const struct options *options);
 int command_label(const struct options *options);
 int command_store(const struct options *options);
 int command_endpoint(const struct options *options);
+int command_decision(const struct options *options);
+int command_rescreen(const struct options *options);
 int command_help(const struct options *options);
 /** `check --transfers`: the engine on files, taint-spec 11. */
 int check_files(const struct options *options);

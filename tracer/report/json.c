@@ -225,6 +225,15 @@ static void put_answer(struct json_writer *json, const struct check_result *resu
     json_shut(json, '}');
 }
 
+enum tracer_status report_answer(FILE *stream, const struct check_result *result, size_t index, struct error *err)
+{
+    struct json_writer json;
+    struct view view = view_of_check(result);
+    json_writer_init_line(&json, stream);
+    put_answer(&json, result, &view, &result->answers[index]);
+    return stream_done(stream, err);
+}
+
 static void put_step(struct json_writer *json, const struct view *view, const struct check_step *step)
 {
     json_open(json, '{');

@@ -202,4 +202,6 @@ void json_put_tail(struct json_writer *json, const struct view *view)
     }
     json_shut(json, '}');
     json_put_text(json, "repeat", head->repeat ? head->repeat : "");
+    if (head->recorded)
+        json_put_text(json, "recorded", head->recorded);
 }

@@ -240,6 +240,8 @@ void text_tail(const struct text *text)
         shown_text(command, sizeof(command), head->repeat, strlen(head->repeat));
         text_wrap(text, "  command      ", command);
     }
+    if (head->recorded)
+        text_wrap(text, "  recorded     ", head->recorded);
 }
 
 void text_head(const struct text *text, const char *title)
