@@ -47,6 +47,9 @@ struct batch {
     struct worker workers[TRACER_BATCH_WORKERS_MAX];
     size_t worker_count;
     struct buffer text;
+    struct decision_log *log; /* NULL: none is kept */
+    uint64_t *recorded;       /* lines of rows that an earlier run recorded behind its note, in order */
+    size_t recorded_count, recorded_capacity;
     struct error *err;
 };
 
@@ -98,6 +101,7 @@ static enum tracer_status identify(struct batch *batch)
     screen_identity(request->screen, &state);
     buffer_add(&text, state.bytes, sizeof(state.bytes));
     buffer_printf(&text, "%d %d", (int)request->input_format, (int)request->output_format);
+    buffer_text(&text, request->record.log ? " recorded" : "");
     for (size_t c = 0; c < request->columns.count; c++)
         buffer_printf(&text, " %s", batch_column_name(request->columns.items[c]));
     bool ok = buffer_ok(&text);
@@ -137,9 +141,101 @@ static enum tracer_status note(struct batch *batch)
             (long)input->st_mtim.tv_nsec, (uint64_t)input->st_ino);
     fprintf(file.stream, "done %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 "\n", batch->done,
             batch->done_line, batch->written, stats->rows, stats->verdicts[0], stats->verdicts[1], stats->verdicts[2], stats->failed, stats->lost);
+    if (batch->log) {
+        char digest[65];
+        digest_format(stats->head.digest, digest);
+        fprintf(file.stream, "log %" PRIu64 " %" PRIu64 " %" PRIu64 " %s\n", stats->head.number, stats->head.offset, stats->head.context, digest);
+    }
     status = output_commit(&file, batch->err);
     output_abort(&file);
     batch->noted = batch->written;
+    return status;
+}
+
+/* ---- the log of decisions ---- */
+
+static int order_lines(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* A decision behind the note: is it of a row of this batch? */
+static enum tracer_status find_recorded(void *context, const struct decision_record *record, struct error *err)
+{
+    struct batch *batch = context;
+    struct decision decision;
+    const char *reference = batch->request->record.reference;
+    size_t length = strlen(reference);
+    if (record->kind != DECISION_DECISION)
+        return TRACER_OK;
+    struct arena_mark mark = arena_mark(batch->arena);
+    enum tracer_status status = decision_read(record, batch->arena, &decision, err);
+    bool ours = !status && decision.reference && strncmp(decision.reference, reference, length) == 0 && decision.reference[length] == ':';
+    uint64_t line = ours ? strtoull(decision.reference + length + 1, NULL, 10) : 0;
+    arena_reset(batch->arena, mark);
+    if (!ours || line < batch->done_line)
+        return status;
+    if (batch->recorded_count == batch->recorded_capacity) {
+        size_t capacity = batch->recorded_capacity ? batch->recorded_capacity * 2 : 1024;
+        uint64_t *grown = realloc(batch->recorded, capacity * sizeof(*grown));
+        if (!grown)
+            return error_set(err, TRACER_E_NOMEM, "no memory");
+        batch->recorded = grown;
+        batch->recorded_capacity = capacity;
+    }
+    batch->recorded[batch->recorded_count++] = line;
+    return TRACER_OK;
+}
+
+static enum tracer_status read_log_place(struct batch *batch, const char *text)
+{
+    struct decision_place place = {.number = 0}, head;
+    char digest[65] = "", marked[DECISION_PLACE_TEXT_SIZE];
+    if (sscanf(text, " log %" SCNu64 " %" SCNu64 " %" SCNu64 " %64[0-9a-f]", &place.number, &place.offset, &place.context, digest) != 4)
+        return error_set(batch->err, TRACER_E_CONFLICT, "an earlier batch that stopped half way kept no decisions: run it again as it was, or begin anew with --restart");
+    struct decision_place parsed;
+    snprintf(marked, sizeof(marked), "%" PRIu64 ":%s", place.number, digest);
+    if (!decision_place_parse(marked, &parsed))
+        return error_set(batch->err, TRACER_E_CONFLICT, "%s is damaged: begin anew with --restart", batch->progress);
+    place.digest = parsed.digest;
+    batch->stats->head = place;
+    enum tracer_status status = decision_each(batch->request->record.log, &place, NULL, find_recorded, batch, &head, batch->err);
+    if (!status && batch->recorded_count)
+        qsort(batch->recorded, batch->recorded_count, sizeof(*batch->recorded), order_lines);
+    return status;
+}
+
+static bool is_recorded(const struct batch *batch, uint64_t line)
+{
+    return batch->recorded_count && bsearch(&line, batch->recorded, batch->recorded_count, sizeof(line), order_lines);
+}
+
+/* The decisions of a piece, safe on the disk before its rows are written. */
+static enum tracer_status append_decisions(struct batch *batch, char *data, size_t size)
+{
+    size_t count = 0, capacity = 0;
+    struct buffer *bodies = NULL;
+    enum tracer_status status = TRACER_OK;
+    for (size_t at = 0; at < size && !status;) {
+        struct batch_body body;
+        memcpy(&body, data + at, sizeof(body));
+        at += sizeof(body);
+        if (count == capacity) {
+            capacity = capacity ? capacity * 2 : 1024;
+            struct buffer *grown = realloc(bodies, capacity * sizeof(*grown));
+            if (!grown)
+                status = error_set(batch->err, TRACER_E_NOMEM, "no memory");
+            bodies = grown ? grown : bodies;
+        }
+        if (!status && !is_recorded(batch, body.line))
+            bodies[count++] = (struct buffer){.data = data + at, .size = body.size};
+        at += body.size;
+    }
+    uint64_t first;
+    if (!status)
+        status = decision_append(batch->log, batch->request->record.context, bodies, count, &first, &batch->stats->head, batch->err);
+    free(bodies);
     return status;
 }
 
@@ -174,9 +270,16 @@ static enum tracer_status read_note(struct batch *batch, bool *ret_found)
                     &batch->done, &batch->done_line, &batch->written, &stats->rows, &stats->verdicts[0], &stats->verdicts[1], &stats->verdicts[2],
                     &stats->failed, &stats->lost, &length) != 9)
         status = error_set(batch->err, TRACER_E_CONFLICT, "%s is damaged: begin anew with --restart", batch->progress);
+    else if (batch->log)
+        status = read_log_place(batch, text.data + begin + second + length);
 done:
     buffer_release(&text);
     return status;
+}
+
+static enum tracer_status open_log(struct batch *batch)
+{
+    return batch->request->record.log ? decision_log_open(batch->request->record.log, &batch->log, batch->err) : TRACER_OK;
 }
 
 /* At the beginning, or where an earlier run was. */
@@ -206,6 +309,8 @@ static enum tracer_status begin(struct batch *batch)
         return fail_io(batch, batch->partial);
     if (!found)
         status = write_all(batch, batch->partial, batch->output, batch->text.data, batch->text.size);
+    if (!found && !status && batch->log && !(status = append_decisions(batch, NULL, 0))) /* where it began to record */
+        status = note(batch);
     batch->noted = batch->written;
     batch->cut_to = batch->done;
     batch->cut_line = batch->done_line;
@@ -349,8 +454,10 @@ static enum tracer_status write_lost(struct batch *batch, const struct batch_job
     enum batch_format format = batch->request->input_format;
     ssize_t got = job->overlong ? 0 : read_at(batch->input, batch->data, job->size, job->offset);
     uint64_t line = job->line;
+    struct buffer decisions;
     if (got < 0)
         return fail_io(batch, batch->request->input);
+    buffer_init(&decisions, TRACER_GIB(1));
     for (int c = 0; c < BATCH_COLUMN_COUNT; c++)
         answer.texts[c] = "";
     answer.texts[BATCH_VERDICT] = verdict_name(VERDICT_CANNOT_TELL);
@@ -369,13 +476,26 @@ static enum tracer_status write_lost(struct batch *batch, const struct batch_job
                                     batch->arena, &row, batch->err);
             line += batch_lines(batch->data + at, size);
         }
+        struct decision decision = {.target = row.target ? row.target : "",
+                                    .verdict = VERDICT_CANNOT_TELL,
+                                    .rule = "unasked",
+                                    .reasons = &answer.texts[BATCH_REASON],
+                                    .reason_count = 1};
         if (!status && !batch_write_row(batch->request, &batch->header, &row, &answer, &batch->text))
             status = error_set(batch->err, TRACER_E_NOMEM, "no memory");
+        if (!status && batch->log)
+            status = batch_add_decision(batch->request, row.line, &decision, &decisions, batch->err);
         arena_reset(batch->arena, mark);
-        if (status)
+        if (status) {
+            buffer_release(&decisions);
             return status;
+        }
         ret_reply->rows++;
     }
+    enum tracer_status recorded = batch->log ? append_decisions(batch, decisions.data, decisions.size) : TRACER_OK;
+    buffer_release(&decisions);
+    if (recorded)
+        return recorded;
     ret_reply->verdicts[VERDICT_CANNOT_TELL] = ret_reply->failed = ret_reply->rows;
     batch->stats->lost += ret_reply->rows;
     return TRACER_OK;
@@ -406,6 +526,20 @@ static enum tracer_status replace_worker(struct batch *batch, struct worker *wor
     return status;
 }
 
+/* *ret_whole: the worker did not end before it had sent them. */
+static enum tracer_status take_decisions(struct batch *batch, struct worker *worker, const struct batch_reply *reply, bool *ret_whole)
+{
+    if (!batch->log)
+        return TRACER_OK;
+    char *data = malloc(reply->decisions_size + 1);
+    if (!data)
+        return error_set(batch->err, TRACER_E_NOMEM, "no memory");
+    *ret_whole = receive(worker->replies, data, reply->decisions_size);
+    enum tracer_status status = *ret_whole ? append_decisions(batch, data, reply->decisions_size) : TRACER_OK;
+    free(data);
+    return status;
+}
+
 /* The rows of the oldest piece of the worker, into the output. */
 static enum tracer_status take_back(struct batch *batch, struct worker *worker)
 {
@@ -421,9 +555,13 @@ static enum tracer_status take_back(struct batch *batch, struct worker *worker)
     char *room = whole ? buffer_reserve(&batch->text, reply.size + 1) : NULL;
     if (whole && !room)
         return error_set(batch->err, TRACER_E_NOMEM, "no memory");
-    if (whole && receive(worker->replies, room, reply.size))
+    if (whole && receive(worker->replies, room, reply.size)) {
         batch->text.size = reply.size;
-    else
+        status = take_decisions(batch, worker, &reply, &whole);
+    } else {
+        whole = false;
+    }
+    if (!whole)
         status = replace_worker(batch, worker, &reply);
     if (!status)
         status = write_all(batch, batch->partial, batch->output, batch->text.data, batch->text.size);
@@ -515,7 +653,7 @@ enum tracer_status batch_run(const struct batch_request *request, struct batch_s
     if (!status && request->input_format == BATCH_JSONL && request->output_format == BATCH_CSV)
         status = error_set(err, TRACER_E_USAGE, "JSON lines cannot become CSV: each line may have other members");
     if (!status && !(status = open_input(batch)) && !(status = batch_load_header(request, batch->input, batch->arena, &batch->header, err)) &&
-        !(status = open_partial(batch)) && !(status = identify(batch)) && !(status = begin(batch)) && !(status = work(batch)))
+        !(status = open_partial(batch)) && !(status = open_log(batch)) && !(status = identify(batch)) && !(status = begin(batch)) && !(status = work(batch)))
         status = finish(batch);
     for (size_t i = 0; i < batch->worker_count; i++)
         stop_worker(&batch->workers[i], status != TRACER_OK);
@@ -524,6 +662,8 @@ enum tracer_status batch_run(const struct batch_request *request, struct batch_s
     if (batch->output >= 0)
         close(batch->output);
     buffer_release(&batch->text);
+    decision_log_close(batch->log);
+    free(batch->recorded);
     arena_free(batch->arena);
     free(batch->data);
     free(batch);

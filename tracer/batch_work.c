@@ -10,6 +10,7 @@
 
 #include "tracer/arena.h"
 #include "tracer/file.h"
+#include "tracer/report.h"
 
 #define ASKED_AT_ONCE 256u /* rows whose answers are in memory together */
 
@@ -19,7 +20,7 @@ struct work {
     struct arena *arena; /* of the header; of the rows at hand above `mark` */
     struct arena_mark mark;
     struct batch_header header;
-    struct buffer piece, output;
+    struct buffer piece, output, decisions;
     struct batch_reply reply;
     bool quick; /* only verdicts are asked for */
     struct error *err;
@@ -29,6 +30,12 @@ static enum tracer_status no_memory(struct work *work)
 {
     return error_set(work->err, TRACER_E_NOMEM, "no memory");
 }
+
+struct question {
+    struct batch_row row;
+    struct screen_target target;
+    struct address to;
+};
 
 /* ---- what is told of an answer ---- */
 
@@ -108,6 +115,57 @@ static bool tell(struct work *work, const struct check_result *result, const str
     return ok;
 }
 
+enum tracer_status batch_add_decision(const struct batch_request *request, uint64_t line, struct decision *decision, struct buffer *to,
+                                      struct error *err)
+{
+    struct buffer reference, text;
+    buffer_init(&reference, TRACER_KIB(4));
+    buffer_init(&text, TRACER_DECISION_LINE_MAX);
+    enum tracer_status status = TRACER_OK;
+    buffer_printf(&reference, "%s:%" PRIu64, request->record.reference, line);
+    decision->reference = reference.data;
+    decision->decided_at = request->record.decided_at;
+    if (!buffer_ok(&reference))
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
+    else
+        status = decision_body(decision, &text, err);
+    struct batch_body body = {line, text.size};
+    if (!status && !(buffer_add(to, &body, sizeof(body)) && buffer_add(to, text.data, text.size)))
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
+    buffer_release(&reference);
+    buffer_release(&text);
+    return status;
+}
+
+/* The decision about a row; `result` NULL: it could not be asked. */
+static enum tracer_status record(struct work *work, const struct question *question, const struct check_result *result, size_t index,
+                                 const struct batch_answer *told)
+{
+    struct decision decision = {.target = question->row.target,
+                                .verdict = told->verdict,
+                                .rule = "unasked",
+                                .reasons = &told->texts[BATCH_REASON],
+                                .reason_count = 1};
+    if (!work->request->record.log)
+        return TRACER_OK;
+    if (result) {
+        char *json = NULL;
+        size_t size = 0;
+        FILE *stream = open_memstream(&json, &size);
+        enum tracer_status status = stream ? report_answer(stream, result, index, work->err) : no_memory(work);
+        if (stream && fclose(stream) != 0 && !status)
+            status = no_memory(work);
+        if (!status)
+            decision_of(&result->answers[index], json, size, &decision);
+        free(json);
+        if (status)
+            return status;
+    }
+    decision.has_to = question->target.to != NULL;
+    decision.to = question->to;
+    return batch_add_decision(work->request, question->row.line, &decision, &work->decisions, work->err);
+}
+
 /* A row that failed is never clean. */
 static struct batch_answer failed_answer(const char *why)
 {
@@ -128,12 +186,6 @@ static enum tracer_status write_row(struct work *work, const struct batch_row *r
 
 /* ---- asking ---- */
 
-struct question {
-    struct batch_row row;
-    struct screen_target target;
-    struct address to;
-};
-
 /* Can it be asked? Else row->problem says why not. */
 static enum tracer_status prepare(struct work *work, struct question *question)
 {
@@ -153,29 +205,33 @@ static enum tracer_status prepare(struct work *work, struct question *question)
     return row->problem ? TRACER_OK : no_memory(work);
 }
 
+static enum tracer_status give(struct work *work, const struct question *question, const struct check_result *result, size_t index)
+{
+    struct batch_answer told = failed_answer("");
+    if (!tell(work, result, &result->answers[index], &told))
+        return no_memory(work);
+    enum tracer_status status = record(work, question, result, index, &told);
+    return status ? status : write_row(work, &question->row, &told);
+}
+
 static enum tracer_status answer_one(struct work *work, struct question *question)
 {
-    struct check_result *result;
+    struct check_result *result = NULL;
     struct batch_answer told = failed_answer(question->row.problem);
     struct error why;
-    enum tracer_status status = TRACER_OK;
-    if (!question->row.problem) {
-        status = screen_answer(work->request->screen, &question->target, 1, &result, &why);
-        if (status == TRACER_E_NOMEM)
-            return no_memory(work);
-        if (status) {
-            told.texts[BATCH_REASON] = arena_text(work->arena, why.text, strlen(why.text));
-            work->reply.failed++;
-        } else if (!tell(work, result, &result->answers[0], &told)) {
-            check_result_free(result);
-            return no_memory(work);
-        } else {
-            check_result_free(result);
-        }
-    } else {
-        work->reply.failed++;
+    enum tracer_status status = question->row.problem ? TRACER_E_USAGE : screen_answer(work->request->screen, &question->target, 1, &result, &why);
+    if (status == TRACER_E_NOMEM)
+        return no_memory(work);
+    if (!status) {
+        status = give(work, question, result, 0);
+        check_result_free(result);
+        return status;
     }
-    return write_row(work, &question->row, &told);
+    work->reply.failed++;
+    if (!question->row.problem && !(told.texts[BATCH_REASON] = arena_text(work->arena, why.text, strlen(why.text))))
+        return no_memory(work);
+    status = record(work, question, NULL, 0, &told);
+    return status ? status : write_row(work, &question->row, &told);
 }
 
 static enum tracer_status answer_all(struct work *work, struct question *questions, size_t count)
@@ -191,12 +247,10 @@ static enum tracer_status answer_all(struct work *work, struct question *questio
     bool together = asked && !screen_answer(work->request->screen, targets, asked, &result, &why);
     asked = 0;
     for (size_t i = 0; i < count && !status; i++) {
-        struct batch_answer told = failed_answer("");
-        if (questions[i].row.problem || !together) { /* one of them cannot be answered: which one? */
+        if (questions[i].row.problem || !together) /* one of them cannot be answered: which one? */
             status = answer_one(work, &questions[i]);
-            continue;
-        }
-        status = tell(work, result, &result->answers[asked++], &told) ? write_row(work, &questions[i].row, &told) : no_memory(work);
+        else
+            status = give(work, &questions[i], result, asked++);
     }
     if (together)
         check_result_free(result);
@@ -428,6 +482,7 @@ static enum tracer_status work_on(struct work *work, int jobs)
     while (!status && next_job(jobs, &job)) {
         memset(&work->reply, 0, sizeof(work->reply));
         buffer_clear(&work->output);
+        buffer_clear(&work->decisions);
         if (job.overlong)
             status = answer_overlong(work, &job);
         else if (!(status = read_piece(work, &job)))
@@ -435,7 +490,9 @@ static enum tracer_status work_on(struct work *work, int jobs)
         if (status)
             work->reply.failure = *work->err;
         work->reply.size = status ? 0 : work->output.size;
-        if (!send_bytes(work->replies, &work->reply, sizeof(work->reply)) || !send_bytes(work->replies, work->output.data, work->reply.size))
+        work->reply.decisions_size = status ? 0 : work->decisions.size;
+        if (!send_bytes(work->replies, &work->reply, sizeof(work->reply)) || !send_bytes(work->replies, work->output.data, work->reply.size) ||
+            !send_bytes(work->replies, work->decisions.data, work->reply.decisions_size))
             break; /* the parent is gone */
     }
     return status;
@@ -448,7 +505,8 @@ enum tracer_status batch_work(const struct batch_request *request, int jobs, int
     work.input = open(request->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     buffer_init(&work.piece, BATCH_PIECE * 2);
     buffer_init(&work.output, TRACER_GIB(1));
-    work.quick = request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT;
+    buffer_init(&work.decisions, TRACER_GIB(1));
+    work.quick = request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT && !request->record.log;
     if (!status && work.input < 0)
         status = error_set(err, TRACER_E_IO, "%s: %s", request->input, strerror(errno));
     if (!status)
@@ -461,6 +519,7 @@ enum tracer_status batch_work(const struct batch_request *request, int jobs, int
         close(work.input);
     buffer_release(&work.piece);
     buffer_release(&work.output);
+    buffer_release(&work.decisions);
     arena_free(work.arena);
     return status;
 }

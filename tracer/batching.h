@@ -13,9 +13,14 @@ struct batch_job {
     uint64_t overlong;           /* not 0: one row that is longer than may be read */
 };
 struct batch_reply {
-    uint64_t size; /* of the text that follows */
+    uint64_t size;           /* of the text that follows */
+    uint64_t decisions_size; /* of the struct batch_body behind it, each with its text */
     uint64_t rows, verdicts[BATCH_VERDICTS], failed;
     struct error failure; /* status not TRACER_OK: of the worker as a whole */
+};
+
+struct batch_body { /* of a decision */
+    uint64_t line, size;
 };
 
 /* batch_rows.c */
@@ -55,6 +60,9 @@ bool batch_write_row(const struct batch_request *request, const struct batch_hea
                      const struct batch_answer *answer, struct buffer *to);
 
 /* batch_work.c */
+/** Add the decision about the row of a line, for append_decisions(). */
+TRACER_MUST_USE enum tracer_status batch_add_decision(const struct batch_request *request, uint64_t line, struct decision *decision,
+                                                      struct buffer *to, struct error *err);
 /** The header of the input, of a CSV; {0} of JSON lines. */
 TRACER_MUST_USE enum tracer_status batch_load_header(const struct batch_request *request, int input, struct arena *arena,
                                                      struct batch_header *ret_header, struct error *err);

@@ -9,6 +9,7 @@
 
 #include <sys/types.h>
 
+#include "tracer/decision.h"
 #include "tracer/screen.h"
 
 enum batch_format { BATCH_CSV, BATCH_JSONL, BATCH_FORMAT_COUNT };
@@ -44,6 +45,15 @@ struct batch_stats {
     uint64_t failed;                         /* rows that could not be read or asked: they are cannot_tell, too */
     uint64_t lost;                           /* of these: their worker ended */
     uint64_t resumed;                        /* rows that an earlier run had done */
+    struct decision_place head;              /* of the log of decisions; number 0: none is kept */
+};
+
+/* One decision a row, on the disk before the row is in the output. Its reference is "REFERENCE:LINE"; by it, a run that goes on
+ * sees what was appended already. */
+struct batch_record {
+    const char *log;              /* NULL: none are kept */
+    const struct buffer *context; /* decision_context_body() */
+    const char *reference, *decided_at; /* decided_at: NULL none */
 };
 
 struct batch_request { /* all borrowed */
@@ -51,6 +61,7 @@ struct batch_request { /* all borrowed */
     const char *input, *output;
     enum batch_format input_format, output_format;
     struct batch_columns columns;
+    struct batch_record record;
     uint32_t workers;
     uint64_t checkpoint_bytes; /* of the output, between two notes of what is done */
     bool restart; /* throw away what an earlier run has done */

@@ -173,6 +173,33 @@ try:
     need("something is left", not [p for p in top.iterdir() if p.name.startswith("killed.csv.")])
     print(f"{kills} kills, {resumed} of them left a note to go on from")
 
+    # ---- the same with decisions: one record a row, whatever was killed when ----
+    few = "n,target\n" + "".join(f"{i},{everything[i % len(everything)] if i % 9 else '0x1'}\n" for i in range(3000))
+    wanted, _ = batch("few.csv", few, "--columns", "verdict,reason", code=12)
+    recording = [tracer, "batch", str(top / "few.csv"), "--store", store, "--output", str(top / "recorded.csv"), "--workers", "2", "--quiet",
+                 "--checkpoint", "4000", "--columns", "verdict,reason", "--decisions", str(top / "log")]
+    kills = 0
+    while not (top / "recorded.csv").exists():
+        child = subprocess.Popen(recording, stderr=subprocess.PIPE, start_new_session=True)
+        if kills < KILLS:
+            time.sleep(dice.random() * took)
+            kills += 1
+            if child.poll() is None:
+                os.kill(child.pid, signal.SIGKILL)
+        child.communicate()
+    need("the recorded batch has other bytes", (top / "recorded.csv").read_bytes() == wanted)
+    records = [json.loads(line) for line in open(top / "log")]
+    decided = [r for r in records if r["kind"] == "decision"]
+    same("E6_one decision a row, in order", [r["reference"] for r in decided], [f"few.csv:{i + 2}" for i in range(3000)])
+    same("E6_the verdicts that were given out", [r["verdict"] for r in decided], [r["verdict"] for r in rows(wanted)])
+    same("E3_the log is whole", call("decision", "verify", str(top / "log")).returncode, 0)
+    some = next(r["number"] for r in decided if r["verdict"] == "exposed")
+    done = call("decision", "replay", str(top / "log"), str(some), "--store", store)
+    same(f"replay of {some}: {done.stdout}{done.stderr}", done.returncode, 0)
+    (top / "nowhere").mkdir()
+    done = call("batch", str(top / "few.csv"), "--store", store, "--output", str(top / "no.csv"), "--decisions", str(top / "nowhere"))
+    need(f"no log, no answer: {done.returncode}", done.returncode in (2, 4) and not (top / "no.csv").exists())
+
     # ---- an earlier run of something else is not gone on with ----
     child = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     time.sleep(took * 0.6)

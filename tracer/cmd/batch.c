@@ -13,6 +13,7 @@ struct batch_session {
     struct session *session;
     struct batch_request request;
     struct screen *screen;
+    struct buffer context; /* of decisions */
 };
 
 /* The worker's life. Its store is its own: a handle of before the fork is the parent's. */
@@ -88,12 +89,30 @@ static enum tracer_status make_request(struct batch_session *batch)
                                       .start_context = batch,
                                       .progress = show,
                                       .progress_context = session};
+    const char *slash = strrchr(request->input, '/');
+    request->record = (struct batch_record){.log = session_decisions(session),
+                                            .reference = options->reference ? options->reference : slash ? slash + 1 : request->input,
+                                            .decided_at = options->decided_at};
+    buffer_init(&batch->context, TRACER_DECISION_LINE_MAX);
     if (!request->output || strcmp(request->output, "-") == 0)
         return error_set(&session->err, TRACER_E_USAGE, "batch needs --output FILE: a run that was stopped goes on there");
     enum tracer_status status = format_of("input-format", options->input_format, request->input, &request->input_format, &session->err);
     if (!status)
         status = format_of("output-format", options->output_format, request->output, &request->output_format, &session->err);
     return status ? status : batch_columns_parse(options->columns, &request->columns, &session->err);
+}
+
+/* What all decisions have in common: the head of an answer to nothing. */
+static enum tracer_status make_context(struct batch_session *batch)
+{
+    struct check_result *result;
+    enum tracer_status status = screen_answer(batch->screen, NULL, 0, &result, &batch->session->err);
+    if (status)
+        return status;
+    status = session_context_body(batch->session, &result->head, &batch->context);
+    check_result_free(result);
+    batch->request.record.context = &batch->context;
+    return status;
 }
 
 /* The screen, ready for many, and let go of: workers open the store anew. */
@@ -121,6 +140,8 @@ static enum tracer_status make_screen(struct batch_session *batch)
     if (status)
         return status;
     batch->request.screen = batch->screen;
+    if (batch->request.record.log && (status = make_context(batch)))
+        return status;
     screen_release(batch->screen);
     graph_close(session->graph);
     session->graph = NULL;
@@ -144,6 +165,11 @@ static void tell(const struct session *session, const struct batch_stats *stats)
     if (stats->resumed)
         fprintf(stderr, "; %" PRIu64 " were done by an earlier run", stats->resumed);
     fprintf(stderr, "\n");
+    if (stats->head.number) {
+        char head[DECISION_PLACE_TEXT_SIZE];
+        decision_place_format(&stats->head, head);
+        fprintf(stderr, "decisions are on record in %s; its head is %s\n", session_decisions(session), head);
+    }
 }
 
 /* The order of exit.h. */
@@ -174,6 +200,7 @@ int command_batch(const struct options *options)
         tell(&session, &stats);
     int code = status ? session_fail(&session, status) : code_of(&stats);
     screen_close(batch.screen);
+    buffer_release(&batch.context);
     session_close(&session);
     return code;
 }

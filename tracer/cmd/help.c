@@ -48,10 +48,12 @@ const struct command commands[] = {
      "ppm_min, ppm_max, source, hop, key (these by default), as_of_block; docs/batch.md says what they\n"
      "hold. A row that cannot be read or asked is cannot_tell, says why, and the batch goes on.\n"
      "The same command goes on where a run was stopped or killed, to the same bytes.\n"
+     "With --decisions FILE each row is on record before it is in the output, under the reference\n"
+     "IN:LINE (or --reference TEXT:LINE).\n"
      "Exit codes: 4 a worker died (its rows are cannot_tell), 12 some rows could not be asked, 11 some\n"
      "cannot be told, 10 some are exposed, 0 all are clean.",
      "store config chain labels no-builtin-labels assets from to as-of since output source list-age-max " TAINT_OPTIONS
-     "columns input-format output-format workers checkpoint restart " COMMON_OPTIONS, 1, 1},
+     "decisions reference decided-at columns input-format output-format workers checkpoint restart " COMMON_OPTIONS, 1, 1},
     {"decision", command_decision, "verify|head|list FILE | show|replay FILE N",
      "The log of decisions that check --decisions writes.",
      "verify: is the chain whole, and does it hold the --head that was noted elsewhere?\n"
