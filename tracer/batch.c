@@ -478,7 +478,7 @@ static enum tracer_status write_lost(struct batch *batch, const struct batch_job
         }
         struct decision decision = {.target = row.target ? row.target : "",
                                     .verdict = VERDICT_CANNOT_TELL,
-                                    .rule = "unasked",
+                                    .rule = RULE_UNASKED,
                                     .reasons = &answer.texts[BATCH_REASON],
                                     .reason_count = 1};
         if (!status && !batch_write_row(batch->request, &batch->header, &row, &answer, &batch->text))

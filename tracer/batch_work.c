@@ -85,6 +85,8 @@ static bool tell(struct work *work, const struct check_result *result, const str
     told->verdict = answer->verdict;
     told->texts[BATCH_VERDICT] = verdict_name(answer->verdict);
     told->texts[BATCH_REASON] = join(arena, answer);
+    told->texts[BATCH_RULE] = arena_text(arena, answer->rule, strlen(answer->rule));
+    told->texts[BATCH_PROVISIONAL] = result->head.last_grade == GRADE_PROVEN ? "false" : "true";
     told->texts[BATCH_AS_OF_BLOCK] = number_text(arena, result->head.last_block);
     if (line) {
         const struct check_exposure *most = line->exposure_count ? &line->exposures[0] : NULL;
@@ -143,7 +145,7 @@ static enum tracer_status record(struct work *work, const struct question *quest
 {
     struct decision decision = {.target = question->row.target,
                                 .verdict = told->verdict,
-                                .rule = "unasked",
+                                .rule = RULE_UNASKED,
                                 .reasons = &told->texts[BATCH_REASON],
                                 .reason_count = 1};
     if (!work->request->record.log)
@@ -498,6 +500,11 @@ static enum tracer_status work_on(struct work *work, int jobs)
     return status;
 }
 
+bool batch_is_quick(const struct batch_request *request)
+{
+    return request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT && !request->record.log && !request->has_rules;
+}
+
 enum tracer_status batch_work(const struct batch_request *request, int jobs, int replies, struct error *err)
 {
     struct work work = {.request = request, .replies = replies, .arena = arena_new(TRACER_MEMORY_MAX), .err = err};
@@ -506,7 +513,7 @@ enum tracer_status batch_work(const struct batch_request *request, int jobs, int
     buffer_init(&work.piece, BATCH_PIECE * 2);
     buffer_init(&work.output, TRACER_GIB(1));
     buffer_init(&work.decisions, TRACER_GIB(1));
-    work.quick = request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT && !request->record.log;
+    work.quick = batch_is_quick(request);
     if (!status && work.input < 0)
         status = error_set(err, TRACER_E_IO, "%s: %s", request->input, strerror(errno));
     if (!status)

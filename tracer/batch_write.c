@@ -17,7 +17,8 @@ static const struct {
     [BATCH_TAINTED] = {"tainted", false, false}, [BATCH_UNKNOWN] = {"unknown", false, false},
     [BATCH_PPM_MIN] = {"ppm_min", true, false},  [BATCH_PPM_MAX] = {"ppm_max", true, false},
     [BATCH_SOURCE] = {"source", false, true},    [BATCH_HOP] = {"hop", true, false},
-    [BATCH_KEY] = {"key", false, false},         [BATCH_AS_OF_BLOCK] = {"as_of_block", true, false},
+    [BATCH_KEY] = {"key", false, false},         [BATCH_RULE] = {"rule", false, false},
+    [BATCH_AS_OF_BLOCK] = {"as_of_block", true, false}, [BATCH_PROVISIONAL] = {"provisional", true, false},
 };
 
 const char *batch_column_name(enum batch_column column)

@@ -146,6 +146,7 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
     screen->request = *request;
+    screen->request.rules = request->rules ? request->rules : rules_default();
     screen->arena = arena;
     struct case_state *state = &screen->state;
     struct taint_options options;
@@ -192,10 +193,10 @@ void screen_identity(const struct screen *screen, struct digest *ret_identity)
 {
     const struct kept_head *head = lookup_head(screen->lookup);
     struct {
-        struct digest identity;
+        struct digest identity, rules;
         struct hash last_hash;
         uint64_t last, generation;
-    } all = {head->identity, head->last_hash, head->last, head->generation};
+    } all = {head->identity, rules_digest(screen->request.rules), head->last_hash, head->last, head->generation};
     *ret_identity = digest_bytes(&all, sizeof(all));
 }
 
@@ -252,6 +253,7 @@ static enum tracer_status run(struct checking *checking, const struct screen *sc
     if (status)
         return status;
     checking->lookup = screen->lookup;
+    checking->rules = screen->request.rules;
     checking->target_count = count;
     checking->targets = arena_calloc(state->arena, count + 1, sizeof(*checking->targets));
     if (!checking->targets)

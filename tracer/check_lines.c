@@ -221,6 +221,7 @@ static enum tracer_status expose(struct checking *checking, const struct check_l
         return error_set(err, TRACER_E_DAMAGED, "the taint state names a source that it does not have; remove it, it is made again");
     const char *name = head->sources[source];
     *exposure = (struct check_exposure){.source = arena_text(checking->state.arena, name, strlen(name)),
+                                        .category = case_source_category(&checking->state, name),
                                         .amount = amount,
                                         .ppm = ppm_of(amount, line->amount),
                                         .hop = hop,

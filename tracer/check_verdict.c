@@ -34,13 +34,48 @@ static enum tracer_status add_reason(struct checking *checking, struct reasons *
     return TRACER_OK;
 }
 
-static void worsen(struct check_answer *answer, enum verdict verdict)
+#define RULE_COVERAGE "coverage" /* no rule of the user's: something could not be seen */
+
+static void worsen(struct check_answer *answer, enum verdict verdict, const char *rule)
 {
-    if (verdict > answer->verdict)
-        answer->verdict = verdict;
+    if (verdict <= answer->verdict)
+        return;
+    answer->verdict = verdict;
+    answer->rule = rule;
 }
 
-/* What the line says about the verdict (the default rule: any unit of a recognised asset). */
+static enum grade path_grade(const struct checking *checking, const struct check_exposure *exposure)
+{
+    enum grade weakest = GRADE_PROVEN;
+    for (size_t i = 0; i < exposure->path_count; i++)
+        if (checking->built_steps[exposure->path[i]].grade > weakest)
+            weakest = checking->built_steps[exposure->path[i]].grade;
+    return weakest;
+}
+
+/* What the rules say of the line. */
+static enum tracer_status apply_rules(struct checking *checking, const struct check_line *line, struct rules_finding *ret_finding, struct error *err)
+{
+    const struct case_state *state = &checking->state;
+    struct rules_exposure *exposures = arena_calloc(state->arena, line->exposure_count + 1, sizeof(*exposures));
+    if (!exposures)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < line->exposure_count; i++) {
+        const struct check_exposure *exposure = &line->exposures[i];
+        exposures[i] = (struct rules_exposure){exposure->source, exposure->category, exposure->direct, exposure->hop, path_grade(checking, exposure),
+                                               exposure->amount};
+    }
+    const struct rules_line judged = {.asset = state->assets_shown[line->asset].asset,
+                                      .amount = line->amount,
+                                      .unknown = line->unknown,
+                                      .exposures = exposures,
+                                      .exposure_count = line->exposure_count,
+                                      .overlap = state->options.policy == POLICY_POISON};
+    *ret_finding = rules_judge(checking->rules, &judged);
+    return TRACER_OK;
+}
+
+/* What the line says about the verdict. */
 static enum tracer_status judge_line(struct checking *checking, struct check_answer *answer,
                                      struct reasons *reasons, const struct check_line *line,
                                      struct error *err)
@@ -48,30 +83,52 @@ static enum tracer_status judge_line(struct checking *checking, struct check_ans
     static const char *const what[] = {"carried", "received", "holds"};
     const struct case_state *state = &checking->state;
     bool recognised = line->asset != RESULT_NONE && state->assets_shown[line->asset].recognised;
-    if (!recognised)
-        return TRACER_OK; /* listed, but in no verdict (threat-model X4) */
-    char asset[ASSET_TEXT_SIZE];
+    struct rules_finding finding;
+    if (!recognised || (!line->exposure_count && u320_is_zero(line->unknown)))
+        return TRACER_OK; /* what is not recognised is listed, but in no verdict (threat-model X4) */
+    enum tracer_status status = apply_rules(checking, line, &finding, err);
+    if (status)
+        return status;
+    char asset[ASSET_TEXT_SIZE], ending[160] = "";
     asset_format(state->assets_shown[line->asset].asset, asset);
     const char *symbol = state->assets_shown[line->asset].symbol;
     if (!symbol[0])
         symbol = asset;
-    if (!u320_is_zero(line->tainted)) {
-        worsen(answer, VERDICT_EXPOSED);
+    if (answer->verdict == VERDICT_CLEAN && finding.verdict == VERDICT_CLEAN && finding.rule[0])
+        answer->rule = finding.rule;
+    worsen(answer, finding.verdict, finding.rule);
+    if (!rules_are_default(checking->rules))
+        snprintf(ending, sizeof(ending), "%s%s%s", finding.verdict == VERDICT_CLEAN ? ": ignored, " : ": ", finding.rule[0] ? "rule " : "no rule takes it",
+                 finding.rule);
+    if (line->exposure_count && finding.verdict != VERDICT_CANNOT_TELL) {
         const struct check_exposure *first = &line->exposures[0];
         return add_reason(checking, reasons, err,
                           "%s tainted %s: %" PRIu64 ".%04" PRIu64 " %% of it, from %s%s, %" PRIu32
-                          " hops away",
+                          " hops away%s",
                           what[line->what], symbol, line->ppm_min / 10000, line->ppm_min % 10000,
-                          first->source, line->exposure_count > 1 ? " and others" : "", first->hop);
+                          first->source, line->exposure_count > 1 ? " and others" : "", first->hop, ending);
     }
-    if (!u320_is_zero(line->unknown)) {
-        worsen(answer, VERDICT_CANNOT_TELL);
+    if (line->exposure_count)
         return add_reason(checking, reasons, err,
-                          "%s %s of unknown history: up to %" PRIu64 ".%04" PRIu64
-                          " %% of it could be tainted",
-                          what[line->what], symbol, line->ppm_max / 10000, line->ppm_max % 10000);
-    }
-    return TRACER_OK;
+                          "%s %s of which %" PRIu64 ".%04" PRIu64 " to %" PRIu64 ".%04" PRIu64 " %% are tainted: what is proven is below the rule%s",
+                          what[line->what], symbol, line->ppm_min / 10000, line->ppm_min % 10000, line->ppm_max / 10000, line->ppm_max % 10000, ending);
+    return add_reason(checking, reasons, err,
+                      "%s %s of unknown history: up to %" PRIu64 ".%04" PRIu64
+                      " %% of it could be tainted%s",
+                      what[line->what], symbol, line->ppm_max / 10000, line->ppm_max % 10000, ending);
+}
+
+/* The target is a source itself, or listed. */
+static enum tracer_status judge_listed(struct checking *checking, struct check_answer *answer, struct reasons *reasons, const char *source,
+                                       const char *category, const char *words, const char *name, struct error *err)
+{
+    struct rules_finding finding = rules_judge_listed(checking->rules, source, category);
+    char ending[160] = "";
+    if (!rules_are_default(checking->rules))
+        snprintf(ending, sizeof(ending), "%s%s%s", finding.verdict == VERDICT_CLEAN ? ": ignored, " : ": ", finding.rule[0] ? "rule " : "no rule takes it",
+                 finding.rule);
+    worsen(answer, finding.verdict, finding.rule);
+    return add_reason(checking, reasons, err, "%s %s%s", words, name, ending);
 }
 
 static enum tracer_status answer_rows(struct checking *checking, const struct target *target,
@@ -80,11 +137,11 @@ static enum tracer_status answer_rows(struct checking *checking, const struct ta
     enum tracer_status status = TRACER_OK;
     for (size_t r = 0; r < target->row_count && !status; r++) {
         if (target->statuses[r] == CHECK_NOT_IN_GRAPH) {
-            worsen(answer, VERDICT_CANNOT_TELL);
+            worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
             status = add_reason(checking, reasons, err,
                                 "neither end of the transfer is an account whose history is in the store");
         } else if (target->statuses[r] == CHECK_OVERFLOW) {
-            worsen(answer, VERDICT_CANNOT_TELL);
+            worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
             status = add_reason(checking, reasons, err,
                                 "the amount would overflow the balance: no honest token does this");
         } else {
@@ -114,24 +171,25 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
         if (!state->seeds[i].is_address || !address_equal(state->seeds[i].address, target->spec.address) ||
             state->seeds[i].block_number > state->last)
             continue;
-        worsen(answer, VERDICT_EXPOSED);
-        status = add_reason(checking, reasons, err, "is itself the source %s", state->seeds[i].source);
+        status = judge_listed(checking, answer, reasons, state->seeds[i].source, case_source_category(state, state->seeds[i].source),
+                              "is itself the source", state->seeds[i].source, err);
     }
     for (size_t i = 0; i < state->label_count && !status; i++) {
         if (!state->labels[i].emit[0] || !address_equal(state->labels[i].address, target->spec.address))
             continue;
-        worsen(answer, VERDICT_EXPOSED);
-        status = add_reason(checking, reasons, err, "is itself the source %s", state->labels[i].emit);
+        status = judge_listed(checking, answer, reasons, state->labels[i].emit, case_source_category(state, state->labels[i].emit),
+                              "is itself the source", state->labels[i].emit, err);
     }
     const struct sanctioned *listed = NULL;
     if (!status)
         status = case_sanctioned(state, target->spec.address, &listed, err);
     if (!status && listed) {
-        worsen(answer, VERDICT_EXPOSED);
-        status = add_reason(checking, reasons, err, "is listed by OFAC (%s)", listed->entity);
+        char name[TRACER_SOURCE_NAME_MAX + 16];
+        snprintf(name, sizeof(name), "(%s)", listed->entity);
+        status = judge_listed(checking, answer, reasons, listed->entity, "sanctioned", "is listed by OFAC", name, err);
     }
     if (!status && state->older_incidents && answer->verdict != VERDICT_EXPOSED) {
-        worsen(answer, VERDICT_CANNOT_TELL);
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
         status = add_reason(
             checking, reasons, err,
             "what it received before the store begins is not known here, and %zu incidents of the registry "
@@ -146,7 +204,7 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
             "its own history is not in the store, but until the last block asked about every tainted "
             "unit is accounted for elsewhere");
     } else {
-        worsen(answer, VERDICT_CANNOT_TELL);
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
         status = add_reason(
             checking, reasons, err,
             "its own history is not in the store, and tainted units left the accounts whose history is");
@@ -162,8 +220,16 @@ static enum tracer_status answer_address(struct checking *checking, const struct
     answer->is_address = true;
     answer->account = case_account(state, target->spec.address);
     enum tracer_status status = judge_address(checking, target, answer, reasons, err);
-    for (size_t i = 0; i < answer->line_count && !status; i++)
+    for (size_t i = 0; i < answer->line_count && !status; i++) {
+        bool unasked = false;
         status = judge_line(checking, answer, reasons, &answer->lines[i], err);
+        if (!status)
+            status = came_unasked(checking, target->spec.address, &answer->lines[i], &unasked, err);
+        if (!status && unasked)
+            status = add_reason(checking, reasons, err,
+                                "the tainted part of %s is small and came only from accounts that this one never paid: perhaps unasked (a rule may ignore it)",
+                                state->assets_shown[answer->lines[i].asset].symbol[0] ? state->assets_shown[answer->lines[i].asset].symbol : "it");
+    }
     if (!status && answer->line_count == 0 && answer->verdict == VERDICT_CLEAN &&
         case_is_explored(state, target->spec.address))
         status = add_reason(checking, reasons, err, "received nothing in the blocks of the store");
@@ -179,10 +245,11 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
     const char *text = target->asked.text;
     answer->target = arena_text(checking->state.arena, text, strlen(text));
     answer->account = RESULT_NONE;
+    answer->rule = "";
     if (!answer->target)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     if (target->missing) {
-        worsen(answer, VERDICT_CANNOT_TELL);
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
         status = add_reason(checking, &reasons, err, "%s", target->missing);
     } else if (target->spec.what == ROW_ADDRESS) {
         status = answer_address(checking, target, answer, &reasons, err);
@@ -190,12 +257,12 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
         status = answer_rows(checking, target, answer, &reasons, err);
     }
     if (!status && checking->state.touches_gap && answer->verdict == VERDICT_CLEAN) {
-        worsen(answer, VERDICT_CANNOT_TELL);
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
         status = add_reason(checking, &reasons, err,
                             "the store has gaps in the blocks that the question spans (see gaps)");
     }
     if (!status && checking->state.old_list && answer->verdict == VERDICT_CLEAN) {
-        worsen(answer, VERDICT_CANNOT_TELL);
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
         status = add_reason(checking, &reasons, err, "%s", checking->state.old_list);
     }
     answer->reasons = reasons.items;

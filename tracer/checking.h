@@ -39,6 +39,7 @@ struct step { /* of a path */
 struct checking {
     struct case_state state;
     struct lookup *lookup;
+    const struct rules *rules;
     struct target *targets;
     size_t target_count;
     struct check_result *result;
@@ -67,6 +68,10 @@ void set_names(struct checking *checking);
 /** case_open() and the sources; the options as the engine gets them. */
 enum tracer_status screen_case(struct case_state *state, const struct screen_request *request, struct arena *arena,
                                struct taint_options *ret_options, struct error *err);
+
+/* check_dust.c */
+enum tracer_status came_unasked(struct checking *checking, struct address account, const struct check_line *line, bool *ret_unasked,
+                                struct error *err);
 
 /* check_quick.c */
 struct quick;

@@ -93,7 +93,7 @@ void decision_of(const struct check_answer *answer, const char *json, size_t jso
 {
     *ret_decision = (struct decision){.target = answer->target,
                                       .verdict = answer->verdict,
-                                      .rule = "default",
+                                      .rule = answer->rule[0] ? answer->rule : "none",
                                       .reasons = answer->reasons,
                                       .reason_count = answer->reason_count};
     digest_format(digest_bytes(json, json_size), ret_decision->answer_sha256);

@@ -391,6 +391,27 @@ enum tracer_status case_sanctioned(struct case_state *state, struct address addr
     return status;
 }
 
+const char *case_source_category(const struct case_state *state, const char *source)
+{
+    const struct heist *heists;
+    size_t count;
+    if (strncmp(source, "ofac.", 5) == 0)
+        return "sanctioned";
+    if (strncmp(source, "mixer.", 6) == 0)
+        return "mixer";
+    for (size_t i = 0; registry_heists(&heists, &count, NULL) == TRACER_OK && i < count; i++)
+        if (strcmp(heists[i].id, source) == 0)
+            return "theft";
+    for (size_t i = 0; i < state->label_count; i++) {
+        const struct label *label = strcmp(state->labels[i].emit, source) == 0
+                                        ? label_find(state->input->labels, state->network.chain_id, state->labels[i].address)
+                                        : NULL;
+        if (label && label->category[0])
+            return label->category;
+    }
+    return "named";
+}
+
 /* Sanctioned addresses without a class become address seeds "ofac.<entity>" from their listing; those with
  * one get it as `emit` (they keep the label: taint-spec 2.4 forbids the seed). */
 static enum tracer_status seed_sanctioned(struct case_state *state, struct error *err)

@@ -28,7 +28,9 @@ enum batch_column {
     BATCH_HOP,
     BATCH_KEY,
     BATCH_DEFAULT_COUNT, /* the columns until here are the default */
-    BATCH_AS_OF_BLOCK = BATCH_DEFAULT_COUNT,
+    BATCH_RULE = BATCH_DEFAULT_COUNT,
+    BATCH_AS_OF_BLOCK,
+    BATCH_PROVISIONAL,
     BATCH_COLUMN_COUNT
 };
 const char *batch_column_name(enum batch_column column);
@@ -64,6 +66,7 @@ struct batch_request { /* all borrowed */
     struct batch_record record;
     uint32_t workers;
     uint64_t checkpoint_bytes; /* of the output, between two notes of what is done */
+    bool has_rules; /* other than the default */
     bool restart; /* throw away what an earlier run has done */
     volatile const int *stop;
     /** Start a process that calls batch_work() with these and ends; -1: none could be started. `others` are descriptors of other
@@ -78,6 +81,8 @@ struct batch_request { /* all borrowed */
  *  @retval TRACER_E_CONFLICT  an earlier run of another input, other options or another state of the store stopped half way
  *  @retval TRACER_E_STOPPED   the next run goes on */
 TRACER_MUST_USE enum tracer_status batch_run(const struct batch_request *request, struct batch_stats *ret_stats, struct error *err);
+/** Only verdicts are asked for, by the default rules, and not recorded: load them (screen_load_verdicts()) before batch_run(). */
+bool batch_is_quick(const struct batch_request *request);
 /** In a worker, after screen_reopen(): answer until `jobs` ends. */
 TRACER_MUST_USE enum tracer_status batch_work(const struct batch_request *request, int jobs, int replies, struct error *err);
 

@@ -47,6 +47,7 @@ struct decision_context {
     const struct result_input *inputs;
     size_t input_count;
 };
+#define RULE_UNASKED "unasked" /* a row of a batch that could not be asked */
 struct decision {
     uint64_t number, context; /* when it was read */
     const char *target;

@@ -294,6 +294,7 @@ const char *verdict_name(enum verdict verdict);
 
 struct check_exposure { /* of one source, over one row or one account and asset */
     const char *source;
+    const char *category; /* of the source: sanctioned, theft, mixer, a label's category, or "named" by the user alone */
     struct u320 amount;
     uint64_t ppm;   /* of the whole amount, rounded down; 1,000,000 at most */
     uint32_t hop;   /* least */
@@ -320,6 +321,7 @@ struct check_answer {
     bool is_address;
     uint32_t account; /* of an address target */
     enum verdict verdict;
+    const char *rule;           /* that gave it (docs/rules.md); "" none */
     const char *const *reasons; /* sentences; at least one unless clean */
     size_t reason_count;
     struct check_line *lines;

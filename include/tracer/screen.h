@@ -1,14 +1,15 @@
 /* screen.h - the pipeline behind `check`: is this deposit or address tainted; by what, how much, by which
  * path? A screen is made ready once and answers any number of targets.
  *
- * Verdict (architecture 5): exposed when the proven end reaches the threshold (any unit of a recognised
- * asset); else cannot_tell when the upper end does, or coverage fails; else clean.
+ * Verdict (architecture 5): exposed when the proven end reaches a threshold of the rules (rules.h; by default any unit of a
+ * recognised asset); else cannot_tell when the upper end does, or coverage fails; else clean.
  *
  * Threads: a struct screen belongs to one thread.
  */
 #ifndef TRACER_SCREEN_H
 #define TRACER_SCREEN_H
 
+#include "tracer/rules.h"
 #include "tracer/trace.h"
 
 struct screen_request {
@@ -18,6 +19,7 @@ struct screen_request {
     size_t source_count;
     bool has_since;
     uint64_t since;
+    const struct rules *rules; /* NULL: rules_default() */
 };
 
 /* An address, a transaction hash (every value-moving row; `to` picks those into one address), hash:N,

@@ -78,7 +78,7 @@ assert json.loads(out)["recorded"] == f"records 4 to 5 in decisions.jsonl, whose
 has(check(*BEFORE, "--format", "csv", BINANCE), f"recorded: record 6 in decisions.jsonl, whose head is now {head()}")
 assert [record["kind"] for record in records()] == ["log", "context", *4 * ["decision"]]  # what is the same stands there once
 first = records()[2]
-assert (first["target"], first["verdict"], first["rule"], first["context"]) == (BINANCE, "clean", "default", 2)
+assert (first["target"], first["verdict"], first["rule"], first["context"]) == (BINANCE, "clean", "none", 2)
 assert (first["reference"], first["decided_at"]) == ("case 17", "2022-03-29") and len(first["reasons"]) == 1
 assert records()[1]["as_of"]["finality"] == "provisional" and records()[1]["asked"]["to"] == 1648400000
 assert {one["role"] for one in records()[1]["inputs"]} == {"transfers", "assets", "labels"}
@@ -136,7 +136,7 @@ has(run("decision", "replay", "decisions.jsonl", 3, "--store", "case", code=5), 
 has(run("decision", "replay", "decisions.jsonl", 4, "--store", "case"), "the same verdict, exposed", "labels ofac-sdn changed")
 before = (here / "decisions.jsonl").read_bytes()
 has(run("rescreen", "decisions.jsonl", "--store", "case", code=10), "Since the decisions of context 2: labels ofac-sdn changed: sha256 ",
-    f"record 3 {BINANCE}: was clean, is exposed case 17 now: is listed by OFAC", "5 decisions asked again: 2 as they were, 3 changed",
+    f"record 3 {BINANCE}: was clean, is exposed case 17 rule none, now listed now: is listed by OFAC", "5 decisions asked again: 2 as they were, 3 changed",
     "clean, now exposed: 3", f"head {head()}")
 rows = run("rescreen", "decisions.jsonl", "--store", "case", "--format", "csv", code=10).splitlines()
 assert len(rows) == 4 and rows[1].startswith(f"3,2,{BINANCE},case 17,clean,exposed,"), rows

@@ -189,7 +189,7 @@ static inline void sample_check(struct sample *s)
                                           .rules = i ? LINK_UNWRAP : 0};
     s->path[1] = 1;
     s->exposures[0] =
-        (struct check_exposure){"ronin-2022", sum_of("4000000000000000000"), 800000, 1, true, s->path, 2};
+        (struct check_exposure){"ronin-2022", "theft", sum_of("4000000000000000000"), 800000, 1, true, s->path, 2};
     s->lines[0] = (struct check_line){.what = CHECK_RECEIVED,
                                       .status = "ok",
                                       .asset = IS_ETH,
@@ -219,14 +219,15 @@ static inline void sample_check(struct sample *s)
                                           true,
                                           IS_OTHERS,
                                           VERDICT_EXPOSED,
+                                          "tainted",
                                           s->reasons,
                                           1,
                                           s->lines,
                                           2};
     s->answers[1] =
-        (struct check_answer){"14442836:7:9", false, 0, VERDICT_CANNOT_TELL, s->reasons + 1, 1, NULL, 0};
+        (struct check_answer){"14442836:7:9", false, 0, VERDICT_CANNOT_TELL, "coverage", s->reasons + 1, 1, NULL, 0};
     s->answers[2] = (struct check_answer){
-        "0x909192939495969798999a9b9c9d9e9fa0a1a2a3", true, IS_OTHERS + 1, VERDICT_CLEAN, NULL, 0, NULL, 0};
+        "0x909192939495969798999a9b9c9d9e9fa0a1a2a3", true, IS_OTHERS + 1, VERDICT_CLEAN, "", NULL, 0, NULL, 0};
     s->check = (struct check_result){.head = s->trace.head,
                                      .accounts = s->accounts,
                                      .account_count = SAMPLE_ACCOUNTS,

@@ -61,6 +61,7 @@ enum tracer_status again_open(struct again *again, const struct options *given, 
     again->request.source_count = again->options.source_count;
     again->request.has_since = again->options.has_since;
     again->request.since = again->options.since;
+    again->request.rules = session->rules;
     progress_begin(session, "replay");
     status = screen_open(&again->request, &again->screen, &session->err);
     progress_end(session);

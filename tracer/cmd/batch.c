@@ -83,6 +83,7 @@ static enum tracer_status make_request(struct batch_session *batch)
                                       .output = options->output,
                                       .workers = (uint32_t)(workers < TRACER_BATCH_WORKERS_MAX ? workers : TRACER_BATCH_WORKERS_MAX),
                                       .checkpoint_bytes = options->checkpoint == OPTION_UNSET ? TRACER_BATCH_CHECKPOINT : options->checkpoint,
+                                      .has_rules = options->rules != NULL,
                                       .restart = options->restart,
                                       .stop = &session_stop,
                                       .start = start,
@@ -129,13 +130,14 @@ static enum tracer_status make_screen(struct batch_session *batch)
         status = session_case(session);
     if (!status)
         status = session_case_input(session, "batch", &request.input);
+    request.rules = session->rules;
     request.input.watch = watch;
     request.input.watch_context = session;
     progress_begin(session, "replay");
     if (!status)
         status = screen_open(&request, &batch->screen, &session->err);
     progress_end(session);
-    if (!status && batch->request.columns.count == 1 && batch->request.columns.items[0] == BATCH_VERDICT)
+    if (!status && batch_is_quick(&batch->request))
         status = screen_load_verdicts(batch->screen, &session->err);
     if (status)
         return status;

@@ -36,23 +36,24 @@ const struct command commands[] = {
      "else the registry's heists and sanctioned addresses.\n"
      "Verdicts: exposed (exit 10), cannot_tell (11), clean (0). Whatever could not be seen is\n"
      "cannot_tell, never clean; so is a sanctions list that is too old (--list-age-max).\n"
+     "--rules FILE says which exposure counts: by category of its source, share, amount, hops, grade.\n"
      "With --decisions FILE each answer is appended to a hash-chained log before it is given out; when\n"
      "that cannot be written there is no answer (exit 4).\n"
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
-     CASE_OPTIONS "source list-age-max decisions reference decided-at " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+     CASE_OPTIONS "source rules list-age-max decisions reference decided-at " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
     {"batch", command_batch, "IN --output OUT",
      "The question of check for every row of a file.",
      "IN is CSV with a header line or JSON lines, with a column target (and perhaps chain, to); other\n"
      "columns pass through. Appended are --columns of verdict, reason, asset, amount, tainted, unknown,\n"
-     "ppm_min, ppm_max, source, hop, key (these by default), as_of_block; docs/batch.md says what they\n"
-     "hold. A row that cannot be read or asked is cannot_tell, says why, and the batch goes on.\n"
+     "ppm_min, ppm_max, source, hop, key (these by default), rule, as_of_block, provisional; docs/batch.md\n"
+     "says what they hold. A row that cannot be read or asked is cannot_tell, says why, and the batch goes on.\n"
      "The same command goes on where a run was stopped or killed, to the same bytes.\n"
      "With --decisions FILE each row is on record before it is in the output, under the reference\n"
      "IN:LINE (or --reference TEXT:LINE).\n"
      "Exit codes: 4 a worker died (its rows are cannot_tell), 12 some rows could not be asked, 11 some\n"
      "cannot be told, 10 some are exposed, 0 all are clean.",
-     "store config chain labels no-builtin-labels assets from to as-of since output source list-age-max " TAINT_OPTIONS
+     "store config chain labels no-builtin-labels assets from to as-of since output source rules list-age-max " TAINT_OPTIONS
      "decisions reference decided-at columns input-format output-format workers checkpoint restart " COMMON_OPTIONS, 1, 1},
     {"decision", command_decision, "verify|head|list FILE | show|replay FILE N",
      "The log of decisions that check --decisions writes.",
@@ -60,17 +61,17 @@ const struct command commands[] = {
      "head prints one line that fixes the log up to here: sign it, have it time-stamped.\n"
      "list: a line a decision; show: record N and its context, as they stand.\n"
      "replay asks the question of record N again, of the same block: the same verdict, or what\n"
-     "changed. Give it the --labels and --assets that the decision had.\n"
+     "changed. Give it the --labels, --assets and --rules that the decision had.\n"
      "Exit codes: 5 the log is not whole, or replay has another verdict; 11 the store does not have\n"
      "the chain as it was; 0 all is as it was.",
-     "store config labels assets head output " COMMON_OPTIONS, 2, 3},
+     "store config labels assets rules head output " COMMON_OPTIONS, 2, 3},
     {"rescreen", command_rescreen, "FILE",
      "Which past decisions change under today's lists and chain, and why?",
      "Each decision of the log is asked again, with its own options, of what the store has now. A\n"
      "row for each whose verdict changes; the log is not changed.\n"
      "Exit codes: 10 some became exposed, 11 some cannot be told any more, 5 the log is not whole,\n"
      "0 none became worse.",
-     "store config labels assets format output " COMMON_OPTIONS, 1, 1},
+     "store config labels assets rules format output " COMMON_OPTIONS, 1, 1},
     {"explain", command_explain, "KEY",
      "How did tainted units come into this transfer? Its path, lot by lot, to be followed by hand.",
      "KEY is block:txi:idx, hash:N, hash:value, or the hash of a transaction with one flagged\n"

@@ -117,6 +117,8 @@ static enum tracer_status visit(void *context, const struct decision_record *rec
         return TRACER_OK;
     if ((status = decision_read(record, work->chunk, &work->decisions[work->count], err)))
         return status;
+    if (strcmp(work->decisions[work->count].rule, RULE_UNASKED) == 0)
+        return TRACER_OK; /* a row of a batch that could not be asked, then or now */
     return ++work->count == TRACER_RESCREEN_CHUNK ? flush(work, err) : TRACER_OK;
 }
 

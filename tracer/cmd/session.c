@@ -295,6 +295,13 @@ static enum tracer_status add_input(struct session *session, const char *role, c
     return new_input(session, role, path, sha256);
 }
 
+static enum tracer_status load_rules(struct session *session)
+{
+    const char *path = session->options->rules;
+    enum tracer_status status = path ? rules_load(path, session->arena, &session->rules, &session->err) : TRACER_OK;
+    return status || !path ? status : add_input(session, "rules", path);
+}
+
 static enum tracer_status load_tokens(struct session *session)
 {
     const struct options *options = session->options;
@@ -393,7 +400,9 @@ enum tracer_status session_case(struct session *session)
         char name[LOAD_NAME_SIZE];
         status = load_label_file(options->labels[i], NULL, NULL, session->labels, name, err);
     }
-    return status ? status : load_tokens(session);
+    if (!status)
+        status = load_tokens(session);
+    return status ? status : load_rules(session);
 }
 
 static int order_assets(const void *a, const void *b)
@@ -460,6 +469,8 @@ static const char *repeat_line(struct session *session, const char *command)
         buffer_printf(&line, " --list-age-max %" PRIu64, options->list_age_max);
     for (size_t i = 0; i < options->source_count; i++)
         buffer_printf(&line, " --source %s", options->source[i]);
+    if (options->rules)
+        buffer_printf(&line, " --rules %s", strrchr(options->rules, '/') ? strrchr(options->rules, '/') + 1 : options->rules);
     for (size_t i = 0; i < options->argument_count; i++)
         buffer_printf(&line, " %s", options->arguments[i]);
     const char *text = buffer_ok(&line) ? arena_text(session->arena, line.data, line.size) : NULL;

@@ -10,6 +10,7 @@
 #include "tracer/file.h"
 #include "tracer/graph.h"
 #include "tracer/label.h"
+#include "tracer/rules.h"
 #include "tracer/trace.h"
 
 #define SESSION_INPUTS_MAX 64u
@@ -30,6 +31,7 @@ struct session {
     struct graph *graph;
     uint64_t chain_id;
     struct label_set *labels;
+    const struct rules *rules; /* of --rules; NULL: not given */
     struct token *tokens;
     size_t token_count;
     char as_of[11];                 /* --as-of as a day; "" not given */
@@ -54,7 +56,7 @@ enum tracer_status session_network(struct session *session);
 /** The store of --store (TRACER_E_USAGE without). For readers the chain is --chain, or the only one of the
  * store. */
 enum tracer_status session_store(struct session *session, enum graph_mode mode);
-/** Labels (built in, the store's lists, --labels) and assets (built in or --assets). */
+/** Labels (built in, the store's lists, --labels), assets (built in or --assets) and --rules. */
 enum tracer_status session_case(struct session *session);
 /** From them, what ingest recognises exchanges by; in the session's arena. */
 enum tracer_status session_links(struct session *session, struct link_facts *ret_facts);

@@ -164,6 +164,7 @@ static void put_exposure(struct json_writer *json, const struct check_result *re
 {
     json_open(json, '{');
     json_put_text(json, "source", exposure->source);
+    json_put_text(json, "category", exposure->category);
     json_put_amount(json, "amount", exposure->amount);
     json_put_u64(json, "ppm", exposure->ppm);
     json_put_u64(json, "hop", exposure->hop);
@@ -214,6 +215,7 @@ static void put_answer(struct json_writer *json, const struct check_result *resu
     json_put_text(json, "target", answer->target);
     json_put_account(json, "address", view, answer->is_address ? answer->account : RESULT_NONE);
     json_put_text(json, "verdict", verdict_name(answer->verdict));
+    json_put_text(json, "rule", answer->rule);
     json_put_open(json, "reasons", '[');
     for (size_t i = 0; i < answer->reason_count; i++)
         json_text(json, answer->reasons[i]);
@@ -261,6 +263,7 @@ enum tracer_status json_check(FILE *stream, const struct check_result *result,
     json_open(&json, '{');
     json_put_head(&json, "tracer/check/1", &view);
     json_put_text(&json, "worst", verdict_name(result->worst));
+    json_put_truth(&json, "provisional", result->head.last_grade != GRADE_PROVEN);
     json_put_open(&json, "answers", '[');
     for (size_t i = 0; i < result->answer_count; i++)
         put_answer(&json, result, &view, &result->answers[i]);
