@@ -119,7 +119,22 @@ struct screen {
     struct case_state state; /* sources and gaps; no engine */
     struct lookup *lookup;
     struct quick *quick;
+    struct case_state funds_state; /* no sources but labelled accounts */
+    struct lookup *funds;          /* NULL: not asked for */
 };
+
+/* A replay of its own: a seed does not tag what another source has. */
+static enum tracer_status open_funds(struct screen *screen, struct error *err)
+{
+    struct case_state *state = &screen->funds_state;
+    struct taint_options options = screen->request.input.options;
+    if (options.policy == POLICY_POISON)
+        return error_set(err, TRACER_E_USAGE, "under poison amounts do not add up: there is no source of funds");
+    enum tracer_status status = case_open(state, &screen->request.input, screen->arena, err);
+    if (!status)
+        status = case_add_origins(state, err);
+    return status ? status : lookup_open(state, options, &screen->funds, err);
+}
 
 enum tracer_status screen_case(struct case_state *state, const struct screen_request *request, struct arena *arena,
                                struct taint_options *ret_options, struct error *err)
@@ -155,6 +170,10 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
         qsort(state->explored, state->explored_count, sizeof(*state->explored), order_addresses);
     if (!status)
         status = lookup_open(state, options, &screen->lookup, err);
+    if (!status && request->funds)
+        status = open_funds(screen, err);
+    if (!status && screen->funds && lookup_head(screen->funds)->last != state->last)
+        status = error_set(err, TRACER_E_CONFLICT, "the store went on meanwhile; ask again");
     if (!status)
         status = quick_new(state, screen->lookup, &screen->quick, err);
     if (!status) {
@@ -173,6 +192,7 @@ void screen_close(struct screen *screen)
     if (!screen)
         return;
     quick_free(screen->quick);
+    lookup_close(screen->funds);
     lookup_close(screen->lookup);
     arena_free(screen->arena);
 }
@@ -200,11 +220,6 @@ void screen_identity(const struct screen *screen, struct digest *ret_identity)
     *ret_identity = digest_bytes(&all, sizeof(all));
 }
 
-enum tracer_status screen_verdict(struct screen *screen, struct address address, enum verdict *ret_verdict, struct error *err)
-{
-    return quick_verdict(screen->quick, address, ret_verdict, err);
-}
-
 enum tracer_status screen_load_verdicts(struct screen *screen, struct error *err)
 {
     return quick_load(screen->quick, err);
@@ -219,12 +234,15 @@ void screen_release(struct screen *screen)
 {
     screen->request.input.graph = NULL;
     lookup_release(screen->lookup);
+    if (screen->funds)
+        lookup_release(screen->funds);
 }
 
 enum tracer_status screen_reopen(struct screen *screen, struct graph *graph, struct error *err)
 {
     screen->request.input.graph = graph;
-    return lookup_reopen(screen->lookup, err);
+    enum tracer_status status = lookup_reopen(screen->lookup, err);
+    return status || !screen->funds ? status : lookup_reopen(screen->funds, err);
 }
 
 /* The case with tables and notes of its own, in the arena of a result. */
@@ -253,6 +271,7 @@ static enum tracer_status run(struct checking *checking, const struct screen *sc
     if (status)
         return status;
     checking->lookup = screen->lookup;
+    checking->funds = screen->funds;
     checking->rules = screen->request.rules;
     checking->target_count = count;
     checking->targets = arena_calloc(state->arena, count + 1, sizeof(*checking->targets));

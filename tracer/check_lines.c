@@ -33,7 +33,7 @@ static bool enlarge_table(struct checking *checking)
 static enum tracer_status read_step(struct checking *checking, struct step *step, struct error *err)
 {
     struct kept_row row;
-    enum tracer_status status = lookup_row(checking->lookup, step->position, checking->state.arena, &row, err);
+    enum tracer_status status = lookup_row(step->lookup, step->position, checking->state.arena, &row, err);
     for (size_t i = 0; !status && i < row.part_count; i++)
         if (row.parts[i].tag == step->source) {
             step->part = row.parts[i];
@@ -44,7 +44,8 @@ static enum tracer_status read_step(struct checking *checking, struct step *step
     return status && status != TRACER_E_NOT_FOUND ? status : error_set(err, TRACER_E_DAMAGED, "the taint state lacks a transfer on a path; remove it, it is made again");
 }
 
-static enum tracer_status find_step(struct checking *checking, struct position position, uint32_t source, uint32_t *ret_step, struct error *err)
+static enum tracer_status find_step(struct checking *checking, struct lookup *lookup, struct position position, uint32_t source, uint32_t *ret_step,
+                                    struct error *err)
 {
     struct arena *arena = checking->state.arena;
     if (checking->step_count * 2 >= checking->step_table_size && !enlarge_table(checking))
@@ -52,7 +53,7 @@ static enum tracer_status find_step(struct checking *checking, struct position p
     size_t at = hash_step(position, source) & (checking->step_table_size - 1);
     for (; checking->step_table[at]; at = (at + 1) & (checking->step_table_size - 1)) {
         const struct step *step = &checking->steps[checking->step_table[at] - 1];
-        if (step->source == source && position_compare(step->position, position) == 0) {
+        if (step->lookup == lookup && step->source == source && position_compare(step->position, position) == 0) {
             *ret_step = checking->step_table[at] - 1;
             return TRACER_OK;
         }
@@ -61,7 +62,7 @@ static enum tracer_status find_step(struct checking *checking, struct position p
     if (!steps)
         return error_set(err, TRACER_E_NOMEM, "no memory");
     checking->steps = steps;
-    steps[checking->step_count] = (struct step){.position = position, .source = source};
+    steps[checking->step_count] = (struct step){.lookup = lookup, .position = position, .source = source};
     enum tracer_status status = read_step(checking, &steps[checking->step_count], err);
     if (status)
         return status;
@@ -71,7 +72,7 @@ static enum tracer_status find_step(struct checking *checking, struct position p
 }
 
 /* The path to a transfer as step numbers, oldest first (numbered in the order of first use; sorted in build_steps). */
-static enum tracer_status add_path(struct checking *checking, struct position position, uint32_t source, struct check_exposure *exposure,
+static enum tracer_status add_path(struct checking *checking, struct lookup *lookup, struct position position, uint32_t source, struct check_exposure *exposure,
                                    struct error *err)
 {
     struct arena *arena = checking->state.arena;
@@ -79,7 +80,7 @@ static enum tracer_status add_path(struct checking *checking, struct position po
     size_t count = 0, capacity = 0;
     for (bool more = true; more;) {
         uint32_t at = 0;
-        enum tracer_status status = find_step(checking, position, source, &at, err);
+        enum tracer_status status = find_step(checking, lookup, position, source, &at, err);
         if (status)
             return status;
         if (count == TRACER_PATH_MAX)
@@ -104,8 +105,11 @@ static enum tracer_status add_path(struct checking *checking, struct position po
 
 static int order_steps(const void *a, const void *b, void *context)
 {
-    const struct step *steps = context, *x = &steps[*(const uint32_t *)a], *y = &steps[*(const uint32_t *)b];
+    const struct checking *checking = context;
+    const struct step *x = &checking->steps[*(const uint32_t *)a], *y = &checking->steps[*(const uint32_t *)b];
     int order = position_compare(x->position, y->position);
+    if (!order)
+        order = (x->lookup == checking->funds) - (y->lookup == checking->funds);
     return order ? order : x->source < y->source ? -1 : x->source > y->source;
 }
 
@@ -129,6 +133,13 @@ static enum tracer_status name_step(struct checking *checking, size_t at, const 
     return status;
 }
 
+static void renumber(const struct check_exposure *exposures, size_t count, const uint32_t *renumbered)
+{
+    for (size_t e = 0; e < count; e++)
+        for (size_t p = 0; p < exposures[e].path_count; p++)
+            exposures[e].path[p] = renumbered[exposures[e].path[p]];
+}
+
 /* Steps in the order of the chain; paths renumbered. */
 enum tracer_status build_steps(struct checking *checking, struct error *err)
 {
@@ -145,7 +156,7 @@ enum tracer_status build_steps(struct checking *checking, struct error *err)
     for (size_t i = 0; i < count; i++)
         checking->step_order[i] = (uint32_t)i;
     if (count)
-        qsort_r(checking->step_order, count, sizeof(*checking->step_order), order_steps, checking->steps);
+        qsort_r(checking->step_order, count, sizeof(*checking->step_order), order_steps, checking);
     for (size_t i = 0; i < count; i++) {
         renumbered[checking->step_order[i]] = (uint32_t)i;
         struct position position = checking->steps[checking->step_order[i]].position;
@@ -158,12 +169,11 @@ enum tracer_status build_steps(struct checking *checking, struct error *err)
         status = name_step(checking, i, &facts[row], err);
     }
     for (size_t a = 0; a < checking->target_count && !status; a++)
-        for (size_t l = 0; l < checking->answers[a].line_count; l++)
-            for (size_t e = 0; e < checking->answers[a].lines[l].exposure_count; e++) {
-                const struct check_exposure *exposure = &checking->answers[a].lines[l].exposures[e];
-                for (size_t p = 0; p < exposure->path_count; p++)
-                    exposure->path[p] = renumbered[exposure->path[p]];
-            }
+        for (size_t l = 0; l < checking->answers[a].line_count; l++) {
+            const struct check_line *line = &checking->answers[a].lines[l];
+            renumber(line->exposures, line->exposure_count, renumbered);
+            renumber(line->origins, line->origin_count, renumbered);
+        }
     checking->result->steps = checking->built_steps;
     checking->result->step_count = count;
     return status;
@@ -213,10 +223,10 @@ static void finish_line(const struct checking *checking, struct check_line *line
 }
 
 /* An exposure; its path is that of the transfer at `position`, if it has one. */
-static enum tracer_status expose(struct checking *checking, const struct check_line *line, uint32_t source, struct u320 amount, uint32_t hop,
+static enum tracer_status expose(struct checking *checking, struct lookup *lookup, const struct check_line *line, uint32_t source, struct u320 amount, uint32_t hop,
                                  const struct position *position, struct check_exposure *exposure, struct error *err)
 {
-    const struct kept_head *head = lookup_head(checking->lookup);
+    const struct kept_head *head = lookup_head(lookup);
     if (source >= head->source_count)
         return error_set(err, TRACER_E_DAMAGED, "the taint state names a source that it does not have; remove it, it is made again");
     const char *name = head->sources[source];
@@ -228,7 +238,7 @@ static enum tracer_status expose(struct checking *checking, const struct check_l
                                         .direct = position && hop <= 1};
     if (!exposure->source)
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    return position ? add_path(checking, *position, source, exposure, err) : TRACER_OK;
+    return position ? add_path(checking, lookup, *position, source, exposure, err) : TRACER_OK;
 }
 
 /* What a row that is not zero carried; nothing is kept of what is clean. */
@@ -237,6 +247,73 @@ static enum taint_status status_of(const struct case_state *state, const struct 
     if (state->has_explored)
         return CHECK_NOT_IN_GRAPH;
     return u256_is_zero(row->amount) ? CHECK_ZERO : address_equal(row->from, row->to) ? CHECK_SELF : CHECK_OK;
+}
+
+/* Who paid it out: the sources of the other lookup. */
+static enum tracer_status begin_origins(struct checking *checking, size_t count, struct check_line *line, struct check_exposure **ret_origins,
+                                        struct error *err)
+{
+    *ret_origins = arena_calloc(checking->state.arena, count + 1, sizeof(**ret_origins));
+    line->origins = *ret_origins;
+    return *ret_origins ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+}
+
+static enum tracer_status add_origin(struct checking *checking, struct check_line *line, uint32_t source, struct u320 amount, uint32_t hop,
+                                     const struct position *position, struct check_exposure *origins, struct error *err)
+{
+    struct check_exposure *origin = &origins[line->origin_count++];
+    enum tracer_status status = expose(checking, checking->funds, line, source, amount, hop, position, origin, err);
+    size_t length = status ? 0 : strcspn(origin->source, ".");
+    if (!status && !(origin->category = arena_text(checking->state.arena, origin->source, length)))
+        status = error_set(err, TRACER_E_NOMEM, "no memory");
+    return status;
+}
+
+static enum tracer_status row_origins(struct checking *checking, const struct transfer *row, struct check_line *line, struct error *err)
+{
+    struct kept_row kept;
+    struct check_exposure *origins;
+    enum tracer_status status = checking->funds ? lookup_row(checking->funds, row->position, checking->state.arena, &kept, err) : TRACER_E_NOT_FOUND;
+    if (status == TRACER_E_NOT_FOUND || (!status && kept.status != CHECK_OK))
+        return TRACER_OK;
+    if (!status)
+        status = begin_origins(checking, kept.part_count, line, &origins, err);
+    for (size_t i = 0; i < kept.part_count && !status; i++)
+        if (kept.parts[i].tag != TAINT_UNKNOWN)
+            status = add_origin(checking, line, kept.parts[i].tag, u320_from_u256(kept.parts[i].amount), kept.parts[i].hop,
+                                kept.fee ? NULL : &row->position, origins, err);
+    return status;
+}
+
+/* Of what an account received, or holds. */
+static enum tracer_status account_origins(struct checking *checking, const struct kept_account *account, const struct asset *asset,
+                                          struct check_line *line, struct error *err)
+{
+    const struct kept_asset *found = NULL;
+    struct check_exposure *origins;
+    for (size_t i = 0; i < account->asset_count; i++)
+        if (asset_equal(&account->assets[i].asset, asset))
+            found = &account->assets[i];
+    if (!found)
+        return TRACER_OK;
+    bool holds = line->what == CHECK_HOLDS;
+    size_t count = holds ? found->tag_count : found->source_count;
+    enum tracer_status status = begin_origins(checking, count, line, &origins, err);
+    for (size_t i = 0; i < count && !status; i++) {
+        const struct kept_source *source = holds ? NULL : &found->sources[i];
+        const struct taint_part *tag = holds ? &found->tags[i] : NULL;
+        if (source) {
+            status = add_origin(checking, line, source->source, source->amount, source->hop, &source->best, origins, err);
+            continue;
+        }
+        const struct position *best = NULL;
+        for (size_t s = 0; s < found->source_count; s++)
+            if (found->sources[s].source == tag->tag)
+                best = &found->sources[s].best;
+        if (tag->tag != TAINT_UNKNOWN)
+            status = add_origin(checking, line, tag->tag, u320_from_u256(tag->amount), tag->hop, best, origins, err);
+    }
+    return status;
 }
 
 static enum tracer_status carried_line(struct checking *checking, const struct transfer *row, enum taint_status *ret_status, size_t at,
@@ -276,11 +353,11 @@ static enum tracer_status carried_line(struct checking *checking, const struct t
         if (part->tag == TAINT_UNKNOWN)
             line->unknown = u320_from_u256(part->amount);
         else
-            status = expose(checking, line, part->tag, u320_from_u256(part->amount), part->hop, kept.fee ? NULL : &row->position,
+            status = expose(checking, checking->lookup, line, part->tag, u320_from_u256(part->amount), part->hop, kept.fee ? NULL : &row->position,
                             &exposures[line->exposure_count++], err);
     }
     finish_line(checking, line);
-    return status;
+    return status ? status : row_origins(checking, row, line, err);
 }
 
 static enum tracer_status received_line(struct checking *checking, const struct kept_asset *asset, struct check_line *line, struct error *err)
@@ -295,7 +372,7 @@ static enum tracer_status received_line(struct checking *checking, const struct 
                                 .exposures = exposures};
     for (size_t i = 0; i < asset->source_count && !status; i++) {
         const struct kept_source *source = &asset->sources[i];
-        status = expose(checking, line, source->source, source->amount, source->hop, &source->best, &exposures[line->exposure_count++], err);
+        status = expose(checking, checking->lookup, line, source->source, source->amount, source->hop, &source->best, &exposures[line->exposure_count++], err);
     }
     finish_line(checking, line);
     return status;
@@ -322,11 +399,46 @@ static enum tracer_status holds_line(struct checking *checking, const struct kep
             continue;
         }
         struct check_exposure *exposure = &exposures[line->exposure_count++];
-        status = expose(checking, line, tag->tag, u320_from_u256(tag->amount), tag->hop, best, exposure, err);
+        status = expose(checking, checking->lookup, line, tag->tag, u320_from_u256(tag->amount), tag->hop, best, exposure, err);
         exposure->direct = tag->hop <= 1;
     }
     finish_line(checking, line);
     return status;
+}
+
+struct moved {
+    struct checking *checking;
+    bool any; /* a row of the blocks asked about moved something of the account */
+};
+
+static enum tracer_status has_moved(void *context, const struct transfer *transfer, struct error *err)
+{
+    struct moved *moved = context;
+    struct checking *checking = moved->checking;
+    struct kept_row row;
+    if (transfer->position.block_number > checking->state.last)
+        return TRACER_E_STOPPED;
+    if (u256_is_zero(transfer->amount) || address_equal(transfer->from, transfer->to))
+        return TRACER_OK;
+    struct arena_mark mark = arena_mark(checking->state.arena);
+    enum tracer_status status = lookup_row(checking->lookup, transfer->position, checking->state.arena, &row, err);
+    moved->any = status == TRACER_E_NOT_FOUND || (!status && row.status == CHECK_OK);
+    arena_reset(checking->state.arena, mark);
+    return moved->any ? TRACER_E_STOPPED : status;
+}
+
+/* Nothing is kept of the account: then nothing of it moved, or damage hides it. What moved stands in the store's own index, too. */
+static enum tracer_status confirm_absent(struct checking *checking, struct address address, struct error *err)
+{
+    const struct case_state *state = &checking->state;
+    struct moved moved = {checking, false};
+    struct position first = {state->first, TRANSACTION_BEFORE, 0};
+    if (!case_is_explored(state, address) || address_is_void(address))
+        return TRACER_OK;
+    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, address, first, has_moved, &moved, err);
+    if (status && status != TRACER_E_STOPPED && status != TRACER_E_NOT_FOUND)
+        return status;
+    return moved.any ? error_set(err, TRACER_E_DAMAGED, "the taint state lacks an account that the store knows; remove it, it is made again") : TRACER_OK;
 }
 
 static enum tracer_status account_lines(struct checking *checking, struct address address, struct check_answer *answer, struct error *err)
@@ -334,6 +446,12 @@ static enum tracer_status account_lines(struct checking *checking, struct addres
     struct case_state *state = &checking->state;
     struct kept_account account = {.assets = NULL};
     enum tracer_status status = lookup_account(checking->lookup, address, state->arena, &account, err);
+    if (status == TRACER_E_NOT_FOUND)
+        status = confirm_absent(checking, address, err);
+    if (status)
+        return status;
+    struct kept_account funds = {.assets = NULL};
+    status = checking->funds ? lookup_account(checking->funds, address, state->arena, &funds, err) : TRACER_OK;
     if (status && status != TRACER_E_NOT_FOUND)
         return status;
     struct name_place *names = arena_calloc(state->arena, 2 * account.asset_count + 1, sizeof(*names));
@@ -350,6 +468,8 @@ static enum tracer_status account_lines(struct checking *checking, struct addres
             struct check_line *line = &answer->lines[answer->line_count];
             names[answer->line_count++].asset = asset->asset;
             status = holds ? holds_line(checking, asset, line, err) : received_line(checking, asset, line, err);
+            if (!status)
+                status = account_origins(checking, &funds, &asset->asset, line, err);
             if (!status)
                 status = case_list_asset(state, asset->asset, err);
         }

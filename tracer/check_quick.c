@@ -92,20 +92,6 @@ void quick_free(struct quick *quick)
     free(quick);
 }
 
-enum tracer_status quick_verdict(struct quick *quick, struct address address, enum verdict *ret_verdict, struct error *err)
-{
-    uint8_t flags = 0;
-    if (quick->listed_count && bsearch(&address, quick->listed, quick->listed_count, sizeof(address), order_addresses)) {
-        *ret_verdict = VERDICT_EXPOSED;
-        return TRACER_OK;
-    }
-    enum tracer_status status = lookup_flags(quick->lookup, address, &flags, err);
-    if (status && status != TRACER_E_NOT_FOUND)
-        return status;
-    *ret_verdict = judge(quick, address, flags);
-    return TRACER_OK;
-}
-
 /* ---- all of them ---- */
 
 static enum tracer_status add_entry(struct quick *quick, struct address address, enum verdict verdict, struct error *err)

@@ -29,6 +29,7 @@ struct target {
 };
 
 struct step { /* of a path */
+    struct lookup *lookup; /* whose source it is */
     struct position position;
     uint32_t source;
     struct taint_part part;
@@ -38,7 +39,7 @@ struct step { /* of a path */
 
 struct checking {
     struct case_state state;
-    struct lookup *lookup;
+    struct lookup *lookup, *funds; /* funds: NULL not asked for */
     const struct rules *rules;
     struct target *targets;
     size_t target_count;
@@ -78,7 +79,6 @@ struct quick;
 /** Borrows both. */
 enum tracer_status quick_new(struct case_state *state, struct lookup *lookup, struct quick **ret_quick, struct error *err);
 void quick_free(struct quick *quick); /* NULL is fine */
-enum tracer_status quick_verdict(struct quick *quick, struct address address, enum verdict *ret_verdict, struct error *err);
 enum tracer_status quick_load(struct quick *quick, struct error *err);
 /** After quick_load(). */
 void quick_verdicts(const struct quick *quick, const struct address *addresses, size_t count, uint8_t *ret_verdicts);

@@ -166,6 +166,8 @@ enum tracer_status case_seed_places(const struct case_state *state, const char *
                                     seed_place_fn *visit, void *context, struct error *err);
 /** The registry's heists and sanctioned addresses that the store knows (architecture 11). */
 enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err);
+/** Labelled accounts of the store that emit nothing yet emit "class.entity" from here on. */
+enum tracer_status case_add_origins(struct case_state *state, struct error *err);
 /** What a source is about: "sanctioned", "mixer", "theft", the category of a label that emits it, else "named". */
 const char *case_source_category(const struct case_state *state, const char *source);
 /** The entry of a sanctioned address, NULL if it is none. */

@@ -391,6 +391,27 @@ enum tracer_status case_sanctioned(struct case_state *state, struct address addr
     return status;
 }
 
+enum tracer_status case_add_origins(struct case_state *state, struct error *err)
+{
+    for (size_t l = 0; l < state->label_count; l++) {
+        struct taint_label *label = &state->labels[l];
+        bool known = false;
+        if (label->emit[0] || label->class_ == CLASS_VENUE) /* what a venue pays out is the other leg of an exchange */
+            continue;
+        enum tracer_status status = case_knows_account(state, label->address, &known, err);
+        if (status)
+            return status;
+        const struct label *found = known ? label_find(state->input->labels, state->network.chain_id, label->address) : NULL;
+        if (!found)
+            continue;
+        const char *name = found->entity[0] ? found->entity : found->name[0] ? found->name : label_class_name(label->class_);
+        char prefix[32]; /* one entity may have accounts of several classes, which are not the same */
+        snprintf(prefix, sizeof(prefix), "%s.", label_class_name(label->class_));
+        label_source_name(prefix, name, label->emit);
+    }
+    return TRACER_OK;
+}
+
 const char *case_source_category(const struct case_state *state, const char *source)
 {
     const struct heist *heists;

@@ -315,6 +315,10 @@ struct check_line { /* one transfer, or what an account received or holds of one
     uint64_t ppm_min, ppm_max;
     const struct check_exposure *exposures; /* in tag order */
     size_t exposure_count;
+    /* Source of funds, a view of its own beside tainted, unknown and clean: what labelled accounts paid out, by "class.entity". The rest was
+     * minted, earned, or is older than the blocks. */
+    const struct check_exposure *origins;
+    size_t origin_count;
 };
 struct check_answer {
     const char *target; /* as given */

@@ -20,6 +20,7 @@ struct screen_request {
     bool has_since;
     uint64_t since;
     const struct rules *rules; /* NULL: rules_default() */
+    bool funds; /* also say which labelled accounts paid it out (taint-spec 9.4); not under poison: TRACER_E_USAGE */
 };
 
 /* An address, a transaction hash (every value-moving row; `to` picks those into one address), hash:N,
@@ -43,10 +44,8 @@ TRACER_MUST_USE enum tracer_status screen_check_target(const struct screen *scre
 /** Of what all answers depend on: sources, labels, assets, options, and the last block that is known. */
 struct digest;
 void screen_identity(const struct screen *screen, struct digest *ret_identity);
-/** The verdict alone, of an address, by the default rules: the one that screen_answer() gives. */
-TRACER_MUST_USE enum tracer_status screen_verdict(struct screen *screen, struct address address, enum verdict *ret_verdict, struct error *err);
-/** For many: take the accounts whose verdict is not that of an unseen one into memory (21 bytes each), then ask at once. They
- * survive fork(). */
+/** Verdicts alone, of addresses, by the default rules: those that screen_answer() gives. Every record is read and proven whole, and the
+ * accounts whose verdict is not that of an unseen one are taken into memory (21 bytes each). They survive fork(). */
 TRACER_MUST_USE enum tracer_status screen_load_verdicts(struct screen *screen, struct error *err);
 void screen_verdicts(const struct screen *screen, const struct address *addresses, size_t count, uint8_t *ret_verdicts);
 

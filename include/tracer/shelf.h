@@ -1,7 +1,8 @@
 /* shelf.h - derived records beside a store: what a replay found, laid out to be looked up (architecture 4, `holding`).
  *
  * A shelf is a directory of its own, so that it can be thrown away and made again, and the store stays what it is. Keys sort as
- * bytes; every value carries a checksum. One writer; readers see the last commit and never wait.
+ * bytes; every value carries a checksum of itself and its key. One writer; readers see the last commit and never wait.
+ * Of SHELF_ROW it is also proven that a key is not there: each record knows the one before it. So rows are only put behind the others.
  *
  * Threads: a struct shelf belongs to one thread; open it after fork(), never before.
  */
@@ -34,10 +35,11 @@ bool shelf_is_written(const char *path); /* as shelf_has_writer() */
 /** Remove the directory and what a shelf has in it. */
 void shelf_remove(const char *path);
 
-/** Borrowed until the next call. TRACER_E_NOT_FOUND leaves `err` alone. */
+/** Borrowed until the next call. TRACER_E_NOT_FOUND leaves `err` alone; but for SHELF_ROW it may also be damage that hides it. */
 TRACER_MUST_USE enum tracer_status shelf_get(struct shelf *shelf, enum shelf_table table, const void *key, size_t key_size,
                                              struct bytes *ret_value, struct error *err);
 typedef enum tracer_status shelf_visit_fn(void *context, struct bytes key, struct bytes value, struct error *err);
+/** In order; TRACER_E_DAMAGED: some are missing. */
 TRACER_MUST_USE enum tracer_status shelf_each(struct shelf *shelf, enum shelf_table table, shelf_visit_fn *visit, void *context,
                                               struct error *err);
 /** Does somebody have it open for writing? */

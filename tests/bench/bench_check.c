@@ -214,14 +214,6 @@ static bool ask_bare(struct subject *subject, const struct address *address)
     return !mdb_get(bare->txn, bare->table, &key, &value);
 }
 
-static bool ask_screen(struct subject *subject, const struct address *address)
-{
-    struct error err;
-    enum verdict verdict;
-    well(screen_verdict(subject->at, *address, &verdict, &err), &err);
-    return verdict == VERDICT_EXPOSED;
-}
-
 static bool ask_loaded(struct subject *subject, const struct address *address)
 {
     uint8_t verdict;
@@ -304,8 +296,7 @@ int main(int argc, char **argv)
     make_bare(&bare, argv[1], all, accounts);
     struct subject subjects[] = {
         {"mdb_get", ask_bare, &bare},
-        {"screen_verdict, from the state", ask_screen, screen},
-        {"screen_verdict, loaded", ask_loaded, screen},
+        {"screen_verdicts, one", ask_loaded, screen},
 #ifdef BENCH_SQLITE
         {"SQLite, prepared", ask_sqlite, make_sqlite(argv[1], all, accounts)},
 #endif

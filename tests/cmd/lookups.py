@@ -55,14 +55,14 @@ def make_case(folder, seed):
             rows.append([i + 1, 0, 0, "value", "native", payer, venue, dice.randint(1, 60), 1, "in"])
             rows.append([i + 1, 0, 1, "token", token, venue, payer, dice.randint(1, 60), 1, "out"])
             continue
-        ends = [account(dice.choice([0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 0x51, 0x52])) for _ in range(2)]
+        ends = [account(dice.choice([0, 1, 1, 2, 2, 3, 4, 5, 6, 7, 8, 9, 0x51, 0x52, 0x53])) for _ in range(2)]
         if ends[0] == ends[1] == account(0):
             ends[1] = account(1)
         rows.append([i + 1, 0, 0, "token", token, *ends, dice.choice([0, 1, 5, 40, 90]), "", ""]
                     if dice.random() < 0.5 else [i + 1, 0, 0, "value", "native", *ends, dice.choice([0, 1, 5, 40, 90]), "", ""])
     files = {
         "transfers": write(f"{folder}/transfers.csv", "block,txi,idx,kind,asset,from,to,amount,link,leg".split(","), rows),
-        "labels": write(f"{folder}/labels.csv", ["address", "class", "emit", "name"], [[venue, "venue", "", "pool"], [mixer, "mixer", "", "mixer"]]),
+        "labels": write(f"{folder}/labels.csv", ["address", "class", "emit", "name"], [[venue, "venue", "", "pool"], [mixer, "mixer", "", "mixer"], [account(0x53), "service", "", "shop"]]),
         "assets": write(f"{folder}/assets.csv", ["asset", "decimals", "weight", "dust", "symbol"],
                         [["native", 0, 1, 0, "ETH"], [token, 0, 1, 0, "TOK"]]),
         "seeds": write(f"{folder}/seeds.csv", "source,kind,address,block,txi,idx,amount".split(","),
@@ -99,6 +99,24 @@ def check_rows(folder, seed, policy):
         wanted = json.loads(run("check", "--transfers", files["transfers"], "--seeds", files["seeds"], "--labels", files["labels"],
                                 "--assets", files["assets"], "--policy", policy, "--key", key))
         same(f"{policy} {key} of case {seed}", carried(line), carried(wanted))
+    if policy == "poison":
+        return files, store, rows
+    # Where the funds come from: what the engine says when those who paid them out are the sources, and nobody else.
+    emitting = write(f"{folder}/emitting.csv", ["address", "class", "emit"],
+                     [[account(0x51), "venue", ""], [account(0x52), "mixer", "mixer.mixer"], [account(0x53), "service", "service.shop"]])
+    nobody = write(f"{folder}/nobody.csv", "source,kind,address,block,txi,idx,amount".split(","), [])
+    funds = json.loads(run("check", *case(store, files, policy), "--source-of-funds", *keys, codes=(0, 10, 11)))
+    seen = 0
+    for key, plain, answer in zip(keys, answers["answers"], funds["answers"]):
+        line = answer["lines"][0]
+        same(f"{policy} {key}: what --source-of-funds leaves as it is", [carried(line), answer["verdict"]], [carried(plain["lines"][0]), plain["verdict"]])
+        wanted = json.loads(run("check", "--transfers", files["transfers"], "--seeds", nobody, "--labels", emitting, "--assets", files["assets"],
+                                "--policy", policy, "--key", key))
+        got = [(s["source"], s["category"], s["amount"], s["ppm"], s["hop"], s["path"]) for s in line["origins"]]
+        same(f"{policy} {key}: source of funds", got, [(s["source"], s["source"].split(".")[0], s["amount"], s["ppm"], s["hop"], s["path"]) for s in wanted["sources"]])
+        seen += len(got)
+    if not seen:
+        problems.append(f"{policy}: nothing came from the mixer or the shop")
     return files, store, rows
 
 
@@ -111,10 +129,13 @@ with tempfile.TemporaryDirectory() as top:
         call_again = ["check", *case(store, files, policy), *targets]
         good = run(*call_again, codes=(0, 10, 11))
         states = os.listdir(f"{store}/taint")
-        same("states", len(states), 1)
+        same("states", len(states), 1 if policy == "poison" else 2)
         same("a second call", run(*call_again, codes=(0, 10, 11)), good)
         shutil.rmtree(f"{store}/taint")
+        if policy == "poison":
+            same("poison has no source of funds", call("check", *case(store, files, policy), "--source-of-funds", targets[0]).returncode, 2)
         same("a call without a state", run(*call_again, codes=(0, 10, 11)), good)
+        states = [name for name in os.listdir(f"{store}/taint") if "-" not in name]
         data = pathlib.Path(f"{store}/taint/{states[0]}/data.mdb")
         whole = data.read_bytes()
         dice = random.Random(seed)

@@ -129,6 +129,7 @@ int command_check(const struct options *options)
     const struct report_format *format = NULL;
     enum tracer_status status = begin(&session, options, "check", &format, &request.input);
     request.rules = session.rules;
+    request.funds = options->funds;
     struct screen_target *targets = status ? NULL : arena_calloc(session.arena, options->argument_count + 1, sizeof(*targets));
     if (!status && !targets)
         status = error_set(&session.err, TRACER_E_NOMEM, "no memory");

@@ -37,11 +37,13 @@ const struct command commands[] = {
      "Verdicts: exposed (exit 10), cannot_tell (11), clean (0). Whatever could not be seen is\n"
      "cannot_tell, never clean; so is a sanctions list that is too old (--list-age-max).\n"
      "--rules FILE says which exposure counts: by category of its source, share, amount, hops, grade.\n"
+     "--source-of-funds also names the labelled accounts (exchanges, mixers, bridges) that paid it out,\n"
+     "with amounts, hops and a path each; it changes no verdict.\n"
      "With --decisions FILE each answer is appended to a hash-chained log before it is given out; when\n"
      "that cannot be written there is no answer (exit 4).\n"
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
-     CASE_OPTIONS "source rules list-age-max decisions reference decided-at " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+     CASE_OPTIONS "source rules source-of-funds list-age-max decisions reference decided-at " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
     {"batch", command_batch, "IN --output OUT",
      "The question of check for every row of a file.",
      "IN is CSV with a header line or JSON lines, with a column target (and perhaps chain, to); other\n"

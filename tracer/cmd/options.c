@@ -322,6 +322,7 @@ static const struct option_spec {
      "without the built-in registry of services and mixers"},
     {"assets", TEXT(assets), "FILE", "recognised assets (CSV) instead of the built-in list"},
     {"source", CALL(set_source), "[NAME=]SEED", "a source of taint; may be repeated (default: the registry)"},
+    {"source-of-funds", FLAG(funds), NULL, "also say which labelled accounts paid it out"},
     {"rules", TEXT(rules), "FILE", "which exposure counts (JSON, docs/rules.md; default: any)"},
     {"format", TEXT(format), "FORMAT", "text (default), json, csv; trace and demo also jsonl, dot, graphml, sankey, mermaid, gexf, stix, misp, tagpack, sar, html"},
     {"output", TEXT(output), "FILE", "write the result there instead of standard output"},

@@ -37,6 +37,7 @@ struct options {
     uint64_t max_accounts, max_hops, max_degree, max_requests, max_seconds, max_scan, list_age_max;
     bool resume, restart;
     const char *rules;
+    bool funds;
     const char *columns, *input_format, *output_format; /* batch */
     uint64_t workers;                                   /* 0: one a processor */
     uint64_t checkpoint;

@@ -469,6 +469,8 @@ static const char *repeat_line(struct session *session, const char *command)
         buffer_printf(&line, " --list-age-max %" PRIu64, options->list_age_max);
     for (size_t i = 0; i < options->source_count; i++)
         buffer_printf(&line, " --source %s", options->source[i]);
+    if (options->funds)
+        buffer_text(&line, " --source-of-funds");
     if (options->rules)
         buffer_printf(&line, " --rules %s", strrchr(options->rules, '/') ? strrchr(options->rules, '/') + 1 : options->rules);
     for (size_t i = 0; i < options->argument_count; i++)

@@ -17,6 +17,9 @@
 #define SHELF_READERS_MAX 126u
 #define SHELF_COMMIT_RECORDS 200000u /* of one that is being made */
 #define CHECKSUM_SIZE sizeof(XXH64_hash_t)
+#define LINK_SIZE sizeof(XXH64_hash_t) /* of a row: digest of the key before it */
+#define SHELF_ROW_KEY_MAX 64u
+#define TAIL_KEY "tail" /* in the head: key of the last row */
 
 struct shelf {
     char *path;
@@ -27,6 +30,9 @@ struct shelf {
     bool reading;
     MDB_dbi tables[SHELF_TABLE_COUNT];
     size_t records; /* of the open transaction */
+    uint8_t tail[SHELF_ROW_KEY_MAX]; /* writers: key of the last row */
+    size_t tail_size;
+    bool tail_known;
 };
 
 static enum tracer_status fail(const struct shelf *shelf, int result, const char *doing, struct error *err)
@@ -43,6 +49,16 @@ static enum tracer_status fail(const struct shelf *shelf, int result, const char
 static XXH64_hash_t checksum(enum shelf_table table, const void *key, size_t key_size, const void *value, size_t size)
 {
     return XXH3_64bits_withSeed(value, size, XXH3_64bits_withSeed(key, key_size, (XXH64_hash_t)table));
+}
+
+static XXH64_hash_t key_digest(MDB_val key)
+{
+    return XXH3_64bits(key.mv_data, key.mv_size);
+}
+
+static size_t link_size(enum shelf_table table)
+{
+    return table == SHELF_ROW ? LINK_SIZE : 0;
 }
 
 /* ---- opening ---- */
@@ -170,12 +186,47 @@ static enum tracer_status begin(struct shelf *shelf, struct error *err)
     return result ? fail(shelf, result, "beginning to write", err) : TRACER_OK;
 }
 
+/* Where rows end is known without them. */
+static int put_tail(struct shelf *shelf)
+{
+    MDB_val at = {sizeof(TAIL_KEY) - 1, TAIL_KEY}, room = {shelf->tail_size + CHECKSUM_SIZE, NULL};
+    int result = shelf->txn && shelf->tail_known ? mdb_put(shelf->txn, shelf->tables[SHELF_HEAD], &at, &room, MDB_RESERVE) : 0;
+    if (result || !shelf->txn || !shelf->tail_known)
+        return result;
+    XXH64_hash_t sum = checksum(SHELF_HEAD, at.mv_data, at.mv_size, shelf->tail, shelf->tail_size);
+    memcpy(room.mv_data, &sum, CHECKSUM_SIZE);
+    memcpy((char *)room.mv_data + CHECKSUM_SIZE, shelf->tail, shelf->tail_size);
+    return 0;
+}
+
 enum tracer_status shelf_commit(struct shelf *shelf, struct error *err)
 {
-    int result = shelf->txn ? mdb_txn_commit(shelf->txn) : 0;
+    int result = put_tail(shelf);
+    if (result)
+        return fail(shelf, result, "writing", err);
+    result = shelf->txn ? mdb_txn_commit(shelf->txn) : 0;
     shelf->txn = NULL;
     shelf->records = 0;
     return result ? fail(shelf, result, "writing", err) : TRACER_OK;
+}
+
+/* The last row, as the open transaction has it. */
+static int find_tail(struct shelf *shelf)
+{
+    MDB_cursor *cursor;
+    MDB_val key, value;
+    if (shelf->tail_known)
+        return 0;
+    int result = mdb_cursor_open(shelf->txn, shelf->tables[SHELF_ROW], &cursor);
+    if (result)
+        return result;
+    result = mdb_cursor_get(cursor, &key, &value, MDB_LAST);
+    shelf->tail_size = result ? 0 : key.mv_size;
+    if (!result && key.mv_size <= sizeof(shelf->tail))
+        memcpy(shelf->tail, key.mv_data, key.mv_size);
+    mdb_cursor_close(cursor);
+    shelf->tail_known = !result || result == MDB_NOTFOUND;
+    return result == MDB_NOTFOUND ? 0 : shelf->tail_size > sizeof(shelf->tail) ? MDB_CORRUPTED : result;
 }
 
 enum tracer_status shelf_put(struct shelf *shelf, enum shelf_table table, const void *key, size_t key_size, const void *value,
@@ -188,16 +239,31 @@ enum tracer_status shelf_put(struct shelf *shelf, enum shelf_table table, const 
         status = begin(shelf, err);
     if (status)
         return status;
-    MDB_val at = {key_size, (void *)(uintptr_t)key}, room = {size + CHECKSUM_SIZE, NULL};
-    int result = mdb_put(shelf->txn, shelf->tables[table], &at, &room, MDB_RESERVE | (shelf->mode == SHELF_MAKE ? MDB_APPEND : 0));
+    size_t link = link_size(table);
+    uint8_t before[LINK_SIZE] = {0};
+    MDB_val at = {key_size, (void *)(uintptr_t)key}, room = {size + link + CHECKSUM_SIZE, NULL};
+    int result = link ? find_tail(shelf) : 0;
+    if (!result && link && (key_size > sizeof(shelf->tail) || (shelf->tail_size && memcmp(shelf->tail, key, key_size) >= 0)))
+        return error_set(err, TRACER_E_INTERNAL, "taint state %s: a row is not behind the others", shelf->path);
+    if (!result && link && shelf->tail_size) {
+        XXH64_hash_t digest = key_digest((MDB_val){shelf->tail_size, shelf->tail});
+        memcpy(before, &digest, sizeof(before));
+    }
+    result = result ? result : mdb_put(shelf->txn, shelf->tables[table], &at, &room, MDB_RESERVE | (shelf->mode == SHELF_MAKE ? MDB_APPEND : 0));
     if (result == MDB_KEYEXIST)
         result = mdb_put(shelf->txn, shelf->tables[table], &at, &room, MDB_RESERVE); /* not ascending */
     if (result)
         return fail(shelf, result, "writing", err);
-    XXH64_hash_t sum = checksum(table, key, key_size, value, size);
-    memcpy(room.mv_data, &sum, CHECKSUM_SIZE);
+    char *to = (char *)room.mv_data + CHECKSUM_SIZE;
+    memcpy(to, before, link);
     if (size)
-        memcpy((char *)room.mv_data + CHECKSUM_SIZE, value, size);
+        memcpy(to + link, value, size);
+    XXH64_hash_t sum = checksum(table, key, key_size, to, size + link);
+    memcpy(room.mv_data, &sum, CHECKSUM_SIZE);
+    if (link) {
+        memcpy(shelf->tail, key, key_size);
+        shelf->tail_size = key_size;
+    }
     shelf->records++;
     return TRACER_OK;
 }
@@ -227,7 +293,11 @@ enum tracer_status shelf_cut(struct shelf *shelf, enum shelf_table table, const 
             break;
     }
     mdb_cursor_close(cursor);
-    return result == MDB_NOTFOUND ? TRACER_OK : fail(shelf, result, "writing", err);
+    if (table == SHELF_ROW)
+        shelf->tail_known = false;
+    if (result == MDB_NOTFOUND)
+        result = table == SHELF_ROW ? find_tail(shelf) : 0;
+    return result ? fail(shelf, result, "writing", err) : TRACER_OK;
 }
 
 void shelf_remove(const char *path)
@@ -320,18 +390,55 @@ void shelf_refresh(struct shelf *shelf)
     shelf->reading = false;
 }
 
+static enum tracer_status damaged(const struct shelf *shelf, struct error *err)
+{
+    return error_set(err, TRACER_E_DAMAGED, "taint state %s: damaged; remove the directory, it is made again", shelf->path);
+}
+
 static enum tracer_status take_value(const struct shelf *shelf, enum shelf_table table, MDB_val key, MDB_val value, struct bytes *ret_value,
                                      struct error *err)
 {
     XXH64_hash_t sum;
-    if (value.mv_size < CHECKSUM_SIZE)
-        return error_set(err, TRACER_E_DAMAGED, "taint state %s: damaged; remove the directory, it is made again", shelf->path);
+    size_t link = link_size(table);
+    if (value.mv_size < CHECKSUM_SIZE + link)
+        return damaged(shelf, err);
     memcpy(&sum, value.mv_data, CHECKSUM_SIZE);
-    struct bytes bytes = {(const uint8_t *)value.mv_data + CHECKSUM_SIZE, value.mv_size - CHECKSUM_SIZE};
-    if (sum != checksum(table, key.mv_data, key.mv_size, bytes.data, bytes.size))
-        return error_set(err, TRACER_E_DAMAGED, "taint state %s: damaged; remove the directory, it is made again", shelf->path);
-    *ret_value = bytes;
+    const uint8_t *data = (const uint8_t *)value.mv_data + CHECKSUM_SIZE;
+    if (sum != checksum(table, key.mv_data, key.mv_size, data, value.mv_size - CHECKSUM_SIZE))
+        return damaged(shelf, err);
+    *ret_value = (struct bytes){data + link, value.mv_size - CHECKSUM_SIZE - link};
     return TRACER_OK;
+}
+
+/* No row has this key: the one behind it says which one is before it, and that one is below. */
+static enum tracer_status prove_absent(struct shelf *shelf, MDB_val wanted, MDB_cursor *cursor, struct error *err)
+{
+    MDB_val behind = wanted, value, before = {0, NULL}, ignored, tail_key = {sizeof(TAIL_KEY) - 1, TAIL_KEY}, tail_value;
+    struct bytes bytes, tail = {NULL, 0};
+    XXH64_hash_t link = 0;
+    int result = mdb_cursor_get(cursor, &behind, &value, MDB_SET_RANGE);
+    bool at_end = result == MDB_NOTFOUND;
+    enum tracer_status status = result && !at_end ? fail(shelf, result, "reading", err) : TRACER_OK;
+    if (!status && !at_end && !(status = take_value(shelf, SHELF_ROW, behind, value, &bytes, err)))
+        memcpy(&link, bytes.data - LINK_SIZE, LINK_SIZE);
+    if (!status) {
+        result = mdb_cursor_get(cursor, &before, &ignored, at_end ? MDB_LAST : MDB_PREV);
+        status = result && result != MDB_NOTFOUND ? fail(shelf, result, "reading", err) : TRACER_OK;
+        before = result ? (MDB_val){0, NULL} : before;
+    }
+    if (!status && at_end) {
+        result = mdb_get(shelf->txn, shelf->tables[SHELF_HEAD], &tail_key, &tail_value);
+        status = result == MDB_NOTFOUND ? TRACER_OK
+                 : result               ? fail(shelf, result, "reading", err)
+                                        : take_value(shelf, SHELF_HEAD, tail_key, tail_value, &tail, err);
+        if (!status && (tail.size != before.mv_size || (tail.size && memcmp(tail.data, before.mv_data, tail.size) != 0)))
+            status = damaged(shelf, err);
+    }
+    if (!status && !at_end && (mdb_cmp(shelf->txn, shelf->tables[SHELF_ROW], &behind, &wanted) <= 0 || link != (before.mv_size ? key_digest(before) : 0)))
+        status = damaged(shelf, err);
+    if (!status && before.mv_size && mdb_cmp(shelf->txn, shelf->tables[SHELF_ROW], &before, &wanted) >= 0)
+        status = damaged(shelf, err);
+    return status ? status : TRACER_E_NOT_FOUND;
 }
 
 enum tracer_status shelf_get(struct shelf *shelf, enum shelf_table table, const void *key, size_t key_size, struct bytes *ret_value,
@@ -342,9 +449,16 @@ enum tracer_status shelf_get(struct shelf *shelf, enum shelf_table table, const 
         return status;
     MDB_val at = {key_size, (void *)(uintptr_t)key}, value;
     int result = mdb_get(shelf->txn, shelf->tables[table], &at, &value);
-    if (result == MDB_NOTFOUND)
+    if (result != MDB_NOTFOUND)
+        return result ? fail(shelf, result, "reading", err) : take_value(shelf, table, at, value, ret_value, err);
+    MDB_cursor *cursor;
+    if (table != SHELF_ROW)
         return TRACER_E_NOT_FOUND;
-    return result ? fail(shelf, result, "reading", err) : take_value(shelf, table, at, value, ret_value, err);
+    if ((result = mdb_cursor_open(shelf->txn, shelf->tables[SHELF_ROW], &cursor)))
+        return fail(shelf, result, "reading", err);
+    status = prove_absent(shelf, at, cursor, err);
+    mdb_cursor_close(cursor);
+    return status;
 }
 
 enum tracer_status shelf_each(struct shelf *shelf, enum shelf_table table, shelf_visit_fn *visit, void *context, struct error *err)
@@ -353,16 +467,27 @@ enum tracer_status shelf_each(struct shelf *shelf, enum shelf_table table, shelf
     enum tracer_status status = begin_reading(shelf, err);
     if (status)
         return status;
-    int result = mdb_cursor_open(shelf->txn, shelf->tables[table], &cursor);
+    MDB_val key, value, before = {0, NULL};
+    MDB_stat stat;
+    size_t count = 0;
+    int result = mdb_stat(shelf->txn, shelf->tables[table], &stat);
+    if (!result)
+        result = mdb_cursor_open(shelf->txn, shelf->tables[table], &cursor);
     if (result)
         return fail(shelf, result, "reading", err);
-    MDB_val key, value;
-    while (!status && !(result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT))) {
+    for (; !status && !(result = mdb_cursor_get(cursor, &key, &value, MDB_NEXT)); count++) {
         struct bytes bytes;
         status = take_value(shelf, table, key, value, &bytes, err);
+        if (!status && count && mdb_cmp(shelf->txn, shelf->tables[table], &before, &key) >= 0)
+            status = damaged(shelf, err);
+        before = key;
         if (!status)
             status = visit(context, (struct bytes){key.mv_data, key.mv_size}, bytes, err);
     }
     mdb_cursor_close(cursor);
-    return status ? status : result == MDB_NOTFOUND ? TRACER_OK : fail(shelf, result, "reading", err);
+    if (status)
+        return status;
+    if (result != MDB_NOTFOUND)
+        return fail(shelf, result, "reading", err);
+    return count == stat.ms_entries ? TRACER_OK : damaged(shelf, err);
 }

@@ -205,6 +205,10 @@ static void put_line(struct json_writer *json, const struct check_result *result
     for (size_t i = 0; i < line->exposure_count; i++)
         put_exposure(json, result, &line->exposures[i]);
     json_shut(json, ']');
+    json_put_open(json, "origins", '[');
+    for (size_t i = 0; i < line->origin_count; i++)
+        put_exposure(json, result, &line->origins[i]);
+    json_shut(json, ']');
     json_shut(json, '}');
 }
 

@@ -38,7 +38,7 @@ static void print_verdict(const struct text *text, const struct check_answer *an
     }
 }
 
-static void print_step(const struct text *text, const struct check_result *result, uint32_t index)
+static void print_step(const struct text *text, const struct check_result *result, uint32_t index, bool is_origin)
 {
     const struct check_step *step = &result->steps[index];
     char time[32], transaction[HASH_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE];
@@ -54,25 +54,25 @@ static void print_step(const struct text *text, const struct check_result *resul
             step->time ? time : "time not known", transaction, grade_name(step->grade));
     text_wrap_printf(text, "              ", "%s -> %s", from, to);
     if (u256_equal(step->amount, step->tainted))
-        text_wrap_printf(text, "              ", "%s %s, all of it tainted", amount, asset);
+        text_wrap_printf(text, "              ", "%s %s, all of it %s", amount, asset, is_origin ? "from there" : "tainted");
     else
-        text_wrap_printf(text, "              ", "%s %s, of which %s tainted", amount, asset, tainted);
+        text_wrap_printf(text, "              ", "%s %s, of which %s %s", amount, asset, tainted, is_origin ? "from there" : "tainted");
     text_leg(text, "              ", step->leg, step->rules);
 }
 
 static void print_exposure(const struct text *text, const struct check_result *result,
-                           const struct check_line *line, const struct check_exposure *exposure)
+                           const struct check_line *line, const struct check_exposure *exposure, bool is_origin)
 {
     char amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE], share[SHARE_TEXT_SIZE];
     view_amount(&text->view, line->asset, exposure->amount, amount);
     view_asset_name(&text->view, line->asset, asset);
     ppm_text(exposure->ppm, share);
-    text_wrap_printf(text, "    ", "from %s: %s %s (%s), %s, %" PRIu32 " hop%s from the theft%s",
+    text_wrap_printf(text, "    ", "from %s: %s %s (%s), %s, %" PRIu32 " hop%s from %s%s",
                      exposure->source, amount, asset, share, exposure->direct ? "direct" : "indirect",
-                     exposure->hop, exposure->hop == 1 ? "" : "s",
+                     exposure->hop, exposure->hop == 1 ? "" : "s", is_origin ? "it" : "the theft",
                      exposure->path_count ? "; one path, oldest first:" : "");
     for (size_t i = 0; i < exposure->path_count; i++)
-        print_step(text, result, exposure->path[i]);
+        print_step(text, result, exposure->path[i], is_origin);
 }
 
 static void print_part(const struct text *text, const struct check_line *line, const char *word,
@@ -118,7 +118,11 @@ static void print_line(const struct text *text, const struct check_result *resul
     print_part(text, line, "unknown", line->unknown);
     print_part(text, line, "clean", line->clean);
     for (size_t i = 0; i < line->exposure_count; i++)
-        print_exposure(text, result, line, &line->exposures[i]);
+        print_exposure(text, result, line, &line->exposures[i], false);
+    if (line->origin_count)
+        text_wrap(text, "    ", "Source of funds, by the labelled accounts that paid it out; the rest was minted, earned, or is older:");
+    for (size_t i = 0; i < line->origin_count; i++)
+        print_exposure(text, result, line, &line->origins[i], true);
 }
 
 enum tracer_status text_check(FILE *stream, const struct check_result *result,
