@@ -406,39 +406,41 @@ static enum tracer_status holds_line(struct checking *checking, const struct kep
     return status;
 }
 
-struct moved {
+struct coming {
     struct checking *checking;
-    bool any; /* a row of the blocks asked about moved something of the account */
+    struct address address;
+    bool any; /* a row of the blocks asked about brought something to the account */
 };
 
-static enum tracer_status has_moved(void *context, const struct transfer *transfer, struct error *err)
+static enum tracer_status has_come(void *context, const struct transfer *transfer, struct error *err)
 {
-    struct moved *moved = context;
-    struct checking *checking = moved->checking;
+    struct coming *coming = context;
+    struct checking *checking = coming->checking;
     struct kept_row row;
     if (transfer->position.block_number > checking->state.last)
         return TRACER_E_STOPPED;
-    if (u256_is_zero(transfer->amount) || address_equal(transfer->from, transfer->to))
+    if (u256_is_zero(transfer->amount) || address_equal(transfer->from, transfer->to) || !address_equal(transfer->to, coming->address) ||
+        transfer->kind == TRANSFER_FEE)
         return TRACER_OK;
     struct arena_mark mark = arena_mark(checking->state.arena);
     enum tracer_status status = lookup_row(checking->lookup, transfer->position, checking->state.arena, &row, err);
-    moved->any = status == TRACER_E_NOT_FOUND || (!status && row.status == CHECK_OK);
+    coming->any = status == TRACER_E_NOT_FOUND || (!status && row.status == CHECK_OK);
     arena_reset(checking->state.arena, mark);
-    return moved->any ? TRACER_E_STOPPED : status;
+    return coming->any ? TRACER_E_STOPPED : status;
 }
 
-/* Nothing is kept of the account: then nothing of it moved, or damage hides it. What moved stands in the store's own index, too. */
+/* Nothing is kept of the account: then nothing came to it, or damage hides it. What came stands in the store's own index, too. */
 static enum tracer_status confirm_absent(struct checking *checking, struct address address, struct error *err)
 {
     const struct case_state *state = &checking->state;
-    struct moved moved = {checking, false};
+    struct coming coming = {checking, address, false};
     struct position first = {state->first, TRANSACTION_BEFORE, 0};
     if (!case_is_explored(state, address) || address_is_void(address))
         return TRACER_OK;
-    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, address, first, has_moved, &moved, err);
+    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, address, first, has_come, &coming, err);
     if (status && status != TRACER_E_STOPPED && status != TRACER_E_NOT_FOUND)
         return status;
-    return moved.any ? error_set(err, TRACER_E_DAMAGED, "the taint state lacks an account that the store knows; remove it, it is made again") : TRACER_OK;
+    return coming.any ? error_set(err, TRACER_E_DAMAGED, "the taint state lacks an account that the store knows; remove it, it is made again") : TRACER_OK;
 }
 
 static enum tracer_status account_lines(struct checking *checking, struct address address, struct check_answer *answer, struct error *err)
