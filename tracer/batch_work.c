@@ -65,6 +65,37 @@ static const char *amount_text(struct arena *arena, struct u320 amount)
     return arena_text(arena, text, length);
 }
 
+static unsigned weight(const struct check_exposure *exposure)
+{
+    return 2u * (strcmp(exposure->category, "sanctioned") == 0) + exposure->direct;
+}
+
+/* For an alert. False: no memory. */
+static bool tell_weightiest(struct work *work, const struct check_result *result, const struct check_answer *answer, struct batch_answer *told)
+{
+    const struct check_exposure *best = NULL;
+    const struct check_line *of = NULL;
+    for (size_t l = 0; l < answer->line_count; l++)
+        for (size_t e = 0; e < answer->lines[l].exposure_count; e++) {
+            const struct check_exposure *exposure = &answer->lines[l].exposures[e];
+            if (!result->assets[answer->lines[l].asset].recognised ||
+                (best && (weight(exposure) < weight(best) || (weight(exposure) == weight(best) && exposure->ppm <= best->ppm))))
+                continue;
+            best = exposure;
+            of = &answer->lines[l];
+        }
+    if (!best)
+        return true;
+    char text[ASSET_TEXT_SIZE];
+    size_t length = asset_format(result->assets[of->asset].asset, text);
+    told->category = arena_text(work->arena, best->category, strlen(best->category));
+    told->service = arena_text(work->arena, best->source, strlen(best->source));
+    told->alert_amount = amount_text(work->arena, best->amount);
+    told->alert_asset = arena_text(work->arena, text, length);
+    told->direct = best->direct;
+    return told->category && told->service && told->alert_amount && told->alert_asset;
+}
+
 static const char *join(struct arena *arena, const struct check_answer *answer)
 {
     struct buffer text;
@@ -111,7 +142,7 @@ static bool tell(struct work *work, const struct check_result *result, const str
             position_format(result->steps[most->path[most->path_count - 1]].position, key);
         told->texts[BATCH_KEY] = arena_text(arena, key, strlen(key));
     }
-    bool ok = true;
+    bool ok = work->request->output_format != BATCH_ALERTS || tell_weightiest(work, result, answer, told);
     for (int c = 0; c < BATCH_COLUMN_COUNT; c++)
         ok = ok && told->texts[c];
     return ok;
@@ -502,7 +533,7 @@ static enum tracer_status work_on(struct work *work, int jobs)
 
 bool batch_is_quick(const struct batch_request *request)
 {
-    return request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT && !request->record.log && !request->has_rules;
+    return request->output_format != BATCH_ALERTS && request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT && !request->record.log && !request->has_rules;
 }
 
 enum tracer_status batch_work(const struct batch_request *request, int jobs, int replies, struct error *err)

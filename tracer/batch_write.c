@@ -1,6 +1,7 @@
 /* batch_write.c - rows of the output: what came in, untouched, and behind it the columns asked for. */
 #include "batching.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +29,7 @@ const char *batch_column_name(enum batch_column column)
 
 bool batch_format_parse(const char *text, enum batch_format *ret_format)
 {
-    static const char *const names[BATCH_FORMAT_COUNT] = {[BATCH_CSV] = "csv", [BATCH_JSONL] = "jsonl"};
+    static const char *const names[BATCH_FORMAT_COUNT] = {[BATCH_CSV] = "csv", [BATCH_JSONL] = "jsonl", [BATCH_ALERTS] = "alerts"};
     for (int i = 0; i < BATCH_FORMAT_COUNT; i++)
         if (strcmp(text, names[i]) == 0) {
             *ret_format = (enum batch_format)i;
@@ -131,8 +132,41 @@ static bool write_json(const struct batch_request *request, const struct batch_h
     return ok && write_members(request, answer, first, to) && buffer_text(to, "}\n");
 }
 
+/* ---- alerts, in the words of transaction monitoring ---- */
+
+/* What is sanctioned weighs most, then what is direct. */
+static const char *alert_level(const struct batch_answer *answer)
+{
+    bool sanctioned = answer->category && strcmp(answer->category, "sanctioned") == 0;
+    if (answer->verdict == VERDICT_CANNOT_TELL)
+        return "LOW";
+    return sanctioned && answer->direct ? "SEVERE" : sanctioned || answer->direct ? "HIGH" : "MEDIUM";
+}
+
+static bool write_member(struct buffer *to, const char *name, const char *text)
+{
+    return buffer_printf(to, ", \"%s\": ", name) && (text && text[0] ? write_text(to, text) : buffer_text(to, "null"));
+}
+
+static bool write_alert(const struct batch_row *row, const struct batch_answer *answer, struct buffer *to)
+{
+    const char *const *texts = answer->texts;
+    if (answer->verdict == VERDICT_CLEAN)
+        return true;
+    bool exposed = answer->verdict == VERDICT_EXPOSED;
+    return buffer_printf(to, "{\"schema\": \"tracer/alert/1\", \"line\": %" PRIu64, row->line) && write_member(to, "target", row->target) &&
+           write_member(to, "to", row->to) && write_member(to, "alertLevel", alert_level(answer)) &&
+           write_member(to, "category", exposed ? answer->category : NULL) && write_member(to, "service", exposed ? answer->service : NULL) &&
+           write_member(to, "exposureType", !exposed || !answer->category ? NULL : answer->direct ? "DIRECT" : "INDIRECT") &&
+           write_member(to, "alertAmount", exposed ? answer->alert_amount : NULL) && write_member(to, "asset", exposed ? answer->alert_asset : texts[BATCH_ASSET]) &&
+           write_member(to, "key", texts[BATCH_KEY]) && write_member(to, "verdict", texts[BATCH_VERDICT]) && write_member(to, "rule", texts[BATCH_RULE]) &&
+           write_member(to, "reason", texts[BATCH_REASON]) && buffer_text(to, "}\n");
+}
+
 bool batch_write_row(const struct batch_request *request, const struct batch_header *header, const struct batch_row *row,
                      const struct batch_answer *answer, struct buffer *to)
 {
+    if (request->output_format == BATCH_ALERTS)
+        return write_alert(row, answer, to);
     return (request->output_format == BATCH_CSV ? write_csv : write_json)(request, header, row, answer, to);
 }

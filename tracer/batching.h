@@ -54,6 +54,9 @@ TRACER_MUST_USE enum tracer_status batch_read_row(enum batch_format format, cons
 struct batch_answer {
     enum verdict verdict;
     const char *texts[BATCH_COLUMN_COUNT]; /* "" for what does not apply */
+    /* The exposure that weighs most, of all lines: sanctioned, then direct, then by the share. NULL: none. */
+    const char *category, *service, *alert_amount, *alert_asset;
+    bool direct;
 };
 bool batch_write_header(const struct batch_request *request, const struct batch_header *header, struct buffer *to);
 bool batch_write_row(const struct batch_request *request, const struct batch_header *header, const struct batch_row *row,

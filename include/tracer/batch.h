@@ -12,8 +12,8 @@
 #include "tracer/decision.h"
 #include "tracer/screen.h"
 
-enum batch_format { BATCH_CSV, BATCH_JSONL, BATCH_FORMAT_COUNT };
-bool batch_format_parse(const char *text, enum batch_format *ret_format); /* "csv", "jsonl" */
+enum batch_format { BATCH_CSV, BATCH_JSONL, BATCH_ALERTS /* output: an object for each row that is not clean */, BATCH_FORMAT_COUNT };
+bool batch_format_parse(const char *text, enum batch_format *ret_format); /* "csv", "jsonl", "alerts" */
 
 enum batch_column {
     BATCH_VERDICT,

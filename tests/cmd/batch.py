@@ -138,6 +138,17 @@ try:
     text, _ = batch("to.csv", f"target,to\n0x{transfers[2]['transaction_hash'][2:]},{transfers[2]['to']}\n0x{transfers[2]['transaction_hash'][2:]},0x12\n", code=12)
     need(f"column to: {text}", rows(text)[0]["key"] == keys[2] and "column to" in rows(text)[1]["reason"])
 
+    # ---- alerts: one for each row that is not clean ----
+    text, _ = batch("all.csv", "target\n" + "".join(f"{t}\n" for t in everything), "--output-format", "alerts", code=11, output=top / "alerts.jsonl")
+    alerts = [json.loads(line) for line in text.decode().splitlines()]
+    bad = [(i + 2, r) for i, r in enumerate(rows(long)) if r["verdict"] != "clean"]
+    same("alerts", [(a["line"], a["target"], a["verdict"], a["key"] or "") for a in alerts], [(i, r["target"], r["verdict"], r["key"]) for i, r in bad])
+    single = {r["target"]: r["tainted"] for _, r in bad if r["verdict"] == "exposed" and ":" in r["target"]}
+    need("amounts of alerts", all(0 < int(a["alertAmount"]) <= int(single[a["target"]]) for a in alerts if a["target"] in single))
+    levels = {a["target"]: a["alertLevel"] for a in alerts}
+    same("levels", (levels[THIEF.lower()], levels[keys[2]], sorted(set(levels.values()))), ("SEVERE", "HIGH", ["HIGH", "LOW", "MEDIUM", "SEVERE"]))
+    batch("all.csv", "target\n", "--input-format", "alerts", code=2)
+
     # ---- 1, 2 and 8 workers, the same bytes ----
     dice = random.Random(1)
     many = "n,target\n" + "".join(f"{i},{dice.choice(everything) if i % 7 else dice.choice(['0x1', '', good + ',x'])}\n" for i in range(12000))

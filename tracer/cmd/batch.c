@@ -67,9 +67,9 @@ static enum tracer_status format_of(const char *option, const char *given, const
     const char *dot = strrchr(path, '.');
     bool is_json = dot && (strcmp(dot, ".jsonl") == 0 || strcmp(dot, ".ndjson") == 0);
     *ret_format = is_json ? BATCH_JSONL : BATCH_CSV;
-    if (!given || batch_format_parse(given, ret_format))
+    if (!given || (batch_format_parse(given, ret_format) && (*ret_format != BATCH_ALERTS || strcmp(option, "output-format") == 0)))
         return TRACER_OK;
-    return error_set(err, TRACER_E_USAGE, "--%s: \"%s\" is neither csv nor jsonl", option, given);
+    return error_set(err, TRACER_E_USAGE, "--%s: \"%s\" is not csv or jsonl (alerts: output only)", option, given);
 }
 
 static enum tracer_status make_request(struct batch_session *batch)

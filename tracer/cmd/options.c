@@ -356,7 +356,7 @@ static const struct option_spec {
     {"resume", FLAG(resume), NULL, "go on with the trace that this store was last used for"},
     {"columns", TEXT(columns), "NAMES", "columns of a batch's output, separated by commas (default: verdict to key)"},
     {"input-format", TEXT(input_format), "csv|jsonl", "default: by the end of the name"},
-    {"output-format", TEXT(output_format), "csv|jsonl", "default: by the end of the name"},
+    {"output-format", TEXT(output_format), "csv|jsonl|alerts", "default: by the end of the name; alerts: one for each row that is not clean"},
     {"workers", CALL(set_workers), "N", "processes that answer (default: one a processor)"},
     {"checkpoint", CALL(set_checkpoint), "BYTES", "note what is done after so many bytes of output (default 67108864)"},
     {"restart", FLAG(restart), NULL, "throw away what an earlier run of this batch has done"},
