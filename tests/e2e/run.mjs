@@ -545,6 +545,52 @@ async function reorgTests(run, world) {
   });
 }
 
+// ---- the day of a compliance engineer: a list, a range, a file of deposits, one path, one decision asked again ----
+
+async function screeningTests(run, world) {
+  const { tracer, scenario } = world;
+  const store = ['--store', tracer.path('screened')];
+  await run.test('screening: import a sanctions list, ingest with --taint, batch, open a path, replay its decision', async () => {
+    const list = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../label/lists/sdn_advanced.xml'), 'utf8');
+    writeFileSync(tracer.path('sdn_advanced.xml'), list.replaceAll(/0xAA0{36}Aa/gi, scenario.at.thief).replaceAll(/<Year>\d+<\/Year>/g, '<Year>2022</Year>'));
+    exits(await ingested(world, 'screened', { rpc: world.rpc, first: 1, last: 2, opening: false }), EXIT.done);
+    exits(await tracer.run('import', ...store, tracer.path('sdn_advanced.xml')), EXIT.done);
+    rmSync(tracer.path('sdn_advanced.xml'));
+    exits(await ingested(world, 'screened', { rpc: world.rpc, first: 1, last: scenario.last, opening: false, more: ['--taint', '--policy', 'fifo'] }), EXIT.done);
+    const hashes = [...new Set(exportedRows(await exported(world, 'screened')).map((row) => row.hash).filter(Boolean))];
+    writeFileSync(tracer.path('deposits.csv'), ['id,target', ...hashes.map((hash, i) => `${i},${hash}`), `x,${scenario.at.thief}`, 'y,0x12'].map((line) => `${line}\n`).join(''));
+    const common = ['--config', tracer.config, '--chain', tracer.name, '--labels', tracer.labels, '--assets', tracer.assets, '--policy', 'fifo', '--list-age-max', '36500'];
+    const batch = await tracer.run('batch', tracer.path('deposits.csv'), ...store, ...common, '--output', tracer.path('result.csv'), '--decisions', tracer.path('nightly.jsonl'),
+      '--columns', 'verdict,tainted,source,key,provisional');
+    exits(batch, 12);
+    equal(readdirSync(join(tracer.path('screened'), 'taint')).length, 1, 'the state that ingest kept is the one that was used');
+    const rows = readCsv(readFileSync(tracer.path('result.csv'), 'utf8'));
+    equal(rows.length, hashes.length + 2, 'rows');
+    equal(rows.at(-2).verdict, 'exposed', 'the listed address');
+    equal(rows.at(-1).verdict, 'cannot_tell', 'what is no target');
+    const exposed = rows.find((row) => row.verdict === 'exposed' && row.source.startsWith('ofac.') && row.target.length === 66);
+    assert(exposed, 'no deposit is exposed');
+    const path = await tracer.run('check', ...store, ...common, exposed.target);
+    assert(/one\s+path,\s+oldest\s+first/.test(path.stdout), path.stdout);
+    const line = readFileSync(tracer.path('nightly.jsonl'), 'utf8').split('\n').findIndex((text) => text.includes(exposed.target)) + 1;
+    const again = await tracer.run('decision', 'replay', tracer.path('nightly.jsonl'), String(line), ...store, '--config', tracer.config, '--labels', tracer.labels, '--assets', tracer.assets);
+    exits(again, EXIT.done);
+    assert(again.stdout.includes('the same verdict, exposed'), again.stdout);
+    // One endpoint, latest: nobody says that it is final.
+    equal(rows[0].provisional, 'true', 'provisional');
+  });
+  await run.test('X10_an_answer_on_proven_blocks_is_final_and_names_its_block', async () => {
+    const { hash } = await world.node.rpc('eth_getBlockByNumber', hex(scenario.last), false);
+    await ingested(world, 'final', { rpc: world.rpc, first: 1, last: scenario.last - 3, opening: false, more: ['--anchor'],
+      config: tracer.writeConfig('final.json', run.chainId, world.genesis, [`${scenario.last}:${hash}`]) });
+    const final = await tracer.check('final', 'fifo', [`theft=${scenario.at.thief}`], [scenario.at.thief]);
+    equal(final.json.provisional, false, 'provisional');
+    equal(final.json.range.last_block, scenario.last - 3, 'block');
+    const open = await tracer.check('screened', 'fifo', [`theft=${scenario.at.thief}`], [scenario.at.thief]);
+    equal(open.json.provisional, true, 'provisional, of one endpoint');
+  });
+}
+
 // ---- what must not be told ----
 
 // Ways in which a text may stand in a file: as it is in any case, in hexadecimal, in base64 (if long enough).
@@ -811,6 +857,7 @@ async function testChain(run, contracts) {
       await ingestTests(run, world);
       await traceTests(run, world);
       await checkTests(run, world);
+      await screeningTests(run, world);
       await bareTests(run, world);
       await auditTests(run, world);
       await reportTests(run, world);
