@@ -41,6 +41,9 @@ static inline struct json_span span_of(const struct buffer *buffer)
     return (struct json_span){buffer->data, buffer->size};
 }
 
+/* A QUANTITY, or a JSON number: trace_filter states block numbers so (history.c). */
+bool read_block_number(struct json_reader *reader, uint64_t *ret_value);
+
 /* ---- questions to one endpoint (probe.c), used by probing and opening ---- */
 
 enum tracer_status ask_quantity(struct rpc *rpc, size_t endpoint, const char *method, const char *params,

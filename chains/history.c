@@ -69,7 +69,7 @@ void history_blocks_free(struct history_blocks *blocks)
 
 /* ---- reading answers ---- */
 
-static bool read_quantity(struct json_reader *reader, uint64_t *ret_value)
+bool read_block_number(struct json_reader *reader, uint64_t *ret_value)
 {
     struct json_span text;
     struct u256 value;
@@ -119,7 +119,7 @@ static bool read_items(struct json_reader *reader, struct page *page)
             } else if (found) {
                 json_fail(reader, "blockNumber stands twice");
             } else {
-                found = read_quantity(reader, &number);
+                found = read_block_number(reader, &number);
             }
         }
         if (!json_ok(reader))
@@ -414,36 +414,6 @@ enum tracer_status history_find(struct chain_client *client, enum history_way wa
 }
 
 /* ---- single questions ---- */
-
-enum tracer_status history_transaction_block(struct chain_client *client, struct hash hash, uint64_t *ret_number,
-                                             struct error *err)
-{
-    char text[HASH_TEXT_SIZE], params[HASH_TEXT_SIZE + 8];
-    struct buffer result;
-    bool found = false;
-    hash_format(hash, text);
-    snprintf(params, sizeof params, "[\"%s\"]", text);
-    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
-    enum tracer_status status = client_call(client, "eth_getTransactionByHash", params, 0, &result, err);
-    if (!status && !json_span_is(span_of(&result), "null")) {
-        struct json_reader reader;
-        struct json_span key;
-        reader_for(&reader, span_of(&result));
-        json_enter_object(&reader);
-        while (json_next_member(&reader, &key)) {
-            if (!json_span_is(key, "blockNumber"))
-                json_skip(&reader, NULL);
-            else if (found)
-                json_fail(&reader, "blockNumber stands twice");
-            else if (!json_read_null(&reader)) /* null: it waits */
-                found = read_quantity(&reader, ret_number);
-        }
-        struct page page = {.err = err};
-        status = reading_ended(&reader, &page, "eth_getTransactionByHash");
-    }
-    buffer_release(&result);
-    return status || found ? status : error_set(err, TRACER_E_NOT_FOUND, "no endpoint has transaction %s in a block", text);
-}
 
 static bool is_data(struct json_span text)
 {

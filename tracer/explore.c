@@ -17,6 +17,7 @@
 struct explorer {
     struct explore_request request;
     bool missing[HISTORY_WAY_COUNT]; /* no endpoint has it */
+    bool missing_sent;               /* nor eth_getTransactionBySenderAndNonce */
     bool scanned;                    /* every block of the range was read */
     struct graph_write *write;
     uint64_t rows; /* not yet committed */
@@ -137,6 +138,36 @@ static enum tracer_status find_blocks(struct account_work *work, bool *ret_hub, 
     }
     if (!status && !*ret_hub)
         status = explore_blocks(explorer, &blocks, work->err);
+    history_blocks_free(&blocks);
+    return status;
+}
+
+/* What it sent and no way has found, by nonce where that can be asked: one question each, not a search by halves. */
+static enum tracer_status find_sent(struct account_work *work, struct series *series, char *strategy, size_t size)
+{
+    struct explorer *explorer = work->explorer;
+    const struct explore_request *request = &explorer->request;
+    struct history_blocks blocks = {0};
+    struct error why;
+    uint64_t *nonces = NULL;
+    size_t count = 0;
+    enum tracer_status status = explorer->missing_sent ? TRACER_OK : series_missing_nonces(work, series, &nonces, &count);
+    if (!status && count) {
+        status = history_find_sent(request->client, work->account, nonces, count, request->first, request->last, &blocks, &why);
+        explorer->missing_sent = status == TRACER_E_UNAVAILABLE || status == TRACER_E_REPLY;
+        if (explorer->missing_sent) {
+            status = TRACER_OK;
+        } else if (status) {
+            *work->err = why;
+        } else {
+            snprintf(strategy + strlen(strategy), size - strlen(strategy), "%ssender", strategy[0] ? "," : "");
+            for (size_t i = 0; i < blocks.count && !status; i++)
+                status = history_blocks_add(&work->opened, blocks.numbers[i], work->err);
+            if (!status)
+                status = explore_blocks(explorer, &blocks, work->err);
+        }
+    }
+    free(nonces);
     history_blocks_free(&blocks);
     return status;
 }
@@ -329,6 +360,9 @@ static enum tracer_status gather(struct account_work *work, struct explore_outco
     }
     if (first->before_status == TRACER_E_UNAVAILABLE && ((status = scan(work)) || (status = series_read_moves(work))))
         return status;
+    if (nonces && !nonces->before_status && !nonces->after_status &&
+        ((status = find_sent(work, nonces, strategy, size)) || (status = series_read_moves(work))))
+        return status;
     snprintf(strategy + strlen(strategy), size - strlen(strategy), "%s%s", strategy[0] ? "," : "", "state");
     size_t asked = work->series_count;
     for (size_t i = 0; i < work->series_count && !status; i++) {
@@ -369,7 +403,7 @@ enum tracer_status explore_account(struct explorer *explorer, struct address acc
 {
     const struct explore_request *request = &explorer->request;
     struct covered covered = {.request = request};
-    char strategy[32] = "";
+    char strategy[48] = "";
     *ret_outcome = (struct explore_outcome){0};
     enum tracer_status status = graph_each_coverage(request->graph, request->network->chain_id, &account, read_covered, &covered, err);
     if (status && status != TRACER_E_NOT_FOUND)

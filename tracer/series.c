@@ -76,8 +76,9 @@ static int order_sent(const void *a, const void *b)
     return x->transaction_index < y->transaction_index ? -1 : x->transaction_index > y->transaction_index;
 }
 
-/* The account's transactions: among those of its transfers, and all of the blocks that were opened for it. */
-static enum tracer_status read_sent(struct account_work *work, struct series *series)
+/* The account's transactions: among those of its transfers, and all of the blocks that were opened for it. `seen` (may be NULL) is
+ * marked where a nonce, counted from the one before the range, is among them. */
+static enum tracer_status read_sent(struct account_work *work, struct series *series, bool *seen, uint64_t seen_count)
 {
     const struct explore_request *request = work->request;
     size_t count = 0, most = work->move_count;
@@ -110,6 +111,9 @@ static enum tracer_status read_sent(struct account_work *work, struct series *se
         status = graph_get_transaction(request->graph, request->network->chain_id, sent[i].block, sent[i].transaction_index, &transaction, work->err);
         if (status || !address_equal(transaction.sender, work->account))
             continue;
+        uint64_t at = transaction.nonce - series->before.limb[0]; /* an earlier one wraps to what is beyond */
+        if (seen && at < seen_count)
+            seen[at] = true;
         u320_add(&total, u256_from_u64(1));
         kept += !kept || steps[kept - 1].block != sent[i].block;
         steps[kept - 1] = (struct step){.block = sent[i].block, .in = total};
@@ -118,6 +122,27 @@ static enum tracer_status read_sent(struct account_work *work, struct series *se
     free(series->steps);
     series->steps = steps;
     series->step_count = kept;
+    return status;
+}
+
+enum tracer_status series_missing_nonces(struct account_work *work, struct series *series, uint64_t **ret_nonces, size_t *ret_count)
+{
+    uint64_t first = series->before.limb[0], count = series->after.limb[0] - first;
+    *ret_nonces = NULL;
+    *ret_count = 0;
+    if (series->after.limb[0] < first || count > TRACER_SEARCH_QUESTIONS_MAX) /* the search by halves says what is wrong */
+        return TRACER_OK;
+    bool *seen = calloc((size_t)count + 1, sizeof(*seen));
+    uint64_t *nonces = calloc((size_t)count + 1, sizeof(*nonces));
+    enum tracer_status status = seen && nonces ? read_sent(work, series, seen, count) : no_memory(work->err);
+    for (uint64_t i = 0; i < count && !status; i++)
+        if (!seen[i])
+            nonces[(*ret_count)++] = first + i;
+    free(seen);
+    if (status)
+        free(nonces);
+    else
+        *ret_nonces = nonces;
     return status;
 }
 
@@ -244,7 +269,7 @@ enum tracer_status series_explain(struct account_work *work, struct series *seri
     for (unsigned round = 0; round < ROUNDS_MAX && !status; round++) {
         struct history_blocks found = {0}, fetch = {0};
         if (!(status = series_read_moves(work)))
-            status = series->is_nonce ? read_sent(work, series) : series_read_sums(work, series);
+            status = series->is_nonce ? read_sent(work, series, NULL, 0) : series_read_sums(work, series);
         if (!status)
             status = search(work, series, &found);
         for (size_t i = 0; i < found.count && !status; i++)

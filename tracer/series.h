@@ -55,6 +55,8 @@ enum tracer_status series_read_sums(struct account_work *work, struct series *se
 struct step series_sums_at(const struct series *series, uint64_t block);
 /** Search for what is missing and fetch it, until all is explained or nothing more can be fetched. */
 enum tracer_status series_explain(struct account_work *work, struct series *series);
+/** The nonces between the states at both ends of the range that no stored transaction has; to free(). */
+enum tracer_status series_missing_nonces(struct account_work *work, struct series *series, uint64_t **ret_nonces, size_t *ret_count);
 /** `asset` NULL: the nonce. NULL if there is none. */
 struct series *series_of(struct account_work *work, const struct asset *asset);
 void series_release(struct account_work *work);

@@ -31,6 +31,14 @@ TRACER_MUST_USE enum tracer_status history_find(struct chain_client *client, enu
                                                 uint64_t first, uint64_t last, size_t blocks_max,
                                                 struct history_blocks *blocks, struct error *err);
 
+/** Add the blocks of an account's transactions with these nonces (eth_getTransactionBySenderAndNonce: reth, anvil). A nonce that
+ * no transaction has, or one that waits, adds none.
+ * @retval TRACER_E_UNAVAILABLE  no endpoint has the method
+ * @retval TRACER_E_REPLY        an answer is none, or names a block that is not of first..last */
+TRACER_MUST_USE enum tracer_status history_find_sent(struct chain_client *client, struct address account, const uint64_t *nonces,
+                                                     size_t count, uint64_t first, uint64_t last, struct history_blocks *blocks,
+                                                     struct error *err);
+
 /** Where a transaction stands (eth_getTransactionByHash). TRACER_E_NOT_FOUND: no endpoint knows it, or it waits. */
 TRACER_MUST_USE enum tracer_status history_transaction_block(struct chain_client *client, struct hash hash,
                                                              uint64_t *ret_number, struct error *err);

@@ -44,6 +44,7 @@ struct fake_chain {
     uint64_t code_first, code_end, state_oldest; /* no state of blocks below */
     const struct fake_chain *after; /* after switch_at block calls the chain is this one */
     unsigned switch_at;
+    bool hashes_alone; /* of eth_getTransactionBySenderAndNonce */
 };
 
 static inline const struct fake_block *fake_of(const struct fake_chain *chain, uint64_t number)
@@ -293,6 +294,24 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
                     fprintf(out, "{\"hash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"}", hash, of);
                     return true;
                 }
+            }
+        fprintf(out, "null");
+        return true;
+    }
+    if (json_span_is(method, "eth_getTransactionBySenderAndNonce")) {
+        const char *comma = memchr(params.text, ',', params.length);
+        uint64_t nonce = comma ? strtoull(comma + 2, NULL, 16) : 0;
+        for (uint64_t of = 0; of <= chain->head; of++)
+            for (unsigned i = 0; i < fake_of(chain, of)->count; i++) {
+                char hash[HASH_TEXT_SIZE];
+                fake_text(fake_of(chain, of)->transactions[i].hash, hash);
+                if (fake_nonce(of, i) != nonce)
+                    continue;
+                if (chain->hashes_alone)
+                    fprintf(out, "\"%s\"", hash);
+                else
+                    fprintf(out, "{\"hash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"}", hash, of);
+                return true;
             }
         fprintf(out, "null");
         return true;

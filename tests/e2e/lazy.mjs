@@ -22,6 +22,7 @@ const missing = (method) => ({ code: -32601, message: `the method ${method} does
 const pruned = { code: -32000, message: 'missing trie node 5e2f (path ) state 0x5e2f is not available' };
 const TRACES = /^(debug_|trace_)/;
 const OTS = /^ots_/;
+const SENT = /^eth_getTransactionBySenderAndNonce$/;
 
 // What an endpoint lacks; the block a state is asked of is the last parameter.
 // whole: every hop of the indexed trace, and nothing is missing; same: every hop, but it cannot be shown that these are all.
@@ -30,7 +31,9 @@ const SETS = {
   'no traces': { without: [TRACES], address: true, reason: /internal transfers/ },
   'no ots': { without: [OTS], whole: true },
   'no eth_getBlockReceipts': { without: [/^eth_getBlockReceipts$/], whole: true },
-  'archive without extras': { without: [TRACES, OTS, /^eth_getLogs$/], address: true, reason: /internal transfers/ },
+  'transactions by nonce': { without: [TRACES, OTS, /^eth_getLogs$/], asked: SENT, address: true, reason: /internal transfers/ },
+  'by nonce, hashes alone': { without: [TRACES, OTS, /^eth_getLogs$/], hashes: true, asked: /^eth_getTransactionByHash$/, address: true, reason: /internal transfers/ },
+  'archive without extras': { without: [TRACES, OTS, SENT, /^eth_getLogs$/], address: true, reason: /internal transfers/ },
   'traces and states only': { without: [OTS, /^trace_/, /^eth_getLogs$/], same: true, reason: /no endpoint answers eth_getLogs/ },
   'logs of 200 blocks': { without: [OTS], range: 200, whole: true },
   'no archive': { without: [OTS], states: 128, whole: true },
@@ -95,6 +98,9 @@ class Proxy {
       return error ? { jsonrpc: '2.0', id: call.id, error } : answers.find(({ id }) => id === call.id);
     });
     for (const [index, { method }] of calls.entries()) this.#drop(method, replies[index].result);
+    if (this.set.hashes)
+      for (const [index, { method }] of calls.entries())
+        if (SENT.test(method) && replies[index].result) replies[index].result = replies[index].result.hash;
     if (this.set.lie)
       for (const [index, { method }] of calls.entries()) lie(method, replies[index].result);
     return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(Array.isArray(body) ? replies : replies[0]));
@@ -166,7 +172,7 @@ try {
   const byAddress = ['--since', String(first), `theft=${scenario.at.thief}`];
   const lazily = (store, { address, more = [] }) => tracer.trace(store, 'fifo', address ? byAddress : seeds, ['--rpc', 'alpha', '--allow-local', '--finality', 'latest', '--verbose', ...more]);
 
-  const use = (set) => Object.assign(proxy, { set, calls: 0, seen: 0, dropped: undefined });
+  const use = (set) => Object.assign(proxy, { set, calls: 0, methods: new Map(), seen: 0, dropped: undefined });
   const whole = await tracer.ingest('whole', { rpc: 'alpha', first, last });
   check(whole.code === EXIT.done, failure(whole));
   const [indexed, indexedByAddress] = [await tracer.trace('whole', 'fifo', seeds), await tracer.trace('whole', 'fifo', byAddress)];
@@ -190,6 +196,7 @@ try {
     check(!(set.whole || set.same) || lost.length === 0, `${name}: hops not seen\n${lost.join('\n')}`);
     check(result.code === (set.whole ? EXIT.done : EXIT.cannotTell), `${name}: exit ${result.code}: ${gapsOf(result).join('\n')}`);
     check(!set.reason || gapsOf(result).some((gap) => set.reason.test(gap)), `${name}: no reason: ${gapsOf(result).join('\n')}`);
+    check(!set.asked || [...proxy.methods.keys()].some((method) => set.asked.test(method)), `${name}: ${set.asked} was not asked`);
     if (name === 'full') reference = result;
   }
 
