@@ -90,6 +90,12 @@ static enum tracer_status find(struct chain_client *client, FILE *out, struct er
         else
             show_blocks(&blocks, out);
     }
+    struct history_blocks sent = {0};
+    static const uint64_t nonces[] = {0, 1, 5, 7, 11};
+    if (!status && (status = history_find_sent(client, account, nonces, sizeof nonces / sizeof *nonces, 1, LAST, &sent, err)))
+        history_blocks_free(&sent);
+    else if (!status)
+        show_blocks(&sent, out);
     if (!status && !(status = history_transaction_block(client, hash, &number, err)))
         fprintf(out, "transaction in block %" PRIu64 "\n", number);
     if (!status && !(status = history_account_kind(client, account, LAST, &kind, err)))
