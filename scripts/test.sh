@@ -39,7 +39,7 @@ step "tests: gcc, debug" tests debug
 step "build: clang, release" build clang
 step "build: ASan and UBSan" build asan
 # The random harnesses ran in full above; instrumented ones run a part of them unless asked for more.
-[ "$long" = --long ] || export TRACER_CASES=3000 TRACER_TEST_FLIPS=250
+[ "$long" = --long ] || export TRACER_CASES=3000 TRACER_TEST_FLIPS=250 TRACER_TEST_KILLS=40
 step "tests: ASan and UBSan" tests asan
 step "build: verify (invariants checked inside)" build verify
 step "tests: verify, taint and graph" ctest --test-dir build/verify --output-on-failure -j "$jobs" -L 'taint|graph'

@@ -83,7 +83,7 @@ static enum tracer_status judge_line(struct checking *checking, struct check_ans
     static const char *const what[] = {"carried", "received", "holds"};
     const struct case_state *state = &checking->state;
     bool recognised = line->asset != RESULT_NONE && state->assets_shown[line->asset].recognised;
-    struct rules_finding finding;
+    struct rules_finding finding = {VERDICT_CLEAN, ""};
     if (!recognised || (!line->exposure_count && u320_is_zero(line->unknown)))
         return TRACER_OK; /* what is not recognised is listed, but in no verdict (threat-model X4) */
     enum tracer_status status = apply_rules(checking, line, &finding, err);
