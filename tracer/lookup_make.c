@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -199,8 +200,10 @@ static void tidy(const char *folder)
         if (entry->d_name[0] == '.' || snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int)sizeof(path) || lstat(path, &stat_) ||
             !S_ISDIR(stat_.st_mode))
             continue;
-        if (strchr(entry->d_name, '-')) {
-            if (!shelf_is_written(path))
+        const char *maker = strchr(entry->d_name, '-'); /* its process */
+        if (maker) {
+            bool gone = kill((pid_t)strtol(maker + 1, NULL, 10), 0) && errno == ESRCH;
+            if (gone && !shelf_is_written(path))
                 shelf_remove(path);
             continue;
         }
