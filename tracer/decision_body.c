@@ -336,10 +336,25 @@ bool decision_same_question(const struct decision_context *a, const struct decis
     return same;
 }
 
-static const struct result_input *find_input(const struct decision_context *context, const struct result_input *wanted)
+static bool is_named(const struct result_input *a, const struct result_input *b)
+{
+    return strcmp(a->role, b->role) == 0 && strcmp(a->name, b->name) == 0;
+}
+
+static bool has_input(const struct decision_context *context, const struct result_input *wanted)
 {
     for (size_t i = 0; i < context->input_count; i++)
-        if (strcmp(context->inputs[i].role, wanted->role) == 0 && strcmp(context->inputs[i].name, wanted->name) == 0)
+        if (is_named(&context->inputs[i], wanted) && strcmp(context->inputs[i].sha256, wanted->sha256) == 0)
+            return true;
+    return false;
+}
+
+/* What `context` has under the name of `wanted`, and `other` has not; two files of one name may be among the inputs. */
+static const struct result_input *find_other(const struct decision_context *context, const struct decision_context *other,
+                                             const struct result_input *wanted)
+{
+    for (size_t i = 0; i < context->input_count; i++)
+        if (is_named(&context->inputs[i], wanted) && !has_input(other, &context->inputs[i]))
             return &context->inputs[i];
     return NULL;
 }
@@ -347,14 +362,16 @@ static const struct result_input *find_input(const struct decision_context *cont
 static void put_inputs(const struct decision_context *before, const struct decision_context *after, struct buffer *to)
 {
     for (size_t i = 0; i < before->input_count; i++) {
-        const struct result_input *was = &before->inputs[i], *is = find_input(after, was);
-        if (!is)
-            buffer_printf(to, "%s %s (sha256 %s) is not there now\n", was->role, was->name, was->sha256);
-        else if (strcmp(was->sha256, is->sha256) != 0)
+        const struct result_input *was = &before->inputs[i], *is = find_other(after, before, was);
+        if (has_input(after, was))
+            continue;
+        if (is)
             buffer_printf(to, "%s %s changed: sha256 %s, now %s\n", was->role, was->name, was->sha256, is->sha256);
+        else
+            buffer_printf(to, "%s %s (sha256 %s) is not there now\n", was->role, was->name, was->sha256);
     }
     for (size_t i = 0; i < after->input_count; i++)
-        if (!find_input(before, &after->inputs[i]))
+        if (!has_input(before, &after->inputs[i]) && !find_other(before, after, &after->inputs[i]))
             buffer_printf(to, "%s %s is new: sha256 %s\n", after->inputs[i].role, after->inputs[i].name, after->inputs[i].sha256);
 }
 

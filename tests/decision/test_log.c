@@ -181,6 +181,27 @@ Test(decision_log, E6_what_was_written_is_read_again)
     arena_free(wanted.arena);
 }
 
+Test(decision_log, E6_inputs_that_changed_came_or_went_are_named_and_two_may_share_a_name)
+{
+    static const struct result_input was[] = {{"labels", "x.csv", "1"}, {"labels", "x.csv", "2"}, {"labels", "gone.csv", "3"}, {"assets", "a", "4"}};
+    static const struct result_input is[] = {{"assets", "a", "5"}, {"labels", "x.csv", "2"}, {"labels", "x.csv", "1"}, {"labels", "new.csv", "6"}};
+    struct decision_context before = {.inputs = was, .input_count = 4, .version = "1", .commit = "", .last_block = 9};
+    struct decision_context after = {.inputs = is, .input_count = 4, .version = "1", .commit = "", .last_block = 9};
+    struct buffer text;
+    buffer_init(&text, TRACER_MIB(1));
+    decision_differences(&before, &after, &text);
+    cr_assert_str_eq(text.data, "labels gone.csv (sha256 3) is not there now\nassets a changed: sha256 4, now 5\nlabels new.csv is new: sha256 6\n");
+    buffer_clear(&text);
+    decision_differences(&before, &before, &text);
+    cr_assert_eq(text.size, 0);
+    after = before;
+    after.last_hash.bytes[0] = 1;
+    after.version = "2";
+    decision_differences(&before, &after, &text);
+    cr_assert(strstr(text.data, "block 9 was 0x0000") && strstr(text.data, "the program was 1 (), now it is 2 ()"));
+    buffer_release(&text);
+}
+
 Test(decision_log, E3_a_change_of_any_byte_is_found)
 {
     struct decision_place head = add(100, 3), found;

@@ -43,6 +43,10 @@ enum tracer_status again_open(struct again *again, const struct options *given, 
     enum tracer_status status = session_open(session, &again->options);
     if (!status)
         status = take_question(again, context);
+    if (!status && as_then) {
+        session->then = context->inputs;
+        session->then_count = context->input_count;
+    }
     if (!status)
         status = session_store(session, GRAPH_READ);
     if (!status)

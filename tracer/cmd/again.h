@@ -12,7 +12,8 @@ struct again {
     struct screen_request request;
     struct screen *screen;
 };
-/** With `as_then` up to the block that the context ended with. Texts of the context outlive it. Close it after a failure, too. */
+/** With `as_then` up to the block that the context ended with, and with the versions of lists that it had, where the store still
+ * has them. Texts of the context outlive it. Close it after a failure, too. */
 enum tracer_status again_open(struct again *again, const struct options *given, const struct decision_context *context, bool as_then);
 void again_close(struct again *again);
 enum tracer_status again_answer(struct again *again, const struct decision *decisions, size_t count, struct check_result **ret_result);

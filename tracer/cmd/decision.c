@@ -183,6 +183,8 @@ static enum tracer_status replay(struct reading *reading, int *ret_code)
         status = again_answer(&again, &reading->decision, 1, &result);
     if (!status)
         status = again_decision(&again, result, 0, reading->arena, &context, &decision);
+    if (!status && again.session.took_then)
+        fputs("lists of which the store has another version now were taken in that of then (rescreen asks today's)\n", reading->stream);
     if (!status)
         *ret_code = put_replay(reading->stream, &reading->context, &reading->decision, &context, &decision, &text);
     if (status)

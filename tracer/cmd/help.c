@@ -63,7 +63,8 @@ const struct command commands[] = {
      "head prints one line that fixes the log up to here: sign it, have it time-stamped.\n"
      "list: a line a decision; show: record N and its context, as they stand.\n"
      "replay asks the question of record N again, of the same block: the same verdict, or what\n"
-     "changed. Give it the --labels, --assets and --rules that the decision had.\n"
+     "changed. Old versions of lists that the store still has are used; give it the --labels, --assets\n"
+     "and --rules that the decision had.\n"
      "Exit codes: 5 the log is not whole, or replay has another verdict; 11 the store does not have\n"
      "the chain as it was; 0 all is as it was.",
      "store config labels assets rules head output " COMMON_OPTIONS, 2, 3},

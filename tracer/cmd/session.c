@@ -215,6 +215,17 @@ static enum tracer_status new_input(struct session *session, const char *role, c
     return input->name ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
 }
 
+/* `name` is a version of a list before its last one; *ret_date is where its date begins. */
+static bool is_version_of(const char *name, const char *list, const char **ret_date)
+{
+    const char *at = name + strlen(LOAD_OLD_LISTS_PREFIX), *date = strrchr(name, '@');
+    if (strncmp(name, LOAD_OLD_LISTS_PREFIX, strlen(LOAD_OLD_LISTS_PREFIX)) != 0 || !date || date < at || strlen(date + 1) != 10 ||
+        strlen(list) != (size_t)(date - at) || strncmp(list, at, (size_t)(date - at)) != 0)
+        return false;
+    *ret_date = date + 1;
+    return true;
+}
+
 struct version { /* of a list, the newest that is not younger than --as-of; where there is none, the oldest */
     const char *list, *as_of;
     struct arena *arena;
@@ -225,19 +236,70 @@ struct version { /* of a list, the newest that is not younger than --as-of; wher
 static enum tracer_status find_version(void *context, const char *name, size_t size, struct error *err)
 {
     struct version *version = context;
-    const char *list = name + strlen(LOAD_OLD_LISTS_PREFIX), *date = strrchr(name, '@');
+    const char *date;
     (void)size;
-    if (strncmp(name, LOAD_OLD_LISTS_PREFIX, strlen(LOAD_OLD_LISTS_PREFIX)) != 0 || !date || date < list ||
-        strlen(date + 1) != 10 || strlen(version->list) != (size_t)(date - list) ||
-        strncmp(version->list, list, (size_t)(date - list)) != 0)
+    if (!is_version_of(name, version->list, &date))
         return TRACER_OK;
-    bool was_young = strcmp(version->date, version->as_of) > 0, is_young = strcmp(date + 1, version->as_of) > 0;
-    bool is_later = strcmp(date + 1, version->date) > 0; /* of two young ones the earlier is nearer, else the later */
+    bool was_young = strcmp(version->date, version->as_of) > 0, is_young = strcmp(date, version->as_of) > 0;
+    bool is_later = strcmp(date, version->date) > 0; /* of two young ones the earlier is nearer, else the later */
     if (version->date[0] && (is_young == was_young ? is_young == is_later : is_young))
         return TRACER_OK;
-    memcpy(version->date, date + 1, sizeof(version->date));
+    memcpy(version->date, date, sizeof(version->date));
     version->name = arena_text(version->arena, name, strlen(name));
     return version->name ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+}
+
+struct then { /* the version with a digest */
+    struct session *session;
+    const char *list, *sha256;
+    struct buffer *text; /* that of the last version becomes it */
+    bool is_found;
+};
+
+static bool has_digest(const struct buffer *text, const char *sha256)
+{
+    struct list_facts facts;
+    char digest[65];
+    if (!list_kept_facts(text->data, text->size, &facts))
+        return false;
+    digest_format(facts.digest, digest);
+    return strcmp(digest, sha256) == 0;
+}
+
+static enum tracer_status find_then(void *context, const char *name, size_t size, struct error *err)
+{
+    struct then *then = context;
+    struct buffer text;
+    const char *date;
+    (void)size;
+    if (then->is_found || !is_version_of(name, then->list, &date))
+        return TRACER_OK;
+    buffer_init(&text, TRACER_FILE_RESULT_MAX);
+    enum tracer_status status = graph_get_item(then->session->graph, GRAPH_ITEM_LIST, name, &text, err);
+    if (!status && has_digest(&text, then->sha256)) {
+        then->is_found = then->session->took_then = true;
+        buffer_clear(then->text);
+        status = buffer_add(then->text, text.data, text.size) ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+    }
+    buffer_release(&text);
+    return status;
+}
+
+/* `text` of a list becomes that of the version that a past decision had, if the store has it. */
+static enum tracer_status choose_then(struct session *session, const char *list, struct buffer *text, bool *ret_found, struct error *err)
+{
+    *ret_found = false;
+    for (size_t i = 0; i < session->then_count; i++) {
+        const struct result_input *input = &session->then[i];
+        struct then then = {.session = session, .list = list, .sha256 = input->sha256, .text = text};
+        if (strcmp(input->role, "labels") != 0 || strcmp(input->name, list) != 0)
+            continue;
+        then.is_found = has_digest(text, input->sha256);
+        enum tracer_status status = then.is_found ? TRACER_OK : graph_each_item(session->graph, GRAPH_ITEM_LIST, find_then, &then, err);
+        *ret_found = then.is_found;
+        return status;
+    }
+    return TRACER_OK;
 }
 
 /* `text` of a list of others becomes that of the version that --as-of asks for, if the store has one. */
@@ -265,7 +327,10 @@ static enum tracer_status add_stored_list(void *context, const char *name, size_
     if (strncmp(name, LOAD_OLD_LISTS_PREFIX, strlen(LOAD_OLD_LISTS_PREFIX)) == 0)
         return TRACER_OK;
     enum tracer_status status = graph_get_item(session->graph, GRAPH_ITEM_LIST, name, &text, err);
-    if (!status && strncmp(name, LOAD_LISTS_PREFIX, strlen(LOAD_LISTS_PREFIX)) == 0)
+    bool is_list = strncmp(name, LOAD_LISTS_PREFIX, strlen(LOAD_LISTS_PREFIX)) == 0, is_found = false;
+    if (!status && is_list)
+        status = choose_then(session, name + strlen(LOAD_LISTS_PREFIX), &text, &is_found, err);
+    if (!status && is_list && !is_found)
         status = choose_version(session, name + strlen(LOAD_LISTS_PREFIX), &text, err);
     if (!status && strncmp(name, LOAD_LABELS_PREFIX, strlen(LOAD_LABELS_PREFIX)) == 0)
         status = label_add_memory(session->labels, name + strlen(LOAD_LABELS_PREFIX), text.data, text.size,

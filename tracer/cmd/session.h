@@ -40,6 +40,9 @@ struct session {
     uint64_t as_of_block;
     struct result_input inputs[SESSION_INPUTS_MAX];
     size_t input_count;
+    const struct result_input *then; /* inputs of a past decision: lists are taken in these versions, where the store still has them */
+    size_t then_count;
+    bool took_then; /* an old version was, of a list that has another one now */
     const char *incomplete; /* a file of transfers whose import was interrupted; NULL: none */
     struct prices *prices; /* of --prices; NULL: none */
     struct rpc *rpc;
