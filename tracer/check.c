@@ -178,6 +178,7 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
         status = quick_new(state, screen->lookup, &screen->quick, err);
     if (!status) {
         state->options = options;
+        state->compares = request->compares;
         state->diag = lookup_head(screen->lookup)->diag;
     }
     if (status)

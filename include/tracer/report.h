@@ -43,6 +43,9 @@ struct report_format {
                                 const struct report_options *options, struct error *err);
     enum tracer_status (*check)(FILE *stream, const struct check_result *result,
                                 const struct report_options *options, struct error *err);
+    /** The same targets under each of compared_policies, side by side. */
+    enum tracer_status (*check_policies)(FILE *stream, const struct check_result *const results[COMPARED_COUNT],
+                                         const struct report_options *options, struct error *err);
 };
 /** Answer number `index` as it stands in tracer/check/1, on one line. */
 TRACER_MUST_USE enum tracer_status report_answer(FILE *stream, const struct check_result *result, size_t index, struct error *err);

@@ -47,7 +47,20 @@ with tempfile.TemporaryDirectory() as folder:
     alone = {policy: json.loads(run("trace", "--store", store, "--policy", policy, "--format", "json", "ronin-2022")) for policy in POLICIES}
     table = {(row["place"], row["account"], row["asset"]): row
              for row in csv.DictReader(io.StringIO(run("trace", "--store", store, "--policy", "all", "--format", "csv", "ronin-2022")))}
-    run("check", "--store", store, "--policy", "all", "0x098b716b8aaf21512996dc57eb0615e2383e2f96", code=2)
+    targets = ["0x098b716b8aaf21512996dc57eb0615e2383e2f96", "1648044083:0:1", "1648041417:0:0", "0x4976a4a02f38326660d17bf34b431dc6e2eb2327"]
+    checked = json.loads(run("check", "--store", store, "--policy", "all", "--format", "json", *targets, code=11))
+    same("policies of check", checked["policies"], POLICIES)
+    for policy in POLICIES:
+        single = json.loads(run("check", "--store", store, "--policy", policy, "--format", "json", *targets, code=11))
+        for one, answer in zip(single["answers"], checked["answers"]):
+            same(f"{policy} verdict of {one['target']}", answer["verdicts"][policy], one["verdict"])
+            same(f"{policy} lines of {one['target']}", [(l["what"], l["key"], l["asset"], l["amount"], l["tainted"][policy], l["unknown"][policy]) for l in answer["lines"]],
+                 [(l["what"], l["key"], l["asset"], l["amount"], l["tainted"], l["unknown"]) for l in one["lines"]])
+    for answer in checked["answers"]:
+        for line in answer["lines"]:
+            ends(f"check of {answer['target']}", line["tainted"])
+    run("check", "--store", store, "--policy", "all", "--format", "csv", targets[0], code=2)
+    run("check", "--store", store, "--policy", "all", "--source-of-funds", targets[0], code=2)
 
 for policy in POLICIES:
     single = alone[policy]

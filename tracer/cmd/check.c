@@ -115,6 +115,48 @@ int command_explain(const struct options *options)
     return code;
 }
 
+/* Complete answers under each policy, side by side. */
+static int check_policies(struct session *session, const struct report_format *format, struct screen_request *request,
+                          const struct screen_target *targets, size_t count)
+{
+    struct check_result *results[COMPARED_COUNT] = {NULL};
+    struct output output;
+    struct report_options options = session_report_options(session);
+    enum tracer_status status = format->check_policies ? TRACER_OK : session_no_writer(session, format);
+    int code = EXIT_DONE;
+    if (!status && (session_decisions(session) || session->options->funds))
+        status = error_set(&session->err, TRACER_E_USAGE, "a decision, and a source of funds, are of one policy: not with --policy all");
+    request->compares = true;
+    for (size_t i = 0; i < COMPARED_COUNT && !status; i++) {
+        struct screen *screen = NULL;
+        request->input.options.policy = compared_policies[i];
+        status = screen_open(request, &screen, &session->err);
+        if (!status)
+            status = screen_answer(screen, targets, count, &results[i], &session->err);
+        screen_close(screen);
+        if (!status) {
+            results[i]->head.policy = "all";
+            int of = code_of(results[i]);
+            code = code == EXIT_CANNOT_TELL || of == EXIT_DONE ? code : of;
+        }
+        for (size_t a = 0; a < count && i && !status; a++)
+            if (results[i]->answers[a].line_count != results[0]->answers[a].line_count)
+                status = error_set(&session->err, TRACER_E_CONFLICT, "the store went on meanwhile; ask again");
+    }
+    progress_end(session);
+    if (!status)
+        status = output_open(session->options->output, &output, &session->err);
+    if (!status) {
+        status = format->check_policies(output.stream, (const struct check_result *const *)results, &options, &session->err);
+        if (!status)
+            status = output_commit(&output, &session->err);
+        output_abort(&output);
+    }
+    for (size_t i = 0; i < COMPARED_COUNT; i++)
+        check_result_free(results[i]);
+    return status ? session_fail(session, status) : code;
+}
+
 int command_check(const struct options *options)
 {
     if (options->transfers)
@@ -137,6 +179,11 @@ int command_check(const struct options *options)
         targets[i] = (struct screen_target){options->arguments[i], options->has_to_address ? &options->to_address : NULL};
     if (!status && options->argument_count == 0)
         status = error_set(&session.err, TRACER_E_USAGE, "name at least one target");
+    if (!status && options->all_policies) {
+        int code = check_policies(&session, format, &request, targets, options->argument_count);
+        session_close(&session);
+        return code;
+    }
     if (!status)
         status = screen_open(&request, &screen, &session.err);
     if (!status)

@@ -37,6 +37,7 @@ const struct command commands[] = {
      "Verdicts: exposed (exit 10), cannot_tell (11), clean (0). Whatever could not be seen is\n"
      "cannot_tell, never clean; so is a sanctions list that is too old (--list-age-max).\n"
      "--rules FILE says which exposure counts: by category of its source, share, amount, hops, grade.\n"
+     "--policy all shows verdicts and amounts under every policy side by side.\n"
      "--source-of-funds also names the labelled accounts (exchanges, mixers, bridges) that paid it out,\n"
      "with amounts, hops and a path each; it changes no verdict.\n"
      "With --decisions FILE each answer is appended to a hash-chained log before it is given out; when\n"

@@ -312,7 +312,7 @@ static const struct option_spec {
     {"in-flight", CALL(set_in_flight), "N", "requests under way at once (default 16)"},
     {"record", TEXT(record), "DIR", "write every exchange with the endpoints into DIR"},
     {"replay", TEXT(replay), "DIR", "answer from a recording; no network"},
-    {"policy", CALL(set_policy), "NAME", "fifo (default), lifo, haircut, poison, cleanfirst, taintfirst; all (trace, demo)"},
+    {"policy", CALL(set_policy), "NAME", "fifo (default), lifo, haircut, poison, cleanfirst, taintfirst; all (trace, demo, check)"},
     {"links", CALL(set_links), "given|auto|none", "which exchanges (swaps) are linked (default: given)"},
     {"fees", CALL(set_fees), "sink|follow", "what becomes of taint paid as fee (default: sink)"},
     {"unknown", CALL(set_unknown), "track|clean", "units of unknown history (default: track)"},
@@ -441,8 +441,9 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
     }
     ret_options->arguments = (const char **)(uintptr_t)(argv + optind);
     ret_options->argument_count = (size_t)(argc - optind);
-    if (ret_options->all_policies && strcmp(command->name, "trace") != 0 && strcmp(command->name, "demo") != 0)
-        return error_set(err, TRACER_E_USAGE, "--policy all is for trace and demo: %s answers under one policy", command->name);
+    if (ret_options->all_policies && strcmp(command->name, "trace") != 0 && strcmp(command->name, "demo") != 0 &&
+        strcmp(command->name, "check") != 0)
+        return error_set(err, TRACER_E_USAGE, "--policy all is for trace, demo and check: %s answers under one policy", command->name);
     if (ret_options->view == VIEW_TREE && (ret_options->all_policies || !takes_option(command, "tree")))
         return error_set(err, TRACER_E_USAGE, "--view tree is for trace and demo, under one policy");
     if (ret_options->argument_count < command->arguments_min)

@@ -165,6 +165,8 @@ int check_files(const struct options *options)
             error_set(&files.session.err, TRACER_E_USAGE, "which transfer? name it with --key BLOCK:TXI:IDX");
     if (!status && options->as_of)
         status = error_set(&files.session.err, TRACER_E_USAGE, "--as-of is about a store: not with --transfers");
+    if (!status && options->all_policies)
+        status = error_set(&files.session.err, TRACER_E_USAGE, "--policy all is about a store: not with --transfers");
     if (!status && options->decisions)
         status = error_set(&files.session.err, TRACER_E_USAGE, "--decisions records answers of a store: not with --transfers");
     if (!status && options->argument_count)

@@ -272,3 +272,110 @@ enum tracer_status csv_compare(FILE *stream, const struct compare_result *result
     line_release(&line);
     return status ? status : stream_done(stream, err);
 }
+
+/* ---- a check under each policy ---- */
+
+static struct compared compare_lines(const struct check_result *const results[COMPARED_COUNT], size_t answer, size_t line, bool unknown)
+{
+    struct compared compared = {.low = 0};
+    for (size_t i = 0; i < COMPARED_COUNT; i++) {
+        const struct check_line *of = &results[i]->answers[answer].lines[line];
+        compared.amounts[i] = unknown ? of->unknown : of->tainted;
+        if (u320_compare(compared.amounts[i], compared.amounts[compared.low]) < 0)
+            compared.low = (uint8_t)i;
+        if (u320_compare(compared.amounts[i], compared.amounts[compared.high]) > 0)
+            compared.high = (uint8_t)i;
+    }
+    return compared;
+}
+
+static const char *const line_words[] = {"carried", "received", "holds"};
+
+static void print_answer(const struct text *text, const struct check_result *const results[COMPARED_COUNT], size_t index)
+{
+    const struct check_answer *first = &results[0]->answers[index];
+    char target[160];
+    shown_text(target, sizeof(target), first->target, strlen(first->target));
+    text_heading(text, target);
+    for (size_t i = 0; i < COMPARED_COUNT; i++) {
+        const struct check_answer *answer = &results[i]->answers[index];
+        fprintf(text->stream, "  %-10s  %s%s%s\n", policy_of(i), verdict_name(answer->verdict), answer->rule[0] ? ", rule " : "", answer->rule);
+    }
+    for (size_t l = 0; l < first->line_count; l++) {
+        const struct check_line *line = &first->lines[l];
+        struct compared tainted = compare_lines(results, index, l, false), unknown = compare_lines(results, index, l, true);
+        char amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE];
+        view_amount(&text->view, line->asset, line->amount, amount);
+        view_asset_name(&text->view, line->asset, asset);
+        text_wrap_printf(text, "  ", "%s %s %s%s", line_words[line->what], amount, asset,
+                         view_asset(&text->view, line->asset)->recognised ? "" : " (not in the list of assets: counts in no verdict)");
+        fputs("    tainted\n", text->stream);
+        print_compared(text, line->asset, &tainted, line->amount);
+        if (is_nothing(&unknown))
+            continue;
+        fputs("    of unknown history\n", text->stream);
+        print_compared(text, line->asset, &unknown, line->amount);
+    }
+}
+
+enum tracer_status text_check_policies(FILE *stream, const struct check_result *const results[COMPARED_COUNT],
+                                       const struct report_options *options, struct error *err)
+{
+    struct text text;
+    struct view view = view_of_check(results[0]);
+    text_init(&text, stream, &view, options);
+    text_head(&text, "Checked under each policy");
+    for (size_t i = 0; i < results[0]->answer_count; i++)
+        print_answer(&text, results, i);
+    text_tables(&text);
+    text_tail(&text);
+    return stream_done(stream, err);
+}
+
+enum tracer_status json_check_policies(FILE *stream, const struct check_result *const results[COMPARED_COUNT],
+                                       const struct report_options *options, struct error *err)
+{
+    struct json_writer json;
+    struct view view = view_of_check(results[0]);
+    (void)options;
+    json_writer_init(&json, stream);
+    json_open(&json, '{');
+    json_put_head(&json, "tracer/check-policies/1", &view);
+    json_put_open(&json, "policies", '[');
+    for (size_t i = 0; i < COMPARED_COUNT; i++)
+        json_text(&json, policy_of(i));
+    json_shut(&json, ']');
+    json_put_open(&json, "answers", '[');
+    for (size_t a = 0; a < results[0]->answer_count; a++) {
+        const struct check_answer *first = &results[0]->answers[a];
+        json_open(&json, '{');
+        json_put_text(&json, "target", first->target);
+        json_put_open(&json, "verdicts", '{');
+        for (size_t i = 0; i < COMPARED_COUNT; i++)
+            json_put_text(&json, policy_of(i), verdict_name(results[i]->answers[a].verdict));
+        json_shut(&json, '}');
+        json_put_open(&json, "lines", '[');
+        for (size_t l = 0; l < first->line_count; l++) {
+            const struct check_line *line = &first->lines[l];
+            struct compared tainted = compare_lines(results, a, l, false), unknown = compare_lines(results, a, l, true);
+            json_open(&json, '{');
+            json_put_text(&json, "what", line_words[line->what]);
+            if (line->has_position)
+                json_put_position(&json, "key", line->position);
+            else
+                json_put_nothing(&json, "key");
+            json_put_asset(&json, "asset", &view, line->asset);
+            json_put_amount(&json, "amount", line->amount);
+            put_compared(&json, "tainted", &tainted);
+            put_compared(&json, "unknown", &unknown);
+            json_shut(&json, '}');
+        }
+        json_shut(&json, ']');
+        json_shut(&json, '}');
+    }
+    json_shut(&json, ']');
+    json_put_tables(&json, &view);
+    json_put_tail(&json, &view);
+    json_shut(&json, '}');
+    return stream_done(stream, err);
+}

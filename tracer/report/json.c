@@ -179,6 +179,23 @@ static void put_exposure(struct json_writer *json, const struct check_result *re
     json_shut(json, '}');
 }
 
+static void put_categories(struct json_writer *json, const struct view *view, const struct check_line *line)
+{
+    struct category_sum sums[CATEGORIES_MAX];
+    size_t count = sum_categories(line, strcmp(view->head->policy, "poison") == 0, sums);
+    json_put_open(json, "categories", '[');
+    for (size_t i = 0; i < count; i++) {
+        json_open(json, '{');
+        json_put_text(json, "category", sums[i].category);
+        json_put_amount(json, "direct", sums[i].direct);
+        json_put_amount(json, "indirect", sums[i].indirect);
+        json_put_u64(json, "ppm", sums[i].ppm);
+        json_put_u64(json, "hop", sums[i].hop);
+        json_shut(json, '}');
+    }
+    json_shut(json, ']');
+}
+
 static void put_line(struct json_writer *json, const struct check_result *result, const struct view *view,
                      const struct check_line *line)
 {
@@ -201,6 +218,7 @@ static void put_line(struct json_writer *json, const struct check_result *result
     json_put_amount(json, "clean", line->clean);
     json_put_u64(json, "ppm_min", line->ppm_min);
     json_put_u64(json, "ppm_max", line->ppm_max);
+    put_categories(json, view, line);
     json_put_open(json, "sources", '[');
     for (size_t i = 0; i < line->exposure_count; i++)
         put_exposure(json, result, &line->exposures[i]);

@@ -106,6 +106,19 @@ static void print_line_head(const struct text *text, const struct check_line *li
                      is_ok ? "" : line->status);
 }
 
+static void print_categories(const struct text *text, const struct check_line *line)
+{
+    struct category_sum sums[CATEGORIES_MAX];
+    size_t count = sum_categories(line, strcmp(text->view.head->policy, "poison") == 0, sums);
+    for (size_t i = 0; i < count; i++) {
+        char direct[AMOUNT_TEXT_SIZE], indirect[AMOUNT_TEXT_SIZE], share[SHARE_TEXT_SIZE];
+        view_amount(&text->view, line->asset, sums[i].direct, direct);
+        view_amount(&text->view, line->asset, sums[i].indirect, indirect);
+        ppm_text(sums[i].ppm, share);
+        text_wrap_printf(text, "    ", "category %s: %s, %s direct, %s indirect", sums[i].category, share, direct, indirect);
+    }
+}
+
 static void print_line(const struct text *text, const struct check_result *result,
                        const struct check_line *line)
 {
@@ -117,6 +130,8 @@ static void print_line(const struct text *text, const struct check_result *resul
     print_part(text, line, "tainted", line->tainted);
     print_part(text, line, "unknown", line->unknown);
     print_part(text, line, "clean", line->clean);
+    if (line->exposure_count > 1)
+        print_categories(text, line);
     for (size_t i = 0; i < line->exposure_count; i++)
         print_exposure(text, result, line, &line->exposures[i], false);
     if (line->origin_count)

@@ -49,6 +49,16 @@ bool total_is_balanced(const struct result_total *total);
 
 enum tracer_status stream_done(FILE *stream, struct error *err); /* TRACER_E_IO if a write failed */
 
+/* Exposures of a line by the category of their sources, in the order of the first of each. */
+#define CATEGORIES_MAX 16u /* further ones are put together as "other" */
+struct category_sum {
+    const char *category;
+    struct u320 direct, indirect;
+    uint64_t ppm; /* of the line, rounded down */
+    uint32_t hop; /* least */
+};
+size_t sum_categories(const struct check_line *line, bool overlap, struct category_sum ret_sums[static CATEGORIES_MAX]);
+
 /* The writers of the table in format.c. */
 enum tracer_status text_trace(FILE *stream, const struct trace_result *result,
                               const struct report_options *options, struct error *err);
@@ -61,6 +71,10 @@ enum tracer_status json_compare(FILE *stream, const struct compare_result *resul
                                 const struct report_options *options, struct error *err);
 enum tracer_status csv_compare(FILE *stream, const struct compare_result *result,
                                const struct report_options *options, struct error *err);
+enum tracer_status text_check_policies(FILE *stream, const struct check_result *const results[COMPARED_COUNT],
+                                       const struct report_options *options, struct error *err);
+enum tracer_status json_check_policies(FILE *stream, const struct check_result *const results[COMPARED_COUNT],
+                                       const struct report_options *options, struct error *err);
 enum tracer_status text_explain(FILE *stream, const struct explain_result *result,
                                 const struct report_options *options, struct error *err);
 enum tracer_status json_explain(FILE *stream, const struct explain_result *result,
