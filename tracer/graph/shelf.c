@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -19,6 +20,7 @@
 #define CHECKSUM_SIZE sizeof(XXH64_hash_t)
 #define LINK_SIZE sizeof(XXH64_hash_t) /* of a row: digest of the key before it */
 #define SHELF_ROW_KEY_MAX 64u
+#define SHELF_READ_HELD TRACER_MIB(16) /* of records read in one go, before their pages are let go */
 #define TAIL_KEY "tail" /* in the head: key of the last row */
 
 struct shelf {
@@ -461,6 +463,25 @@ enum tracer_status shelf_get(struct shelf *shelf, enum shelf_table table, const 
     return status;
 }
 
+/* Pages of the map that were read stay in the kernel's cache, but are no more this process's memory. */
+struct held {
+    uintptr_t first, last; /* bytes of the map; first 0: none */
+    size_t read;
+};
+
+static void hold(struct held *held, MDB_val value)
+{
+    uintptr_t at = (uintptr_t)value.mv_data;
+    held->first = held->first && held->first < at ? held->first : at;
+    held->last = held->last > at + value.mv_size ? held->last : at + value.mv_size;
+    held->read += value.mv_size;
+    if (held->read < SHELF_READ_HELD)
+        return;
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = held->first / page * page;
+    madvise((void *)first, held->last - first, MADV_DONTNEED);
+    *held = (struct held){0, 0, 0};
+}
+
 enum tracer_status shelf_each(struct shelf *shelf, enum shelf_table table, shelf_visit_fn *visit, void *context, struct error *err)
 {
     MDB_cursor *cursor;
@@ -470,6 +491,7 @@ enum tracer_status shelf_each(struct shelf *shelf, enum shelf_table table, shelf
     MDB_val key, value, before = {0, NULL};
     MDB_stat stat;
     size_t count = 0;
+    struct held held = {0, 0, 0};
     int result = mdb_stat(shelf->txn, shelf->tables[table], &stat);
     if (!result)
         result = mdb_cursor_open(shelf->txn, shelf->tables[table], &cursor);
@@ -483,6 +505,8 @@ enum tracer_status shelf_each(struct shelf *shelf, enum shelf_table table, shelf
         before = key;
         if (!status)
             status = visit(context, (struct bytes){key.mv_data, key.mv_size}, bytes, err);
+        if (shelf->mode == SHELF_READ)
+            hold(&held, value);
     }
     mdb_cursor_close(cursor);
     if (status)
