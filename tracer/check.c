@@ -257,8 +257,12 @@ static enum tracer_status begin(struct checking *checking, const struct screen *
     state->shown_seeds = arena_calloc(arena, state->seed_count + 1, sizeof(*state->shown_seeds));
     if (!state->notes || !state->shown_seeds)
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    if (state->note_count)
-        memcpy(state->notes, screen->state.notes, state->note_count * sizeof(*state->notes));
+    for (size_t i = 0; i < state->note_count; i++) { /* the result outlives the screen */
+        const struct result_note *note = &screen->state.notes[i];
+        state->notes[i] = (struct result_note){.kind = note->kind, .text = arena_text(arena, note->text, strlen(note->text))};
+        if (!state->notes[i].text)
+            return error_set(err, TRACER_E_NOMEM, "no memory");
+    }
     if (state->seed_count)
         memcpy(state->shown_seeds, screen->state.shown_seeds, state->seed_count * sizeof(*state->shown_seeds));
     return TRACER_OK;
