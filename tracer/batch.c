@@ -115,15 +115,7 @@ static enum tracer_status identify(struct batch *batch)
 
 static enum tracer_status write_all(struct batch *batch, const char *path, int to, const char *data, size_t size)
 {
-    for (size_t done = 0; done < size;) {
-        ssize_t sent = write(to, data + done, size - done);
-        if (sent < 0 && errno == EINTR)
-            continue;
-        if (sent <= 0)
-            return fail_io(batch, path);
-        done += (size_t)sent;
-    }
-    return TRACER_OK;
+    return batch_send(to, data, size) ? TRACER_OK : fail_io(batch, path);
 }
 
 /* The output until here is durable, and then it is said so. */
@@ -434,19 +426,6 @@ static enum tracer_status start_worker(struct batch *batch, struct worker *worke
     return error_set(batch->err, TRACER_E_IO, "no process could be started for a worker");
 }
 
-static bool receive(int from, void *to, size_t size)
-{
-    for (size_t done = 0; done < size;) {
-        ssize_t got = read(from, (char *)to + done, size - done);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        done += (size_t)got;
-    }
-    return true;
-}
-
 /* The rows of a worker that ended: nobody can tell. */
 static enum tracer_status write_lost(struct batch *batch, const struct batch_job *job, struct batch_reply *ret_reply)
 {
@@ -534,7 +513,7 @@ static enum tracer_status take_decisions(struct batch *batch, struct worker *wor
     char *data = malloc(reply->decisions_size + 1);
     if (!data)
         return error_set(batch->err, TRACER_E_NOMEM, "no memory");
-    *ret_whole = receive(worker->replies, data, reply->decisions_size);
+    *ret_whole = batch_receive(worker->replies, data, reply->decisions_size);
     enum tracer_status status = *ret_whole ? append_decisions(batch, data, reply->decisions_size) : TRACER_OK;
     free(data);
     return status;
@@ -546,7 +525,7 @@ static enum tracer_status take_back(struct batch *batch, struct worker *worker)
     struct batch_reply reply;
     struct batch_stats *stats = batch->stats;
     enum tracer_status status = TRACER_OK;
-    bool whole = receive(worker->replies, &reply, sizeof(reply));
+    bool whole = batch_receive(worker->replies, &reply, sizeof(reply));
     if (whole && reply.failure.status) {
         *batch->err = reply.failure;
         return reply.failure.status;
@@ -555,7 +534,7 @@ static enum tracer_status take_back(struct batch *batch, struct worker *worker)
     char *room = whole ? buffer_reserve(&batch->text, reply.size + 1) : NULL;
     if (whole && !room)
         return error_set(batch->err, TRACER_E_NOMEM, "no memory");
-    if (whole && receive(worker->replies, room, reply.size)) {
+    if (whole && batch_receive(worker->replies, room, reply.size)) {
         batch->text.size = reply.size;
         status = take_decisions(batch, worker, &reply, &whole);
     } else {

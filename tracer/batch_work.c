@@ -461,7 +461,7 @@ static enum tracer_status answer_piece(struct work *work, const struct batch_job
     return status;
 }
 
-static bool send_bytes(int to, const void *data, size_t size)
+bool batch_send(int to, const void *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
         ssize_t sent = write(to, (const char *)data + done, size - done);
@@ -474,10 +474,10 @@ static bool send_bytes(int to, const void *data, size_t size)
     return true;
 }
 
-static bool next_job(int jobs, struct batch_job *job)
+bool batch_receive(int from, void *to, size_t size)
 {
-    for (size_t done = 0; done < sizeof(*job);) {
-        ssize_t got = read(jobs, (char *)job + done, sizeof(*job) - done);
+    for (size_t done = 0; done < size;) {
+        ssize_t got = read(from, (char *)to + done, size - done);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -512,7 +512,7 @@ static enum tracer_status work_on(struct work *work, int jobs)
 {
     struct batch_job job;
     enum tracer_status status = TRACER_OK;
-    while (!status && next_job(jobs, &job)) {
+    while (!status && batch_receive(jobs, &job, sizeof(job))) {
         memset(&work->reply, 0, sizeof(work->reply));
         buffer_clear(&work->output);
         buffer_clear(&work->decisions);
@@ -524,8 +524,8 @@ static enum tracer_status work_on(struct work *work, int jobs)
             work->reply.failure = *work->err;
         work->reply.size = status ? 0 : work->output.size;
         work->reply.decisions_size = status ? 0 : work->decisions.size;
-        if (!send_bytes(work->replies, &work->reply, sizeof(work->reply)) || !send_bytes(work->replies, work->output.data, work->reply.size) ||
-            !send_bytes(work->replies, work->decisions.data, work->reply.decisions_size))
+        if (!batch_send(work->replies, &work->reply, sizeof(work->reply)) || !batch_send(work->replies, work->output.data, work->reply.size) ||
+            !batch_send(work->replies, work->decisions.data, work->reply.decisions_size))
             break; /* the parent is gone */
     }
     return status;

@@ -63,6 +63,9 @@ bool batch_write_row(const struct batch_request *request, const struct batch_hea
                      const struct batch_answer *answer, struct buffer *to);
 
 /* batch_work.c */
+/** All of it; false: the other end is gone, or (a file) errno says why. */
+bool batch_send(int to, const void *data, size_t size);
+bool batch_receive(int from, void *to, size_t size);
 /** Add the decision about the row of a line, for append_decisions(). */
 TRACER_MUST_USE enum tracer_status batch_add_decision(const struct batch_request *request, uint64_t line, struct decision *decision,
                                                       struct buffer *to, struct error *err);
