@@ -43,6 +43,7 @@ step "build: ASan and UBSan" build asan
 step "tests: ASan and UBSan" tests asan
 step "build: verify (invariants checked inside)" build verify
 step "tests: verify, taint and graph" ctest --test-dir build/verify --output-on-failure -j "$jobs" -L 'taint|graph'
+step "tests: verify, checks as of large stores" ctest --test-dir build/verify --output-on-failure -j "$jobs" -R 'cmd-(rules|policies|decision|readme|as_of)$'
 
 # The program itself, not only its tests.
 check_program() { # WRAPPER...

@@ -119,6 +119,8 @@ struct screen {
     struct case_state state; /* sources and gaps; no engine */
     struct lookup *lookup;
     struct quick *quick;
+    struct wanted wanted_accounts;
+    const struct wanted *wanted; /* NULL: all */
     struct case_state funds_state; /* no sources but labelled accounts */
     struct lookup *funds;          /* NULL: not asked for */
 };
@@ -133,7 +135,7 @@ static enum tracer_status open_funds(struct screen *screen, struct error *err)
     enum tracer_status status = case_open(state, &screen->request.input, screen->arena, err);
     if (!status)
         status = case_add_origins(state, err);
-    return status ? status : lookup_open(state, options, &screen->funds, err);
+    return status ? status : lookup_open(state, options, screen->wanted, &screen->funds, err);
 }
 
 enum tracer_status screen_case(struct case_state *state, const struct screen_request *request, struct arena *arena,
@@ -163,13 +165,23 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
     screen->request = *request;
     screen->request.rules = request->rules ? request->rules : rules_default();
     screen->arena = arena;
+    if (request->wanted) {
+        struct address *accounts = arena_copy(arena, request->wanted, request->wanted_count * sizeof(*accounts));
+        if (!accounts) {
+            screen_close(screen);
+            return error_set(err, TRACER_E_NOMEM, "no memory");
+        }
+        qsort(accounts, request->wanted_count, sizeof(*accounts), order_addresses);
+        screen->wanted_accounts = (struct wanted){accounts, request->wanted_count};
+        screen->wanted = &screen->wanted_accounts;
+    }
     struct case_state *state = &screen->state;
     struct taint_options options;
     enum tracer_status status = screen_case(state, &screen->request, arena, &options, err);
     if (!status && state->explored_count)
         qsort(state->explored, state->explored_count, sizeof(*state->explored), order_addresses);
     if (!status)
-        status = lookup_open(state, options, &screen->lookup, err);
+        status = lookup_open(state, options, screen->wanted, &screen->lookup, err);
     if (!status && request->funds)
         status = open_funds(screen, err);
     if (!status && screen->funds && lookup_head(screen->funds)->last != state->last)

@@ -60,7 +60,8 @@ static enum tracer_status try(struct lookup *lookup, struct case_state *state, c
     return TRACER_E_NOT_FOUND; /* none, damaged, of another time: made again */
 }
 
-enum tracer_status lookup_open(struct case_state *state, struct taint_options options, struct lookup **ret_lookup, struct error *err)
+enum tracer_status lookup_open(struct case_state *state, struct taint_options options, const struct wanted *wanted, struct lookup **ret_lookup,
+                               struct error *err)
 {
     struct digest identity;
     struct lookup *lookup = calloc(1, sizeof(*lookup));
@@ -74,7 +75,12 @@ enum tracer_status lookup_open(struct case_state *state, struct taint_options op
     if (!status)
         status = try(lookup, state, &identity, err);
     if (status == TRACER_E_NOT_FOUND) {
-        status = lookup_make(state, options, &identity, lookup->path, &lookup->temporary, err);
+        struct graph_stat stat;
+        status = wanted ? graph_stat(state->input->graph, &stat, err) : TRACER_OK;
+        if (!status && wanted && stat.transfers <= TRACER_LOOKUP_ROWS_MAX)
+            wanted = NULL; /* all of it costs little, and serves the next */
+        if (!status)
+            status = lookup_make(state, options, wanted, &identity, lookup->path, &lookup->temporary, err);
         case_close(state);
         if (!status)
             status = lookup_reopen(lookup, err);

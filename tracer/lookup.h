@@ -74,9 +74,14 @@ bool kept_head_decode(struct bytes bytes, struct arena *arena, struct kept_head 
 
 /* lookup_keep.c: sums of a replay that goes on. */
 struct keep;
+struct wanted { /* accounts whose sums are kept, in order; NULL: all */
+    const struct address *accounts;
+    size_t count;
+};
 typedef enum tracer_status keep_row_fn(void *context, struct position position, const struct kept_row *row, struct error *err);
 /** `state` has an engine that was not replayed yet; rows of which something is kept go to `row`, a transaction's in order. */
-enum tracer_status keep_new(struct case_state *state, keep_row_fn *row, void *context, struct keep **ret_keep, struct error *err);
+enum tracer_status keep_new(struct case_state *state, const struct wanted *wanted, keep_row_fn *row, void *context, struct keep **ret_keep,
+                            struct error *err);
 void keep_free(struct keep *keep); /* NULL is fine */
 /** Replay what the cursor of the state has: from the start, or after that on. */
 enum tracer_status keep_replay(struct keep *keep, struct error *err);
@@ -106,7 +111,9 @@ struct layout {
     bool temporary;             /* for this run only */
     bool placed;                /* or at its final place: it stays */
 };
-enum tracer_status layout_new(const struct case_state *state, const struct digest *identity, struct layout *ret_layout, struct error *err);
+/** `temporary`: it is for this run only. */
+enum tracer_status layout_new(const struct case_state *state, const struct digest *identity, bool temporary, struct layout *ret_layout,
+                              struct error *err);
 /** Close it; remove it unless it stays. */
 void layout_release(struct layout *layout);
 /** Move it to its final place. */
@@ -116,13 +123,14 @@ enum tracer_status layout_row(void *context, struct position position, const str
 enum tracer_status layout_settle(struct layout *layout, struct keep *keep, const struct case_state *state, const struct digest *identity,
                                  struct error *err);
 /** Replay and lay out: below the store, or, where that cannot be written, in a temporary directory. */
-enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct digest *identity,
+enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct wanted *wanted, const struct digest *identity,
                                char ret_path[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err);
 
 /* lookup.c */
 struct lookup;
-/** Find it, or make it. state->last is then the last block that it knows. */
-enum tracer_status lookup_open(struct case_state *state, struct taint_options options, struct lookup **ret_lookup, struct error *err);
+/** Find it, or make it; of a large store for the wanted accounts alone. state->last is then the last block that it knows. */
+enum tracer_status lookup_open(struct case_state *state, struct taint_options options, const struct wanted *wanted, struct lookup **ret_lookup,
+                               struct error *err);
 void lookup_close(struct lookup *lookup); /* NULL is fine */
 /** Close what does not survive fork(); open it again. */
 void lookup_release(struct lookup *lookup);

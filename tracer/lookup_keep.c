@@ -27,6 +27,7 @@ struct sum_undo {
 struct account_sums {
     uint32_t first; /* index + 1 */
     bool changed;
+    uint8_t wanted; /* 0: not asked yet, 1 yes, 2 no */
 };
 struct waiting { /* a row of the transaction at hand */
     struct position position;
@@ -37,6 +38,7 @@ struct keep {
     struct case_state *state;
     keep_row_fn *row;
     void *context;
+    const struct wanted *wanted; /* NULL: all */
     bool everything; /* some accounts are not followed: what is not kept is not in the graph */
     struct large sum_memory, account_memory;
     struct sum *sums;
@@ -98,6 +100,37 @@ static bool enlarge(struct keep *keep)
     return true;
 }
 
+static struct account_sums *sums_of(struct keep *keep, uint32_t account)
+{
+    if (!large_grow(&keep->account_memory, ((size_t)account + 1) * sizeof(struct account_sums)))
+        return NULL;
+    keep->accounts = keep->account_memory.at;
+    if (account >= keep->account_count)
+        keep->account_count = (size_t)account + 1;
+    return &keep->accounts[account];
+}
+
+static int order_addresses(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct address));
+}
+
+/* false: no memory */
+static bool is_wanted(struct keep *keep, uint32_t account, bool *ret_wanted)
+{
+    const struct case_state *state = keep->state;
+    *ret_wanted = true;
+    if (!keep->wanted)
+        return true;
+    struct account_sums *sums = sums_of(keep, account);
+    if (sums && !sums->wanted) {
+        struct address address = state->cursor.account(state->cursor.self, account);
+        sums->wanted = bsearch(&address, keep->wanted->accounts, keep->wanted->count, sizeof(address), order_addresses) ? 1 : 2;
+    }
+    *ret_wanted = sums && sums->wanted == 1;
+    return sums != NULL;
+}
+
 static bool is_seeded(const struct keep *keep, uint32_t account)
 {
     const struct case_state *state = keep->state;
@@ -130,14 +163,10 @@ static struct sum *find_sum(struct keep *keep, uint32_t account, uint32_t asset)
         if (sum->account == account && sum->asset == asset)
             return sum;
     }
-    if (keep->sum_count == UINT32_MAX - 1 || !large_grow(&keep->sum_memory, (keep->sum_count + 1) * sizeof(struct sum)) ||
-        !large_grow(&keep->account_memory, ((size_t)account + 1) * sizeof(struct account_sums)))
+    struct account_sums *sums = sums_of(keep, account);
+    if (!sums || keep->sum_count == UINT32_MAX - 1 || !large_grow(&keep->sum_memory, (keep->sum_count + 1) * sizeof(struct sum)))
         return NULL;
     keep->sums = keep->sum_memory.at;
-    keep->accounts = keep->account_memory.at;
-    if (account >= keep->account_count)
-        keep->account_count = (size_t)account + 1;
-    struct account_sums *sums = &keep->accounts[account];
     if (!sums->first && is_seeded(keep, account)) {
         if (!room(&keep->seeded, keep->seeded_count, &keep->seeded_capacity, sizeof(*keep->seeded)))
             return NULL;
@@ -263,14 +292,18 @@ static bool carry(void *context, const struct taint_carried *carried)
         keep->block_number = carried->position.block_number;
         keep->epoch++;
     }
-    if (carried->status == CHECK_OK && (!touch(keep, carried->from, carried->asset) || !receive(keep, carried)))
+    bool from, to;
+    if (!is_wanted(keep, carried->from, &from) || !is_wanted(keep, carried->to, &to))
+        return false;
+    if (carried->status == CHECK_OK && ((from && !touch(keep, carried->from, carried->asset)) || (to && !receive(keep, carried))))
         return false;
     return (carried->part_count == 0 && carried->status != CHECK_OVERFLOW && !keep->everything) || wait_row(keep, carried);
 }
 
 /* ---- the whole ---- */
 
-enum tracer_status keep_new(struct case_state *state, keep_row_fn *row, void *context, struct keep **ret_keep, struct error *err)
+enum tracer_status keep_new(struct case_state *state, const struct wanted *wanted, keep_row_fn *row, void *context, struct keep **ret_keep,
+                            struct error *err)
 {
     struct keep *keep = calloc(1, sizeof(*keep));
     if (!keep || !(keep->scratch = arena_new(TRACER_MEMORY_MAX))) {
@@ -278,6 +311,7 @@ enum tracer_status keep_new(struct case_state *state, keep_row_fn *row, void *co
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
     keep->state = state;
+    keep->wanted = wanted;
     keep->row = row;
     keep->context = context;
     keep->everything = state->has_explored;

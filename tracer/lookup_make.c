@@ -222,13 +222,13 @@ static void tidy(const char *folder)
 }
 
 /* A new shelf beside where it will be; or, where that may not be written, for this run only. */
-static enum tracer_status make_shelf(const struct case_state *state, const char *path, struct shelf **ret_shelf,
+static enum tracer_status make_shelf(const struct case_state *state, const char *path, bool temporary, struct shelf **ret_shelf,
                                      char made[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err)
 {
     char folder[LOOKUP_PATH_MAX];
     int length = snprintf(folder, sizeof(folder), "%s/taint", graph_path(state->input->graph));
     enum tracer_status status = TRACER_E_STORE;
-    if (length < (int)sizeof(folder) && (!mkdir(folder, 0700) || errno == EEXIST)) {
+    if (!temporary && length < (int)sizeof(folder) && (!mkdir(folder, 0700) || errno == EEXIST)) {
         tidy(folder);
         if (snprintf(made, LOOKUP_PATH_MAX, "%s-%ld", path, (long)getpid()) < (int)LOOKUP_PATH_MAX)
             status = shelf_open(made, SHELF_MAKE, ret_shelf, err);
@@ -244,7 +244,8 @@ static enum tracer_status make_shelf(const struct case_state *state, const char 
     return shelf_open(made, SHELF_MAKE, ret_shelf, err);
 }
 
-enum tracer_status layout_new(const struct case_state *state, const struct digest *identity, struct layout *ret_layout, struct error *err)
+enum tracer_status layout_new(const struct case_state *state, const struct digest *identity, bool temporary, struct layout *ret_layout,
+                              struct error *err)
 {
     char path[LOOKUP_PATH_MAX];
     *ret_layout = (struct layout){.shelf = NULL};
@@ -252,7 +253,7 @@ enum tracer_status layout_new(const struct case_state *state, const struct diges
     enum tracer_status status = lookup_path(state, identity, path, err);
     if (!status)
         status = sort_recognised(ret_layout, state->input, err);
-    return status ? status : make_shelf(state, path, &ret_layout->shelf, ret_layout->path, &ret_layout->temporary, err);
+    return status ? status : make_shelf(state, path, temporary, &ret_layout->shelf, ret_layout->path, &ret_layout->temporary, err);
 }
 
 void layout_release(struct layout *layout)
@@ -287,25 +288,25 @@ enum tracer_status layout_settle(struct layout *layout, struct keep *keep, const
 
 /* ---- the whole ---- */
 
-static enum tracer_status lay_out(struct case_state *state, struct taint_options options, struct layout *layout, const struct digest *identity,
-                                  struct keep **ret_keep, struct error *err)
+static enum tracer_status lay_out(struct case_state *state, struct taint_options options, const struct wanted *wanted, struct layout *layout,
+                                  const struct digest *identity, struct keep **ret_keep, struct error *err)
 {
     enum tracer_status status = case_engine(state, options, err);
     if (!status)
-        status = keep_new(state, layout_row, layout, ret_keep, err);
+        status = keep_new(state, wanted, layout_row, layout, ret_keep, err);
     if (!status)
         status = keep_replay(*ret_keep, err);
     return status ? status : layout_settle(layout, *ret_keep, state, identity, err);
 }
 
-enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct digest *identity,
+enum tracer_status lookup_make(struct case_state *state, struct taint_options options, const struct wanted *wanted, const struct digest *identity,
                                char ret_path[static LOOKUP_PATH_MAX], bool *ret_temporary, struct error *err)
 {
     struct layout layout;
     struct keep *keep = NULL;
-    enum tracer_status status = layout_new(state, identity, &layout, err);
+    enum tracer_status status = layout_new(state, identity, wanted != NULL, &layout, err);
     if (!status)
-        status = lay_out(state, options, &layout, identity, &keep, err);
+        status = lay_out(state, options, wanted, &layout, identity, &keep, err);
     if (!status && layout.temporary) {
         status = shelf_commit(layout.shelf, err);
     } else if (!status && (status = layout_finish(&layout, state, identity, err)) == TRACER_E_BUSY) {

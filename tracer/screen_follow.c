@@ -58,7 +58,7 @@ static enum tracer_status lay_out(struct screen_follow *follow, struct taint_opt
     if (!status)
         status = taint_keep_undo(state->taint, undo_from(follow), err);
     if (!status)
-        status = keep_new(state, layout_row, &follow->layout, &follow->keep, err);
+        status = keep_new(state, NULL, layout_row, &follow->layout, &follow->keep, err);
     if (status)
         return status;
     keep_undo_from(follow->keep, undo_from(follow));
@@ -79,7 +79,7 @@ static enum tracer_status begin_anew(struct screen_follow *follow, struct error 
     if (!status)
         status = lookup_identity(&follow->state, options, &follow->identity, err);
     if (!status)
-        status = layout_new(&follow->state, &follow->identity, &follow->layout, err);
+        status = layout_new(&follow->state, &follow->identity, false, &follow->layout, err);
     if (!status && follow->layout.temporary)
         status = error_set(err, TRACER_E_STORE, "the taint state cannot be written beside the store");
     if (!status)

@@ -104,6 +104,11 @@
 #define TRACER_PATH_MAX 1000000u                /* records of one path */
 #define TRACER_STORE_BYTES_MAX TRACER_GIB(4096) /* default ceiling of the data file: address space only */
 #define TRACER_LOOKUPS_MAX 8u                    /* taint states that are kept beside a store; the oldest goes */
+#ifdef TRACER_VERIFY
+#define TRACER_LOOKUP_ROWS_MAX 0u /* so that tests take the way of large stores */
+#else
+#define TRACER_LOOKUP_ROWS_MAX 2000000u         /* transfers of a store of which a check alone keeps the whole taint state */
+#endif
 #define TRACER_LOOKUP_LAG_MAX 64u               /* blocks that one may be behind while `ingest --follow` brings it up */
 #define TRACER_MEMORY_MAX TRACER_GIB(16)        /* default ceiling of one arena */
 

@@ -19,6 +19,10 @@ struct screen_request {
     size_t source_count;
     bool has_since;
     uint64_t since;
+    /* Only these addresses, and any transfers, will be asked about: without a state at hand, a large store is then replayed for them
+     * alone. NULL: anything may be asked. */
+    const struct address *wanted;
+    size_t wanted_count;
     bool compares;             /* one of several policies: the notes speak of none */
     const struct rules *rules; /* NULL: rules_default() */
     bool funds; /* also say which labelled accounts paid it out (taint-spec 9.4); not under poison: TRACER_E_USAGE */

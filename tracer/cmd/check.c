@@ -6,6 +6,7 @@
 #include "tracer/screen.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static enum tracer_status watch(void *context, uint64_t rows)
 {
@@ -175,6 +176,15 @@ int command_check(const struct options *options)
     struct screen_target *targets = status ? NULL : arena_calloc(session.arena, options->argument_count + 1, sizeof(*targets));
     if (!status && !targets)
         status = error_set(&session.err, TRACER_E_NOMEM, "no memory");
+    struct address *wanted = status ? NULL : arena_calloc(session.arena, options->argument_count + 1, sizeof(*wanted));
+    if (!status && !wanted)
+        status = error_set(&session.err, TRACER_E_NOMEM, "no memory");
+    request.wanted = wanted;
+    for (size_t i = 0; i < options->argument_count && !status; i++) {
+        const char *text = options->arguments[i], *behind = strstr(text, ":0x"); /* perhaps CHAIN:ADDRESS */
+        request.wanted_count += address_parse(text, strlen(text), &wanted[request.wanted_count]) ||
+                                (behind && address_parse(behind + 1, strlen(behind + 1), &wanted[request.wanted_count]));
+    }
     for (size_t i = 0; i < options->argument_count && !status; i++)
         targets[i] = (struct screen_target){options->arguments[i], options->has_to_address ? &options->to_address : NULL};
     if (!status && options->argument_count == 0)
