@@ -85,7 +85,7 @@ static bool stays_below(const struct rule *rule, struct u320 sum, struct u320 wh
 struct rules_finding rules_judge(const struct rules *rules, const struct rules_line *line)
 {
     struct rules_finding finding = {VERDICT_CLEAN, ""};
-    bool gone[RULE_EXPOSURES_MAX] = {false};
+    enum { COUNTS, PERHAPS_IGNORED, IGNORED } state[RULE_EXPOSURES_MAX] = {COUNTS};
     /* Of more sources than fit, none is ignored. */
     bool all_fit = line->exposure_count <= RULE_EXPOSURES_MAX;
     for (size_t i = 0; i < rules->count; i++) {
@@ -95,18 +95,22 @@ struct rules_finding rules_judge(const struct rules *rules, const struct rules_l
         if (rule->kind == RULE_LISTED || (rule->has_asset && !asset_equal(&rule->asset, &line->asset)) || (rule->ignores && !all_fit))
             continue;
         for (size_t e = 0; e < line->exposure_count; e++) {
-            if ((all_fit && gone[e]) || !takes(rule, &line->exposures[e]))
+            if ((all_fit && state[e] == IGNORED) || !takes(rule, &line->exposures[e]))
                 continue;
             any = true;
             add(&upper, line->exposures[e].amount, line->overlap);
-            if (line->exposures[e].grade <= rule->grade_min)
+            if (line->exposures[e].grade <= rule->grade_min && (!all_fit || state[e] == COUNTS))
                 add(&proven, line->exposures[e].amount, line->overlap);
         }
         if (rule->ignores) {
             if (!any || !stays_below(rule, upper, line->amount))
                 continue;
+            /* What is of unknown history could be of the same sources, and with it they may be more than the limit. */
+            struct u320 most = upper;
+            u320_add_u320(&most, line->unknown);
             for (size_t e = 0; e < line->exposure_count; e++)
-                gone[e] = gone[e] || takes(rule, &line->exposures[e]);
+                if (takes(rule, &line->exposures[e]) && state[e] != IGNORED)
+                    state[e] = stays_below(rule, most, line->amount) ? IGNORED : PERHAPS_IGNORED;
             if (!finding.rule[0])
                 finding.rule = rule->name;
             continue;
@@ -118,7 +122,7 @@ struct rules_finding rules_judge(const struct rules *rules, const struct rules_l
             finding = (struct rules_finding){VERDICT_CANNOT_TELL, rule->name};
     }
     for (size_t e = 0; rules->otherwise_exposed && e < line->exposure_count; e++)
-        if (!all_fit || !gone[e])
+        if (!all_fit || state[e] == COUNTS)
             return (struct rules_finding){VERDICT_EXPOSED, "otherwise"};
     if (rules->otherwise_exposed && finding.verdict == VERDICT_CLEAN && !u320_is_zero(line->unknown))
         finding = (struct rules_finding){VERDICT_CANNOT_TELL, "otherwise"};

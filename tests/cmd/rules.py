@@ -114,6 +114,10 @@ with tempfile.TemporaryDirectory() as folder:
     # ---- the upper end: 10 tainted and 40 unknown of 1050 ----
     same("the range", [verdict("14:0:0", {**any_rule, "asset": "native", "amount_min": n}) for n in ("10", "11", "50", "51")],
          [("exposed", "any"), ("cannot_tell", "any"), ("cannot_tell", "any"), ("clean", "")])
+    dust = {"name": "dust", "verdict": "ignore", "asset": "native", "amount_below": "20"}
+    same("what may be more than the limit is not ignored for sure: 10 tainted, 40 unknown", [verdict("14:0:0", dust, {**any_rule, "asset": "native", "amount_min": n}) for n in ("45", "51")],
+         [("cannot_tell", "any"), ("clean", "dust")])
+    same("nor by otherwise", verdict("14:0:0", dust, otherwise="exposed"), ("cannot_tell", "otherwise"))
     same("unknown units are ignored by no rule", verdict("14:0:0", {"name": "all", "verdict": "ignore"}, any_rule), ("cannot_tell", "any"))
     same("a later rule may still prove it", verdict("14:0:0", {**any_rule, "name": "high", "share_min_ppm": 20000}, any_rule), ("exposed", "any"))
     same("only unknown", (verdict("13:0:0", any_rule), verdict("13:0:0", {**any_rule, "share_min_ppm": 1000000})), (("cannot_tell", "any"), ("cannot_tell", "any")))
