@@ -57,6 +57,7 @@ static enum tracer_status try(struct lookup *lookup, struct case_state *state, c
     if (current)
         return TRACER_OK;
     lookup_release(lookup);
+    lookup->head = (struct kept_head){.generation = 0};
     return TRACER_E_NOT_FOUND; /* none, damaged, of another time: made again */
 }
 
@@ -113,10 +114,17 @@ void lookup_release(struct lookup *lookup)
 
 enum tracer_status lookup_reopen(struct lookup *lookup, struct error *err)
 {
+    const struct kept_head before = lookup->head;
     enum tracer_status status = lookup->shelf ? TRACER_OK : shelf_open(lookup->path, SHELF_READ, &lookup->shelf, err);
     if (status == TRACER_E_NOT_FOUND)
         return error_set(err, TRACER_E_STORE, "taint state %s: it was removed meanwhile", lookup->path);
-    return status ? status : read_head(lookup, err);
+    if (!status)
+        status = read_head(lookup, err);
+    const struct kept_head *now = &lookup->head;
+    bool same = !before.sources || (before.last == now->last && before.generation == now->generation && hash_equal(before.last_hash, now->last_hash) &&
+                                    memcmp(&before.identity, &now->identity, sizeof(before.identity)) == 0);
+    /* Workers of one batch must know the same blocks. */
+    return status || same ? status : error_set(err, TRACER_E_CONFLICT, "taint state %s: it went on to other blocks meanwhile; run it again", lookup->path);
 }
 
 const struct kept_head *lookup_head(const struct lookup *lookup)

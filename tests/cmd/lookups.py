@@ -153,6 +153,15 @@ with tempfile.TemporaryDirectory() as top:
         data.write_bytes(whole[:len(whole) // 2])
         same("with a state that is cut short", run(*call_again, codes=(0, 10, 11)), good)
         run("check", *case(store, files, "lifo"), *targets, codes=(0, 10, 11))
+        lines = open(files["transfers"]).read().splitlines(keepends=True)
+        grown, half = f"{folder}/grown", len(lines) // 2
+        while lines[half].split(",")[0] == lines[half - 1].split(",")[0]:
+            half += 1
+        for part, name in ((lines[:half], "a.csv"), (lines[:1] + lines[half:], "b.csv")):
+            pathlib.Path(f"{folder}/{name}").write_text("".join(part))
+            run("import", "--store", grown, "--name", "made", f"{folder}/{name}", files["coverage"])
+            answers = json.loads(run("check", *case(grown, files, policy), *(t for t in targets), codes=(0, 2, 10, 11)) or "{}")
+        same("answers of a store that grew", answers.get("answers"), json.loads(good)["answers"])
         same("states of two policies", len(os.listdir(f"{store}/taint")), 2)
 
 if problems:
