@@ -467,6 +467,10 @@ enum tracer_status case_common_notes(struct case_state *state, struct error *err
                 : "each block was recomputed from what its hash covers; its grade says on whose word the hash stands: "
                   "single (one endpoint), linked (two agree), proven (two agree and it is final, or it hangs on a hash known beforehand). Internal transfers are "
                   "covered by no hash: asserted");
+    if (!status && state->input->spare_sources)
+        status = case_note(state, NOTE_LIMIT, err,
+                           "only the accounts on which the answers depend (%zu) were explored: a shorter path, over units that went elsewhere, may exist",
+                           state->explored_count);
     if (!status)
         status = case_note(
             state, NOTE_LIMIT, err,

@@ -317,7 +317,7 @@ static enum tracer_status put_ledger(struct account_work *work, const char *stra
     snprintf(coverage.cross_check + strlen(coverage.cross_check), sizeof(coverage.cross_check) - strlen(coverage.cross_check),
              "balances of %zu assets before and after equal the transfers", compared);
     tell_gaps(work, &coverage);
-    outcome->has_gap = coverage.gap[0] != '\0';
+    memcpy(outcome->gap, coverage.gap, sizeof(outcome->gap));
     return status ? status : graph_put_coverage(request->graph, request->network->chain_id, &coverage, work->err);
 }
 

@@ -13,7 +13,7 @@
 
 struct lazy {
     const struct lazy_request *request;
-    struct lazy_stats *stats;
+    struct explore_stats *stats;
     struct explorer *explorer;
     struct arena *arena; /* of the run, not of the result */
     struct trace_request trace;
@@ -141,7 +141,7 @@ static enum tracer_status explore(struct lazy *lazy, struct address account, uin
     char text[ADDRESS_TEXT_SIZE];
     address_format(account, text);
     if (request->progress) {
-        struct lazy_progress progress = {lazy->explored_count, waiting, lazy->stats->requests, clock_monotonic_ms() - lazy->start_ms, text};
+        struct explore_progress progress = {lazy->explored_count, waiting, lazy->stats->requests, clock_monotonic_ms() - lazy->start_ms, text};
         request->progress(request->progress_context, &progress);
     }
     enum tracer_status status = explore_account(lazy->explorer, account, &outcome, lazy->err);
@@ -291,10 +291,10 @@ static enum tracer_status run(struct lazy *lazy, struct explore_request *explore
     return status;
 }
 
-enum tracer_status lazy_run(const struct lazy_request *request, struct trace_result **ret_result, struct lazy_stats *ret_stats, struct error *err)
+enum tracer_status lazy_run(const struct lazy_request *request, struct trace_result **ret_result, struct explore_stats *ret_stats, struct error *err)
 {
     struct explore_request explore = request->explore;
-    *ret_stats = (struct lazy_stats){0};
+    *ret_stats = (struct explore_stats){0};
     struct lazy lazy = {.request = request,
                         .stats = ret_stats,
                         .trace = request->trace,

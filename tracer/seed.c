@@ -352,6 +352,8 @@ enum tracer_status case_add_seed(struct case_state *state, const char *text, boo
         bool known = false;
         if ((status = case_knows_account(state, spec.address, &known, err)))
             return status;
+        if (!known && state->input->spare_sources)
+            return case_note(state, NOTE_ASSUMPTION, err, "source %s: it is in none of the transfers that the answers depend on", source);
         if (!known)
             return error_set(err, TRACER_E_NOT_FOUND,
                              "%s is in no stored transfer (blocks %" PRIu64 " to %" PRIu64 " of %s)",

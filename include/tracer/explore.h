@@ -31,8 +31,18 @@ struct explore_request { /* all borrowed */
 struct explore_outcome {
     bool hub;       /* nothing was stored of it, and the ledger says nothing */
     bool known;     /* the ledger had it already */
-    bool has_gap;   /* see the ledger */
+    char gap[GRAPH_GAP_MAX]; /* as in the ledger; "": none */
     uint64_t rows;  /* transfers to or from it */
+};
+
+/* Of a search that explores one account after another. */
+struct explore_progress {
+    uint64_t explored, waiting, requests; /* waiting: accounts that the search would explore next */
+    uint64_t elapsed_ms;
+    const char *now; /* the account that is being explored */
+};
+struct explore_stats {
+    uint64_t first, last, explored, hubs, known, requests;
 };
 
 struct explorer;

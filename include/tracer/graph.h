@@ -144,6 +144,7 @@ TRACER_MUST_USE enum tracer_status graph_put_opening(struct graph *graph, uint64
                                                      struct error *err);
 
 /* Completeness ledger (architecture 5). `account` all zero: the whole range. */
+#define GRAPH_GAP_MAX 256u
 struct graph_coverage {
     struct address account;
     uint64_t first, last;
@@ -152,7 +153,7 @@ struct graph_coverage {
     char endpoint[TRACER_ENDPOINT_NAME_MAX];
     char method[128];
     char cross_check[256];
-    char gap[256]; /* "" if none */
+    char gap[GRAPH_GAP_MAX]; /* "" if none */
     uint64_t rows;
     enum grade grade;
 };

@@ -7,11 +7,6 @@
 #include "tracer/explore.h"
 #include "tracer/trace.h"
 
-struct lazy_progress {
-    uint64_t explored, waiting, requests; /* waiting: accounts where tainted units arrived */
-    uint64_t elapsed_ms;
-    const char *now; /* the account that is being explored */
-};
 struct lazy_request {
     struct trace_request trace;    /* its range is set here */
     struct explore_request explore; /* first, last and degree_max as well */
@@ -20,14 +15,11 @@ struct lazy_request {
     struct taint_expand_limits limits;
     uint64_t requests_max, seconds_max; /* 0: none */
     struct rpc *rpc;                    /* counts requests */
-    void (*progress)(void *context, const struct lazy_progress *progress);
+    void (*progress)(void *context, const struct explore_progress *progress);
     void *progress_context;
-};
-struct lazy_stats {
-    uint64_t first, last, explored, hubs, known, requests;
 };
 /** What is explored stays in the store: a run that ended early goes on where it was. */
 TRACER_MUST_USE enum tracer_status lazy_run(const struct lazy_request *request, struct trace_result **ret_result,
-                                            struct lazy_stats *ret_stats, struct error *err);
+                                            struct explore_stats *ret_stats, struct error *err);
 
 #endif

@@ -231,6 +231,8 @@ TRACER_MUST_USE enum tracer_status taint_write_check(const struct taint *taint,
                                                      struct error *err);
 
 /* Ranked expansion of the explored set (section 12). */
+/** floor(units * weight / 10^decimals), in the unit of the weights; above 2^320 - 1, that. */
+struct u320 taint_worth(uint64_t weight, uint32_t decimals, struct u320 units);
 struct taint_expand_limits {
     uint64_t accounts_max, degree_max;
     uint32_t hops_max;

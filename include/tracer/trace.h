@@ -21,6 +21,7 @@ struct case_input {
     bool has_explored; /* the explored set is this, not every account that the ledger has */
     const struct address *explored;
     size_t explored_count;
+    bool spare_sources; /* a named address that is in no transfer is a source of nothing, not an error: only what answers depend on was read */
     const char *const *limits; /* of the search that filled the store: notes of the result, each a gap */
     size_t limit_count;
     uint64_t as_of_end_s; /* only blocks until this second (label_set_as_of() of the labels says the day); 0: all */

@@ -1,7 +1,7 @@
 // A trace from nothing but endpoints, through a proxy that takes capabilities away: what can be known is the same in all, what
 // cannot is said. One line a set: hops, verdict, calls.
 //   node lazy.mjs --tracer PATH [--full] [--only NAME]
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -10,7 +10,7 @@ import { hold } from './cleanup.mjs';
 import { Node } from './node.mjs';
 import { Scenario } from './scenario.mjs';
 import { compile } from './solc.mjs';
-import { EXIT, Tracer, failure, tracedHops, withoutRepeat } from './tracer.mjs';
+import { EXIT, Tracer, checkedAnswers, failure, tracedHops, withoutRepeat } from './tracer.mjs';
 
 const { values: options } = parseArgs({
   options: { tracer: { type: 'string' }, full: { type: 'boolean', default: false }, only: { type: 'string' }, keep: { type: 'boolean', default: false } },
@@ -198,6 +198,67 @@ try {
     check(!set.reason || gapsOf(result).some((gap) => set.reason.test(gap)), `${name}: no reason: ${gapsOf(result).join('\n')}`);
     check(!set.asked || [...proxy.methods.keys()].some((method) => set.asked.test(method)), `${name}: ${set.asked} was not asked`);
     if (name === 'full') reference = result;
+  }
+
+  // Checks of what no store has: the answers of the store that has everything, from the histories alone that they depend on.
+  if (!options.only || options.only === 'check') {
+    const questions = [...scenario.deposits().map(({ hash }) => hash), ...['depositClean', 'depositMixed', 'depositEoa', 'w2', 'fan', 'out1', 'late'].map((role) => scenario.at[role])];
+    const fetching = ['--rpc', 'alpha', '--allow-local', '--finality', 'latest'];
+    // A shorter path over units that went elsewhere is not looked for, except where the rules or the policy ask for it.
+    const plain = (answer, whole) => JSON.stringify({ verdict: answer.verdict, lines: answer.lines },
+      (key, part) => (typeof part === 'bigint' ? String(part) : whole || !['hop', 'path'].includes(key) ? part : undefined));
+    const rules = tracer.path('rules.json');
+    writeFileSync(rules, JSON.stringify({ schema: 'tracer/rules/1', rules: [{ name: 'near', verdict: 'exposed', hops_max: 6 }], otherwise: 'ignore' }));
+    for (const [policy, each, more, whole] of [['fifo', true, [], false], ['fifo', true, ['--rules', rules], true], ['haircut', false, [], false],
+      ['poison', false, [], true], ['taintfirst', false, [], true]]) {
+      use({});
+      const wanted = checkedAnswers((await tracer.check('whole', policy, seeds, questions, more)).json).map((answer) => plain(answer, whole));
+      const all = await tracer.check(`checked-${policy}${more.length}`, policy, seeds, questions, [...more, ...fetching]);
+      if (!check(all.json, failure(all))) continue;
+      const wrong = checkedAnswers(all.json).map((answer) => plain(answer, whole)).map((answer, i) => (answer === wanted[i] ? '' : `${questions[i]}\n  ${answer}\n  ${wanted[i]}`)).filter(Boolean);
+      check(wrong.length === 0, `check --rpc, ${policy}: ${wrong.join('\n')}\n${all.json.limits.gaps.join('\n')}`);
+      console.log(`check --rpc, ${policy}: ${questions.length} answers, ${wrong.length} other than the store's; ${/[0-9]+ accounts explored/.exec(all.stderr)}, ${proxy.calls} calls`);
+      const explored = [];
+      for (const [i, question] of questions.entries()) {
+        if (!each) break;
+        const one = await tracer.check(`check-${i}-${more.length}`, policy, seeds, [question], [...more, ...fetching]);
+        const told = one.json ? plain(checkedAnswers(one.json)[0], whole) : failure(one);
+        check(told === wanted[i], `check --rpc ${question}: ${told}\n${wanted[i]}`);
+        explored.push(Number(/([0-9]+) accounts explored/.exec(one.stderr)?.[1]));
+      }
+      if (each) console.log(`  one by one: ${explored.join(' ')} accounts explored`);
+    }
+
+    // What cannot be seen is never clean, and what is told to be tainted is.
+    const whole = checkedAnswers((await tracer.check('whole', 'fifo', seeds, questions)).json);
+    const byKey = (answer) => new Map(answer.lines.map((line) => [`${line.what} ${line.key ?? line.asset}`, line]));
+    for (const [name, set, more, reason] of [['no archive, no scan', { states: 128, without: [OTS] }, ['--max-scan', '10'], /no endpoint has the state before block/],
+      ['2 accounts', {}, ['--max-accounts', '2'], /stopped after 2 explored accounts/], ['60 requests', {}, ['--max-requests', '60'], /limit of 60 requests/],
+      ['degree 12', {}, ['--max-degree', '12'], /--max-degree/], ['final blocks only', {}, ['--finality', String(last - 12)], /the last that is final is/]]) {
+      use(set);
+      let open = 0;
+      for (const [i, question] of questions.entries()) {
+        if (name === 'final blocks only' && question.length === 42) continue; // what an address has is as of that block
+        const result = await tracer.check(`short-${name.replaceAll(/\W/g, '-')}-${i}`, 'fifo', seeds, [question], [...fetching, ...more]);
+        if (!result.json) { // a thief who is too busy is no answer at all
+          check(result.code !== EXIT.done && /where a source arrives/.test(result.stderr), `${name}: ${failure(result)}`);
+          continue;
+        }
+        const [answer] = checkedAnswers(result.json);
+        open += answer.verdict !== whole[i].verdict;
+        check(answer.verdict === whole[i].verdict || answer.verdict === 'cannot_tell', `${name}: ${question}: ${answer.verdict}, not ${whole[i].verdict}`);
+        check(answer.verdict !== 'cannot_tell' || result.code === EXIT.cannotTell, `${name}: exit ${result.code}`);
+        check(answer.verdict === whole[i].verdict || [...result.json.limits.gaps, ...answer.reasons].some((text) => reason.test(text)), `${name}: ${question}: no reason: ${result.json.limits.gaps.join('; ')}`);
+        const wanted = byKey(whole[i]);
+        for (const [key, line] of byKey(answer))
+          check(line.status !== 'ok' || (line.tainted <= wanted.get(key).tainted && wanted.get(key).tainted <= line.tainted + line.unknown), `${name}: ${question}: ${key}: ${line.tainted} tainted of ${wanted.get(key).tainted}`);
+      }
+      check(open > 0, `${name}: nothing was left out`);
+      console.log(`check --rpc, ${name}: ${open} of ${questions.length} cannot tell, none wrong`);
+    }
+    use({});
+    const nowhere = await tracer.check('nowhere', 'fifo', seeds, [`0x${'12'.repeat(32)}`], fetching);
+    check(nowhere.code === EXIT.cannotTell, `a transaction that no endpoint knows: ${failure(nowhere)}`);
   }
 
   if (reference) {

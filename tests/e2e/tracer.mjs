@@ -182,7 +182,7 @@ export class Tracer {
   async check(store, policy, sources, targets, more = []) {
     const named = sources.flatMap((source) => ['--source', source]);
     const result = await this.run('check', ...this.case(store, policy), ...named, ...more, ...targets);
-    return { ...result, json: Object.values(VERDICT).includes(result.code) ? JSON.parse(result.stdout) : undefined };
+    return { ...result, json: result.stdout && Object.values(VERDICT).includes(result.code) ? JSON.parse(result.stdout) : undefined };
   }
 }
 

@@ -2,7 +2,9 @@
  * 10). */
 #include "session.h"
 
+#include "tracer/ancestors.h"
 #include "tracer/explain.h"
+#include "tracer/ingest.h"
 #include "tracer/screen.h"
 
 #include <stdio.h>
@@ -56,8 +58,8 @@ static int code_of(const struct check_result *result)
     return code;
 }
 
-/* What both begin with: the store, its labels and assets, the format. */
-static enum tracer_status begin(struct session *session, const struct options *options, const char *command,
+/* What both begin with: the store, its labels and assets, the format. `ret_links`: endpoints will be read; NULL: none. */
+static enum tracer_status begin(struct session *session, const struct options *options, const char *command, struct link_facts *ret_links,
                                 const struct report_format **ret_format, struct case_input *ret_input)
 {
     enum tracer_status status = session_open(session, options);
@@ -65,15 +67,14 @@ static enum tracer_status begin(struct session *session, const struct options *o
         status = TRACER_E_USAGE;
     if (!status && (!(*ret_format)->check || !(*ret_format)->explain))
         status = session_no_writer(session, *ret_format);
-    if (!status)
-        status = session_store(session, GRAPH_READ);
-    if (!status)
+    if (!status && ret_links)
+        status = session_chain(session, ret_links);
+    else if (!status && !(status = session_store(session, GRAPH_READ)))
         status = session_case(session);
     if (!status)
         status = session_case_input(session, command, ret_input);
     ret_input->watch = watch;
     ret_input->watch_context = session;
-    progress_begin(session, "replay");
     return status;
 }
 
@@ -102,7 +103,8 @@ int command_explain(const struct options *options)
                                       .has_since = options->has_since,
                                       .since = options->since};
     const struct report_format *format = NULL;
-    enum tracer_status status = begin(&session, options, "explain", &format, &request.input);
+    enum tracer_status status = begin(&session, options, "explain", NULL, &format, &request.input);
+    progress_begin(&session, "replay");
     if (!status)
         status = explain_run(&request, &result, &session.err);
     progress_end(&session);
@@ -158,39 +160,94 @@ static int check_policies(struct session *session, const struct report_format *f
     return status ? session_fail(session, status) : code;
 }
 
-int command_check(const struct options *options)
+/* Targets, and the addresses among them. */
+static enum tracer_status take_targets(struct session *session, struct screen_request *request, struct screen_target **ret_targets)
 {
-    if (options->transfers)
-        return check_files(options);
+    const struct options *options = session->options;
+    size_t count = options->argument_count;
+    struct screen_target *targets = arena_calloc(session->arena, count + 1, sizeof(*targets));
+    struct address *wanted = arena_calloc(session->arena, count + 1, sizeof(*wanted));
+    if (!targets || !wanted)
+        return error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    if (count == 0)
+        return error_set(&session->err, TRACER_E_USAGE, "name at least one target");
+    request->wanted = wanted;
+    for (size_t i = 0; i < count; i++) {
+        const char *text = options->arguments[i], *behind = strstr(text, ":0x"); /* perhaps CHAIN:ADDRESS */
+        request->wanted_count += address_parse(text, strlen(text), &wanted[request->wanted_count]) ||
+                                 (behind && address_parse(behind + 1, strlen(behind + 1), &wanted[request->wanted_count]));
+        targets[i] = (struct screen_target){text, options->has_to_address ? &options->to_address : NULL};
+    }
+    *ret_targets = targets;
+    return TRACER_OK;
+}
+
+/* The histories that the answers depend on, from endpoints; `request` is then about these. */
+static enum tracer_status fetch(struct session *session, const struct link_facts *links, struct screen_request *request,
+                                const struct screen_target *targets, struct ancestors *ret_ancestors)
+{
+    const struct options *options = session->options;
+    struct ancestors_request fetch = {.screen = *request,
+                                      .targets = targets,
+                                      .target_count = options->argument_count,
+                                      .explore = session_explore(session, links),
+                                      .accounts_max = options->max_accounts == OPTION_UNSET ? 100 : options->max_accounts,
+                                      .requests_max = options->max_requests,
+                                      .seconds_max = options->max_seconds,
+                                      .rpc = session->rpc,
+                                      .progress = session_exploring,
+                                      .progress_context = session};
+    size_t next_note = 0;
+    enum tracer_status status = session_decisions(session) ? error_set(&session->err, TRACER_E_USAGE, "a decision is made from what a store has: fetch with check --rpc --store DIR first, then decide without --rpc")
+                                                           : ingest_network(session->graph, &session->network, &session->err);
+    session_print_notes(session, &next_note);
+    fetch.explore.degree_max = options->max_degree == UINT32_MAX ? 10000 : options->max_degree;
+    if (options->all_policies)
+        fetch.screen.input.options.policy = POLICY_POISON; /* what is tainted under any policy is so under it (taint-spec 9.3) */
+    progress_begin(session, "check");
+    if (!status)
+        status = ancestors_fetch(&fetch, ret_ancestors, &session->err);
+    progress_end(session);
+    session_print_notes(session, &next_note);
+    if (status)
+        return status;
+    session_tell_explored(session, &ret_ancestors->stats);
+    struct case_input *input = &request->input;
+    input->has_from = input->has_to = input->has_explored = input->spare_sources = true;
+    input->from = ret_ancestors->stats.first;
+    input->to = ret_ancestors->stats.last;
+    input->explored = ret_ancestors->explored;
+    input->explored_count = ret_ancestors->explored_count;
+    input->limits = ret_ancestors->limits;
+    input->limit_count = ret_ancestors->limit_count;
+    return TRACER_OK;
+}
+
+static int check_store(const struct options *options)
+{
     struct session session;
+    struct link_facts links;
+    struct ancestors ancestors = {.arena = NULL};
     struct check_result *result = NULL;
     struct screen *screen = NULL;
+    struct screen_target *targets = NULL;
     struct screen_request request = {.sources = options->source,
                                      .source_count = options->source_count,
                                      .has_since = options->has_since,
                                      .since = options->since};
     const struct report_format *format = NULL;
-    enum tracer_status status = begin(&session, options, "check", &format, &request.input);
+    bool fetches = options->rpc_count || options->replay;
+    enum tracer_status status = begin(&session, options, "check", fetches ? &links : NULL, &format, &request.input);
     request.rules = session.rules;
     request.funds = options->funds;
-    struct screen_target *targets = status ? NULL : arena_calloc(session.arena, options->argument_count + 1, sizeof(*targets));
-    if (!status && !targets)
-        status = error_set(&session.err, TRACER_E_NOMEM, "no memory");
-    struct address *wanted = status ? NULL : arena_calloc(session.arena, options->argument_count + 1, sizeof(*wanted));
-    if (!status && !wanted)
-        status = error_set(&session.err, TRACER_E_NOMEM, "no memory");
-    request.wanted = wanted;
-    for (size_t i = 0; i < options->argument_count && !status; i++) {
-        const char *text = options->arguments[i], *behind = strstr(text, ":0x"); /* perhaps CHAIN:ADDRESS */
-        request.wanted_count += address_parse(text, strlen(text), &wanted[request.wanted_count]) ||
-                                (behind && address_parse(behind + 1, strlen(behind + 1), &wanted[request.wanted_count]));
-    }
-    for (size_t i = 0; i < options->argument_count && !status; i++)
-        targets[i] = (struct screen_target){options->arguments[i], options->has_to_address ? &options->to_address : NULL};
-    if (!status && options->argument_count == 0)
-        status = error_set(&session.err, TRACER_E_USAGE, "name at least one target");
+    if (!status)
+        status = take_targets(&session, &request, &targets);
+    if (!status && fetches)
+        status = fetch(&session, &links, &request, targets, &ancestors);
+    progress_begin(&session, "replay");
     if (!status && options->all_policies) {
         int code = check_policies(&session, format, &request, targets, options->argument_count);
+        ancestors_free(&ancestors);
         session_close(&session);
         return code;
     }
@@ -206,6 +263,27 @@ int command_check(const struct options *options)
     int code = status ? session_fail(&session, status) : code_of(result);
     check_result_free(result);
     screen_close(screen);
+    ancestors_free(&ancestors);
     session_close(&session);
+    return code;
+}
+
+int command_check(const struct options *options)
+{
+    struct options mine = *options;
+    char temporary[SESSION_TEMPORARY_MAX] = "";
+    if (options->transfers)
+        return check_files(options);
+    if (options->as_of && (options->rpc_count || options->replay)) {
+        fprintf(stderr, "tracer: check: --as-of is about what the store has: not with --rpc or --replay\n");
+        return EXIT_USAGE;
+    }
+    if (!options->store && (options->rpc_count || options->replay)) {
+        if (!session_temporary(temporary))
+            return EXIT_STORE;
+        mine.store = temporary;
+    }
+    int code = check_store(&mine);
+    session_remove_temporary(temporary);
     return code;
 }

@@ -40,11 +40,15 @@ const struct command commands[] = {
      "--policy all shows verdicts and amounts under every policy side by side.\n"
      "--source-of-funds also names the labelled accounts (exchanges, mixers, bridges) that paid it out,\n"
      "with amounts, hops and a path each; it changes no verdict.\n"
+     "With --rpc it reads what the answers depend on: the history of the target or of who paid it,\n"
+     "then of the accounts that the units came from, the largest first, until labelled accounts, a\n"
+     "source, or a limit (--max-accounts, --max-degree, --max-requests, --max-time); what stays unknown is told.\n"
      "With --decisions FILE each answer is appended to a hash-chained log before it is given out; when\n"
      "that cannot be written there is no answer (exit 4).\n"
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
-     CASE_OPTIONS "source rules source-of-funds list-age-max decisions reference decided-at " TAINT_OPTIONS FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+     CASE_OPTIONS "source rules source-of-funds list-age-max decisions reference decided-at " TAINT_OPTIONS RPC_OPTIONS
+     "finality no-traces keep-raw max-accounts max-degree max-requests max-time max-scan " FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
     {"batch", command_batch, "IN --output OUT",
      "The question of check for every row of a file.",
      "IN is CSV with a header line or JSON lines, with a column target (and perhaps chain, to); other\n"

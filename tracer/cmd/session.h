@@ -7,6 +7,7 @@
 
 #include "tracer/config.h"
 #include "tracer/decision.h"
+#include "tracer/explore.h"
 #include "tracer/file.h"
 #include "tracer/graph.h"
 #include "tracer/label.h"
@@ -130,5 +131,18 @@ void session_print_notes(const struct session *session, size_t *next);
 enum tracer_status session_ingest(struct session *session,
                                   enum tracer_status (*landed)(void *context, uint64_t kept_to, struct error *err),
                                   void *context);
+
+
+/* Commands that read from a chain only what they need (fetch.c). */
+#define SESSION_TEMPORARY_MAX 4096
+/** A directory for the store of one run. False after a message. */
+bool session_temporary(char to[static SESSION_TEMPORARY_MAX]);
+void session_remove_temporary(const char *path); /* "" is fine */
+/** After session_chain(); the range is still to be set. */
+struct explore_request session_explore(const struct session *session, const struct link_facts *links);
+/** Of the search at hand, on the line of progress; `context` is the session. */
+void session_exploring(void *context, const struct explore_progress *progress);
+/** What was explored, on standard error, unless quiet. */
+void session_tell_explored(const struct session *session, const struct explore_stats *stats);
 
 #endif

@@ -8,12 +8,10 @@
 #include "tracer/load.h"
 #include "tracer/trace.h"
 
-#include <ftw.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 static enum tracer_status watch(void *context, uint64_t rows)
 {
@@ -197,45 +195,9 @@ static int follow_chain(struct session *session)
     return following.touches_gap ? EXIT_CANNOT_TELL : EXIT_DONE;
 }
 
-/* ---- a store for one run ---- */
-
-#define TEMPORARY_MAX 4096
-
-static bool make_temporary(char to[static TEMPORARY_MAX])
-{
-    const char *parent = getenv("TMPDIR");
-    if (snprintf(to, TEMPORARY_MAX, "%s/tracer-XXXXXX", parent && *parent ? parent : "/tmp") < TEMPORARY_MAX && mkdtemp(to))
-        return true;
-    to[0] = '\0';
-    fprintf(stderr, "tracer: no temporary directory could be made; name one with --store DIR\n");
-    return false;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int type, struct FTW *walk)
-{
-    (void)info;
-    (void)type;
-    (void)walk;
-    return remove(path);
-}
-
-static void remove_temporary(const char *path)
-{
-    if (path[0])
-        nftw(path, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
-}
-
 /* ---- reading only what is needed ---- */
 
 #define RESUME_NAME "trace %" PRIu64 /* an item of the store: the last block, then the seeds, a line each */
-
-static void show_lazy(void *context, const struct lazy_progress *progress)
-{
-    char extra[160];
-    snprintf(extra, sizeof(extra), "%" PRIu64 " waiting, %" PRIu64 " calls (%" PRIu64 " a second), now %s", progress->waiting, progress->requests,
-             progress->elapsed_ms ? progress->requests * 1000 / progress->elapsed_ms : 0, progress->now);
-    progress_show(context, progress->explored, 0, "accounts explored", extra);
-}
 
 static enum tracer_status keep_for_resume(struct session *session, uint64_t last, const struct trace_request *trace)
 {
@@ -288,26 +250,11 @@ static enum tracer_status read_resume(struct session *session, struct lazy_reque
     return TRACER_OK;
 }
 
-static void tell_lazy(const struct session *session, const struct lazy_stats *stats)
-{
-    fprintf(stderr, "%s: blocks %" PRIu64 " to %" PRIu64 ": %" PRIu64 " accounts explored", session->network.name, stats->first, stats->last, stats->explored);
-    if (stats->known)
-        fprintf(stderr, " (%" PRIu64 " were in the store)", stats->known);
-    if (stats->hubs)
-        fprintf(stderr, ", %" PRIu64 " too busy to explore", stats->hubs);
-    fprintf(stderr, "; %" PRIu64 " calls to endpoints\n", stats->requests);
-    for (size_t i = 0; session->options->verbose && i < rpc_endpoint_count(session->rpc); i++) {
-        struct rpc_stats of = rpc_stats(session->rpc, i);
-        fprintf(stderr, "endpoint \"%s\": %" PRIu64 " requests, %" PRIu64 " calls, %" PRIu64 " asked again, %" PRIu64 " failed, %" PRIu64 " MB\n",
-                rpc_endpoint_name(session->rpc, i), of.requests, of.calls, of.retries, of.failures, of.bytes_received / 1000000);
-    }
-}
-
 static int trace_lazily(struct session *session)
 {
     const struct options *options = session->options;
     struct link_facts links;
-    struct lazy_stats stats = {0};
+    struct explore_stats stats = {0};
     struct trace_result *result = NULL;
     struct lazy_request request = {.has_from = options->has_from,
                                    .from = options->from,
@@ -319,7 +266,7 @@ static int trace_lazily(struct session *session)
                                               .score_min = options->min_score},
                                    .requests_max = options->max_requests,
                                    .seconds_max = options->max_seconds,
-                                   .progress = show_lazy,
+                                   .progress = session_exploring,
                                    .progress_context = session};
     size_t next_note = 0;
     const struct report_format *format = session_format(session, "text");
@@ -343,24 +290,12 @@ static int trace_lazily(struct session *session)
     session_print_notes(session, &next_note);
     request.rpc = session->rpc;
     request.trace.input.watch = NULL; /* many short replays */
-    request.explore = (struct explore_request){.graph = session->graph,
-                                               .client = session->client,
-                                               .network = &session->network,
-                                               .links = &links,
-                                               .tokens = session->tokens,
-                                               .token_count = session->token_count,
-                                               .finality = options->finality,
-                                               .finality_depth = options->finality_depth,
-                                               .no_traces = options->no_traces,
-                                               .keep_raw = options->keep_raw,
-                                               .scan_max = options->max_scan,
-                                               .stop = &session_stop};
+    request.explore = session_explore(session, &links);
     progress_begin(session, "trace");
     status = lazy_run(&request, &result, &stats, &session->err);
     progress_end(session);
     session_print_notes(session, &next_note);
-    if (!options->quiet)
-        tell_lazy(session, &stats);
+    session_tell_explored(session, &stats);
     if (!status)
         status = write_result(session, format, result, NULL);
     bool gap = !status && result->touches_gap;
@@ -402,7 +337,7 @@ static const char *misfit(const struct options *options)
 int command_trace(const struct options *options)
 {
     struct session session;
-    char temporary[TEMPORARY_MAX] = "";
+    char temporary[SESSION_TEMPORARY_MAX] = "";
     struct options mine = *options;
     if (misfit(options)) {
         fprintf(stderr, "tracer: trace: %s\n", misfit(options));
@@ -410,13 +345,13 @@ int command_trace(const struct options *options)
     }
     if (is_lazy(options)) {
         int code = EXIT_STORE;
-        if (mine.store || make_temporary(temporary)) {
+        if (mine.store || session_temporary(temporary)) {
             mine.store = mine.store ? mine.store : temporary;
             enum tracer_status opened = session_open(&session, &mine);
             code = opened ? session_fail(&session, opened) : trace_lazily(&session);
             session_close(&session);
         }
-        remove_temporary(temporary);
+        session_remove_temporary(temporary);
         return code;
     }
     enum tracer_status status = session_open(&session, options);
@@ -461,10 +396,10 @@ static enum tracer_status make_demo_store(const struct options *options)
 int command_demo(const struct options *options)
 {
     static const char *const seeds[] = {"ronin-2022"};
-    char temporary[TEMPORARY_MAX] = "";
+    char temporary[SESSION_TEMPORARY_MAX] = "";
     struct options mine = *options;
     if (!mine.store) {
-        if (!make_temporary(temporary))
+        if (!session_temporary(temporary))
             return EXIT_STORE;
         mine.store = temporary;
     }
@@ -481,6 +416,6 @@ int command_demo(const struct options *options)
         code = status ? session_fail(&session, status) : trace_and_write(&session, "demo", seeds, 1);
         session_close(&session);
     }
-    remove_temporary(temporary);
+    session_remove_temporary(temporary);
     return code;
 }

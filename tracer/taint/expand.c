@@ -16,21 +16,24 @@ struct expansion {
     const struct taint_expand_limits *limits;
 };
 
-/* floor(units * weight / 10^decimals); without an assets.csv the units; unlisted assets count 0. */
+struct u320 taint_worth(uint64_t weight, uint32_t decimals, struct u320 units)
+{
+    struct u256 unit = u256_from_u64(1);
+    struct u320 worth;
+    for (uint32_t i = 0; i < decimals; i++)
+        memcpy(unit.limb, u256_mul(unit, u256_from_u64(10)).limb, sizeof(unit.limb));
+    if (!u320_mul_div(units, u320_from_u256(u256_from_u64(weight)), u320_from_u256(unit), &worth))
+        memset(&worth, 0xff, sizeof(worth)); /* beyond any ranking */
+    return worth;
+}
+
+/* Without an assets.csv the units; unlisted assets count 0. */
 static struct u320 score_of(const struct taint *taint, uint32_t asset, struct u320 units)
 {
     const struct asset_state *state = &taint->assets[asset];
-    struct u256 unit = u256_from_u64(1);
-    struct u320 score;
     if (!taint->input->has_assets)
         return units;
-    if (!state->ready || !state->recognised)
-        return (struct u320){{0}};
-    for (uint32_t i = 0; i < state->decimals; i++)
-        memcpy(unit.limb, u256_mul(unit, u256_from_u64(10)).limb, sizeof(unit.limb));
-    if (!u320_mul_div(units, u320_from_u256(u256_from_u64(state->weight)), u320_from_u256(unit), &score))
-        memset(&score, 0xff, sizeof(score)); /* beyond any ranking */
-    return score;
+    return state->ready && state->recognised ? taint_worth(state->weight, state->decimals, units) : (struct u320){{0}};
 }
 
 static bool is_hub(const struct taint_expand_step *steps, size_t count, struct address address)
