@@ -257,6 +257,12 @@ try {
       console.log(`check --rpc, ${name}: ${open} of ${questions.length} cannot tell, none wrong`);
     }
     use({});
+    // What is known of single accounts takes nothing from a store that has read every block.
+    const more = await tracer.check('whole', 'fifo', seeds, questions.slice(0, 3), [...fetching, '--from', String(first), '--to', String(last)]);
+    check(more.json, failure(more));
+    const after = await tracer.check('whole', 'fifo', seeds, questions);
+    check(after.json && checkedAnswers(after.json).map((answer) => plain(answer, true)).join() === whole.map((answer) => plain(answer, true)).join(),
+      `a whole store that also has single accounts: ${after.json ? after.json.limits.gaps.join('; ') : failure(after)}`);
     const nowhere = await tracer.check('nowhere', 'fifo', seeds, [`0x${'12'.repeat(32)}`], fetching);
     check(nowhere.code === EXIT.cannotTell, `a transaction that no endpoint knows: ${failure(nowhere)}`);
   }
