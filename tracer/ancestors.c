@@ -125,7 +125,7 @@ static enum tracer_status target_at(struct places *places, const struct case_sta
     struct ancestry *work = places->work;
     struct row_spec spec;
     uint64_t number = 0;
-    char text[192];
+    char text[256];
     enum tracer_status status = case_parse_row(names, target->text, &spec, work->err);
     if (status)
         return status;

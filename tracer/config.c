@@ -298,6 +298,18 @@ enum tracer_status config_network(struct config *config, const char *name_or_id,
     return registry_wrappers(ret_network->chain_id, &ret_network->wrappers, &ret_network->wrapper_count, err);
 }
 
+const char *config_native_symbol(struct config *config, uint64_t chain_id)
+{
+    char id[24];
+    struct chain_network builtin;
+    snprintf(id, sizeof(id), "%llu", (unsigned long long)chain_id);
+    for (size_t i = 0; i < config->network_count; i++)
+        if (config->networks[i].chain_id == chain_id)
+            return config->networks[i].native_symbol;
+    const char *symbol = chain_builtin(id, &builtin) ? arena_text(config->arena, builtin.native_symbol, strlen(builtin.native_symbol)) : NULL;
+    return symbol ? symbol : "native";
+}
+
 /* The configuration's endpoint called `name`, or NULL. */
 static const struct rpc_endpoint *find_endpoint(const struct config *config,
                                                 const struct chain_network *network, const char *name,

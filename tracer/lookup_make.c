@@ -49,9 +49,16 @@ static bool describe(const struct case_state *state, struct taint_options option
         add_u64(to, seed->has_amount);
         buffer_add(to, &seed->amount, sizeof(seed->amount));
     }
+    buffer_add(to, label_as_of(input->labels), strlen(label_as_of(input->labels)) + 1);
+    for (size_t i = 0; i < label_list_count(input->labels); i++) { /* they make the classes */
+        const struct label_list *list = label_list(input->labels, i);
+        buffer_add(to, list->digest.bytes, sizeof(list->digest.bytes));
+        add_u64(to, (uint64_t)list->imported | (uint64_t)list->official << 1);
+    }
     for (size_t i = 0; i < state->label_count; i++) {
+        if (!state->labels[i].emit[0])
+            continue;
         buffer_add(to, state->labels[i].address.bytes, sizeof(state->labels[i].address.bytes));
-        add_u64(to, state->labels[i].class_);
         buffer_add(to, state->labels[i].emit, strlen(state->labels[i].emit) + 1);
     }
     for (size_t i = 0; i < input->token_count; i++) {

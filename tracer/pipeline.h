@@ -25,6 +25,9 @@ struct case_state {
     size_t account_gaps; /* accounts whose history is not whole */
     uint64_t covered_to; /* the ledger covers first..covered_to - 1 for every account */
 
+    struct address *looked_for; /* case_look_for(): sorted, */
+    bool *seen;                 /* and whether the store may have rows of each */
+    size_t looked_for_count;
     size_t older_incidents; /* of the default sources: before the first stored block, so not looked for */
 
     const struct sanctioned *sanctioned; /* case_sanctioned(); NULL: not asked yet */
@@ -108,6 +111,8 @@ enum tracer_status case_parse_row(const struct case_state *state, const char *te
 /** True: some stored row has the account at an end. */
 enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
                                       struct error *err);
+/** Look for many at once: whether case_knows_account() has to look for these is known from here on. */
+enum tracer_status case_look_for(struct case_state *state, const struct address *accounts, size_t count, struct error *err);
 /** The rows a spec names (not for ROW_ADDRESS): a whole transaction's, or the one row. */
 enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
                                   struct transfer **ret_rows, size_t *ret_count, struct error *err);

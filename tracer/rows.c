@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct collect {
@@ -188,10 +189,37 @@ static enum tracer_status first_row(void *context, const struct transfer *transf
     return TRACER_E_STOPPED; /* one is enough */
 }
 
+static int order_addresses(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct address));
+}
+
+enum tracer_status case_look_for(struct case_state *state, const struct address *accounts, size_t count, struct error *err)
+{
+    struct address *sorted = arena_copy(state->arena, accounts, count * sizeof(*sorted));
+    bool *seen = arena_calloc(state->arena, count + 1, sizeof(*seen));
+    if (!sorted || !seen)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    qsort(sorted, count, sizeof(*sorted), order_addresses);
+    enum tracer_status status = graph_seen_accounts(state->input->graph, state->network.chain_id, sorted, count, seen, err);
+    if (status)
+        return status;
+    state->looked_for = sorted;
+    state->seen = seen;
+    state->looked_for_count = count;
+    return TRACER_OK;
+}
+
 enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
                                       struct error *err)
 {
     bool known = false;
+    const struct address *found =
+        state->looked_for_count ? bsearch(&account, state->looked_for, state->looked_for_count, sizeof(account), order_addresses) : NULL;
+    if (found && !state->seen[found - state->looked_for]) {
+        *ret_known = false;
+        return TRACER_OK;
+    }
     struct position start = {state->range.first, TRANSACTION_BEFORE, 0};
     enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, account,
                                                       start, first_row, &known, err);

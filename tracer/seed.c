@@ -393,8 +393,21 @@ enum tracer_status case_sanctioned(struct case_state *state, struct address addr
     return status;
 }
 
+static enum tracer_status look_for_labels(struct case_state *state, struct error *err)
+{
+    struct address *accounts = arena_calloc(state->arena, state->label_count + 1, sizeof(*accounts));
+    if (!accounts)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < state->label_count; i++)
+        accounts[i] = state->labels[i].address;
+    return case_look_for(state, accounts, state->label_count, err);
+}
+
 enum tracer_status case_add_origins(struct case_state *state, struct error *err)
 {
+    enum tracer_status looked = look_for_labels(state, err);
+    if (looked)
+        return looked;
     for (size_t l = 0; l < state->label_count; l++) {
         struct taint_label *label = &state->labels[l];
         bool known = false;
@@ -516,11 +529,34 @@ static enum tracer_status judge_list_age(struct case_state *state, struct error 
                            : error_set(err, TRACER_E_NOMEM, "no memory");
 }
 
+/* Whoever could be a default source. */
+static enum tracer_status look_for_sources(struct case_state *state, const struct heist *heists, size_t count, struct error *err)
+{
+    enum tracer_status status = gather_sanctioned(state, err);
+    size_t capacity = state->sanctioned_count + state->label_count, kept = 0;
+    for (size_t i = 0; i < count; i++)
+        capacity += heists[i].seed_count;
+    struct address *accounts = status ? NULL : arena_calloc(state->arena, capacity + 1, sizeof(*accounts));
+    if (!accounts)
+        return status ? status : error_set(err, TRACER_E_NOMEM, "no memory");
+    for (size_t i = 0; i < state->sanctioned_count; i++)
+        accounts[kept++] = state->sanctioned[i].address;
+    for (size_t i = 0; i < state->label_count; i++)
+        if (state->labels[i].class_ == CLASS_MIXER)
+            accounts[kept++] = state->labels[i].address;
+    for (size_t i = 0; i < count; i++)
+        for (size_t s = 0; s < heists[i].seed_count; s++)
+            accounts[kept++] = heists[i].seeds[s];
+    return case_look_for(state, accounts, kept, err);
+}
+
 enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err)
 {
     const struct heist *heists;
     size_t count, used = 0, asked = 0;
     enum tracer_status status = registry_heists(&heists, &count, err);
+    if (!status)
+        status = look_for_sources(state, heists, count, err);
     for (size_t i = 0; i < count && !status; i++) {
         size_t missing, before = state->seed_count;
         if (heists[i].returned || !heist_on_chain(&heists[i], state->network.chain_id))

@@ -22,6 +22,8 @@ void config_close(struct config *config); /* NULL is fine */
 /** The log of decisions that it names, NULL if it names none. */
 const char *config_decisions(const struct config *config);
 
+/** Of the chain's coin; "native" where the chain is not known. Borrowed from the configuration. */
+const char *config_native_symbol(struct config *config, uint64_t chain_id);
 /** By name or chain id: the configuration's own first, then built in (with wrappers from the registry). */
 TRACER_MUST_USE enum tracer_status config_network(struct config *config, const char *name_or_id,
                                                   struct chain_network *ret_network, struct error *err);

@@ -84,7 +84,7 @@ int main(int argc, char **argv)
     char *version[] = {argv[1], "--version", NULL};
     char *stat[] = {argv[1], "store", "stat", "--store", store, NULL};
     char *check[] = {argv[1],    "check",      "--store",
-                     store,      "--output",   output,
+                     store,      /* standard output is nowhere: a file would be synced to the disk */
                      "--source", "ronin-2022", "0x098b716b8aaf21512996dc57eb0615e2383e2f96",
                      NULL};
     char *bound[] = {self, "bare", plain, NULL};

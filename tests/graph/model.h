@@ -412,6 +412,20 @@ static inline void compare_all(struct graph *graph, const struct model *model)
     struct expectation all = {.model = model, .last = 300, .number = 20, .since = {0, -1, 0}};
     cr_assert_eq(graph_each(graph, CHAIN, 20, 300, expect_visit, &all, &err), TRACER_OK, "%s", err.text);
     cr_assert_null(expect_next(&all));
+    /* Many at once: whoever has a row is seen; who never had an id is not. Some twice, some unknown, in no order. */
+    struct address asked[3 * MODEL_ACCOUNTS];
+    bool seen[3 * MODEL_ACCOUNTS];
+    for (size_t i = 0; i < 3 * MODEL_ACCOUNTS; i++)
+        asked[i] = test_address(random_below(2 * MODEL_ACCOUNTS) + 1);
+    cr_assert_eq(graph_seen_accounts(graph, CHAIN, asked, 3 * MODEL_ACCOUNTS, seen, &err), TRACER_OK, "%s", err.text);
+    for (size_t i = 0; i < 3 * MODEL_ACCOUNTS; i++) {
+        struct expectation rows = {.model = model, .last = UINT64_MAX, .account = &asked[i]};
+        cr_assert(seen[i] || !expect_next(&rows), "an account that has rows is not seen");
+        bool never = true;
+        for (uint64_t n = 0; n <= MODEL_ACCOUNTS && never; n++)
+            never = !address_equal(test_address(n), asked[i]);
+        cr_assert(!seen[i] || !never, "an account that never was is seen");
+    }
     for (uint64_t n = 0; n <= MODEL_ACCOUNTS; n++) {
         struct address account = test_address(n);
         struct position since = {random_below(2) * random_below(MODEL_BLOCKS), (int32_t)random_below(4) - 1,

@@ -497,16 +497,6 @@ enum tracer_status session_links(struct session *session, struct link_facts *ret
     return TRACER_OK;
 }
 
-static const char *native_symbol(struct session *session)
-{
-    char id[24];
-    snprintf(id, sizeof(id), "%" PRIu64, session->chain_id);
-    struct chain_network *network = arena_calloc(session->arena, 1, sizeof(*network));
-    if (network && config_network(session->config, id, network, NULL) == TRACER_OK)
-        return network->native_symbol;
-    return "native";
-}
-
 /* "tracer trace --chain ethereum --policy fifo SEED": what a stranger with the same store types. */
 static const char *repeat_line(struct session *session, const char *command)
 {
@@ -551,7 +541,7 @@ enum tracer_status session_case_input(struct session *session, const char *comma
     const struct options *options = session->options;
     *ret_input = (struct case_input){.graph = session->graph,
                                      .chain_id = session->chain_id,
-                                     .native_symbol = native_symbol(session),
+                                     .native_symbol = config_native_symbol(session->config, session->chain_id),
                                      .labels = session->labels,
                                      .tokens = session->tokens,
                                      .token_count = session->token_count,

@@ -19,25 +19,34 @@ static enum tracer_status get_address(struct graph *graph, MDB_txn *txn, struct 
     return status;
 }
 
+/* Behind run_reader_seek() to its key. */
+static enum tracer_status find_here(struct run_reader *reader, struct graph *graph, MDB_txn *txn, struct chain *chain,
+                                    struct address address, uint32_t *ret_id, struct error *err)
+{
+    uint64_t key = segment_address_key(address);
+    enum tracer_status status = TRACER_OK;
+    while (!status && !reader->end && reader->entry.key == key) {
+        struct address candidate;
+        if (reader->entry.block > UINT32_MAX)
+            return store_error(graph, err, TRACER_E_DAMAGED, "an address has no id. Run: store rebuild");
+        status = get_address(graph, txn, chain, (uint32_t)reader->entry.block, &candidate, err);
+        if (!status && address_equal(candidate, address)) {
+            *ret_id = (uint32_t)reader->entry.block;
+            return TRACER_OK;
+        }
+        if (!status)
+            status = run_reader_next(reader, graph, txn, err);
+    }
+    return status ? status : TRACER_E_NOT_FOUND;
+}
+
 static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, struct chain *chain, uint32_t run,
                                       struct address address, uint32_t *ret_id, struct error *err)
 {
     struct run_reader reader;
     const struct segment_entry from = {.key = segment_address_key(address)};
     enum tracer_status status = run_reader_seek(&reader, graph, txn, chain->id, run, &from, err);
-    while (!status && !reader.end && reader.entry.key == from.key) {
-        struct address candidate;
-        if (reader.entry.block > UINT32_MAX)
-            return store_error(graph, err, TRACER_E_DAMAGED, "an address has no id. Run: store rebuild");
-        status = get_address(graph, txn, chain, (uint32_t)reader.entry.block, &candidate, err);
-        if (!status && address_equal(candidate, address)) {
-            *ret_id = (uint32_t)reader.entry.block;
-            return TRACER_OK;
-        }
-        if (!status)
-            status = run_reader_next(&reader, graph, txn, err);
-    }
-    return status ? status : TRACER_E_NOT_FOUND;
+    return status ? status : find_here(&reader, graph, txn, chain, address, ret_id, err);
 }
 
 enum tracer_status find_account(struct graph *graph, MDB_txn *txn, struct chain *chain,
@@ -68,6 +77,99 @@ enum tracer_status find_account(struct graph *graph, MDB_txn *txn, struct chain 
         }
     }
     return TRACER_E_NOT_FOUND;
+}
+
+/* --- many addresses ------------------------------------------------------------------------------- */
+
+static int order_by_key(const void *a, const void *b)
+{
+    uint64_t x = segment_address_key(**(const struct address *const *)a), y = segment_address_key(**(const struct address *const *)b);
+    return x < y ? -1 : x > y;
+}
+
+static enum tracer_status see_in_run(struct graph *graph, MDB_txn *txn, struct chain *chain, uint32_t run, const struct address *addresses,
+                                     const struct address *const *order, size_t count, bool *seen, struct error *err)
+{
+    struct run_reader reader = {.chain_id = chain->id, .run = run, .end = true};
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < count && !status; i++) {
+        const struct segment_entry from = {.key = segment_address_key(*order[i])};
+        uint32_t id;
+        status = run_reader_forward(&reader, graph, txn, &from, err);
+        if (status || (status = find_here(&reader, graph, txn, chain, *order[i], &id, err)) == TRACER_E_NOT_FOUND)
+            status = status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+        else if (!status)
+            seen[order[i] - addresses] = true;
+    }
+    return status;
+}
+
+/* Those whose ids no run has yet. */
+static enum tracer_status see_fresh(struct graph *graph, MDB_txn *txn, struct chain *chain, uint32_t first, uint32_t end,
+                                    const struct address *addresses, const struct address *const *order, size_t count, bool *seen, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    for (uint32_t id = first; id < end && !status; id++) {
+        struct address candidate;
+        if ((status = get_address(graph, txn, chain, id, &candidate, err)))
+            return status;
+        uint64_t key = segment_address_key(candidate);
+        size_t low = 0, high = count;
+        while (low < high) {
+            size_t middle = low + (high - low) / 2;
+            if (segment_address_key(*order[middle]) < key)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        for (; low < count && segment_address_key(*order[low]) == key; low++)
+            if (address_equal(*order[low], candidate))
+                seen[order[low] - addresses] = true;
+    }
+    return status;
+}
+
+static enum tracer_status see(struct graph *graph, MDB_txn *txn, struct chain *chain, const struct address *addresses,
+                              const struct address *const *order, size_t count, bool *seen, struct error *err)
+{
+    struct chain_state state;
+    struct run_list list;
+    enum tracer_status status = store_get_state(graph, txn, chain->id, &state, err);
+    if (!status)
+        status = store_get_runs(graph, txn, chain->id, &list, err);
+    if (status)
+        return status;
+    for (uint32_t i = 0; i < list.count && !status; i++)
+        if (list.runs[i].kind == RUN_ADDRESSES && list.runs[i].phase == RUN_LIVE)
+            status = see_in_run(graph, txn, chain, list.runs[i].id, addresses, order, count, seen, err);
+    return status ? status : see_fresh(graph, txn, chain, list.addressed, state.accounts, addresses, order, count, seen, err);
+}
+
+enum tracer_status graph_seen_accounts(struct graph *graph, uint64_t chain_id, const struct address *addresses, size_t count, bool *ret_seen,
+                                       struct error *err)
+{
+    MDB_txn *txn;
+    enum tracer_status status = store_check(graph, err);
+    if (status)
+        return status;
+    struct chain *chain = store_chain(graph, chain_id);
+    const struct address **order = malloc((count + 1) * sizeof(const struct address *));
+    if (!chain || !order) {
+        free(order);
+        return store_error(graph, err, TRACER_E_NOMEM, "no memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        order[i] = &addresses[i];
+        ret_seen[i] = false;
+    }
+    qsort(order, count, sizeof(const struct address *), order_by_key);
+    status = store_read_begin(graph, &txn, err);
+    if (!status) {
+        status = see(graph, txn, chain, addresses, order, count, ret_seen, err);
+        store_read_end(graph);
+    }
+    free(order);
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
 /* --- hints ------------------------------------------------------------------------------------------- */

@@ -290,15 +290,19 @@ static enum tracer_status skip_groups(struct run_reader *reader, struct graph *g
     return TRACER_OK;
 }
 
-enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
-                                   uint64_t chain_id, uint32_t run, const struct segment_entry *from,
-                                   struct error *err)
+static bool is_open(const struct run_reader *reader, const struct store_cursor *cursor)
+{
+    struct key key = page_key(reader->chain_id, reader->run, &reader->first);
+    return !reader->end && cursor->key_size == key.size && memcmp(cursor->key, key.bytes, key.size) == 0;
+}
+
+enum tracer_status run_reader_forward(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                      const struct segment_entry *from, struct error *err)
 {
     struct store_cursor cursor;
-    struct key key = page_key(chain_id, run, from);
-    reader->chain_id = chain_id;
-    reader->run = run;
-    reader->end = true;
+    struct key key = page_key(reader->chain_id, reader->run, from);
+    if (!reader->end && segment_compare(&reader->entry, from) >= 0)
+        return TRACER_OK;
     enum tracer_status status = store_cursor_open(graph, txn, TABLE_SEGMENT, &cursor, err);
     if (status)
         return status;
@@ -308,8 +312,10 @@ enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *grap
         if (!status && (cursor.key_size < RUN_PREFIX || memcmp(cursor.key, key.bytes, RUN_PREFIX) != 0))
             status = TRACER_E_NOT_FOUND;
     }
-    if (!status)
+    if (!status && !is_open(reader, &cursor)) {
+        reader->end = true;
         status = open_page(reader, &cursor, err);
+    }
     store_cursor_close(&cursor);
     if (status)
         return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
@@ -317,4 +323,14 @@ enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *grap
     while (!status && !reader->end && segment_compare(&reader->entry, from) < 0)
         status = run_reader_next(reader, graph, txn, err);
     return status;
+}
+
+enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                   uint64_t chain_id, uint32_t run, const struct segment_entry *from,
+                                   struct error *err)
+{
+    reader->chain_id = chain_id;
+    reader->run = run;
+    reader->end = true;
+    return run_reader_forward(reader, graph, txn, from, err);
 }

@@ -66,6 +66,9 @@ struct run_reader {
 enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
                                    uint64_t chain_id, uint32_t run, const struct segment_entry *from,
                                    struct error *err);
+/** The same for a `from` that is not before the last one: a page that is open is not read again. */
+enum tracer_status run_reader_forward(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                      const struct segment_entry *from, struct error *err);
 enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
                                    struct error *err);
 

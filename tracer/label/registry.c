@@ -1,4 +1,4 @@
-/* registry.c - heists, sanctioned addresses, tokens and wrappers of the built-in tables, parsed once, on
+/* registry.c - heists, sanctioned addresses, tokens and wrappers of the built-in tables, each parsed once, on
  * first use. */
 #include "embed.h"
 #include "table.h"
@@ -17,11 +17,14 @@ struct chain_token {
     struct token token;
 };
 
+enum part { PART_HEISTS, PART_SANCTIONED, PART_TOKENS, PART_WRAPPERS, PART_COUNT };
+
 /* Arrays that are built row by row, each at most as long as its table has lines. */
 static struct registry {
     struct arena *arena;
-    enum tracer_status status;
-    struct error error;
+    bool made[PART_COUNT];
+    enum tracer_status status[PART_COUNT];
+    struct error error[PART_COUNT];
     struct heist *heists;
     struct sanctioned *sanctioned;
     struct chain_token *chain_tokens; /* by chain, then asset text */
@@ -31,7 +34,7 @@ static struct registry {
     size_t heist_count, sanctioned_count, token_count, wrapper_count;
     struct label_texts texts;
 } registry;
-static pthread_once_t registry_once = PTHREAD_ONCE_INIT;
+static pthread_mutex_t registry_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static enum tracer_status no_memory(struct error *err)
 {
@@ -263,56 +266,56 @@ static size_t line_count(enum embedded which)
     return count;
 }
 
-static enum tracer_status registry_allocate(struct error *err)
+static enum tracer_status read_heists(struct error *err)
 {
-    struct arena *arena = registry.arena = arena_new(TRACER_MIB(64));
-    if (!arena)
-        return no_memory(err);
-    registry.texts.arena = arena;
-    registry.heists = arena_calloc(arena, line_count(EMBEDDED_HEISTS), sizeof(*registry.heists));
-    registry.sanctioned = arena_calloc(arena, line_count(EMBEDDED_SANCTIONED), sizeof(*registry.sanctioned));
-    registry.chain_tokens = arena_calloc(arena, line_count(EMBEDDED_ASSETS), sizeof(*registry.chain_tokens));
-    registry.tokens = arena_calloc(arena, line_count(EMBEDDED_ASSETS), sizeof(*registry.tokens));
-    registry.chain_wrappers =
-        arena_calloc(arena, line_count(EMBEDDED_SERVICES), sizeof(*registry.chain_wrappers));
-    registry.wrappers = arena_calloc(arena, line_count(EMBEDDED_SERVICES), sizeof(*registry.wrappers));
-    if (!registry.heists || !registry.sanctioned || !registry.chain_tokens || !registry.tokens ||
-        !registry.chain_wrappers || !registry.wrappers)
-        return no_memory(err);
-    return TRACER_OK;
+    registry.heists = arena_calloc(registry.arena, line_count(EMBEDDED_HEISTS), sizeof(*registry.heists));
+    return registry.heists ? table_read(EMBEDDED_HEISTS, '\t', heist_columns, HEIST_COLUMNS, heist_row, NULL, err)
+                           : no_memory(err);
 }
 
-static enum tracer_status registry_read(struct error *err)
+static enum tracer_status read_sanctioned(struct error *err)
 {
-    enum tracer_status status = registry_allocate(err);
-    if (!status)
-        status = table_read(EMBEDDED_HEISTS, '\t', heist_columns, HEIST_COLUMNS, heist_row, NULL, err);
-    if (!status)
-        status = table_read(EMBEDDED_SANCTIONED, '\t', sanctioned_columns, SANCTIONED_COLUMNS, sanctioned_row,
-                            NULL, err);
-    if (!status)
-        status = table_read(EMBEDDED_ASSETS, ',', asset_columns, ASSET_COLUMNS, asset_row, NULL, err);
-    if (!status)
-        status =
-            table_read(EMBEDDED_SERVICES, '\t', service_columns, SERVICE_COLUMNS, service_row, NULL, err);
-    if (status)
-        return status;
-    if (registry.token_count)
+    registry.sanctioned = arena_calloc(registry.arena, line_count(EMBEDDED_SANCTIONED), sizeof(*registry.sanctioned));
+    return registry.sanctioned ? table_read(EMBEDDED_SANCTIONED, '\t', sanctioned_columns, SANCTIONED_COLUMNS,
+                                            sanctioned_row, NULL, err)
+                               : no_memory(err);
+}
+
+static enum tracer_status read_tokens(struct error *err)
+{
+    size_t lines = line_count(EMBEDDED_ASSETS);
+    registry.chain_tokens = arena_calloc(registry.arena, lines, sizeof(*registry.chain_tokens));
+    registry.tokens = arena_calloc(registry.arena, lines, sizeof(*registry.tokens));
+    if (!registry.chain_tokens || !registry.tokens)
+        return no_memory(err);
+    enum tracer_status status = table_read(EMBEDDED_ASSETS, ',', asset_columns, ASSET_COLUMNS, asset_row, NULL, err);
+    if (!status && registry.token_count)
         qsort(registry.chain_tokens, registry.token_count, sizeof(*registry.chain_tokens), token_order);
     for (size_t i = 0; i < registry.token_count; i++)
         registry.tokens[i] = registry.chain_tokens[i].token;
-    if (registry.wrapper_count)
+    return status;
+}
+
+static enum tracer_status read_wrappers(struct error *err)
+{
+    size_t lines = line_count(EMBEDDED_SERVICES);
+    registry.chain_wrappers = arena_calloc(registry.arena, lines, sizeof(*registry.chain_wrappers));
+    registry.wrappers = arena_calloc(registry.arena, lines, sizeof(*registry.wrappers));
+    if (!registry.chain_wrappers || !registry.wrappers)
+        return no_memory(err);
+    enum tracer_status status =
+        table_read(EMBEDDED_SERVICES, '\t', service_columns, SERVICE_COLUMNS, service_row, NULL, err);
+    if (!status && registry.wrapper_count)
         qsort(registry.chain_wrappers, registry.wrapper_count, sizeof(*registry.chain_wrappers),
               wrapper_order);
     for (size_t i = 0; i < registry.wrapper_count; i++)
         registry.wrappers[i] = registry.chain_wrappers[i].address;
-    return TRACER_OK;
+    return status;
 }
 
-static void registry_make(void)
-{
-    registry.status = registry_read(&registry.error);
-}
+typedef enum tracer_status read_part_fn(struct error *err);
+static read_part_fn *const parts[PART_COUNT] = {
+    [PART_HEISTS] = read_heists, [PART_SANCTIONED] = read_sanctioned, [PART_TOKENS] = read_tokens, [PART_WRAPPERS] = read_wrappers};
 
 __attribute__((destructor)) static void registry_unmake(void)
 {
@@ -320,17 +323,27 @@ __attribute__((destructor)) static void registry_unmake(void)
     registry.arena = NULL;
 }
 
-static enum tracer_status registry_ready(struct error *err)
+static enum tracer_status registry_ready(enum part part, struct error *err)
 {
-    pthread_once(&registry_once, registry_make);
-    if (registry.status && err)
-        *err = registry.error;
-    return registry.status;
+    pthread_mutex_lock(&registry_lock);
+    if (!registry.arena && !(registry.texts.arena = registry.arena = arena_new(TRACER_MIB(64)))) {
+        pthread_mutex_unlock(&registry_lock);
+        return no_memory(err);
+    }
+    if (!registry.made[part]) {
+        registry.made[part] = true;
+        registry.status[part] = parts[part](&registry.error[part]);
+    }
+    enum tracer_status status = registry.status[part];
+    if (status && err)
+        *err = registry.error[part];
+    pthread_mutex_unlock(&registry_lock);
+    return status;
 }
 
 enum tracer_status registry_heists(const struct heist **ret_heists, size_t *ret_count, struct error *err)
 {
-    enum tracer_status status = registry_ready(err);
+    enum tracer_status status = registry_ready(PART_HEISTS, err);
     if (status)
         return status;
     *ret_heists = registry.heists;
@@ -341,7 +354,7 @@ enum tracer_status registry_heists(const struct heist **ret_heists, size_t *ret_
 enum tracer_status registry_sanctioned(const struct sanctioned **ret_rows, size_t *ret_count,
                                        struct error *err)
 {
-    enum tracer_status status = registry_ready(err);
+    enum tracer_status status = registry_ready(PART_SANCTIONED, err);
     if (status)
         return status;
     *ret_rows = registry.sanctioned;
@@ -353,7 +366,7 @@ enum tracer_status registry_tokens(uint64_t chain_id, const struct token **ret_t
                                    struct error *err)
 {
     size_t first = 0, count = 0;
-    enum tracer_status status = registry_ready(err);
+    enum tracer_status status = registry_ready(PART_TOKENS, err);
     if (status)
         return status;
     while (first < registry.token_count && registry.chain_tokens[first].chain_id < chain_id)
@@ -369,7 +382,7 @@ enum tracer_status registry_wrappers(uint64_t chain_id, const struct address **r
                                      size_t *ret_count, struct error *err)
 {
     size_t first = 0, count = 0;
-    enum tracer_status status = registry_ready(err);
+    enum tracer_status status = registry_ready(PART_WRAPPERS, err);
     if (status)
         return status;
     while (first < registry.wrapper_count && registry.chain_wrappers[first].chain_id < chain_id)

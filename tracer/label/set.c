@@ -202,12 +202,31 @@ static bool views_of_group(struct label_set *set, size_t first, size_t end)
     return true;
 }
 
+/* Claims from `first` on are new: sort them in among those before, which are sorted. */
+static bool sort_in(struct label_set *set, size_t first)
+{
+    size_t count = set->count, old = 0, new = first, at = 0;
+    struct label *merged = first < count ? malloc(count * sizeof(*merged)) : NULL;
+    if (first == count)
+        return true;
+    if (!merged)
+        return false;
+    qsort(set->claims + first, count - first, sizeof(*set->claims), claim_order);
+    while (old < first || new < count) {
+        bool from_old = new == count || (old < first && claim_order(&set->claims[old], &set->claims[new]) <= 0);
+        merged[at++] = set->claims[from_old ? old++ : new++];
+    }
+    free(set->claims);
+    set->claims = merged;
+    set->capacity = count;
+    return true;
+}
+
+/* The views of sorted claims. */
 static enum tracer_status index_claims(struct label_set *set, struct error *err)
 {
     char text[ADDRESS_TEXT_SIZE];
     size_t end;
-    if (set->count)
-        qsort(set->claims, set->count, sizeof(*set->claims), claim_order);
     set->view_count = 0;
     for (size_t first = 0; first < set->count; first = end) {
         end = first + 1;
@@ -244,10 +263,12 @@ enum tracer_status label_add_end(struct label_adding *adding, enum tracer_status
     const char *kept_name = status ? NULL : arena_text(set->arena, name, strlen(name));
     if (!status && !kept_name)
         status = error_set(err, TRACER_E_NOMEM, "no memory for labels");
+    if (!status && !sort_in(set, adding->first))
+        status = error_set(err, TRACER_E_NOMEM, "no memory for labels");
     if (!status)
         status = index_claims(set, err);
     if (status) {
-        drop_list(set, adding->list);
+        drop_list(set, adding->list); /* the others stay sorted */
         enum tracer_status ignored =
             index_claims(set, NULL); /* it held these before; it needs no more memory */
         return ignored == TRACER_OK ? status : ignored;
