@@ -416,15 +416,12 @@ static inline void compare_all(struct graph *graph, const struct model *model)
     struct address asked[3 * MODEL_ACCOUNTS];
     bool seen[3 * MODEL_ACCOUNTS];
     for (size_t i = 0; i < 3 * MODEL_ACCOUNTS; i++)
-        asked[i] = test_address(random_below(2 * MODEL_ACCOUNTS) + 1);
+        asked[i] = test_address(random_below(2 * MODEL_ACCOUNTS) + 1 + (i % 3 == 0 ? UINT64_C(5000000) : 0));
     cr_assert_eq(graph_seen_accounts(graph, CHAIN, asked, 3 * MODEL_ACCOUNTS, seen, &err), TRACER_OK, "%s", err.text);
     for (size_t i = 0; i < 3 * MODEL_ACCOUNTS; i++) {
-        struct expectation rows = {.model = model, .last = UINT64_MAX, .account = &asked[i]};
+        struct expectation rows = {.model = model, .last = UINT64_MAX, .account = &asked[i], .since = {0, -1, 0}};
         cr_assert(seen[i] || !expect_next(&rows), "an account that has rows is not seen");
-        bool never = true;
-        for (uint64_t n = 0; n <= MODEL_ACCOUNTS && never; n++)
-            never = !address_equal(test_address(n), asked[i]);
-        cr_assert(!seen[i] || !never, "an account that never was is seen");
+        cr_assert(!seen[i] || i % 3, "an account that never was is seen");
     }
     for (uint64_t n = 0; n <= MODEL_ACCOUNTS; n++) {
         struct address account = test_address(n);
