@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "explorer.h"
 #include "jsonrpc.h"
 #include "pool.h"
 #include "tracer/clock.h"
@@ -109,7 +110,8 @@ static enum answer_class judge_reply(struct work *work, struct json_span reply, 
         err->retryable = true;
         return ANSWER_MALFORMED;
     }
-    enum answer_class class = jsonrpc_read(batch, reply, first_id, answerer, ret_whole, err);
+    enum answer_class class = work->rpc->explorers ? explorer_read(batch, reply, answerer, ret_whole, err)
+                                                   : jsonrpc_read(batch, reply, first_id, answerer, ret_whole, err);
     if (good_status || (class != ANSWER_GOOD && class < ANSWER_MALFORMED))
         return class;
     *ret_whole = true;

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "explorer.h"
 #include "jsonrpc.h"
 #include "pool.h"
 #include "tracer/clock.h"
@@ -77,14 +78,14 @@ static enum tracer_status send_work(struct work *work, size_t index, struct erro
     work->first_id = rpc->next_id;
     rpc->next_id += batch->call_count;
     buffer_clear(&work->request);
-    if (!jsonrpc_write(&work->request, batch, work->first_id))
+    if (!(rpc->explorers ? explorer_write(&work->request, endpoint->url, batch) : jsonrpc_write(&work->request, batch, work->first_id)))
         return error_set(err, TRACER_E_LIMIT, "%s: the request is longer than %zu bytes",
                          batch->calls[0].method, POOL_REQUEST_MAX);
     pool_take_body(rpc, &batch->body, batch->reply_max ? batch->reply_max : TRACER_REPLY_OTHER_MAX);
-    work->http = (struct http_request){.url = endpoint->url,
+    work->http = (struct http_request){.url = rpc->explorers ? work->request.data : endpoint->url,
                                        .header = endpoint->header,
                                        .plain = endpoint->plain,
-                                       .body = work->request.data,
+                                       .body = rpc->explorers ? NULL : work->request.data,
                                        .body_size = work->request.size,
                                        .reply = &batch->body};
     enum tracer_status status = http_begin(rpc->http, &work->http, err);

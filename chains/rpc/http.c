@@ -312,9 +312,8 @@ void http_close(struct http *http)
 
 static bool set_headers(struct http_slot *slot, const char *extra)
 {
-    const char *const lines[] = {"Content-Type: application/json", "Accept: application/json",
-                                 "Expect:", extra};
-    for (size_t i = 0; i < (extra ? 4u : 3u); i++) {
+    const char *const lines[] = {"Accept: application/json", "Expect:", slot->request->body ? "Content-Type: application/json" : extra, extra};
+    for (size_t i = 0; i < 2u + (slot->request->body != NULL) + (extra != NULL); i++) {
         struct curl_slist *longer = slot->http->curl.slist_append(slot->headers, lines[i]);
         if (!longer)
             return false;
@@ -344,8 +343,9 @@ enum tracer_status http_begin(struct http *http, struct http_request *request, s
                 set(slot->easy, CURLOPT_PIPEWAIT, request->plain ? 0L : 1L) ==
                     CURLE_OK && /* share an HTTP/2 connection */
                 set(slot->easy, CURLOPT_URL, request->url) == CURLE_OK &&
-                set(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size) == CURLE_OK &&
-                set(slot->easy, CURLOPT_POSTFIELDS, request->body) == CURLE_OK &&
+                (request->body ? set(slot->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body_size) == CURLE_OK &&
+                                     set(slot->easy, CURLOPT_POSTFIELDS, request->body) == CURLE_OK
+                               : set(slot->easy, CURLOPT_HTTPGET, 1L) == CURLE_OK) &&
                 http->curl.multi_add_handle(http->multi, slot->easy) == CURLM_OK;
     if (good)
         return TRACER_OK;

@@ -1,4 +1,4 @@
-/* http.h - POST requests that overlap, over libcurl, under every ceiling and rule of threat-model T1 to T14.
+/* http.h - requests that overlap, over libcurl, under every ceiling and rule of threat-model T1 to T14.
  *
  * The only file that names libcurl is http.c; it is loaded by http_open(), not linked. One thread.
  */
@@ -22,7 +22,7 @@ struct http_request {
     const char *url;    /* these are the caller's until the request is finished */
     const char *header; /* or NULL */
     bool plain;         /* the URL is http: only loopback may be connected */
-    const char *body;
+    const char *body; /* NULL: a GET, else a POST */
     size_t body_size;
     struct buffer *reply; /* empty, with its ceiling; gets the decoded body */
     /* answer */

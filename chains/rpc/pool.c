@@ -84,7 +84,7 @@ static enum tracer_status open_endpoints(struct rpc *rpc, const struct rpc_optio
         count = 1;
     }
     if (count == 0)
-        return error_set(err, TRACER_E_USAGE, "no endpoint is given (--rpc)");
+        return error_set(err, TRACER_E_USAGE, rpc->explorers ? "no explorer is given (--explorer)" : "no endpoint is given (--rpc)");
     if (count > TRACER_ENDPOINTS_MAX)
         return error_set(err, TRACER_E_LIMIT, "%zu endpoints are given; at most %d", count,
                          TRACER_ENDPOINTS_MAX);
@@ -134,6 +134,7 @@ enum tracer_status rpc_open(const struct rpc_options *options, struct rpc **ret_
     if (!rpc)
         return error_set(err, TRACER_E_NOMEM, "no memory for endpoints");
     rpc->replaying = options->replay != NULL;
+    rpc->explorers = options->explorers;
     rpc->in_flight_max = or_default(options->in_flight_max, IN_FLIGHT_DEFAULT);
     if (rpc->in_flight_max > TRACER_IN_FLIGHT_MAX)
         rpc->in_flight_max = TRACER_IN_FLIGHT_MAX;
@@ -217,7 +218,7 @@ static enum tracer_status enqueue(struct work *work, struct error *err)
 
 enum tracer_status rpc_submit(struct rpc *rpc, struct rpc_batch *batch, struct error *err)
 {
-    assert(batch->call_count >= 1 && batch->call_count <= TRACER_BATCH_CALLS_MAX);
+    assert(batch->call_count >= 1 && batch->call_count <= (rpc->explorers ? 1u : TRACER_BATCH_CALLS_MAX));
     assert(batch->endpoint == RPC_ANY || batch->endpoint < rpc->endpoint_count);
     if (rpc->queued_count >= POOL_QUEUE_MAX)
         return error_set(err, TRACER_E_LIMIT, "more than %u requests are waiting", POOL_QUEUE_MAX);

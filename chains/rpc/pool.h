@@ -48,6 +48,7 @@ struct rpc {
     struct http *http;         /* NULL when replaying */
     struct exchange *exchange; /* NULL: neither recording nor replaying */
     bool replaying;
+    bool explorers;            /* asked and answered as explorer.h says */
     uint32_t in_flight_max, attempts_max, retry_after_max_s;
     struct backoff backoff;
     volatile const int *stop;

@@ -1,5 +1,6 @@
 /* rpc.h - Ethereum JSON-RPC over HTTP: a pool of endpoints, batches in flight, retry, fail-over, and a
- * transport that records exchanges and replays them (JSON-RPC 2.0; execution-apis).
+ * transport that records exchanges and replays them (JSON-RPC 2.0; execution-apis). A pool of explorers (APIs of the
+ * Etherscan shape) is the same, but for the form of questions and answers.
  *
  * Endpoints are known by name; their URLs (which may hold keys) never leave this module (threat-model T11).
  * libcurl is loaded by dlopen() in rpc_open() and not before. One thread; many requests overlap.
@@ -22,6 +23,8 @@ struct rpc_endpoint {
 struct rpc_options {
     const struct rpc_endpoint *endpoints; /* copied */
     size_t endpoint_count;
+    bool explorers; /* they are explorers: a batch is one call, its method a name for messages, its params the query in
+                       quotes ("module=account&..."), asked for by GET; the result is the list of rows */
     bool allow_local;            /* plain http to loopback; private and loopback addresses (T8, T9) */
     const char *ca_file;         /* PEM file of authorities to trust in place of the system's, or NULL; TLS is
                                     verified always */
