@@ -23,6 +23,8 @@ struct chain_client {
     enum chain_traces traces;
     bool no_block_receipts; /* no endpoint has eth_getBlockReceipts */
     uint32_t batch_calls;   /* calls that go into one batch; falls when endpoints refuse */
+    struct rpc *explorers;                  /* NULL: none was named */
+    bool explorer_off[TRACER_ENDPOINTS_MAX]; /* it refuses, or cannot be reached: not asked any more */
     uint64_t range_max[HISTORY_WAY_COUNT]; /* blocks that a question was accepted for; 0: no limit was met */
     char *notes[CLIENT_NOTES_MAX];
     size_t note_count;

@@ -39,6 +39,22 @@ TRACER_MUST_USE enum tracer_status history_find_sent(struct chain_client *client
                                                      size_t count, uint64_t first, uint64_t last, struct history_blocks *blocks,
                                                      struct error *err);
 
+/** Ask these block explorers, too (a pool of rpc_options.explorers, which outlives the client). */
+void history_use_explorers(struct chain_client *client, struct rpc *explorers);
+
+struct history_explored { /* which lists were read to their ends, and at whom: that nothing is missing in them is only said */
+    char names[2 * TRACER_ENDPOINT_NAME_MAX + 4]; /* of the explorers that answered, with commas; "": none */
+    bool calls;  /* of transactions and of internal calls */
+    bool tokens; /* of transfers of tokens of all three kinds */
+};
+/** Add the blocks in which explorers list the account (txlist, txlistinternal, tokentx, tokennfttx, token1155tx): of the first
+ * one that gives every list to its end, else of all of them. What one does not give, and why, is in the client's notes; one
+ * that refuses or cannot be reached is not asked again.
+ * @retval TRACER_E_LIMIT  more than `blocks_max` blocks */
+TRACER_MUST_USE enum tracer_status history_find_explored(struct chain_client *client, struct address account, uint64_t first,
+                                                         uint64_t last, size_t blocks_max, struct history_blocks *blocks,
+                                                         struct history_explored *ret_explored, struct error *err);
+
 /** Where a transaction stands (eth_getTransactionByHash). TRACER_E_NOT_FOUND: no endpoint knows it, or it waits. */
 TRACER_MUST_USE enum tracer_status history_transaction_block(struct chain_client *client, struct hash hash,
                                                              uint64_t *ret_number, struct error *err);

@@ -38,6 +38,11 @@
 /* history of an account */
 #define TRACER_HISTORY_BLOCKS_MAX 1000000u /* blocks found for one account */
 #define TRACER_SEARCH_QUESTIONS_MAX 100000u /* states asked for to find where one balance or nonce changed */
+#define TRACER_EXPLORER_ROWS 1000u          /* of a list of an explorer that one page is asked for */
+#define TRACER_EXPLORER_ROWS_MAX 10000u     /* and the most that one may have */
+#define TRACER_EXPLORER_PAGES_MAX 20000u    /* of one list of one account */
+#define TRACER_EXPLORER_RATE 3u             /* questions a second where the configuration says nothing: what free keys may */
+#define TRACER_EXPLORER_IN_FLIGHT 5u
 #define TRACER_SCAN_BLOCKS_MAX 20000u       /* read whole where nothing better is offered (--max-scan) */
 
 /* JSON replies */

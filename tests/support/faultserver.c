@@ -405,7 +405,7 @@ static struct fault_step next_step(struct faultserver *server, const char *reque
     else if (options->repeat_last && options->step_count)
         step = options->steps[options->step_count - 1];
     else if (options->choose)
-        step = options->choose(options->context, request + head, size - head);
+        step = size > head ? options->choose(options->context, request + head, size - head) : options->choose(options->context, request, head);
     return step;
 }
 

@@ -37,7 +37,7 @@ struct fault_step {
 /** Write the result of a call (true), or an error object (false), as JSON. */
 typedef bool fault_answer_fn(void *context, struct json_span method, struct json_span params, FILE *out);
 
-/** The step for a request, by its body; for those behind the steps of the script. */
+/** The step for a request, by its body (a GET: its head); for those behind the steps of the script. */
 typedef struct fault_step fault_choose_fn(void *context, const char *body, size_t size);
 
 struct faultserver_options {
