@@ -34,6 +34,11 @@ void client_note(struct chain_client *client, const char *format, ...)
         client->notes[client->note_count++] = note;
 }
 
+uint64_t chain_calls(const struct chain_client *client)
+{
+    return rpc_stats(client->rpc, RPC_ANY).calls + (client->explorers ? rpc_stats(client->explorers, RPC_ANY).calls : 0);
+}
+
 const char *chain_note(const struct chain_client *client, size_t index)
 {
     return index < client->note_count ? client->notes[index] : NULL;

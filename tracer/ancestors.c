@@ -560,7 +560,7 @@ static bool choose(const struct round *round, bool only_must, struct address *re
 
 static void count_requests(struct ancestry *work)
 {
-    work->result->stats.requests = rpc_stats(work->request->rpc, RPC_ANY).calls - work->requests_before;
+    work->result->stats.requests = chain_calls(work->request->explore.client) - work->requests_before;
 }
 
 /* Which limit ends the search here; "": none. */
@@ -686,7 +686,7 @@ enum tracer_status ancestors_fetch(const struct ancestors_request *request, stru
     struct ancestry work = {.request = request,
                             .result = ret_ancestors,
                             .start_ms = clock_monotonic_ms(),
-                            .requests_before = rpc_stats(request->rpc, RPC_ANY).calls,
+                            .requests_before = chain_calls(request->explore.client),
                             .err = err};
     ret_ancestors->limits = ret_ancestors->arena ? arena_calloc(ret_ancestors->arena, LIMIT_NOTES_MAX, sizeof(*ret_ancestors->limits)) : NULL;
     enum tracer_status status = ret_ancestors->limits ? run(&work) : no_memory(&work);

@@ -9,11 +9,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct named { /* endpoints, or explorers */
+    struct rpc_endpoint items[TRACER_ENDPOINTS_MAX];
+    const char *networks[TRACER_ENDPOINTS_MAX]; /* NULL: any */
+    const char *keys[TRACER_ENDPOINTS_MAX];     /* of explorers: the environment variable; NULL: none */
+    size_t count;
+};
+
 struct config {
     struct arena *arena;
-    struct rpc_endpoint endpoints[TRACER_ENDPOINTS_MAX];
-    const char *endpoint_networks[TRACER_ENDPOINTS_MAX]; /* NULL: any */
-    size_t endpoint_count;
+    struct named endpoints, explorers;
     struct chain_network *networks;
     size_t network_count;
     const char *decisions;
@@ -77,17 +82,20 @@ static enum tracer_status integer_member(json_t *object, const char *where, cons
     return TRACER_OK;
 }
 
-static enum tracer_status read_endpoint(struct config *config, json_t *item, size_t index, struct error *err)
+/* An endpoint, or with `explorer` an explorer: the header comes from the environment now, a key when it is named. */
+static enum tracer_status read_endpoint(struct config *config, struct named *named, bool explorer, json_t *item, size_t index, struct error *err)
 {
-    static const char *const keys[] = {"name", "url", "header_env", "rate", "network", NULL};
+    static const char *const endpoint_keys[] = {"name", "url", "header_env", "rate", "network", NULL};
+    static const char *const explorer_keys[] = {"name", "url", "key_env", "rate", "network", NULL};
+    const char *list = explorer ? "explorers" : "endpoints", *secret = explorer ? "key_env" : "header_env";
     char where[48], url[2048], network[TRACER_NETWORK_NAME_MAX + 1], variable[128];
-    snprintf(where, sizeof(where), "endpoints[%zu]", index);
-    enum tracer_status status = only_keys(item, where, keys, err);
+    snprintf(where, sizeof(where), "%s[%zu]", list, index);
+    enum tracer_status status = only_keys(item, where, explorer ? explorer_keys : endpoint_keys, err);
     if (status)
         return status;
-    if (config->endpoint_count == TRACER_ENDPOINTS_MAX)
-        return error_set(err, TRACER_E_USAGE, "%s: at most %u endpoints", where, TRACER_ENDPOINTS_MAX);
-    struct rpc_endpoint *endpoint = &config->endpoints[config->endpoint_count];
+    if (named->count == TRACER_ENDPOINTS_MAX)
+        return error_set(err, TRACER_E_USAGE, "%s: at most %u %s", where, TRACER_ENDPOINTS_MAX, list);
+    struct rpc_endpoint *endpoint = &named->items[named->count];
     if ((status = text_member(item, where, "name", sizeof(endpoint->name), endpoint->name, err)) ||
         (status = text_member(item, where, "url", sizeof(url), url, err)))
         return status;
@@ -96,28 +104,29 @@ static enum tracer_status read_endpoint(struct config *config, json_t *item, siz
     if (json_object_get(item, "network")) {
         if ((status = text_member(item, where, "network", sizeof(network), network, err)))
             return status;
-        config->endpoint_networks[config->endpoint_count] =
-            arena_text(config->arena, network, strlen(network));
+        named->networks[named->count] = arena_text(config->arena, network, strlen(network));
     }
     if (json_object_get(item, "rate")) {
         uint64_t rate = 0;
         if ((status = integer_member(item, where, "rate", 100000, &rate, err)))
             return status;
         endpoint->rate_per_second = (uint32_t)rate;
+    } else if (explorer) {
+        endpoint->rate_per_second = TRACER_EXPLORER_RATE;
     }
-    if (json_object_get(item, "header_env")) {
-        if ((status = text_member(item, where, "header_env", sizeof(variable), variable, err)))
+    if (json_object_get(item, secret)) {
+        if ((status = text_member(item, where, secret, sizeof(variable), variable, err)))
             return status;
-        const char *header = getenv(variable);
+        const char *header = explorer ? variable : getenv(variable);
         if (!header)
             return error_set(err, TRACER_E_USAGE, "%s: the environment variable %s is not set", where,
                              variable);
-        endpoint->header = arena_text(config->arena, header, strlen(header));
+        *(explorer ? &named->keys[named->count] : &endpoint->header) = arena_text(config->arena, header, strlen(header));
     }
-    for (size_t i = 0; i < config->endpoint_count; i++)
-        if (strcmp(config->endpoints[i].name, endpoint->name) == 0)
+    for (size_t i = 0; i < named->count; i++)
+        if (strcmp(named->items[i].name, endpoint->name) == 0)
             return error_set(err, TRACER_E_USAGE, "%s: the name \"%s\" is taken", where, endpoint->name);
-    config->endpoint_count++;
+    named->count++;
     return TRACER_OK;
 }
 
@@ -212,15 +221,18 @@ static enum tracer_status read_network(struct config *config, json_t *item, size
 
 static enum tracer_status read_root(struct config *config, json_t *root, struct error *err)
 {
-    static const char *const keys[] = {"endpoints", "networks", "decisions", NULL};
+    static const char *const keys[] = {"endpoints", "explorers", "networks", "decisions", NULL};
     enum tracer_status status = only_keys(root, "the configuration", keys, err);
     if (status)
         return status;
-    json_t *endpoints = json_object_get(root, "endpoints"), *networks = json_object_get(root, "networks");
-    if ((endpoints && !json_is_array(endpoints)) || (networks && !json_is_array(networks)))
-        return error_set(err, TRACER_E_USAGE, "\"endpoints\" and \"networks\" must be lists");
+    json_t *endpoints = json_object_get(root, "endpoints"), *explorers = json_object_get(root, "explorers"),
+           *networks = json_object_get(root, "networks");
+    if ((endpoints && !json_is_array(endpoints)) || (explorers && !json_is_array(explorers)) || (networks && !json_is_array(networks)))
+        return error_set(err, TRACER_E_USAGE, "\"endpoints\", \"explorers\" and \"networks\" must be lists");
     for (size_t i = 0; i < json_array_size(endpoints) && !status; i++)
-        status = read_endpoint(config, json_array_get(endpoints, i), i, err);
+        status = read_endpoint(config, &config->endpoints, false, json_array_get(endpoints, i), i, err);
+    for (size_t i = 0; i < json_array_size(explorers) && !status; i++)
+        status = read_endpoint(config, &config->explorers, true, json_array_get(explorers, i), i, err);
     if (status)
         return status;
     if (json_array_size(networks) > NETWORKS_MAX)
@@ -310,19 +322,26 @@ const char *config_native_symbol(struct config *config, uint64_t chain_id)
     return symbol ? symbol : "native";
 }
 
-/* The configuration's endpoint called `name`, or NULL. */
-static const struct rpc_endpoint *find_endpoint(const struct config *config,
-                                                const struct chain_network *network, const char *name,
-                                                bool *ret_other_network)
+/* Where the one called `name` stands; false: nowhere. */
+static bool find_named(const struct named *named, const char *name, size_t *ret_index)
 {
-    for (size_t i = 0; i < config->endpoint_count; i++) {
-        if (strcmp(config->endpoints[i].name, name) != 0)
-            continue;
-        const char *only = config->endpoint_networks[i];
-        *ret_other_network = network && only && strcmp(only, network->name) != 0;
-        return &config->endpoints[i];
-    }
-    return NULL;
+    for (*ret_index = 0; *ret_index < named->count; ++*ret_index)
+        if (strcmp(named->items[*ret_index].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* What was given as neither URL nor the word public. */
+static enum tracer_status by_name(const struct named *named, const struct chain_network *network, const char *option, size_t number,
+                                  const char *name, size_t *ret_index, struct error *err)
+{
+    if (!find_named(named, name, ret_index))
+        return error_set(err, TRACER_E_USAGE, /* not quoted: it may be a URL with a key (threat-model T11) */
+                         "--%s number %zu is neither a URL with https:// nor in the configuration", option, number);
+    const char *only = named->networks[*ret_index];
+    if (network && only && strcmp(only, network->name) != 0)
+        return error_set(err, TRACER_E_USAGE, "\"%s\" belongs to another network", named->items[*ret_index].name);
+    return TRACER_OK;
 }
 
 static enum tracer_status add_endpoint(struct rpc_endpoint *endpoints, size_t capacity, size_t *count,
@@ -357,18 +376,50 @@ enum tracer_status config_endpoints(struct config *config, const struct chain_ne
             bare.url = given[i];
             status = add_endpoint(ret_endpoints, capacity, &count, &bare, err);
         } else {
-            bool other_network = false;
-            const struct rpc_endpoint *found = find_endpoint(config, network, given[i], &other_network);
-            if (!found)
-                return error_set(
-                    err, TRACER_E_USAGE, /* not quoted: it may be a URL with a key (threat-model T11) */
-                    "--rpc number %zu is neither a URL with https:// nor an endpoint of the configuration",
-                    i + 1);
-            if (other_network)
-                return error_set(err, TRACER_E_USAGE, "endpoint \"%s\" belongs to another network",
-                                 found->name);
-            status = add_endpoint(ret_endpoints, capacity, &count, found, err);
+            size_t index;
+            status = by_name(&config->endpoints, network, "rpc", i + 1, given[i], &index, err);
+            if (!status)
+                status = add_endpoint(ret_endpoints, capacity, &count, &config->endpoints.items[index], err);
         }
+    }
+    if (!status)
+        *ret_count = count;
+    return status;
+}
+
+/* The URL with the key, as a parameter that both Etherscan and Blockscout know. */
+static enum tracer_status put_key(struct config *config, const char *variable, struct rpc_endpoint *explorer, struct error *err)
+{
+    const char *key = getenv(variable);
+    if (!key || !*key || strspn(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~") != strlen(key))
+        return error_set(err, TRACER_E_USAGE, "explorer \"%s\": the environment variable %s %s", explorer->name, variable,
+                         key ? "holds no key" : "is not set");
+    size_t size = strlen(explorer->url) + strlen(key) + sizeof("?apikey=");
+    char *url = arena_calloc(config->arena, size, 1);
+    if (!url)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    snprintf(url, size, "%s%capikey=%s", explorer->url, strchr(explorer->url, '?') ? '&' : '?', key);
+    explorer->url = url;
+    return TRACER_OK;
+}
+
+enum tracer_status config_explorers(struct config *config, const struct chain_network *network, const char *const *given, size_t given_count,
+                                    struct rpc_endpoint *ret_explorers, size_t capacity, size_t *ret_count, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    size_t count = 0, urls = 0;
+    for (size_t i = 0; i < given_count && !status; i++) {
+        struct rpc_endpoint explorer = {.url = given[i], .rate_per_second = TRACER_EXPLORER_RATE};
+        size_t index;
+        if (strstr(given[i], "://")) {
+            snprintf(explorer.name, sizeof(explorer.name), "explorer-%zu", ++urls);
+        } else if (!(status = by_name(&config->explorers, network, "explorer", i + 1, given[i], &index, err))) {
+            explorer = config->explorers.items[index];
+            if (config->explorers.keys[index])
+                status = put_key(config, config->explorers.keys[index], &explorer, err);
+        }
+        if (!status)
+            status = add_endpoint(ret_explorers, capacity, &count, &explorer, err);
     }
     if (!status)
         *ret_count = count;

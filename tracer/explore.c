@@ -110,32 +110,66 @@ enum tracer_status explore_blocks(struct explorer *explorer, struct history_bloc
 
 /* ---- one account ---- */
 
-static enum tracer_status find_blocks(struct account_work *work, bool *ret_hub, char *strategy, size_t size)
+static void add_word(char *strategy, size_t size, const char *word)
+{
+    snprintf(strategy + strlen(strategy), size - strlen(strategy), "%s%s", strategy[0] ? "," : "", word);
+}
+
+/* One way, unless nobody offers it. *ret_found: it was asked, and answered. */
+static enum tracer_status find_one(struct account_work *work, enum history_way way, struct history_blocks *blocks, bool *ret_hub, char *strategy,
+                                   size_t size, bool *ret_found)
 {
     struct explorer *explorer = work->explorer;
     const struct explore_request *request = &explorer->request;
     static const char *const words[] = {[HISTORY_OTS] = "ots", [HISTORY_TRACE_FILTER] = "trace_filter", [HISTORY_LOGS] = "logs"};
-    struct history_blocks blocks = {0};
-    enum tracer_status status = TRACER_OK;
-    bool calls_found = false;
-    for (enum history_way way = 0; way < HISTORY_WAY_COUNT && !status && !*ret_hub; way++) {
-        struct error why;
-        if (explorer->missing[way] || (way == HISTORY_TRACE_FILTER && calls_found))
-            continue;
-        status = history_find(request->client, (enum history_way)way, work->account, request->first, request->last, (size_t)request->degree_max, &blocks, &why);
-        *ret_hub = status == TRACER_E_LIMIT;
-        if (status == TRACER_E_UNAVAILABLE || status == TRACER_E_REPLY) { /* it helps to find; whether all was found is seen below */
-            explorer->missing[way] = true;
-            status = TRACER_OK;
-            continue;
-        }
-        if (*ret_hub)
-            status = TRACER_OK;
-        else if (status)
-            *work->err = why;
-        calls_found = calls_found || way != HISTORY_LOGS;
-        snprintf(strategy + strlen(strategy), size - strlen(strategy), "%s%s", strategy[0] ? "," : "", words[way]);
+    struct error why;
+    if (explorer->missing[way])
+        return TRACER_OK;
+    enum tracer_status status = history_find(request->client, way, work->account, request->first, request->last, (size_t)request->degree_max, blocks, &why);
+    *ret_hub = status == TRACER_E_LIMIT;
+    if (status == TRACER_E_UNAVAILABLE || status == TRACER_E_REPLY) { /* it helps to find; whether all was found is seen below */
+        explorer->missing[way] = true;
+        return TRACER_OK;
     }
+    if (status && !*ret_hub)
+        *work->err = why;
+    *ret_found = true;
+    add_word(strategy, size, words[way]);
+    return *ret_hub ? TRACER_OK : status;
+}
+
+/* Explorers, where any are named. */
+static enum tracer_status find_explored(struct account_work *work, struct history_blocks *blocks, bool *ret_hub, char *strategy, size_t size)
+{
+    const struct explore_request *request = work->request;
+    char word[sizeof(work->explored.names) + 16];
+    enum tracer_status status = history_find_explored(request->client, work->account, request->first, request->last, (size_t)request->degree_max, blocks,
+                                                      &work->explored, work->err);
+    *ret_hub = status == TRACER_E_LIMIT;
+    snprintf(word, sizeof(word), "explorer %s", work->explored.names);
+    if (work->explored.names[0])
+        add_word(strategy, size, word);
+    return *ret_hub ? TRACER_OK : status;
+}
+
+/* Endpoints that know what an account called or was called in need no explorer, unless they have no logs; an explorer that gave
+ * all tokens needs no logs. */
+static enum tracer_status find_blocks(struct account_work *work, bool *ret_hub, char *strategy, size_t size)
+{
+    struct explorer *explorer = work->explorer;
+    struct history_blocks blocks = {0};
+    bool calls = false, logs = false, asked = false;
+    enum tracer_status status = find_one(work, HISTORY_OTS, &blocks, ret_hub, strategy, size, &calls);
+    if (!status && !*ret_hub && !calls)
+        status = find_one(work, HISTORY_TRACE_FILTER, &blocks, ret_hub, strategy, size, &calls);
+    if (!status && !*ret_hub && !calls) {
+        asked = true;
+        status = find_explored(work, &blocks, ret_hub, strategy, size);
+    }
+    if (!status && !*ret_hub && !work->explored.tokens)
+        status = find_one(work, HISTORY_LOGS, &blocks, ret_hub, strategy, size, &logs);
+    if (!status && !*ret_hub && !asked && !logs)
+        status = find_explored(work, &blocks, ret_hub, strategy, size);
     if (!status && !*ret_hub)
         status = explore_blocks(explorer, &blocks, work->err);
     history_blocks_free(&blocks);
@@ -160,7 +194,7 @@ static enum tracer_status find_sent(struct account_work *work, struct series *se
         } else if (status) {
             *work->err = why;
         } else {
-            snprintf(strategy + strlen(strategy), size - strlen(strategy), "%ssender", strategy[0] ? "," : "");
+            add_word(strategy, size, "sender");
             for (size_t i = 0; i < blocks.count && !status; i++)
                 status = history_blocks_add(&work->opened, blocks.numbers[i], work->err);
             if (!status)
@@ -283,11 +317,13 @@ static void tell_gaps(const struct account_work *work, struct graph_coverage *co
         add_gap(coverage, "no endpoint has the state before block %" PRIu64 ", and the balance then cannot be computed", request->first);
     if (silent)
         add_gap(coverage, "%zu listed tokens do not answer balanceOf", silent);
-    if (work->kind != ACCOUNT_IS_KEY && !explorer->scanned && !by_calls)
+    if (work->kind != ACCOUNT_IS_KEY && !explorer->scanned && !by_calls && work->explored.calls)
+        add_gap(coverage, "its code can send: that no other coins went in and out between two equal balances only explorer %s says", work->explored.names);
+    else if (work->kind != ACCOUNT_IS_KEY && !explorer->scanned && !by_calls)
         add_gap(coverage, "its code can send: coins in and out between two equal balances are found only by ots_searchTransactionsAfter or trace_filter");
     if (work->kind != ACCOUNT_IS_KEY && !wants_traces(explorer))
         add_gap(coverage, "its code can send: without call traces its internal transfers are not seen");
-    if (explorer->missing[HISTORY_LOGS] && !explorer->scanned)
+    if (explorer->missing[HISTORY_LOGS] && !work->explored.tokens && !explorer->scanned)
         add_gap(coverage, "tokens outside the list of assets are not looked for: no endpoint answers eth_getLogs");
 }
 
@@ -308,6 +344,8 @@ static enum tracer_status put_ledger(struct account_work *work, const char *stra
         if (!status && block.grade > coverage.grade)
             coverage.grade = block.grade;
     }
+    if (work->explored.names[0] && coverage.grade < GRADE_ASSERTED) /* that it is all is said by the explorer */
+        coverage.grade = GRADE_ASSERTED;
     for (size_t i = 0; i < work->series_count; i++)
         compared += !work->series[i].is_nonce && work->series[i].explained;
     snprintf(coverage.method, sizeof(coverage.method), "whole blocks, found by %s; call traces: %s", work->explorer->scanned ? "reading all" : strategy,
@@ -363,7 +401,7 @@ static enum tracer_status gather(struct account_work *work, struct explore_outco
     if (nonces && !nonces->before_status && !nonces->after_status &&
         ((status = find_sent(work, nonces, strategy, size)) || (status = series_read_moves(work))))
         return status;
-    snprintf(strategy + strlen(strategy), size - strlen(strategy), "%s%s", strategy[0] ? "," : "", "state");
+    add_word(strategy, size, "state");
     size_t asked = work->series_count;
     for (size_t i = 0; i < work->series_count && !status; i++) {
         struct series *series = &work->series[i];
@@ -403,7 +441,7 @@ enum tracer_status explore_account(struct explorer *explorer, struct address acc
 {
     const struct explore_request *request = &explorer->request;
     struct covered covered = {.request = request};
-    char strategy[48] = "";
+    char strategy[48 + sizeof(((struct history_explored *)0)->names)] = "";
     *ret_outcome = (struct explore_outcome){0};
     enum tracer_status status = graph_each_coverage(request->graph, request->network->chain_id, &account, read_covered, &covered, err);
     if (status && status != TRACER_E_NOT_FOUND)

@@ -131,7 +131,7 @@ static enum tracer_status check_limits(struct lazy *lazy, bool *ret_ended)
 
 static void count_requests(struct lazy *lazy)
 {
-    lazy->stats->requests = rpc_stats(lazy->request->rpc, RPC_ANY).calls - lazy->requests_before;
+    lazy->stats->requests = chain_calls(lazy->request->explore.client) - lazy->requests_before;
 }
 
 static enum tracer_status explore(struct lazy *lazy, struct address account, uint64_t waiting, bool *ret_hub)
@@ -300,7 +300,7 @@ enum tracer_status lazy_run(const struct lazy_request *request, struct trace_res
                         .trace = request->trace,
                         .arena = arena_new(TRACER_MEMORY_MAX),
                         .start_ms = clock_monotonic_ms(),
-                        .requests_before = rpc_stats(request->rpc, RPC_ANY).calls,
+                        .requests_before = chain_calls(request->explore.client),
                         .err = err};
     explore.degree_max = request->limits.degree_max;
     enum tracer_status status = lazy.arena ? run(&lazy, &explore, ret_result) : no_memory(&lazy);

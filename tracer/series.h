@@ -35,6 +35,7 @@ struct account_work { /* zeroed but for the first ones to begin with; series_rel
     const struct explore_request *request; /* of the explorer */
     struct address account;
     enum account_kind kind;
+    struct history_explored explored; /* what explorers gave of it */
     struct move *moves;
     size_t move_count, move_capacity;
     struct series *series; /* the nonce, the coin, then tokens */

@@ -14,7 +14,6 @@ struct ancestors_request {
     size_t target_count;
     struct explore_request explore; /* first and last are set here */
     uint64_t accounts_max, requests_max, seconds_max; /* the last two, 0: none */
-    struct rpc *rpc;                                  /* counts requests */
     void (*progress)(void *context, const struct explore_progress *progress);
     void *progress_context;
 };

@@ -80,6 +80,8 @@ struct chain_client; /* a network behind a pool whose endpoints were checked */
 TRACER_MUST_USE enum tracer_status chain_open(struct rpc *rpc, const struct chain_network *network,
                                               struct chain_client **ret_client, struct error *err);
 void chain_close(struct chain_client *client);
+/** Calls to endpoints and explorers so far. */
+uint64_t chain_calls(const struct chain_client *client);
 /** Notes gathered (endpoints left out, capabilities missing), one line each; NULL after the last. */
 const char *chain_note(const struct chain_client *client, size_t index);
 enum chain_traces chain_client_traces(const struct chain_client *client);

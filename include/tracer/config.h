@@ -1,9 +1,10 @@
-/* config.h - the configuration file: endpoints by name, networks (architecture 7 and 11). JSON; every key has
+/* config.h - the configuration file: endpoints and explorers by name, networks (architecture 7 and 11). JSON; every key has
  * a default.
  *
  *   {"endpoints": [{"name": "alpha", "url": "https://...", "header_env": "ALPHA_AUTH", "rate": 10, "network":
  * "ethereum"}], "networks":  [{"name": "devnet", "chain_id": 2020, "anchor": "0:0x...", "rules": "latest",
  * "symbol": "ETH", "wrappers": ["0x..."], "checkpoints": ["100:0x..."]}],
+ * "explorers": [{"name": "etherscan", "url": "https://...", "key_env": "ETHERSCAN_KEY", "rate": 3, "network": "ethereum"}],
  * "decisions": "/var/lib/tracer/decisions.jsonl"}
  */
 #ifndef TRACER_CONFIG_H
@@ -34,5 +35,11 @@ TRACER_MUST_USE enum tracer_status config_endpoints(struct config *config,
                                                     const char *const *given, size_t given_count,
                                                     struct rpc_endpoint *ret_endpoints, size_t capacity,
                                                     size_t *ret_count, struct error *err);
+/** The same for --explorer: URLs (named "explorer-N") and names of the configuration. A key comes from the environment
+ * variable named, into the URL; it need be set only where the explorer is named. */
+TRACER_MUST_USE enum tracer_status config_explorers(struct config *config, const struct chain_network *network,
+                                                    const char *const *given, size_t given_count,
+                                                    struct rpc_endpoint *ret_explorers, size_t capacity, size_t *ret_count,
+                                                    struct error *err);
 
 #endif

@@ -155,7 +155,7 @@ struct graph_coverage {
     char what[32];     /* "all", "native", "tokens", ... */
     char strategy[32]; /* "blocks", "import", "audit", ... */
     char endpoint[TRACER_ENDPOINT_NAME_MAX];
-    char method[128];
+    char method[256];
     char cross_check[256];
     char gap[GRAPH_GAP_MAX]; /* "" if none */
     uint64_t rows;

@@ -14,7 +14,6 @@ struct lazy_request {
     uint64_t from, to; /* default: the first seed's block (an address's: --since, or the anchor), the head under finality */
     struct taint_expand_limits limits;
     uint64_t requests_max, seconds_max; /* 0: none */
-    struct rpc *rpc;                    /* counts requests */
     void (*progress)(void *context, const struct explore_progress *progress);
     void *progress_context;
 };

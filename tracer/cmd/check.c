@@ -194,7 +194,6 @@ static enum tracer_status fetch(struct session *session, const struct link_facts
                                       .accounts_max = options->max_accounts == OPTION_UNSET ? 100 : options->max_accounts,
                                       .requests_max = options->max_requests,
                                       .seconds_max = options->max_seconds,
-                                      .rpc = session->rpc,
                                       .progress = session_exploring,
                                       .progress_context = session};
     size_t next_note = 0;
@@ -276,6 +275,10 @@ int command_check(const struct options *options)
         return check_files(options);
     if (options->as_of && (options->rpc_count || options->replay)) {
         fprintf(stderr, "tracer: check: --as-of is about what the store has: not with --rpc or --replay\n");
+        return EXIT_USAGE;
+    }
+    if (options->explorer_count && !options->rpc_count && !options->replay) {
+        fprintf(stderr, "tracer: check: --explorer finds the histories of accounts: it needs --rpc\n");
         return EXIT_USAGE;
     }
     if (!options->store && (options->rpc_count || options->replay)) {

@@ -56,6 +56,15 @@ void session_exploring(void *context, const struct explore_progress *progress)
     progress_show(context, progress->explored, 0, "accounts explored", extra);
 }
 
+static void tell_pool(const char *what, const struct rpc *rpc)
+{
+    for (size_t i = 0; i < rpc_endpoint_count(rpc); i++) {
+        struct rpc_stats of = rpc_stats(rpc, i);
+        fprintf(stderr, "%s \"%s\": %" PRIu64 " requests, %" PRIu64 " calls, %" PRIu64 " asked again, %" PRIu64 " failed, %" PRIu64 " MB\n", what,
+                rpc_endpoint_name(rpc, i), of.requests, of.calls, of.retries, of.failures, of.bytes_received / 1000000);
+    }
+}
+
 void session_tell_explored(const struct session *session, const struct explore_stats *stats)
 {
     if (session->options->quiet)
@@ -66,9 +75,9 @@ void session_tell_explored(const struct session *session, const struct explore_s
     if (stats->hubs)
         fprintf(stderr, ", %" PRIu64 " too busy to explore", stats->hubs);
     fprintf(stderr, "; %" PRIu64 " calls to endpoints\n", stats->requests);
-    for (size_t i = 0; session->options->verbose && i < rpc_endpoint_count(session->rpc); i++) {
-        struct rpc_stats of = rpc_stats(session->rpc, i);
-        fprintf(stderr, "endpoint \"%s\": %" PRIu64 " requests, %" PRIu64 " calls, %" PRIu64 " asked again, %" PRIu64 " failed, %" PRIu64 " MB\n",
-                rpc_endpoint_name(session->rpc, i), of.requests, of.calls, of.retries, of.failures, of.bytes_received / 1000000);
-    }
+    if (!session->options->verbose)
+        return;
+    tell_pool("endpoint", session->rpc);
+    if (session->explorers)
+        tell_pool("explorer", session->explorers);
 }

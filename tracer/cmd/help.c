@@ -22,13 +22,14 @@ const struct command commands[] = {
      "block:txi:idx, or the id of a heist in the registry (ronin-2022).\n"
      "Works on what the store covers. With --rpc alone it reads what it needs: the history of the\n"
      "account where the seed arrived, then of the accounts that it paid, the largest first, each\n"
-     "checked against nonces and balances. What was read stays in the store; after an interrupt\n"
+     "checked against nonces and balances. --explorer names block explorers that say where an account\n"
+     "acted, for endpoints that cannot; what happened there is read from the endpoints. What was read stays in the store; after an interrupt\n"
      "--resume goes on. With --rpc, --from and --to these blocks are ingested first, and all of them.\n"
      "With --rpc and --follow it goes on at the head: standard output has a line for each new\n"
      "flagged hop, and --output FILE is rewritten whenever the result changes.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",
      CASE_OPTIONS TAINT_OPTIONS RPC_OPTIONS "prices summary hops tree table finality follow opening no-traces keep-raw refetch evidence max-accounts max-hops max-degree min-score max-requests "
-     "max-time max-scan resume " COMMON_OPTIONS, 0, 100000},
+     "max-time max-scan explorer resume " COMMON_OPTIONS, 0, 100000},
     {"check", command_check, "TARGET...",
      "Is this deposit or address tainted: by what, how much, over which path?",
      "TARGET is an address, a transaction hash (all its transfers; --to ADDRESS picks those into\n"
@@ -48,7 +49,7 @@ const struct command commands[] = {
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
      CASE_OPTIONS "source rules source-of-funds list-age-max decisions reference decided-at " TAINT_OPTIONS RPC_OPTIONS
-     "finality no-traces keep-raw max-accounts max-degree max-requests max-time max-scan " FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
+     "finality no-traces keep-raw max-accounts max-degree max-requests max-time max-scan explorer " FILE_OPTIONS "key " COMMON_OPTIONS, 0, 100000},
     {"batch", command_batch, "IN --output OUT",
      "The question of check for every row of a file.",
      "IN is CSV with a header line or JSON lines, with a column target (and perhaps chain, to); other\n"

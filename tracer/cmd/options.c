@@ -49,6 +49,11 @@ static enum tracer_status set_rpc(struct options *options, const char *name, con
 {
     return add_to(options->rpc, &options->rpc_count, name, value, err);
 }
+static enum tracer_status set_explorer(struct options *options, const char *name, const char *value,
+                                       struct error *err)
+{
+    return add_to(options->explorer, &options->explorer_count, name, value, err);
+}
 static enum tracer_status set_labels(struct options *options, const char *name, const char *value,
                                      struct error *err)
 {
@@ -293,9 +298,10 @@ static const struct option_spec {
     const char *help;
 } specs[] = {
     {"store", TEXT(store), "DIR", "the store"},
-    {"config", TEXT(config), "FILE", "endpoints and networks by name (JSON)"},
+    {"config", TEXT(config), "FILE", "endpoints, explorers and networks by name (JSON)"},
     {"chain", TEXT(chain), "NAME|ID", "ethereum (default), ronin, or one of the configuration"},
     {"rpc", CALL(set_rpc), "URL|NAME", "an endpoint; may be repeated; the word public: the built-in ones"},
+    {"explorer", CALL(set_explorer), "URL|NAME", "a block explorer (Etherscan, Blockscout) to ask for the blocks of accounts; may be repeated"},
     {"allow-local", FLAG(allow_local), NULL, "allow plain http to this machine, and private addresses"},
     {"from", CALL(set_from), "BLOCK", "first block"},
     {"to", CALL(set_to), "BLOCK", "last block; for check also an ADDRESS: only transfers into it"},

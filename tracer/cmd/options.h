@@ -15,6 +15,8 @@ struct options {
     const char *store, *config, *chain, *policy, *format, *output;
     const char *rpc[OPTIONS_LIST_MAX];
     size_t rpc_count;
+    const char *explorer[OPTIONS_LIST_MAX];
+    size_t explorer_count;
     const char *labels[OPTIONS_LIST_MAX];
     size_t labels_count;
     const char *source[OPTIONS_LIST_MAX];

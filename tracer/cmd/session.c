@@ -3,6 +3,7 @@
 
 #include "tracer/clock.h"
 #include "tracer/csv.h"
+#include "tracer/history.h"
 #include "tracer/import.h"
 #include "tracer/load.h"
 
@@ -91,6 +92,7 @@ void session_close(struct session *session)
 {
     chain_close(session->client);
     rpc_close(session->rpc);
+    rpc_close(session->explorers);
     graph_close(session->graph);
     label_set_free(session->labels);
     prices_free(session->prices);
@@ -588,6 +590,30 @@ enum tracer_status session_endpoints(struct session *session)
                               .replay = options->replay,
                               .stop = &session_stop};
     return rpc_open(&rpc, &session->rpc, err);
+}
+
+enum tracer_status session_explorers(struct session *session)
+{
+    const struct options *options = session->options;
+    struct rpc_endpoint explorers[TRACER_ENDPOINTS_MAX];
+    size_t count = 0;
+    if (options->explorer_count == 0)
+        return TRACER_OK;
+    enum tracer_status status = config_explorers(session->config, &session->network, options->explorer, options->explorer_count, explorers,
+                                                 TRACER_ENDPOINTS_MAX, &count, &session->err);
+    struct rpc_options rpc = {.endpoints = explorers,
+                              .endpoint_count = count,
+                              .explorers = true,
+                              .allow_local = options->allow_local,
+                              .in_flight_max = TRACER_EXPLORER_IN_FLIGHT,
+                              .record = options->record,
+                              .replay = options->replay,
+                              .stop = &session_stop};
+    if (!status)
+        status = rpc_open(&rpc, &session->explorers, &session->err);
+    if (!status)
+        history_use_explorers(session->client, session->explorers);
+    return status;
 }
 
 void progress_begin(struct session *session, const char *what)

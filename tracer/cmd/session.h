@@ -46,7 +46,7 @@ struct session {
     bool took_then; /* an old version was, of a list that has another one now */
     const char *incomplete; /* a file of transfers whose import was interrupted; NULL: none */
     struct prices *prices; /* of --prices; NULL: none */
-    struct rpc *rpc;
+    struct rpc *rpc, *explorers; /* explorers: NULL, none is named */
     struct chain_client *client;
     struct progress progress;
     struct error err;
@@ -69,6 +69,9 @@ enum tracer_status session_case_input(struct session *session, const char *comma
                                       struct case_input *ret_input);
 /** Endpoints of --rpc or --replay, a pool, and the checked client. */
 enum tracer_status session_endpoints(struct session *session);
+
+/** Those of --explorer, for the client that is open. */
+enum tracer_status session_explorers(struct session *session);
 
 /** "tracer: ..." on standard error, and the exit code. */
 int session_fail(struct session *session, enum tracer_status status);

@@ -274,6 +274,8 @@ static int trace_lazily(struct session *session)
     if (!status)
         status = session_chain(session, &links);
     if (!status)
+        status = session_explorers(session);
+    if (!status)
         status = make_request(session, "trace", options->arguments, options->argument_count, &request.trace);
     if (!status)
         status = ingest_network(session->graph, &session->network, &session->err);
@@ -288,7 +290,6 @@ static int trace_lazily(struct session *session)
     if (status)
         return session_fail(session, status);
     session_print_notes(session, &next_note);
-    request.rpc = session->rpc;
     request.trace.input.watch = NULL; /* many short replays */
     request.explore = session_explore(session, &links);
     progress_begin(session, "trace");
@@ -329,6 +330,8 @@ static const char *misfit(const struct options *options)
         return "--evidence is of one trace: not with --follow";
     if (options->keep_flagged && !(options->evidence && reads))
         return "--keep-raw flagged keeps the blocks that --evidence asks an endpoint for: it needs --evidence and --rpc";
+    if (options->explorer_count && !is_lazy(options))
+        return "--explorer finds the histories of accounts: it needs --rpc, without --from, --to, --follow, --evidence, --policy all, --opening or --refetch";
     if (options->resume && (options->follow || options->evidence || options->all_policies || options->has_from || options->has_to_block))
         return "--resume goes on with a trace as it was: not with --follow, --evidence, --policy all, --from or --to";
     return NULL;
