@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { hold } from './cleanup.mjs';
+import { Explorer } from './explorer.mjs';
 import { Node } from './node.mjs';
 import { Scenario } from './scenario.mjs';
 import { compile } from './solc.mjs';
@@ -23,6 +24,8 @@ const pruned = { code: -32000, message: 'missing trie node 5e2f (path ) state 0x
 const TRACES = /^(debug_|trace_)/;
 const OTS = /^ots_/;
 const SENT = /^eth_getTransactionBySenderAndNonce$/;
+const LOGS = /^eth_getLogs$/;
+const KEY = 'K7Q2ZSECRETW94XKEYLM31';
 
 // What an endpoint lacks; the block a state is asked of is the last parameter.
 // whole: every hop of the indexed trace, and nothing is missing; same: every hop, but it cannot be shown that these are all.
@@ -38,6 +41,12 @@ const SETS = {
   'logs of 200 blocks': { without: [OTS], range: 200, whole: true },
   'no archive': { without: [OTS], states: 128, whole: true },
   'no archive, no scan': { without: [OTS], states: 128, more: ['--max-scan', '10'], same: true, reason: /no endpoint has the state before block/ },
+  'explorer, bare full node': { without: [OTS, /^trace_/, SENT, LOGS], states: 128, explorer: {}, more: ['--max-scan', '10'], same: true, reason: /no endpoint has the state before block/ },
+  'explorer and old state': { without: [OTS, /^trace_/, SENT, LOGS], explorer: {}, whole: true },
+  'explorer of few a second': { without: [OTS, /^trace_/, SENT, LOGS], explorer: { rate: 60 }, whole: true },
+  'explorer that names blocks in vain': { without: [OTS, /^trace_/, SENT, LOGS], explorer: { invent: true }, whole: true },
+  'explorer that refuses the key': { without: [OTS, /^trace_/, SENT, LOGS], explorer: { refuse: true }, same: true, reason: /no endpoint answers eth_getLogs/ },
+  'explorer, no traces': { without: [TRACES, OTS, SENT, LOGS], explorer: {}, address: true, reason: /internal transfers/ },
   'few a second': { rate: options.full ? 5 : 20, whole: true },
   'one call a request': { single: true, whole: true },
 };
@@ -153,14 +162,17 @@ const forget = options.keep ? undefined : hold(remove);
 const node = await Node.start({ chainId: 1 });
 const proxy = await Proxy.open(node);
 const liar = await Proxy.open(node);
+const explorer = await Explorer.open(node, { key: KEY });
 liar.set = { lie: true };
 try {
   const scenario = new Scenario(node, await compile());
   await scenario.prepare();
   await scenario.play();
   const last = proxy.head = liar.head = await noise(scenario, NOISE);
+  await explorer.index(last);
   const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
   const tracer = new Tracer(resolve(options.tracer), directory, { chainId: 1, genesis, wrappers: [scenario.wrapped.address],
+    explorers: [{ name: 'scan', url: explorer.url, key_env: 'SCAN_KEY', rate: 1000 }], env: { SCAN_KEY: KEY },
     endpoints: [{ name: 'alpha', url: proxy.url }, { name: 'beta', url: proxy.url }, { name: 'gamma', url: liar.url }] });
   tracer.timeout = 600000;
   tracer.writeLabels(scenario.labels());
@@ -170,9 +182,13 @@ try {
   const first = Math.min(...scenario.thefts().map((step) => step.block));
   // What was stolen by an internal transfer cannot be a seed where there are no traces; the thief's address can.
   const byAddress = ['--since', String(first), `theft=${scenario.at.thief}`];
-  const lazily = (store, { address, more = [] }) => tracer.trace(store, 'fifo', address ? byAddress : seeds, ['--rpc', 'alpha', '--allow-local', '--finality', 'latest', '--verbose', ...more]);
+  const lazily = (store, { address, explorer: named, more = [] }) => tracer.trace(store, 'fifo', address ? byAddress : seeds,
+    ['--rpc', 'alpha', ...(named ? ['--explorer', 'scan'] : []), '--allow-local', '--finality', 'latest', '--verbose', ...more]);
 
-  const use = (set) => Object.assign(proxy, { set, calls: 0, methods: new Map(), seen: 0, dropped: undefined });
+  const use = (set) => {
+    Object.assign(proxy, { set, calls: 0, methods: new Map(), seen: 0, dropped: undefined });
+    explorer.use(set.explorer ?? {});
+  };
   const whole = await tracer.ingest('whole', { rpc: 'alpha', first, last });
   check(whole.code === EXIT.done, failure(whole));
   const [indexed, indexedByAddress] = [await tracer.trace('whole', 'fifo', seeds), await tracer.trace('whole', 'fifo', byAddress)];
@@ -191,13 +207,18 @@ try {
     const wrong = hops.filter((hop) => !wanted.includes(hop));
     const lost = wanted.filter((hop) => !hops.includes(hop));
     console.log(`${name}: ${hops.length} hops, ${lost.length} not seen, ${wrong.length} wrong; ${result.code === EXIT.done ? 'whole' : 'cannot tell'}; ` +
-      `${proxy.calls} calls, ${((Date.now() - start) / 1000).toFixed(1)} s`);
+      `${proxy.calls + explorer.calls} calls${set.explorer ? ` (${explorer.calls} to the explorer)` : ''}, ${((Date.now() - start) / 1000).toFixed(1)} s`);
     check(wrong.length === 0, `${name}: wrong hops\n${wrong.join('\n')}`);
     check(!(set.whole || set.same) || lost.length === 0, `${name}: hops not seen\n${lost.join('\n')}`);
     check(result.code === (set.whole ? EXIT.done : EXIT.cannotTell), `${name}: exit ${result.code}: ${gapsOf(result).join('\n')}`);
     check(!set.reason || gapsOf(result).some((gap) => set.reason.test(gap)), `${name}: no reason: ${gapsOf(result).join('\n')}`);
     check(!set.asked || [...proxy.methods.keys()].some((method) => set.asked.test(method)), `${name}: ${set.asked} was not asked`);
+    check(Boolean(set.explorer) === explorer.calls > 0, `${name}: the explorer was asked ${explorer.calls} times`);
     if (name === 'full') reference = result;
+    if (name === 'explorer and old state') {
+      const { stdout } = await tracer.run('store', 'coverage', scenario.at.thief, '--store', tracer.path(`lazy-${name.replaceAll(/\W/g, '-')}`));
+      check(/found by explorer scan,.*; cross-check: nonces \d+ to \d+ are all there; .*grade asserted$/m.test(stdout), `the ledger does not name the explorer: ${stdout}`);
+    }
   }
 
   // Checks of what no store has: the answers of the store that has everything, from the histories alone that they depend on.
@@ -299,6 +320,19 @@ try {
     console.log(`${noticed} of ${NOISE.drops} drops hit an answer, and all were made good`);
     check(noticed > NOISE.drops / 3, 'too few drops');
 
+    // An explorer that leaves out a transaction: old state makes it good; without it is never said that all was found.
+    let omissions = 0;
+    for (let i = 0; i < NOISE.drops / 2; i++) {
+      const old = i % 3 !== 2;
+      use({ without: [OTS, /^trace_/, SENT, LOGS], ...(old ? {} : { states: 128 }), explorer: { omit: random(60) } });
+      const result = await lazily(`omitted-${i}`, { explorer: true, more: old ? [] : ['--max-scan', '10'] });
+      const same = result.json && tracedHops(result.json).map(exact).join() === tracedHops(reference.json).map(exact).join();
+      omissions += Boolean(explorer.omitted);
+      check(result.code === (old ? EXIT.done : EXIT.cannotTell) && (same || !old), `${explorer.omitted} left out by the explorer: exit ${result.code}: ${result.json ? gapsOf(result).join('\n') : failure(result)}`);
+    }
+    console.log(`${omissions} of ${NOISE.drops / 2} runs had a transaction left out by the explorer: all were made good, or told`);
+    check(omissions > NOISE.drops / 4, 'too few transactions were left out');
+
     // Interrupted, and gone on with.
     for (let i = 0; i < NOISE.interrupts; i++) {
       use({});
@@ -340,11 +374,14 @@ try {
     use({ without: [OTS, /^trace_filter$/] });
     const lent = await lazily('lent', {});
     check(lent.code === EXIT.cannotTell && gapsOf(lent).some((gap) => gap.startsWith(`${scenario.at.thief}: its code can send`)), `lent code: exit ${lent.code}: ${gapsOf(lent).join('\n')}`);
+    const shown = tracer.outputs.filter(({ stdout, stderr }) => `${stdout}${stderr}`.includes(KEY) || `${stdout}${stderr}`.includes(explorer.url));
+    check(shown.length === 0, `the explorer's key or URL is shown: ${shown.map(({ args }) => args.join(' ')).join('\n')}`);
     console.log('X9_limits_of_accounts_requests_and_degree_are_told_with_what_waits');
   }
 } finally {
   proxy.close();
   liar.close();
+  explorer.close();
   await node.stop();
   forget?.();
   if (options.keep) console.log(`kept: ${directory}`);

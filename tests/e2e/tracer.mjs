@@ -40,14 +40,15 @@ export function readCsv(text) {
 }
 
 export class Tracer {
-  // endpoints: of the configuration; env: beside the environment of this process
+  // endpoints, explorers: of the configuration; env: beside the environment of this process
   // wrappers: contracts that wrap the chain's coin
-  constructor(program, directory, { chainId, genesis, endpoints, wrappers = [], env = {}, name = 'devnet', wrapper = [] }) {
+  constructor(program, directory, { chainId, genesis, endpoints, explorers = [], wrappers = [], env = {}, name = 'devnet', wrapper = [] }) {
     this.wrappers = wrappers;
     this.command = [...wrapper, program];
     this.directory = directory;
     this.name = name;
     this.endpoints = endpoints;
+    this.explorers = explorers;
     this.home = this.path('home-of-the-run');
     mkdirSync(this.home);
     this.env = { ...process.env, HOME: this.home, TMPDIR: this.home, ...env };
@@ -63,7 +64,7 @@ export class Tracer {
 
   writeConfig(file, chainId, genesis, checkpoints = []) {
     const networks = [{ name: this.name, chain_id: chainId, anchor: `0:${genesis}`, rules: 'latest', wrappers: this.wrappers, checkpoints }];
-    writeFileSync(this.path(file), `${JSON.stringify({ endpoints: this.endpoints, networks }, null, 1)}\n`);
+    writeFileSync(this.path(file), `${JSON.stringify({ endpoints: this.endpoints, explorers: this.explorers, networks }, null, 1)}\n`);
     if (!this.configs.includes(this.path(file))) this.configs.push(this.path(file));
     return this.path(file);
   }
