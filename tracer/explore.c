@@ -324,7 +324,7 @@ static void tell_gaps(const struct account_work *work, struct graph_coverage *co
     if (work->kind != ACCOUNT_IS_KEY && !wants_traces(explorer))
         add_gap(coverage, "its code can send: without call traces its internal transfers are not seen");
     if (explorer->missing[HISTORY_LOGS] && !work->explored.tokens && !explorer->scanned)
-        add_gap(coverage, "tokens outside the list of assets are not looked for: no endpoint answers eth_getLogs");
+        add_gap(coverage, "tokens outside the list of assets are not looked for: no endpoint answers eth_getLogs, and no explorer lists them");
 }
 
 static enum tracer_status put_ledger(struct account_work *work, const char *strategy, struct explore_outcome *outcome)

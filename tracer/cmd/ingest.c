@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "tracer/clock.h"
+#include "tracer/history.h"
 #include "tracer/ingest.h"
 #include "tracer/load.h"
 #include "tracer/screen.h"
@@ -107,6 +108,8 @@ enum tracer_status session_chain(struct session *session, struct link_facts *ret
         status = session_endpoints(session);
     if (!status)
         status = chain_open(session->rpc, &session->network, &session->client, &session->err);
+    if (!status)
+        history_use_explorers(session->client, session->explorers);
     if (!status)
         status = session_store(session, GRAPH_CREATE);
     if (!status)

@@ -3,7 +3,6 @@
 
 #include "tracer/clock.h"
 #include "tracer/csv.h"
-#include "tracer/history.h"
 #include "tracer/import.h"
 #include "tracer/load.h"
 
@@ -563,6 +562,24 @@ enum tracer_status session_case_input(struct session *session, const char *comma
     return TRACER_OK;
 }
 
+static enum tracer_status open_explorers(struct session *session)
+{
+    const struct options *options = session->options;
+    struct rpc_endpoint explorers[TRACER_ENDPOINTS_MAX];
+    size_t count = 0;
+    enum tracer_status status = config_explorers(session->config, session->has_network ? &session->network : NULL, options->explorer,
+                                                 options->explorer_count, explorers, TRACER_ENDPOINTS_MAX, &count, &session->err);
+    struct rpc_options rpc = {.endpoints = explorers,
+                              .endpoint_count = count,
+                              .explorers = true,
+                              .allow_local = options->allow_local,
+                              .in_flight_max = TRACER_EXPLORER_IN_FLIGHT,
+                              .record = options->record,
+                              .replay = options->replay,
+                              .stop = &session_stop};
+    return status ? status : rpc_open(&rpc, &session->explorers, &session->err);
+}
+
 enum tracer_status session_endpoints(struct session *session)
 {
     const struct options *options = session->options;
@@ -589,31 +606,8 @@ enum tracer_status session_endpoints(struct session *session)
                               .record = options->record,
                               .replay = options->replay,
                               .stop = &session_stop};
-    return rpc_open(&rpc, &session->rpc, err);
-}
-
-enum tracer_status session_explorers(struct session *session)
-{
-    const struct options *options = session->options;
-    struct rpc_endpoint explorers[TRACER_ENDPOINTS_MAX];
-    size_t count = 0;
-    if (options->explorer_count == 0)
-        return TRACER_OK;
-    enum tracer_status status = config_explorers(session->config, &session->network, options->explorer, options->explorer_count, explorers,
-                                                 TRACER_ENDPOINTS_MAX, &count, &session->err);
-    struct rpc_options rpc = {.endpoints = explorers,
-                              .endpoint_count = count,
-                              .explorers = true,
-                              .allow_local = options->allow_local,
-                              .in_flight_max = TRACER_EXPLORER_IN_FLIGHT,
-                              .record = options->record,
-                              .replay = options->replay,
-                              .stop = &session_stop};
-    if (!status)
-        status = rpc_open(&rpc, &session->explorers, &session->err);
-    if (!status)
-        history_use_explorers(session->client, session->explorers);
-    return status;
+    status = rpc_open(&rpc, &session->rpc, err);
+    return status || !options->explorer_count ? status : open_explorers(session);
 }
 
 void progress_begin(struct session *session, const char *what)

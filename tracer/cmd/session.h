@@ -67,11 +67,8 @@ enum tracer_status session_links(struct session *session, struct link_facts *ret
 /** The case for trace and check. `command` with `arguments` make the line that repeats it. */
 enum tracer_status session_case_input(struct session *session, const char *command,
                                       struct case_input *ret_input);
-/** Endpoints of --rpc or --replay, a pool, and the checked client. */
+/** Pools of the endpoints of --rpc or --replay, and of the explorers of --explorer. */
 enum tracer_status session_endpoints(struct session *session);
-
-/** Those of --explorer, for the client that is open. */
-enum tracer_status session_explorers(struct session *session);
 
 /** "tracer: ..." on standard error, and the exit code. */
 int session_fail(struct session *session, enum tracer_status status);

@@ -274,8 +274,6 @@ static int trace_lazily(struct session *session)
     if (!status)
         status = session_chain(session, &links);
     if (!status)
-        status = session_explorers(session);
-    if (!status)
         status = make_request(session, "trace", options->arguments, options->argument_count, &request.trace);
     if (!status)
         status = ingest_network(session->graph, &session->network, &session->err);
