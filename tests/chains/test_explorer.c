@@ -1,6 +1,7 @@
 /* test_explorer.c - which blocks concern an account, as block explorers list them: pages to the end, every way to say no, rows
  * that do not fit what was asked, and keys that must not be seen. */
 #include <dirent.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include "chains/fake_chain.h"
@@ -28,9 +29,16 @@ static uint64_t parameter(const char *head, const char *name)
     return at ? strtoull(at + strlen(name), NULL, 10) : 0;
 }
 
+static pthread_key_t last_body; /* of each connection: freed with its thread */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static void make_key(void)
+{
+    pthread_key_create(&last_body, free);
+}
+
 static struct fault_step list(const struct fake_explorer *explorer, const char *head)
 {
-    static _Thread_local char *body;
+    char *body = NULL;
     size_t size;
     uint64_t first = parameter(head, "startblock="), last = parameter(head, "endblock="), most = parameter(head, "offset="), count = 0;
     const char *empty = strstr(head, ACTION("txlistinternal")) ? "No internal transactions found"
@@ -40,7 +48,6 @@ static struct fault_step list(const struct fake_explorer *explorer, const char *
         return (struct fault_step){.body = "{\"status\":\"0\",\"message\":\"NOTOK\",\"result\":\"Query Timeout occured. Please select a smaller result dataset\"}"};
     if (explorer->page_max && most > explorer->page_max)
         most = explorer->page_max;
-    free(body);
     FILE *out = open_memstream(&body, &size);
     cr_assert_not_null(out);
     for (uint64_t i = first; i <= last && i <= explorer->head; i++) {
@@ -54,6 +61,9 @@ static struct fault_step list(const struct fake_explorer *explorer, const char *
     else
         fprintf(out, "{\"status\":\"0\",\"message\":\"%s\",\"result\":[]}", empty);
     fclose(out);
+    pthread_once(&once, make_key);
+    free(pthread_getspecific(last_body));
+    pthread_setspecific(last_body, body);
     return (struct fault_step){.body = body};
 }
 
