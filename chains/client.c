@@ -36,7 +36,7 @@ void client_note(struct chain_client *client, const char *format, ...)
 
 uint64_t chain_calls(const struct chain_client *client)
 {
-    return rpc_stats(client->rpc, RPC_ANY).calls + (client->explorers ? rpc_stats(client->explorers, RPC_ANY).calls : 0);
+    return rpc_calls(client->rpc) + (client->explorers ? rpc_calls(client->explorers) : 0);
 }
 
 const char *chain_note(const struct chain_client *client, size_t index)

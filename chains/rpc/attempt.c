@@ -11,8 +11,37 @@
 
 /* ---- ends of a batch ---- */
 
+static void land(struct flight *flight, uint64_t elapsed_ms)
+{
+    struct rpc *rpc = flight->work->rpc;
+    struct endpoint *endpoint = &rpc->endpoints[flight->endpoint];
+    flight->under_way = false;
+    rpc->flight_count--;
+    endpoint->active--;
+    endpoint_took(endpoint, endpoint_weight(flight->work->batch), elapsed_ms);
+}
+
+void attempt_cancel(struct work *work)
+{
+    for (size_t i = 0; i < FLIGHTS; i++) {
+        struct flight *flight = &work->flights[i];
+        if (!flight->under_way)
+            continue;
+        http_cancel(work->rpc->http, &flight->http);
+        land(flight, clock_monotonic_ms() - flight->sent_ms);
+        pool_give_body(work->rpc, &flight->body);
+    }
+}
+
+/* Whether the other request may still bring an answer. */
+static bool is_under_way(const struct work *work)
+{
+    return work->flights[0].under_way || work->flights[1].under_way;
+}
+
 static void finish(struct work *work, enum tracer_status status)
 {
+    attempt_cancel(work);
     work->batch->status = status;
     work->batch->answered_by = work->endpoint;
     if (status == TRACER_OK)
@@ -38,6 +67,8 @@ void attempt_fail(struct work *work, const struct error *err)
 void attempt_give_up(struct work *work, const struct error *err)
 {
     struct error last = *err;
+    if (is_under_way(work))
+        return;
     size_t length = strlen(last.text);
     if (work->attempts > 1)
         snprintf(last.text + length, sizeof last.text - length, " (gave up after %" PRIu32 " attempts)",
@@ -51,7 +82,7 @@ static bool record(struct work *work, struct error *err)
     struct rpc *rpc = work->rpc;
     if (!rpc->exchange || rpc->replaying)
         return true;
-    struct exchange_reply reply = {.http_status = work->http.http_status, .first_id = work->first_id};
+    struct exchange_reply reply = {.http_status = work->http->http_status, .first_id = work->first_id};
     const struct endpoint *endpoint = &rpc->endpoints[work->endpoint];
     snprintf(reply.endpoint, sizeof reply.endpoint, "%s", endpoint->name);
     reply.reply =
@@ -64,6 +95,8 @@ static bool record(struct work *work, struct error *err)
 static void deliver(struct work *work, bool whole, const struct error *err)
 {
     struct error io;
+    if ((whole || err->status) && is_under_way(work))
+        return;
     if (!record(work, &io))
         attempt_fail(work, &io);
     else if (whole)
@@ -101,7 +134,7 @@ static enum answer_class judge_reply(struct work *work, struct json_span reply, 
 {
     struct rpc_batch *batch = work->batch;
     bool good_status = answerer->http_status >= 200 && answerer->http_status < 300;
-    if (good_status && work->http.other_type) {
+    if (good_status && work->http->other_type) {
         char quote[QUOTE_SIZE];
         *ret_whole = true;
         secrets_quote(answerer->secrets, quote, reply.text, reply.length);
@@ -122,6 +155,8 @@ static enum answer_class judge_reply(struct work *work, struct json_span reply, 
 static void again(struct work *work, bool whole, const struct error *err)
 {
     work->batch->error = *err; /* should no endpoint be left */
+    if (is_under_way(work))
+        return;
     if (work->attempts >= work->rpc->attempts_max && !whole)
         deliver(work, false, err);
     else if (work->attempts >= work->rpc->attempts_max)
@@ -150,7 +185,7 @@ void attempt_avoid(struct work *work)
 /* The pause that a rate limit asks for. */
 static uint64_t rate_pause_ms(struct work *work)
 {
-    uint32_t seconds = work->http.retry_after_s;
+    uint32_t seconds = work->http->retry_after_s;
     if (seconds > work->rpc->retry_after_max_s)
         seconds = work->rpc->retry_after_max_s;
     return seconds ? seconds * UINT64_C(1000) : backoff_ms(&work->rpc->backoff, work->attempts);
@@ -195,16 +230,16 @@ static void act(struct work *work, enum answer_class class, bool whole, const st
         elsewhere(work, whole, err);
         return;
     case ANSWER_LATER:
-        if (whole && work->http.http_status >= 500 && work->http.retry_after_s)
+        if (whole && work->http->http_status >= 500 && work->http->retry_after_s)
             endpoint_slow_down(endpoint, rate_pause_ms(work));
         else
-            endpoint_failed(endpoint, whole && work->http.http_status >= 500 ? rate_pause_ms(work) : 0);
+            endpoint_failed(endpoint, whole && work->http->http_status >= 500 ? rate_pause_ms(work) : 0);
         attempt_avoid(work);
         again(work, whole, err);
         return;
     case ANSWER_MALFORMED:
     case ANSWER_FOREIGN:
-        http_distrust(&work->http);
+        http_distrust(work->http);
         endpoint_failed(endpoint, 0);
         attempt_avoid(work);
         again(work, whole, err);
@@ -219,7 +254,7 @@ static void act_on_transport(struct work *work, const struct error *err)
     struct endpoint *endpoint = &rpc->endpoints[work->endpoint];
     if (err->status == TRACER_E_NOMEM) {
         attempt_fail(work, err);
-    } else if (work->http.permanent && err->status == TRACER_E_LIMIT) { /* too long: the next may say less */
+    } else if (work->http->permanent && err->status == TRACER_E_LIMIT) { /* too long: the next may say less */
         endpoint_failed(endpoint, 0);
         work->batch->error = *err;
         work->excluded |= UINT32_C(1) << work->endpoint;
@@ -227,7 +262,7 @@ static void act_on_transport(struct work *work, const struct error *err)
             again(work, true, err);
         else
             attempt_give_up(work, err);
-    } else if (work->http.permanent) {
+    } else if (work->http->permanent) {
         endpoint_give_up(endpoint, err);
         again(work, true, err);
     } else {
@@ -238,20 +273,26 @@ static void act_on_transport(struct work *work, const struct error *err)
 }
 
 /* An HTTP request ended. */
-void attempt_settle(struct work *work)
+void attempt_settle(struct flight *flight)
 {
+    struct work *work = flight->work;
     struct rpc *rpc = work->rpc;
     struct rpc_batch *batch = work->batch;
-    struct endpoint *endpoint = &rpc->endpoints[work->endpoint];
-    const struct answerer answerer = {endpoint->name, &endpoint->secrets, work->http.http_status};
+    struct endpoint *endpoint = &rpc->endpoints[flight->endpoint];
+    const struct answerer answerer = {endpoint->name, &endpoint->secrets, flight->http.http_status};
     struct error err = {0};
-    endpoint->active--;
+    land(flight, flight->http.elapsed_ns / 1000000);
+    work->endpoint = flight->endpoint;
+    work->http = &flight->http;
+    pool_give_body(rpc, &batch->body);
+    batch->body = flight->body;
+    buffer_init(&flight->body, 0);
     endpoint->stats.bytes_received += batch->body.size;
-    endpoint->stats.wait_ns += work->http.elapsed_ns;
-    if (work->http.status) {
-        jsonrpc_error(&err, &answerer, work->http.status, batch->calls[0].method, batch->call_count, "%s",
-                      work->http.cause);
-        err.retryable = !work->http.permanent;
+    endpoint->stats.wait_ns += work->http->elapsed_ns;
+    if (work->http->status) {
+        jsonrpc_error(&err, &answerer, work->http->status, batch->calls[0].method, batch->call_count, "%s",
+                      work->http->cause);
+        err.retryable = !work->http->permanent;
         act_on_transport(work, &err);
         return;
     }
@@ -262,6 +303,7 @@ void attempt_settle(struct work *work)
         secrets_mask(&endpoint->secrets, SECRET_KEY_MIN, batch->body.data, batch->body.size);
     struct json_span reply = {batch->body.size ? batch->body.data : "", batch->body.size};
     enum answer_class class = judge_reply(work, reply, work->first_id, &answerer, &whole, &err);
+    endpoint->stats.hedges_won += flight->is_hedge && class == ANSWER_GOOD && is_under_way(work);
     if (!whole && class != ANSWER_GOOD)
         first_error(batch, classify_status(class), &err);
     act(work, class, whole, &err);

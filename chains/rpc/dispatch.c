@@ -69,33 +69,101 @@ static enum choice choose(const struct work *work, uint64_t now_ms, size_t *ret_
 
 /* ---- sending ---- */
 
-static enum tracer_status send_work(struct work *work, size_t index, struct error *err)
+static enum tracer_status send_flight(struct work *work, struct flight *flight, size_t index, struct error *err)
 {
     struct rpc *rpc = work->rpc;
     struct rpc_batch *batch = work->batch;
     struct endpoint *endpoint = &rpc->endpoints[index];
+    pool_take_body(rpc, &flight->body, batch->reply_max ? batch->reply_max : TRACER_REPLY_OTHER_MAX);
+    flight->work = work;
+    flight->endpoint = index;
+    flight->sent_ms = clock_monotonic_ms();
+    flight->http = (struct http_request){.url = rpc->explorers ? work->request.data : endpoint->url,
+                                         .header = endpoint->header,
+                                         .plain = endpoint->plain,
+                                         .body = rpc->explorers ? NULL : work->request.data,
+                                         .body_size = work->request.size,
+                                         .reply = &flight->body};
+    enum tracer_status status = http_begin(rpc->http, &flight->http, err);
+    if (status) {
+        pool_give_body(rpc, &flight->body);
+        return status;
+    }
+    flight->under_way = true;
+    rpc->flight_count++;
+    endpoint_sent(endpoint, batch->call_count);
+    return TRACER_OK;
+}
+
+static enum tracer_status send_work(struct work *work, size_t index, struct error *err)
+{
+    struct rpc *rpc = work->rpc;
+    struct rpc_batch *batch = work->batch;
     work->endpoint = index;
     work->first_id = rpc->next_id;
     rpc->next_id += batch->call_count;
     buffer_clear(&work->request);
-    if (!(rpc->explorers ? explorer_write(&work->request, endpoint->url, batch) : jsonrpc_write(&work->request, batch, work->first_id)))
+    if (!(rpc->explorers ? explorer_write(&work->request, rpc->endpoints[index].url, batch) : jsonrpc_write(&work->request, batch, work->first_id)))
         return error_set(err, TRACER_E_LIMIT, "%s: the request is longer than %zu bytes",
                          batch->calls[0].method, POOL_REQUEST_MAX);
-    pool_take_body(rpc, &batch->body, batch->reply_max ? batch->reply_max : TRACER_REPLY_OTHER_MAX);
-    work->http = (struct http_request){.url = rpc->explorers ? work->request.data : endpoint->url,
-                                       .header = endpoint->header,
-                                       .plain = endpoint->plain,
-                                       .body = rpc->explorers ? NULL : work->request.data,
-                                       .body_size = work->request.size,
-                                       .reply = &batch->body};
-    enum tracer_status status = http_begin(rpc->http, &work->http, err);
+    pool_give_body(rpc, &batch->body); /* of the attempt before */
+    enum tracer_status status = send_flight(work, &work->flights[0], index, err);
     if (status)
         return status;
+    work->was_hedged = false;
     work->attempts++;
-    endpoint_sent(endpoint, batch->call_count);
-    endpoint->stats.retries += work->attempts > 1;
+    rpc->first_count++;
+    rpc->endpoints[index].stats.retries += work->attempts > 1;
     work_move(work, WORK_ACTIVE);
     return TRACER_OK;
+}
+
+/* ---- late replies ---- */
+
+/* The least busy endpoint that is well and has room now. */
+static bool choose_second(const struct work *work, uint64_t now_ms, size_t *ret_index)
+{
+    bool found = false;
+    for (size_t i = 0; i < work->rpc->endpoint_count; i++) {
+        const struct endpoint *endpoint = &work->rpc->endpoints[i];
+        if (i == work->flights[0].endpoint || !is_candidate(work, i) || work->avoid >> i & 1 ||
+            lacks_method(endpoint, work->batch) || endpoint_recent_failures(endpoint, now_ms) ||
+            endpoint_ready_ms(endpoint) > now_ms)
+            continue;
+        if (!found || endpoint->active < work->rpc->endpoints[*ret_index].active)
+            *ret_index = i;
+        found = true;
+    }
+    return found;
+}
+
+/* Ask a second endpoint for what is late. Returns when the next one will be late. */
+static uint64_t hedge_late(struct rpc *rpc, uint64_t now_ms)
+{
+    uint64_t next_ms = UINT64_MAX;
+    if (rpc->endpoint_count < 2)
+        return next_ms;
+    for (struct work *work = rpc->lists[WORK_ACTIVE].first; work; work = work->next) {
+        const struct flight *first = &work->flights[0];
+        size_t index;
+        struct error ignored;
+        if (work->batch->endpoint != RPC_ANY || !first->under_way || work->flights[1].under_way || work->was_hedged)
+            continue;
+        uint64_t late_ms =
+            first->sent_ms + rpc->endpoints[first->endpoint].latencies[endpoint_weight(work->batch)].late_ms;
+        if (late_ms > now_ms) {
+            next_ms = late_ms < next_ms ? late_ms : next_ms;
+        } else if (rpc->flight_count < rpc->in_flight_max &&
+                   (rpc->hedge_count + 1) * TRACER_HEDGE_SHARE <= rpc->first_count &&
+                   choose_second(work, now_ms, &index) &&
+                   send_flight(work, &work->flights[1], index, &ignored) == TRACER_OK) {
+            work->flights[1].is_hedge = work->was_hedged = true;
+            rpc->hedge_count++;
+            rpc->endpoints[index].stats.hedges++;
+            rpc->endpoints[index].stats.hedge_calls += work->batch->call_count;
+        }
+    }
+    return next_ms;
 }
 
 /* No endpoint can be asked for this batch: say why by the last answer, or by an endpoint that was given up.
@@ -119,9 +187,9 @@ static void fail_without_endpoint(struct work *work)
 uint64_t dispatch_waiting(struct rpc *rpc)
 {
     uint64_t ready_ms = UINT64_MAX, now_ms = clock_monotonic_ms();
-    uint32_t active_before = rpc->active_count;
+    uint32_t flights_before = rpc->flight_count;
     struct work *next;
-    for (struct work *work = rpc->lists[WORK_WAITING].first; work && rpc->active_count < rpc->in_flight_max;
+    for (struct work *work = rpc->lists[WORK_WAITING].first; work && rpc->flight_count < rpc->in_flight_max;
          work = next) {
         size_t index = 0;
         struct error err;
@@ -138,7 +206,9 @@ uint64_t dispatch_waiting(struct rpc *rpc)
             break;
         }
     }
-    if (rpc->active_count > active_before)
+    uint64_t late_ms = hedge_late(rpc, now_ms); /* what waits goes first */
+    ready_ms = late_ms < ready_ms ? late_ms : ready_ms;
+    if (rpc->flight_count > flights_before)
         http_start(rpc->http);
     return ready_ms;
 }

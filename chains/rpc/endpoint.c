@@ -10,6 +10,8 @@
 
 #define FAILURES_FORGOTTEN_MS 30000u
 #define STREAK_TO_RECOVER 32u /* good answers until a lowered pace rises by a step */
+#define LATENCY_KNOWN 20u    /* replies until it is known what is late */
+#define LATENCY_HALVED 512u  /* replies after which those before count half */
 
 enum tracer_status endpoint_init(struct endpoint *endpoint, const struct rpc_endpoint *given,
                                  bool allow_local, uint32_t active_max, struct error *err)
@@ -32,6 +34,8 @@ enum tracer_status endpoint_init(struct endpoint *endpoint, const struct rpc_end
     }
     endpoint->active_max = endpoint->active_ceiling = active_max;
     endpoint->rate = endpoint->rate_ceiling = given->rate_per_second;
+    for (size_t i = 0; i < WEIGHT_COUNT; i++)
+        endpoint->latencies[i].late_ms = TRACER_HEDGE_CEILING_MS;
     return TRACER_OK;
 }
 
@@ -109,6 +113,49 @@ void endpoint_give_up(struct endpoint *endpoint, const struct error *why)
     endpoint->why = *why;
     endpoint->failures++;
     endpoint->stats.failures++;
+}
+
+/* ---- latency ---- */
+
+enum weight endpoint_weight(const struct rpc_batch *batch)
+{
+    return batch->reply_max > TRACER_REPLY_BLOCK_MAX   ? WEIGHT_TRACES
+           : batch->reply_max > TRACER_REPLY_OTHER_MAX ? WEIGHT_BLOCK
+                                                       : WEIGHT_OTHER;
+}
+
+static uint32_t latency_step(uint64_t ms)
+{
+    if (ms < 4)
+        return (uint32_t)ms;
+    uint32_t power = 63u - (uint32_t)__builtin_clzll(ms); /* at least 2 */
+    uint32_t step = (power - 1) * 4 + (uint32_t)(ms >> (power - 2) & 3);
+    return step < LATENCY_STEPS ? step : LATENCY_STEPS - 1;
+}
+
+static uint64_t latency_step_end(uint32_t step)
+{
+    return step < 4 ? step : ((UINT64_C(5) + step % 4) << (step / 4 - 1)) - 1;
+}
+
+void endpoint_took(struct endpoint *endpoint, enum weight weight, uint64_t elapsed_ms)
+{
+    struct latency *latency = &endpoint->latencies[weight];
+    if (latency->total >= LATENCY_HALVED) {
+        latency->total = 0;
+        for (uint32_t i = 0; i < LATENCY_STEPS; i++)
+            latency->total += latency->counts[i] /= 2;
+    }
+    latency->counts[latency_step(elapsed_ms)]++;
+    if (++latency->total < LATENCY_KNOWN)
+        return;
+    uint32_t step = 0, within = latency->counts[0];
+    while (within < latency->total - latency->total / TRACER_HEDGE_SHARE)
+        within += latency->counts[++step];
+    uint64_t late_ms = latency_step_end(step);
+    latency->late_ms = late_ms < TRACER_HEDGE_FLOOR_MS     ? TRACER_HEDGE_FLOOR_MS
+                       : late_ms > TRACER_HEDGE_CEILING_MS ? TRACER_HEDGE_CEILING_MS
+                                                           : late_ms;
 }
 
 /* ---- methods ---- */

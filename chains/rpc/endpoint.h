@@ -11,6 +11,17 @@
 
 #define ENDPOINT_MISSING_MAX 32u /* methods remembered as missing */
 
+/* How long replies took: counts by steps that are four a doubling, in ms. Old ones fade. */
+#define LATENCY_STEPS 64u
+struct latency {
+    uint32_t counts[LATENCY_STEPS];
+    uint32_t total;
+    uint64_t late_ms; /* a reply that takes longer is late */
+};
+
+/* Questions are alike in time if they are in the ceiling of their reply. */
+enum weight { WEIGHT_OTHER, WEIGHT_BLOCK, WEIGHT_TRACES, WEIGHT_COUNT };
+
 struct endpoint {
     char name[TRACER_ENDPOINT_NAME_MAX];
     char *url, *header; /* owned; header may be NULL */
@@ -29,6 +40,7 @@ struct endpoint {
     uint64_t next_send_ns;
     uint64_t missing[ENDPOINT_MISSING_MAX]; /* hashes of method names */
     uint32_t missing_count;
+    struct latency latencies[WEIGHT_COUNT];
     struct rpc_stats stats;
 };
 
@@ -49,6 +61,10 @@ void endpoint_slow_down(struct endpoint *endpoint, uint64_t pause_ms);
 /** Failures in a row, unless they are long past. */
 uint32_t endpoint_recent_failures(const struct endpoint *endpoint, uint64_t now_ms);
 void endpoint_give_up(struct endpoint *endpoint, const struct error *why);
+
+enum weight endpoint_weight(const struct rpc_batch *batch);
+/** A reply of this weight took so long, or was not waited for any longer. */
+void endpoint_took(struct endpoint *endpoint, enum weight weight, uint64_t elapsed_ms);
 
 bool endpoint_lacks(const struct endpoint *endpoint, const char *method);
 void endpoint_learn_missing(struct endpoint *endpoint, const char *method);

@@ -29,7 +29,6 @@ static void unlink_work(struct work *work)
     *(work->next ? &work->next->previous : &list->last) = work->previous;
     work->previous = work->next = NULL;
     rpc->queued_count -= work->state != WORK_RETURNED;
-    rpc->active_count -= work->state == WORK_ACTIVE;
 }
 
 static void link_work(struct work *work, enum work_state state)
@@ -41,7 +40,6 @@ static void link_work(struct work *work, enum work_state state)
     *(list->last ? &list->last->next : &list->first) = work;
     list->last = work;
     rpc->queued_count += state != WORK_RETURNED;
-    rpc->active_count += state == WORK_ACTIVE;
 }
 
 void work_move(struct work *work, enum work_state state)
@@ -160,8 +158,7 @@ enum tracer_status rpc_open(const struct rpc_options *options, struct rpc **ret_
 static void abandon(struct work *work)
 {
     struct rpc_batch *batch = work->batch;
-    if (work->state == WORK_ACTIVE)
-        http_cancel(work->rpc->http, &work->http);
+    attempt_cancel(work);
     if (work->state != WORK_RETURNED)
         batch->status = error_set(&batch->error, TRACER_E_STOPPED, "the endpoints were closed");
     unlink_work(work);
@@ -227,6 +224,7 @@ enum tracer_status rpc_submit(struct rpc *rpc, struct rpc_batch *batch, struct e
         return error_set(err, TRACER_E_NOMEM, "no memory for a request");
     work->rpc = rpc;
     work->batch = batch;
+    work->http = &work->flights[0].http;
     link_work(work, WORK_RETURNED); /* until it is queued */
     buffer_init(&batch->body, 0);
     batch->internal = work;
@@ -242,10 +240,7 @@ void rpc_batch_release(struct rpc_batch *batch)
     if (!work)
         return;
     if (work->rpc) {
-        if (work->state == WORK_ACTIVE) {
-            http_cancel(work->rpc->http, &work->http);
-            work->rpc->endpoints[work->endpoint].active--;
-        }
+        attempt_cancel(work);
         unlink_work(work);
         pool_give_body(work->rpc, &batch->body);
     }
@@ -260,7 +255,7 @@ static void collect(struct rpc *rpc, uint32_t wait_ms)
 {
     struct http_request *request = http_next(rpc->http, wait_ms);
     while (request) {
-        attempt_settle((struct work *)(void *)((char *)request - offsetof(struct work, http)));
+        attempt_settle((struct flight *)(void *)((char *)request - offsetof(struct flight, http)));
         request = http_next(rpc->http, 0);
     }
 }
@@ -346,10 +341,19 @@ struct rpc_stats rpc_stats(const struct rpc *rpc, size_t endpoint)
         sum.calls += one->calls;
         sum.retries += one->retries;
         sum.failures += one->failures;
+        sum.hedges += one->hedges;
+        sum.hedge_calls += one->hedge_calls;
+        sum.hedges_won += one->hedges_won;
         sum.bytes_received += one->bytes_received;
         sum.wait_ns += one->wait_ns;
     }
     return sum;
+}
+
+uint64_t rpc_calls(const struct rpc *rpc)
+{
+    struct rpc_stats sum = rpc_stats(rpc, RPC_ANY);
+    return sum.calls - sum.hedge_calls;
 }
 
 const char *rpc_library(void)

@@ -22,6 +22,17 @@ _Static_assert(TRACER_ENDPOINTS_MAX <= 32, "masks of endpoints have 32 bits");
 
 enum work_state { WORK_WAITING, WORK_ACTIVE, WORK_DONE, WORK_RETURNED, WORK_STATE_COUNT };
 
+/* An HTTP request of a batch. There is a second one while the first is late. */
+struct flight {
+    struct work *work;
+    bool under_way, is_hedge;
+    size_t endpoint;
+    uint64_t sent_ms;
+    struct buffer body; /* of the reply; becomes the batch's when it has come */
+    struct http_request http;
+};
+#define FLIGHTS 2u
+
 /* What the pool knows about a batch, from submit to release. */
 struct work {
     struct rpc *rpc; /* NULL after rpc_close() */
@@ -29,12 +40,14 @@ struct work {
     enum work_state state;
     struct work *previous, *next; /* in the list of its state */
     uint32_t attempts;
+    bool was_hedged; /* in this attempt */
     uint32_t excluded, avoid; /* masks of endpoints */
     uint64_t again_ms;        /* not at an endpoint to avoid before */
     size_t endpoint;          /* where it is, or was last */
     uint64_t first_id;
-    struct buffer request;
-    struct http_request http;
+    struct buffer request; /* the same to both endpoints */
+    struct flight flights[FLIGHTS];
+    const struct http_request *http; /* the one that ended last */
     struct exchange_key key;
 };
 
@@ -53,7 +66,8 @@ struct rpc {
     struct backoff backoff;
     volatile const int *stop;
     uint64_t next_id;
-    uint32_t active_count, queued_count; /* queued: not returned yet */
+    uint32_t flight_count, queued_count; /* queued: not returned yet */
+    uint64_t first_count, hedge_count;   /* requests so far: those that were no hedge, and the hedges */
     struct work_list lists[WORK_STATE_COUNT];
     struct buffer spares[POOL_SPARES_MAX];
     uint32_t spare_count;
@@ -66,14 +80,16 @@ void pool_take_body(struct rpc *rpc, struct buffer *body, size_t size_max);
 void pool_give_body(struct rpc *rpc, struct buffer *body);
 
 /* dispatch.c */
-/** Send what can be sent now. Returns when a waiting batch may be able to go (monotonic ms). */
+/** Send what can be sent now. Returns when a batch that waits, or is late, may be able to go (monotonic ms). */
 uint64_t dispatch_waiting(struct rpc *rpc);
 /** Whether an endpoint other than the last may be asked. */
 bool dispatch_has_other(const struct work *work);
 
 /* attempt.c */
-/** An HTTP request ended: judge what came, then hand it out, ask again, or give up. */
-void attempt_settle(struct work *work);
+/** An HTTP request ended: judge what came, then hand it out, ask again, or give up; or wait on for the other request. */
+void attempt_settle(struct flight *flight);
+/** Nobody waits for what is under way any more. */
+void attempt_cancel(struct work *work);
 /** Answer from the recording. */
 void attempt_replay(struct work *work);
 /** The batch ends with this error. */

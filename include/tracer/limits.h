@@ -34,6 +34,9 @@
 #define TRACER_BATCH_CALLS_MAX 100
 #define TRACER_IN_FLIGHT_MAX 64
 #define TRACER_ENDPOINTS_MAX 32
+#define TRACER_HEDGE_FLOOR_MS 200      /* no reply is late before; behind it, one later than 19 of 20 of its endpoint is, */
+#define TRACER_HEDGE_CEILING_MS 10000  /* and behind this every one */
+#define TRACER_HEDGE_SHARE 20u         /* at most one of so many requests is asked of a second endpoint for being late */
 
 /* history of an account */
 #define TRACER_HISTORY_BLOCKS_MAX 1000000u /* blocks found for one account */

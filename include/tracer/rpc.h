@@ -4,6 +4,10 @@
  *
  * Endpoints are known by name; their URLs (which may hold keys) never leave this module (threat-model T11).
  * libcurl is loaded by dlopen() in rpc_open() and not before. One thread; many requests overlap.
+ *
+ * A reply that is late for its endpoint is asked for at another one, too, which has room for it; the first good answer
+ * counts, and the other request is cancelled. A batch that is pinned stays where it is: when endpoints are compared, each
+ * speaks for itself.
  */
 #ifndef TRACER_RPC_H
 #define TRACER_RPC_H
@@ -105,10 +109,13 @@ TRACER_MUST_USE enum tracer_status rpc_call(struct rpc *rpc, size_t endpoint, co
 
 struct rpc_stats { /* of one endpoint; endpoint RPC_ANY: sums */
     uint64_t requests, calls, retries, failures;
+    uint64_t hedges, hedge_calls, hedges_won; /* of them, asked here because it was late elsewhere; and answered here first */
     uint64_t bytes_received; /* decoded */
     uint64_t wait_ns;        /* sum over requests from sending to the end of the reply */
 };
 struct rpc_stats rpc_stats(const struct rpc *rpc, size_t endpoint);
+/** Calls at all endpoints, without the hedges: where a limit of requests ends a run does not depend on who was late. */
+uint64_t rpc_calls(const struct rpc *rpc);
 
 /** Version of libcurl at run time; it is loaded for this. NULL: it cannot be, or is too old. */
 const char *rpc_library(void);

@@ -60,8 +60,11 @@ static void tell_pool(const char *what, const struct rpc *rpc)
 {
     for (size_t i = 0; i < rpc_endpoint_count(rpc); i++) {
         struct rpc_stats of = rpc_stats(rpc, i);
-        fprintf(stderr, "%s \"%s\": %" PRIu64 " requests, %" PRIu64 " calls, %" PRIu64 " asked again, %" PRIu64 " failed, %" PRIu64 " MB\n", what,
+        fprintf(stderr, "%s \"%s\": %" PRIu64 " requests, %" PRIu64 " calls, %" PRIu64 " asked again, %" PRIu64 " failed, %" PRIu64 " MB", what,
                 rpc_endpoint_name(rpc, i), of.requests, of.calls, of.retries, of.failures, of.bytes_received / 1000000);
+        if (of.hedges)
+            fprintf(stderr, ", %" PRIu64 " for being late elsewhere (%" PRIu64 " came first)", of.hedges, of.hedges_won);
+        fprintf(stderr, "\n");
     }
 }
 
