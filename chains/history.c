@@ -264,13 +264,14 @@ static enum tracer_status submit_waiting(struct search *search)
     return status;
 }
 
-/* Too much for one answer: ask for halves, and for no more than that from now on. */
-static enum tracer_status halve(struct search *search, const struct chunk *chunk, const struct error *why)
+/* Too much for one answer: ask for what the error states, or for halves, and for no more than that from now on. */
+static enum tracer_status halve(struct search *search, const struct chunk *chunk, uint64_t stated, const struct error *why)
 {
     uint64_t size = chunk->last - chunk->first + 1, *most = &search->client->range_max[search->which];
     if (size == 1 || search->waiting_count == CHUNKS_WAITING)
         return error_set(search->err, TRACER_E_UNAVAILABLE, "%s of block %" PRIu64 " alone: %s", search->way->method, chunk->first, why->text);
-    *most = !*most || size / 2 < *most ? size / 2 : *most;
+    uint64_t less = stated && stated < size ? stated : size / 2;
+    *most = !*most || less < *most ? less : *most;
     search->waiting[search->waiting_count++] = (struct range){chunk->first, chunk->last};
     return TRACER_OK;
 }
@@ -287,7 +288,7 @@ static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
     for (unsigned i = 0; i < chunk->batch.call_count; i++) {
         const struct rpc_call *call = &chunk->calls[i];
         if (call->status == TRACER_E_LIMIT)
-            return halve(search, chunk, &call->error);
+            return halve(search, chunk, call->blocks_max, &call->error);
         if (call->status)
             return error_set(search->err, call->status, "%s", call->error.text);
         struct page page = {.first = chunk->first, .last = chunk->last, .blocks = search->blocks, .err = search->err};
@@ -301,7 +302,7 @@ static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
             return error_set(search->err, TRACER_E_REPLY, "%s: a block that was not asked for", search->way->method);
         if (page.items >= RESULTS_FULL && chunk->last > chunk->first) { /* it may have been cut there */
             error_set(&full, TRACER_E_LIMIT, "%zu results", page.items);
-            return halve(search, chunk, &full);
+            return halve(search, chunk, 0, &full);
         }
     }
     history_blocks_sort(search->blocks);

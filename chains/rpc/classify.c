@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define TEXT_LOOKED_AT 1024u
+#define STATED_DIGITS_MAX 9u
 
 struct phrase {
     enum answer_class class;
@@ -148,19 +149,66 @@ static enum answer_class class_of_http(int http_status)
     return ANSWER_REFUSED;
 }
 
+/* Only what is looked at, in lower case and without NULs. */
+static void lower_text(struct json_span text, char to[static TEXT_LOOKED_AT + 1])
+{
+    size_t length = text.length < TEXT_LOOKED_AT ? text.length : TEXT_LOOKED_AT;
+    for (size_t i = 0; i < length; i++)
+        to[i] = text.text[i] ? (char)tolower((unsigned char)text.text[i]) : ' ';
+    to[length] = '\0';
+}
+
 enum answer_class classify_error(int http_status, int64_t code, const char *method, struct json_span text)
 {
     char lower[TEXT_LOOKED_AT + 1];
-    size_t length = text.length < TEXT_LOOKED_AT ? text.length : TEXT_LOOKED_AT;
-    for (size_t i = 0; i < length; i++)
-        lower[i] = text.text[i] ? (char)tolower((unsigned char)text.text[i]) : ' ';
-    lower[length] = '\0';
+    lower_text(text, lower);
     enum answer_class class = code == 3 ? ANSWER_REFUSED : class_of_text(lower);
     if (class == ANSWER_GOOD && http_status == 429)
         return ANSWER_RATE;
     if (class == ANSWER_GOOD)
         class = class_of_code(code, method);
     return class == ANSWER_GOOD ? class_of_http(http_status) : class;
+}
+
+/* What stands before the number. */
+static const char *const before_results[] = {"returned more than ", "logs matched by query exceeds limit of ", "max results "};
+static const char *const before_blocks[] = {
+    "limited to 0 - ",    "limited to a ",  "max range: ",        "block range: ", "max block range = ",   "blocks distance: ",
+    "maximum is set to ", "up to a ",       "max is ",            "ranges over ",  "requested blocks is ", "limit the query to at most ",
+    "exceeds limit of ",  "exceeds the limit of "};
+
+/* "10000", "10,000", "2k"; 0: no number. */
+static uint64_t stated_number(const char *at)
+{
+    uint64_t value = 0;
+    size_t digits = 0;
+    for (; (*at >= '0' && *at <= '9') || (*at == ',' && digits); at++) {
+        if (*at == ',')
+            continue;
+        if (++digits > STATED_DIGITS_MAX)
+            return 0;
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    return *at == 'k' ? value * 1000 : value;
+}
+
+static uint64_t stated_behind(const char *lower, const char *const *before, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const char *at = strstr(lower, before[i]);
+        uint64_t value = at ? stated_number(at + strlen(before[i])) : 0;
+        if (value)
+            return value;
+    }
+    return 0;
+}
+
+void classify_stated(struct json_span text, uint64_t *ret_blocks_max, uint64_t *ret_results_max)
+{
+    char lower[TEXT_LOOKED_AT + 1];
+    lower_text(text, lower);
+    *ret_results_max = stated_behind(lower, before_results, sizeof before_results / sizeof *before_results);
+    *ret_blocks_max = *ret_results_max ? 0 : stated_behind(lower, before_blocks, sizeof before_blocks / sizeof *before_blocks);
 }
 
 enum tracer_status classify_status(enum answer_class class)

@@ -23,6 +23,8 @@ enum answer_class {
 /** Classify an error. `method` may be NULL. `text` is the message with its data, raw; only its first KiB is
  * looked at. */
 enum answer_class classify_error(int http_status, int64_t code, const char *method, struct json_span text);
+/** How many blocks, or results, an ANSWER_LESS says that it gives at once; 0 where it does not. */
+void classify_stated(struct json_span text, uint64_t *ret_blocks_max, uint64_t *ret_results_max);
 /** The status that a call, or a whole batch, gets when this class is final. */
 enum tracer_status classify_status(enum answer_class class);
 

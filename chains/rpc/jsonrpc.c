@@ -226,9 +226,9 @@ static enum answer_class reader_problem(struct reading *reading)
     return class;
 }
 
-/* Describe the error of an answer, and classify it. */
+/* Describe the error of an answer, and classify it; and what it states, if it is of one call. */
 static enum answer_class answer_error(const struct reading *reading, const struct answer *answer,
-                                      const char *method, size_t call_count, struct error *err)
+                                      const char *method, size_t call_count, struct rpc_call *call, struct error *err)
 {
     char text[2 * 512 + 2], message[QUOTE_SIZE], data[QUOTE_SIZE];
     bool has_data = answer->data.length > 1 && *answer->data.text == '"';
@@ -242,6 +242,8 @@ static enum answer_class answer_error(const struct reading *reading, const struc
                                                                      : 512),
                                    has_data ? answer->data.text : "");
     enum answer_class class = classify_error(reading->answerer->http_status, answer->code, method, span);
+    if (call && class == ANSWER_LESS)
+        classify_stated(span, &call->blocks_max, &call->results_max);
     secrets_quote(secrets, message, answer->message.text, answer->message.length);
     secrets_quote(secrets, data, has_data ? answer->data.text + 1 : "",
                   has_data ? answer->data.length - 2 : 0);
@@ -266,9 +268,10 @@ static bool take_answer(struct reading *reading, const struct answer *answer)
     reading->answered[index / 64] |= UINT64_C(1) << (index % 64);
     struct rpc_call *call = &batch->calls[index];
     memset(&call->error, 0, sizeof call->error);
+    call->blocks_max = call->results_max = 0;
     enum answer_class class = ANSWER_GOOD;
     if (answer->seen & SEEN_ERROR)
-        class = answer_error(reading, answer, call->method, 1, &call->error);
+        class = answer_error(reading, answer, call->method, 1, call, &call->error);
     call->status = classify_status(class);
     call->result = class == ANSWER_GOOD ? answer->result.text : NULL;
     call->result_length = class == ANSWER_GOOD ? answer->result.length : 0;
@@ -282,7 +285,7 @@ static enum answer_class whole_error(struct reading *reading, const struct answe
 {
     const struct rpc_batch *batch = reading->batch;
     *reading->whole = true;
-    return answer_error(reading, answer, batch->calls[0].method, batch->call_count, reading->err);
+    return answer_error(reading, answer, batch->calls[0].method, batch->call_count, NULL, reading->err);
 }
 
 static enum answer_class read_single(struct reading *reading)

@@ -63,6 +63,7 @@ struct rpc_call {
                                   TRACER_E_LIMIT: the endpoint wants to be asked for less (a log range, a
                                   batch); TRACER_E_NETWORK: it still refuses (rate, key) after every attempt;
                                   TRACER_E_REPLY: a JSON-RPC error otherwise */
+    uint64_t blocks_max, results_max; /* with TRACER_E_LIMIT: what the text of the error states; 0: nothing */
     const char *result; /* the bytes of `result` (checked JSON text, not NUL-terminated), inside the batch */
     size_t result_length;
     struct error error;

@@ -21,6 +21,8 @@ struct fake_chain {
     uint64_t fork;   /* blocks from here on have other hashes; 0: none */
     uint64_t oldest; /* blocks below are not served (null) */
     uint64_t range_max; /* of eth_getLogs and trace_filter; 0: any */
+    bool states_range;  /* in the text of the error */
+    atomic_uint ranges_refused;
     bool no_block_receipts, no_traces, flat_traces, no_finalized, prunes_traces, without_logs;
     /* Lies: the calls in which the block is wrong, from the first on. */
     uint64_t lie_number;
@@ -264,8 +266,12 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         bool own = memmem(params.text, params.length, &FAKE_A[2], strlen(FAKE_A) - 2) != NULL;
         uint64_t first = from ? strtoull(from + 12, NULL, 16) : 0, last = to ? strtoull(to + 10, NULL, 16) : 0;
         bool logs = json_span_is(method, "eth_getLogs");
-        if (own && chain->range_max && last - first >= chain->range_max)
-            return fake_error(out, -32602, "query exceeds max block range");
+        if (own && chain->range_max && last - first >= chain->range_max) {
+            char text[64];
+            snprintf(text, sizeof text, "exceeded maximum block range: %" PRIu64, chain->range_max);
+            chain->ranges_refused++;
+            return fake_error(out, -32602, chain->states_range ? text : "query exceeds max block range");
+        }
         fprintf(out, "[");
         for (uint64_t n = first, items = 0; own && n <= last && n <= chain->head; n++)
             if (fake_transactions(n))

@@ -54,6 +54,18 @@ Test(history, ranges_are_cut_to_what_is_accepted)
     }
 }
 
+Test(history, a_range_that_the_error_states_is_asked_for_next)
+{
+    for (int states = 0; states < 2; states++) {
+        struct fake_chain chain = {.head = 400, .range_max = 9, .states_range = states};
+        struct history_blocks blocks = find(&chain, HISTORY_LOGS, 1, 333, 1000, TRACER_OK, NULL);
+        expect_all(&blocks, 1, 333);
+        cr_assert(states ? atomic_load(&chain.ranges_refused) == 3 /* calls of one batch */ : atomic_load(&chain.ranges_refused) > 12,
+                  "%u", atomic_load(&chain.ranges_refused));
+        history_blocks_free(&blocks);
+    }
+}
+
 Test(history, an_account_of_too_many_blocks_is_told)
 {
     for (enum history_way way = 0; way < HISTORY_WAY_COUNT; way++) {

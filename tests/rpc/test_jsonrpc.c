@@ -255,6 +255,44 @@ Test(rpc, range_and_result_limits_ask_for_less)
     cr_expect_eq(class_of(413, 0, "eth_getLogs", "content length too large (5>4)"), ANSWER_LESS);
 }
 
+Test(rpc, limits_that_an_error_states_are_read)
+{
+    static const struct {
+        const char *text;
+        uint64_t blocks, results;
+    } cases[] = {
+        {"Invalid params requested block range 16777217 exceeds the limit of 200; narrow your fromBlock/toBlock", 200, 0},
+        {"Query returned more than 50000 results. Try with this block range [0x1000000, 0x1080000].", 0, 50000},
+        {"Log response size exceeded. You can make eth_getLogs requests with up to a 2K block range and no limit on the response "
+         "size, or you can request any block range with a cap of 10K logs in the response.", 2000, 0},
+        {"limit exceeded", 0, 0},
+        {"eth_getLogs is limited to 0 - 50 blocks range", 50, 0},
+        {"block range too large, max range: 10000", 10000, 0},
+        {"exceeded maximum block range: 5000", 5000, 0},
+        {"query returned more than allowed number of logs, try with smaller block range", 0, 0},
+        {"maximum [from, to] blocks distance: 2000", 2000, 0},
+        {"logs matched by query exceeds limit of 10000", 0, 10000},
+        {"requested too many blocks from 50331648 to 51380224, maximum is set to 2048", 2048, 0},
+        {"eth_getLogs is limited to a 10,000 range", 10000, 0},
+        {"range 1000000 exceeds limit of 10000", 10000, 0},
+        {"query exceeds max results 20000, retry with the range 1-2", 0, 20000},
+        {"ranges over 10000 blocks are not supported on freetier", 10000, 0},
+        {"eth_getLogs range is too large, max is 1k blocks", 1000, 0},
+        {"Maximum allowed number of requested blocks is 1000", 1000, 0},
+        {"please limit the query to at most 100 blocks", 100, 0},
+        {"block range is larger than max block range, block range = 5120, max block range = 5000", 5000, 0},
+        {"max range: ", 0, 0},
+        {"max range: 99999999999999999999999", 0, 0},
+        {"max range: ,,", 0, 0},
+        {"", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint64_t blocks, results;
+        classify_stated((struct json_span){cases[i].text, strlen(cases[i].text)}, &blocks, &results);
+        cr_expect(blocks == cases[i].blocks && results == cases[i].results, "%s: %d %d", cases[i].text, (int)blocks, (int)results);
+    }
+}
+
 Test(rpc, R7_pruned_history_is_not_available_here)
 {
     static const struct {
