@@ -76,6 +76,115 @@ enum tracer_status client_call(struct chain_client *client, const char *method, 
     return status;
 }
 
+/* ---- what is known of an endpoint ---- */
+
+bool chain_known_is_young(const struct chain_known *known)
+{
+    uint64_t now_s = clock_unix_s();
+    return known->date_s && known->date_s <= now_s && now_s - known->date_s <= TRACER_KNOWN_AGE_DAYS * UINT64_C(86400);
+}
+
+/* A finding was wrong: who asks next shall not rely on the others. */
+static void forget(struct chain_known *known)
+{
+    *known = (struct chain_known){.date_s = clock_unix_s(), .has_traces = known->has_traces, .traces = known->traces};
+}
+
+void chain_known_probed(struct chain_known *known, const struct chain_probe *probe)
+{
+    if (!chain_known_is_young(known))
+        *known = (struct chain_known){0};
+    known->date_s = clock_unix_s();
+    known->probed = known->has_traces = true;
+    known->probe = *probe;
+    known->traces = probe->traces;
+    known->no_block_receipts = probe->no_block_receipts;
+    if (probe->log_range_stated || probe->log_range > known->range_max[HISTORY_LOGS])
+        known->range_max[HISTORY_LOGS] = probe->log_range_stated;
+}
+
+const struct chain_known *chain_known(struct chain_client *client, size_t endpoint)
+{
+    struct client_endpoint *state = &client->endpoints[endpoint];
+    struct rpc_pace pace = rpc_pace(client->rpc, endpoint);
+    if (!state->usable)
+        return NULL;
+    state->known.pace = pace;
+    return &state->known;
+}
+
+void client_less_calls(struct chain_client *client, const struct rpc_batch *batch, uint32_t most)
+{
+    const struct error *why = &batch->error; /* of the endpoint, or of our own ceiling */
+    uint32_t *known = &client->endpoints[batch->answered_by].known.batch_max;
+    if (most < client->batch_calls)
+        client->batch_calls = most;
+    if (batch->status == TRACER_E_LIMIT && (why->rpc_code || why->http_status == 413) && (!*known || most < *known))
+        *known = most;
+}
+
+void client_stated(struct chain_client *client, enum history_way way, const struct rpc_batch *batch, const struct rpc_call *call)
+{
+    struct chain_known *known = &client->endpoints[batch->answered_by].known;
+    if (call->blocks_max)
+        known->range_max[way] = call->blocks_max;
+    if (call->results_max)
+        known->results_max = call->results_max;
+}
+
+void client_no_block_receipts(struct chain_client *client, size_t endpoint, const struct rpc_call *call)
+{
+    client->no_block_receipts = true;
+    if (call->error.rpc_code != -32601 && call->error.rpc_code != -32004)
+        return; /* it may be there, only not now or not so far back */
+    for (size_t i = 0; i < client->endpoint_count; i++) {
+        struct chain_known *known = &client->endpoints[i].known;
+        if (endpoint != RPC_ANY && endpoint != i)
+            continue;
+        if (known->probed && known->probe.block_receipts)
+            forget(known);
+        known->no_block_receipts = true;
+    }
+}
+
+/* Begin where earlier runs ended: with what all endpoints take. */
+static void begin_knowing(struct chain_client *client)
+{
+    bool none_has_receipts = true;
+    for (size_t i = 0; i < client->endpoint_count; i++) {
+        const struct chain_known *known = &client->endpoints[i].known;
+        if (!client->endpoints[i].usable)
+            continue;
+        none_has_receipts = none_has_receipts && known->no_block_receipts;
+        if (known->batch_max && known->batch_max < client->batch_calls)
+            client->batch_calls = known->batch_max;
+        for (size_t way = 0; way < HISTORY_WAY_COUNT; way++) {
+            uint64_t most = known->range_max[way], *least = &client->range_max[way];
+            if (most >= TRACER_KNOWN_RANGE_MIN && (!*least || most < *least))
+                *least = most;
+        }
+    }
+    client->no_block_receipts = none_has_receipts;
+}
+
+/* The first way that is asked for is also the first that is taken, so that it is enough to see that it is still there. */
+static enum chain_traces find_traces(struct chain_client *client, size_t endpoint)
+{
+    struct chain_known *known = &client->endpoints[endpoint].known;
+    struct error ignored;
+    bool was_there = known->has_traces && known->traces == TRACES_CALL_TRACER_LOGS;
+    if (was_there && ask_traces_again(client->rpc, endpoint))
+        return known->traces;
+    enum chain_traces traces = ask_traces(client->rpc, endpoint, &ignored);
+    if (known->has_traces && known->traces != traces)
+        forget(known);
+    if (!known->date_s)
+        known->date_s = clock_unix_s();
+    known->traces = traces;
+    known->has_traces = true;
+    return traces;
+}
+
 /* ---- opening ---- */
 
 /* One endpoint: TRACER_OK also when it is left out with a note. *ret_refused: it cannot be checked. */
@@ -107,7 +216,7 @@ static enum tracer_status open_endpoint(struct chain_client *client, size_t endp
     }
     state->usable = true;
     client->usable_count++;
-    state->traces = ask_traces(client->rpc, endpoint, &why);
+    state->traces = find_traces(client, endpoint);
     if (state->traces == TRACES_NONE)
         client_note(client,
                     "endpoint \"%s\" has no call traces: transfers inside transactions are not seen there",
@@ -137,6 +246,7 @@ static enum tracer_status open_endpoints(struct chain_client *client, struct err
     }
     if (client->usable_count > 0) {
         choose_traces(client);
+        begin_knowing(client);
         return TRACER_OK;
     }
     if (client->endpoint_count == 0)
@@ -154,6 +264,12 @@ static enum tracer_status open_endpoints(struct chain_client *client, struct err
 enum tracer_status chain_open(struct rpc *rpc, const struct chain_network *network,
                               struct chain_client **ret_client, struct error *err)
 {
+    return chain_open_knowing(rpc, network, NULL, ret_client, err);
+}
+
+enum tracer_status chain_open_knowing(struct rpc *rpc, const struct chain_network *network, const struct chain_known *known,
+                                      struct chain_client **ret_client, struct error *err)
+{
     struct error ignored;
     struct chain_client *client = calloc(1, sizeof *client);
     if (!err)
@@ -168,6 +284,9 @@ enum tracer_status chain_open(struct rpc *rpc, const struct chain_network *netwo
     chain_evm(network, &client->evm);
     client->endpoint_count = rpc_endpoint_count(rpc);
     client->endpoints = arena_calloc(client->arena, client->endpoint_count, sizeof *client->endpoints);
+    for (size_t i = 0; client->endpoints && known && i < client->endpoint_count; i++)
+        if (chain_known_is_young(&known[i]))
+            client->endpoints[i].known = known[i];
     enum tracer_status status =
         client->endpoints ? open_endpoints(client, err) : error_set(err, TRACER_E_NOMEM, "no memory");
     if (status) {

@@ -3,13 +3,14 @@
 #define TRACER_CHAINS_CLIENT_H
 
 #include "rules.h"
-#include "tracer/history.h"
+#include "tracer/known.h"
 
 #define CLIENT_NOTES_MAX 64u
 
 struct client_endpoint {
     bool usable;
     enum chain_traces traces;
+    struct chain_known known; /* before, and what this run adds */
 };
 
 struct chain_client {
@@ -32,6 +33,12 @@ struct chain_client {
 
 /* Add a note once; more than CLIENT_NOTES_MAX end in "and more". */
 void client_note(struct chain_client *client, const char *format, ...) TRACER_PRINTF(2, 3);
+/* The endpoint that answered the batch wants no more than so many calls in one. */
+void client_less_calls(struct chain_client *client, const struct rpc_batch *batch, uint32_t most);
+/* A call that answered "too much" stated how much is given at once. */
+void client_stated(struct chain_client *client, enum history_way way, const struct rpc_batch *batch, const struct rpc_call *call);
+/* A method of blocks was missing: at one endpoint, or (RPC_ANY) at all of them. */
+void client_no_block_receipts(struct chain_client *client, size_t endpoint, const struct rpc_call *call);
 /* Whom to ask next: RPC_ANY while every endpoint of the pool may be asked, else a usable one in turn. */
 size_t client_endpoint(struct chain_client *client);
 /* One call at any usable endpoint, as often as there are such. The result is JSON text in `ret_result`. */
@@ -61,6 +68,8 @@ enum tracer_status ask_anchor(struct rpc *rpc, size_t endpoint, const struct cha
                               struct error *err);
 /* Which calls it takes for the internal calls of a block. */
 enum chain_traces ask_traces(struct rpc *rpc, size_t endpoint, struct error *ret_why);
+/* Whether it still takes debug_traceBlockByNumber: of the first block, which is short. */
+bool ask_traces_again(struct rpc *rpc, size_t endpoint);
 
 #define QUANTITY_TEXT_SIZE 19
 void format_quantity(uint64_t value, char to[static QUANTITY_TEXT_SIZE]);

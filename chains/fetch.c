@@ -200,6 +200,8 @@ static void tell_notes(const struct fetching *fetching)
 {
     struct chain_client *client = fetching->client;
     const struct evm_notes *notes = &fetching->notes;
+    if (client->no_block_receipts)
+        client_note(client, "eth_getBlockReceipts is not offered: receipts are asked for one by one");
     if (notes->unknown_type_count)
         client_note(client,
                     "%" PRIu32 " transactions of unknown types (the first is 0x%" PRIx64

@@ -206,11 +206,9 @@ static enum tracer_status reject(struct fetching *fetching, struct unit *unit, s
 }
 
 /* A batch of several calls was refused or too large: smaller ones. */
-static enum tracer_status smaller(struct fetching *fetching, struct unit *unit, size_t call_count)
+static enum tracer_status smaller(struct fetching *fetching, struct unit *unit, const struct rpc_batch *batch)
 {
-    uint32_t half = (uint32_t)(call_count / 2);
-    if (half < fetching->client->batch_calls)
-        fetching->client->batch_calls = half;
+    client_less_calls(fetching->client, batch, (uint32_t)(batch->call_count / 2));
     return unit_begin(fetching, unit);
 }
 
@@ -246,7 +244,7 @@ static enum tracer_status batch_failed(struct fetching *fetching, struct unit *u
     case TRACER_E_REPLY:
     case TRACER_E_UNAVAILABLE:
         if (batch->call_count > 1)
-            return smaller(fetching, unit, batch->call_count);
+            return smaller(fetching, unit, batch);
         break;
     case TRACER_E_NETWORK:
         break;
@@ -284,7 +282,7 @@ static enum tracer_status check_calls(struct fetching *fetching, struct unit *un
     for (size_t i = 0; i < wave->batch_count; i++)
         for (size_t k = 0; k < wave->batches[i].call_count; k++)
             if (wave->batches[i].calls[k].status == TRACER_E_LIMIT && wave->batches[i].call_count > 1)
-                return smaller(fetching, unit, wave->batches[i].call_count);
+                return smaller(fetching, unit, &wave->batches[i]);
     for (size_t i = 0; i < unit->count; i++) {
         struct replies replies = replies_of(unit, i);
         if (is_missing(replies.block)) {
@@ -297,11 +295,7 @@ static enum tracer_status check_calls(struct fetching *fetching, struct unit *un
             where(&why, unit, i);
             if (replies.receipts->status == TRACER_OK)
                 return reject(fetching, unit, i, &why);
-            if (!fetching->client->no_block_receipts) {
-                fetching->client->no_block_receipts = true;
-                client_note(fetching->client,
-                            "eth_getBlockReceipts is not offered: receipts are asked for one by one");
-            }
+            client_no_block_receipts(fetching->client, unit->endpoint, replies.receipts);
             return again(fetching, unit, &why);
         }
         if (replies.traces && is_missing(replies.traces)) {

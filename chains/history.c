@@ -280,13 +280,15 @@ static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
 {
     struct error full;
     if (chunk->batch.status == TRACER_E_LIMIT && chunk->batch.call_count > 1) {
-        search->client->batch_calls = 1;
+        client_less_calls(search->client, &chunk->batch, 1);
         return submit(search, chunk);
     }
     if (chunk->batch.status)
         return error_set(search->err, chunk->batch.status, "%s", chunk->batch.error.text);
     for (unsigned i = 0; i < chunk->batch.call_count; i++) {
         const struct rpc_call *call = &chunk->calls[i];
+        if (call->status == TRACER_E_LIMIT)
+            client_stated(search->client, search->which, &chunk->batch, call);
         if (call->status == TRACER_E_LIMIT)
             return halve(search, chunk, call->blocks_max, &call->error);
         if (call->status)

@@ -133,6 +133,17 @@ enum chain_traces ask_traces(struct rpc *rpc, size_t endpoint, struct error *ret
     return TRACES_NONE;
 }
 
+bool ask_traces_again(struct rpc *rpc, size_t endpoint)
+{
+    struct buffer result;
+    struct error why;
+    buffer_init(&result, TRACER_REPLY_TRACES_MAX);
+    enum tracer_status status = rpc_call(rpc, endpoint, "debug_traceBlockByNumber", "[\"0x0\"," CALL_TRACER_LOGS "]",
+                                         TRACER_REPLY_TRACES_MAX, &result, &why);
+    buffer_release(&result);
+    return method_is_there(status, &why);
+}
+
 /* ---- the whole probe ---- */
 
 static void probe_version(struct rpc *rpc, size_t endpoint, struct chain_probe *probe)
@@ -150,17 +161,30 @@ static void probe_version(struct rpc *rpc, size_t endpoint, struct chain_probe *
     buffer_release(&result);
 }
 
+/* *ret_missing: "method not found". */
 static bool answers(struct rpc *rpc, size_t endpoint, const char *method, const char *params,
-                    bool null_counts)
+                    bool null_counts, bool *ret_missing)
 {
     struct buffer result;
-    struct error ignored;
+    struct error why;
     buffer_init(&result, TRACER_REPLY_BLOCK_MAX);
-    bool good =
-        rpc_call(rpc, endpoint, method, params, TRACER_REPLY_BLOCK_MAX, &result, &ignored) == TRACER_OK &&
-        (null_counts || !is_null(span_of(&result)));
+    enum tracer_status status = rpc_call(rpc, endpoint, method, params, TRACER_REPLY_BLOCK_MAX, &result, &why);
+    bool good = status == TRACER_OK && (null_counts || !is_null(span_of(&result)));
+    if (ret_missing)
+        *ret_missing = status && (why.rpc_code == -32601 || why.rpc_code == -32004);
     buffer_release(&result);
     return good;
+}
+
+/* The same with null or an error of its own: the method is known. */
+static bool knows(struct rpc *rpc, size_t endpoint, const char *method, const char *params)
+{
+    struct buffer result;
+    struct error why;
+    buffer_init(&result, TRACER_REPLY_BLOCK_MAX);
+    enum tracer_status status = rpc_call(rpc, endpoint, method, params, TRACER_REPLY_BLOCK_MAX, &result, &why);
+    buffer_release(&result);
+    return method_is_there(status, &why);
 }
 
 static void probe_batches(struct rpc *rpc, size_t endpoint, struct chain_probe *probe)
@@ -202,7 +226,15 @@ static void probe_log_range(struct rpc *rpc, size_t endpoint, struct chain_probe
                  "[{\"fromBlock\":\"%s\",\"toBlock\":\"%s\",\"address\":"
                  "\"0x0000000000000000000000000000000000000001\"}]",
                  first, last);
-        if (!answers(rpc, endpoint, "eth_getLogs", params, false))
+        struct rpc_call call = {.method = "eth_getLogs", .params = params};
+        struct rpc_batch batch = {.calls = &call, .call_count = 1, .endpoint = endpoint, .reply_max = TRACER_REPLY_BLOCK_MAX}, *done;
+        struct error ignored;
+        bool good = rpc_submit(rpc, &batch, &ignored) == TRACER_OK && rpc_wait(rpc, &done, &ignored) == TRACER_OK &&
+                    batch.status == TRACER_OK && call.status == TRACER_OK;
+        if (!good && call.status == TRACER_E_LIMIT)
+            probe->log_range_stated = call.blocks_max;
+        rpc_batch_release(&batch);
+        if (!good)
             return;
         probe->log_range = ranges[i];
     }
@@ -215,11 +247,20 @@ static void probe_history(struct rpc *rpc, size_t endpoint, struct chain_probe *
     probe->archive = answers(rpc, endpoint, "eth_getBalance",
                              probe->head > 0 ? "[\"0x0000000000000000000000000000000000000001\",\"0x1\"]"
                                              : "[\"0x0000000000000000000000000000000000000001\",\"0x0\"]",
-                             false);
+                             false, NULL);
+    for (uint64_t depth = 16; !probe->archive && depth < probe->head; depth *= 2) {
+        format_quantity(probe->head - depth, which);
+        snprintf(params, sizeof params, "[\"0x0000000000000000000000000000000000000001\",\"%s\"]", which);
+        if (!answers(rpc, endpoint, "eth_getBalance", params, false, NULL))
+            break;
+        probe->state_depth = depth;
+    }
     format_quantity(probe->head, which);
     snprintf(params, sizeof params, "[\"%s\"]", which);
-    probe->block_receipts = answers(rpc, endpoint, "eth_getBlockReceipts", params, false);
-    probe->ots = answers(rpc, endpoint, "ots_getApiLevel", "[]", false);
+    probe->block_receipts = answers(rpc, endpoint, "eth_getBlockReceipts", params, false, &probe->no_block_receipts);
+    probe->ots = answers(rpc, endpoint, "ots_getApiLevel", "[]", false, NULL);
+    probe->trace_filter = knows(rpc, endpoint, "trace_filter", "[{\"fromBlock\":\"0x1\",\"toBlock\":\"0x1\",\"count\":1}]");
+    probe->by_nonce = knows(rpc, endpoint, "eth_getTransactionBySenderAndNonce", "[\"0x0000000000000000000000000000000000000001\",\"0x0\"]");
     probe->traces = ask_traces(rpc, endpoint, &ignored);
 }
 

@@ -151,7 +151,7 @@ static enum tracer_status take_piece(struct walking *walking, struct piece *piec
         shrinks |= batch->calls[i].status == TRACER_E_LIMIT;
     *ret_smaller = shrinks && batch->call_count > 1;
     if (*ret_smaller) {
-        walking->client->batch_calls = (uint32_t)(batch->call_count / 2);
+        client_less_calls(walking->client, batch, (uint32_t)(batch->call_count / 2));
         return TRACER_OK;
     }
     if (batch->status) {

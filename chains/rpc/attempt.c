@@ -188,6 +188,9 @@ static uint64_t rate_pause_ms(struct work *work)
     uint32_t seconds = work->http->retry_after_s;
     if (seconds > work->rpc->retry_after_max_s)
         seconds = work->rpc->retry_after_max_s;
+    struct endpoint *endpoint = &work->rpc->endpoints[work->endpoint];
+    if (seconds > endpoint->retry_after_s)
+        endpoint->retry_after_s = seconds;
     return seconds ? seconds * UINT64_C(1000) : backoff_ms(&work->rpc->backoff, work->attempts);
 }
 

@@ -94,6 +94,7 @@ void endpoint_failed(struct endpoint *endpoint, uint64_t pause_ms)
 
 void endpoint_slow_down(struct endpoint *endpoint, uint64_t pause_ms)
 {
+    endpoint->was_limited = true;
     /* requests that were sent together fail together: count that once */
     if (clock_monotonic_ms() >= endpoint->resume_ms) {
         endpoint->active_max = endpoint->active_max > 1 ? endpoint->active_max / 2 : 1;
@@ -113,6 +114,43 @@ void endpoint_give_up(struct endpoint *endpoint, const struct error *why)
     endpoint->why = *why;
     endpoint->failures++;
     endpoint->stats.failures++;
+}
+
+struct rpc_pace endpoint_pace(const struct endpoint *endpoint)
+{
+    return endpoint->was_limited ? (struct rpc_pace){endpoint->active_max, endpoint->rate, endpoint->retry_after_s} : (struct rpc_pace){0};
+}
+
+void endpoint_set_pace(struct endpoint *endpoint, struct rpc_pace pace)
+{
+    if (!pace.in_flight)
+        return;
+    endpoint->was_limited = true;
+    endpoint->retry_after_s = pace.retry_after_s;
+    if (pace.in_flight < endpoint->active_max)
+        endpoint->active_max = pace.in_flight;
+    if (pace.rate && pace.rate < endpoint->rate)
+        endpoint->rate = pace.rate;
+}
+
+/* ---- a name without the URL ---- */
+
+struct digest endpoint_key(const struct endpoint *endpoint, const uint8_t *salt, size_t salt_size)
+{
+    static const char hashing[] = "endpoint";
+    struct buffer text;
+    struct digest key = {{0}};
+    buffer_init(&text, PEER_URL_MAX + PEER_HEADER_MAX + TRACER_KIB(1));
+    buffer_add(&text, hashing, sizeof hashing);
+    buffer_add(&text, salt, salt_size);
+    buffer_add(&text, endpoint->url, strlen(endpoint->url) + 1);
+    buffer_text(&text, endpoint->header ? endpoint->header : "");
+    if (buffer_ok(&text))
+        key = digest_bytes(text.data, text.size);
+    buffer_release(&text);
+    for (uint32_t i = 1; i < TRACER_ENDPOINT_KEY_ROUNDS; i++)
+        key = digest_bytes(key.bytes, sizeof key.bytes);
+    return key;
 }
 
 /* ---- latency ---- */

@@ -38,6 +38,8 @@ struct endpoint {
     uint32_t rate, rate_ceiling; /* calls a second; 0: no limit */
     uint32_t streak;             /* good answers since the last change */
     uint64_t next_send_ns;
+    bool was_limited; /* the pace was lowered, or began lower */
+    uint32_t retry_after_s;
     uint64_t missing[ENDPOINT_MISSING_MAX]; /* hashes of method names */
     uint32_t missing_count;
     struct latency latencies[WEIGHT_COUNT];
@@ -65,6 +67,10 @@ void endpoint_give_up(struct endpoint *endpoint, const struct error *why);
 enum weight endpoint_weight(const struct rpc_batch *batch);
 /** A reply of this weight took so long, or was not waited for any longer. */
 void endpoint_took(struct endpoint *endpoint, enum weight weight, uint64_t elapsed_ms);
+
+struct digest endpoint_key(const struct endpoint *endpoint, const uint8_t *salt, size_t salt_size);
+struct rpc_pace endpoint_pace(const struct endpoint *endpoint);
+void endpoint_set_pace(struct endpoint *endpoint, struct rpc_pace pace);
 
 bool endpoint_lacks(const struct endpoint *endpoint, const char *method);
 void endpoint_learn_missing(struct endpoint *endpoint, const char *method);

@@ -193,6 +193,24 @@ const char *rpc_endpoint_name(const struct rpc *rpc, size_t endpoint)
     return rpc->endpoints[endpoint].name;
 }
 
+struct digest rpc_endpoint_key(const struct rpc *rpc, size_t endpoint, const uint8_t *salt, size_t salt_size)
+{
+    assert(endpoint < rpc->endpoint_count);
+    return endpoint_key(&rpc->endpoints[endpoint], salt, salt_size);
+}
+
+struct rpc_pace rpc_pace(const struct rpc *rpc, size_t endpoint)
+{
+    assert(endpoint < rpc->endpoint_count);
+    return endpoint_pace(&rpc->endpoints[endpoint]);
+}
+
+void rpc_set_pace(struct rpc *rpc, size_t endpoint, struct rpc_pace pace)
+{
+    assert(endpoint < rpc->endpoint_count);
+    endpoint_set_pace(&rpc->endpoints[endpoint], pace);
+}
+
 /* ---- the public calls ---- */
 
 /* Put a batch into the queue, as a new question. */

@@ -57,12 +57,17 @@ struct chain_probe {
     uint64_t chain_id;
     uint64_t head, finalized; /* finalized 0: the tag is not offered */
     bool has_finalized;
-    bool archive;        /* state of the first blocks is served */
-    bool block_receipts; /* eth_getBlockReceipts */
-    bool ots;            /* ots_getApiLevel */
+    bool archive;           /* state of the first blocks is served */
+    uint64_t state_depth;   /* where not: that of so many blocks below the head is, found by doubling */
+    bool block_receipts;    /* eth_getBlockReceipts */
+    bool no_block_receipts; /* it is "method not found" */
+    bool ots;               /* ots_getApiLevel */
+    bool trace_filter;
+    bool by_nonce;          /* eth_getTransactionBySenderAndNonce */
     enum chain_traces traces;
     uint32_t batch_max; /* calls a batch that were accepted when tried (1, 10, 50) */
     uint64_t log_range; /* largest of 100, 1,000, 10,000 blocks that eth_getLogs accepted; 0: refused */
+    uint64_t log_range_stated; /* by the error that refused the next; 0: none did */
     bool anchor_checked, anchor_fits; /* against the network's anchor */
     char anchor_note[128];
 };

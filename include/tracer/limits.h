@@ -38,6 +38,10 @@
 #define TRACER_HEDGE_CEILING_MS 10000  /* and behind this every one */
 #define TRACER_HEDGE_SHARE 20u         /* at most one of so many requests is asked of a second endpoint for being late */
 
+#define TRACER_KNOWN_AGE_DAYS 7u       /* what a store remembers of an endpoint is asked anew after */
+#define TRACER_KNOWN_RANGE_MIN 10u     /* no smaller range of blocks is taken from there */
+#define TRACER_ENDPOINT_KEY_ROUNDS 65536u /* of SHA-256, so that guessing at the URL behind a record costs time */
+
 /* history of an account */
 #define TRACER_HISTORY_BLOCKS_MAX 1000000u /* blocks found for one account */
 #define TRACER_SEARCH_QUESTIONS_MAX 100000u /* states asked for to find where one balance or nonce changed */

@@ -13,6 +13,7 @@
 #define TRACER_RPC_H
 
 #include "tracer/buffer.h"
+#include "tracer/digest.h"
 #include "tracer/error.h"
 
 struct rpc; /* a pool; owns its connections */
@@ -52,6 +53,19 @@ void rpc_close(struct rpc *rpc); /* NULL is fine; cancels what is under way */
 
 size_t rpc_endpoint_count(const struct rpc *rpc);
 const char *rpc_endpoint_name(const struct rpc *rpc, size_t endpoint);
+
+/** What stands for an endpoint's URL and header where these may not be: the same for the same `salt`, and no way back but
+ * guessing, at TRACER_ENDPOINT_KEY_ROUNDS a guess. */
+struct digest rpc_endpoint_key(const struct rpc *rpc, size_t endpoint, const uint8_t *salt, size_t salt_size);
+
+/* What rate limits made of an endpoint's pace; all 0: it met none. */
+struct rpc_pace {
+    uint32_t in_flight, rate; /* requests at once, calls a second (0: no limit of ours) */
+    uint32_t retry_after_s;   /* the longest that it asked for */
+};
+struct rpc_pace rpc_pace(const struct rpc *rpc, size_t endpoint);
+/** Begin with the pace of an earlier run; good answers raise it as ever. */
+void rpc_set_pace(struct rpc *rpc, size_t endpoint, struct rpc_pace pace);
 
 #define RPC_ANY SIZE_MAX
 

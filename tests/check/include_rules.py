@@ -11,8 +11,8 @@ MODULE_OF_HEADER = {
     **{h: "base" for h in BASE},
     **{h: "value" for h in VALUE},
     "graph": "graph", "shelf": "graph", "taint": "taint", "label": "label", "import": "import", "report": "report", "prices": "report",
-    "rpc": "rpc", "evm": "evm", "proof": "evm", "chain": "chain", "history": "chain",
-    "config": "pipeline", "trace": "pipeline", "screen": "pipeline", "rules": "pipeline", "batch": "pipeline", "decision": "pipeline", "explain": "pipeline", "audit": "pipeline", "explore": "pipeline", "ancestors": "pipeline", "lazy": "pipeline", "ingest": "pipeline", "load": "pipeline", "evidence": "pipeline",
+    "rpc": "rpc", "evm": "evm", "proof": "evm", "chain": "chain", "history": "chain", "known": "chain",
+    "config": "pipeline", "trace": "pipeline", "screen": "pipeline", "rules": "pipeline", "batch": "pipeline", "decision": "pipeline", "explain": "pipeline", "audit": "pipeline", "explore": "pipeline", "ancestors": "pipeline", "remember": "pipeline", "lazy": "pipeline", "ingest": "pipeline", "load": "pipeline", "evidence": "pipeline",
 }
 PUBLIC = set(MODULE_OF_HEADER.values())
 # folder -> (modules whose public headers it may include, third-party headers)

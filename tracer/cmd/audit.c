@@ -71,7 +71,7 @@ int command_audit(const struct options *options)
     if (!status)
         status = session_store(&session, GRAPH_READ);
     if (!status)
-        status = chain_open(session.rpc, &session.network, &session.client, &session.err);
+        status = session_client(&session);
     if (!status)
         status = session_case(&session);
     if (!status)

@@ -106,8 +106,12 @@ enum tracer_status session_chain(struct session *session, struct link_facts *ret
     enum tracer_status status = session_network(session);
     if (!status)
         status = session_endpoints(session);
+    if (!status) { /* none is made for endpoints that turn out to be wrong */
+        status = session_store(session, GRAPH_WRITE);
+        status = status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+    }
     if (!status)
-        status = chain_open(session->rpc, &session->network, &session->client, &session->err);
+        status = session_client(session);
     if (!status)
         history_use_explorers(session->client, session->explorers);
     if (!status)

@@ -5,6 +5,7 @@
 #include "tracer/csv.h"
 #include "tracer/import.h"
 #include "tracer/load.h"
+#include "tracer/remember.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -87,8 +88,23 @@ enum tracer_status session_open(struct session *session, const struct options *o
     return config_open(options->config, &session->config, &session->err);
 }
 
+/* Hints for the next run: this one is not worse for it if they are lost. */
+static void remember_endpoints(struct session *session)
+{
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < rpc_endpoint_count(session->rpc) && !status; i++) {
+        const struct chain_known *known = chain_known(session->client, i);
+        if (known)
+            status = remember_keep(session->graph, session->rpc, i, session->network.chain_id, known, &session->err);
+    }
+    if (status && session->options->verbose)
+        fprintf(stderr, "note: what was learned of the endpoints is not kept: %s\n", session->err.text);
+}
+
 void session_close(struct session *session)
 {
+    if (session->client && session->graph && session->remembers)
+        remember_endpoints(session);
     chain_close(session->client);
     rpc_close(session->rpc);
     rpc_close(session->explorers);
@@ -193,7 +209,11 @@ enum tracer_status session_store(struct session *session, enum graph_mode mode)
         return error_set(&session->err, TRACER_E_USAGE, "which store? name its directory with --store DIR");
     struct graph_options options = {.mode = mode};
     catch_damage(session->options->store);
+    if (session->graph) /* session_chain() has found it already */
+        return TRACER_OK;
     enum tracer_status status = graph_open(session->options->store, &options, &session->graph, &session->err);
+    if (!status)
+        session->remembers = mode != GRAPH_READ && !session->options->record && !session->options->replay;
     if (status == TRACER_E_NOT_FOUND)
         return error_set(
             &session->err, TRACER_E_NOT_FOUND,
@@ -608,6 +628,26 @@ enum tracer_status session_endpoints(struct session *session)
                               .stop = &session_stop};
     status = rpc_open(&rpc, &session->rpc, err);
     return status || !options->explorer_count ? status : open_explorers(session);
+}
+
+struct chain_known *session_known(struct session *session)
+{
+    size_t count = rpc_endpoint_count(session->rpc);
+    if (!session->graph || session->options->record || session->options->replay)
+        return NULL;
+    struct chain_known *known = arena_calloc(session->arena, count, sizeof(*known));
+    for (size_t i = 0; i < count && known; i++)
+        known[i] = remember_find(session->graph, session->rpc, i, session->network.chain_id);
+    return known;
+}
+
+enum tracer_status session_client(struct session *session)
+{
+    struct chain_known *known = session_known(session);
+    for (size_t i = 0; i < rpc_endpoint_count(session->rpc) && known; i++)
+        if (chain_known_is_young(&known[i]))
+            rpc_set_pace(session->rpc, i, known[i].pace);
+    return chain_open_knowing(session->rpc, &session->network, known, &session->client, &session->err);
 }
 
 void progress_begin(struct session *session, const char *what)

@@ -48,6 +48,7 @@ struct session {
     struct prices *prices; /* of --prices; NULL: none */
     struct rpc *rpc, *explorers; /* explorers: NULL, none is named */
     struct chain_client *client;
+    bool remembers; /* what this run learns of its endpoints goes into the store */
     struct progress progress;
     struct error err;
 };
@@ -69,6 +70,11 @@ enum tracer_status session_case_input(struct session *session, const char *comma
                                       struct case_input *ret_input);
 /** Pools of the endpoints of --rpc or --replay, and of the explorers of --explorer. */
 enum tracer_status session_endpoints(struct session *session);
+/** What the store, if it is open, remembers of each of them; NULL: nothing may be taken from there, because the run is
+ * recorded or repeated from a recording, and asks the same in any case. */
+struct chain_known *session_known(struct session *session);
+/** The checked client. What it learns is kept in the end, if the store is open for writing. */
+enum tracer_status session_client(struct session *session);
 
 /** "tracer: ..." on standard error, and the exit code. */
 int session_fail(struct session *session, enum tracer_status status);
