@@ -32,11 +32,12 @@ const KEY = 'K7Q2ZSECRETW94XKEYLM31';
 // What an endpoint lacks; the block a state is asked of is the last parameter.
 // whole: every hop of the indexed trace, and nothing is missing; same: every hop, but it cannot be shown that these are all;
 // only: no account has a gap but such.
+// probed: traced once more into a store that knows the endpoint from a probe.
 const SETS = {
-  full: { whole: true },
-  'no traces': { without: [TRACES], address: true, reason: /internal transfers/ },
+  full: { whole: true, probed: true },
+  'no traces': { without: [TRACES], address: true, probed: true, reason: /internal transfers/ },
   'no ots': { without: [OTS], whole: true },
-  'no eth_getBlockReceipts': { without: [/^eth_getBlockReceipts$/], whole: true },
+  'no eth_getBlockReceipts': { without: [/^eth_getBlockReceipts$/], whole: true, probed: true },
   'transactions by nonce': { without: [TRACES, OTS, /^eth_getLogs$/], asked: SENT, address: true, reason: /internal transfers/ },
   'by nonce, hashes alone': { without: [TRACES, OTS, /^eth_getLogs$/], hashes: true, asked: /^eth_getTransactionByHash$/, address: true, reason: /internal transfers/ },
   'archive without extras': { without: [TRACES, OTS, SENT, /^eth_getLogs$/], address: true, reason: /internal transfers/ },
@@ -220,6 +221,16 @@ try {
     check(!set.only || unlike(result, set.only).length === 0, `${name}: other gaps: ${unlike(result, set.only).join('\n')}`);
     check(!set.asked || [...proxy.methods.keys()].some((method) => set.asked.test(method)), `${name}: ${set.asked} was not asked`);
     check(Boolean(set.explorer) === explorer.calls > 0, `${name}: the explorer was asked ${explorer.calls} times`);
+    if (set.probed) {
+      const cold = proxy.calls;
+      const probe = await tracer.probe('alpha', ['--store', tracer.path(`probed-${name.replaceAll(/\W/g, '-')}`)]);
+      check(probe.code === EXIT.done, `${name}: ${failure(probe)}`);
+      use(set);
+      const warm = await lazily(`probed-${name.replaceAll(/\W/g, '-')}`, set);
+      console.log(`${name}, from a store that knows the endpoint: ${withoutRepeat(warm.text) === withoutRepeat(result.text) ? 'the same bytes' : 'OTHER BYTES'}, ${proxy.calls} calls`);
+      check(withoutRepeat(warm.text) === withoutRepeat(result.text), `${name}: other bytes after a probe`);
+      check(proxy.calls <= cold, `${name}: ${proxy.calls} calls after a probe, ${cold} without`);
+    }
     if (name === 'full') reference = result;
     if (name === 'explorer and old state') {
       const { stdout } = await tracer.run('store', 'coverage', scenario.at.thief, '--store', tracer.path(`lazy-${name.replaceAll(/\W/g, '-')}`));

@@ -335,6 +335,14 @@ async function ingestTests(run, world) {
     exits(result, EXIT.done);
     for (const pattern of [new RegExp(`chain id +${world.chainId}\\b`), /anchor +fits/, /old state +yes/, /finalized +[0-9]+/, /block receipts +yes/, /internal calls +callTracer with logs/])
       assert(pattern.test(result.stdout), `no ${pattern} in\n${result.stdout}`);
+    if (endpoint !== 'alpha') return;
+    assert(/probed +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n/.test(result.stdout), result.stdout);
+    const again = await tracer.probe(endpoint, ['--store', tracer.path('probed')]);
+    equal(again.stdout.replace(', from the store (--refetch probes again)', ''), result.stdout, 'from the store');
+    assert(again.stdout !== result.stdout, 'it does not say that it is from the store');
+    const anew = await tracer.probe(endpoint, ['--store', tracer.path('probed'), '--refetch']);
+    exits(anew, EXIT.done);
+    assert(!anew.stdout.includes('from the store'), anew.stdout);
   });
   await run.test('wrong anchor: refused, nothing written', async () => {
     const config = tracer.writeConfig('wrong.json', world.chainId, `0x${'ab'.repeat(32)}`);

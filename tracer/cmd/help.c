@@ -150,9 +150,11 @@ const struct command commands[] = {
      "by which method, and the gaps; refused shows replies of endpoints that were not believed, and why.",
      "store config chain " COMMON_OPTIONS, 1, 2},
     {"endpoint", command_endpoint, "probe URL|NAME...", "What can this endpoint do?",
-     "Asks for chain, anchor, head, finality, old state, receipts, call traces, batch size and\n"
-     "log range. With --store the findings are kept there under the endpoint's name, never its URL.",
-     "store config chain " RPC_OPTIONS COMMON_OPTIONS, 1, 33},
+     "Asks for chain, anchor, head, finality, old state, receipts, call traces, searches, batch size and\n"
+     "log range. With --store the findings are kept there for a week, and with what runs learn they\n"
+     "save requests; findings that are there are shown with their date, and asked for anew with --refetch.\n"
+     "The URL is not in the store.",
+     "store config chain refetch " RPC_OPTIONS COMMON_OPTIONS, 1, 33},
     {"replay", command_replay, "", "Run the taint engine on files, to the byte of the taint specification.",
      "Writes hops.csv, holdings.csv, lots.csv, absorbed.csv, totals.csv and diag.csv into --out.",
      FILE_OPTIONS "labels assets out " TAINT_OPTIONS COMMON_OPTIONS, 0, 0},

@@ -314,7 +314,7 @@ static const struct option_spec {
     {"no-traces", FLAG(no_traces), NULL, "do not ask for internal calls"},
     {"keep-raw", CALL(set_keep_raw), "all|flagged|none",
      "keep what block hashes cover, of all blocks or of those that trace --evidence fetched (default: none)"},
-    {"refetch", FLAG(refetch), NULL, "read stored blocks again"},
+    {"refetch", FLAG(refetch), NULL, "read stored blocks, or probe known endpoints, again"},
     {"in-flight", CALL(set_in_flight), "N", "requests under way at once (default 16)"},
     {"record", TEXT(record), "DIR", "write every exchange with the endpoints into DIR"},
     {"replay", TEXT(replay), "DIR", "answer from a recording; no network"},
