@@ -1,7 +1,7 @@
 /* shelf.h - derived records beside a store: what a replay found, laid out to be looked up (architecture 4, `holding`).
  *
  * A shelf is a directory of its own, so that it can be thrown away and made again, and the store stays what it is. Keys sort as
- * bytes; every value carries a checksum of itself and its key. One writer; readers see the last commit and never wait.
+ * bytes; every value carries a checksum of itself and its key. One writer; readers see the last commit before they first read, and never wait.
  * Of SHELF_ROW it is also proven that a key is not there: each record knows the one before it. So rows are only put behind the others.
  *
  * Threads: a struct shelf belongs to one thread; open it after fork(), never before.
@@ -44,7 +44,5 @@ TRACER_MUST_USE enum tracer_status shelf_each(struct shelf *shelf, enum shelf_ta
                                               struct error *err);
 /** Does somebody have it open for writing? */
 bool shelf_has_writer(const struct shelf *shelf);
-/** Readers: go on with what was committed last. */
-void shelf_refresh(struct shelf *shelf);
 
 #endif

@@ -29,7 +29,6 @@ struct shelf {
     int directory; /* writers hold a lock on it */
     MDB_env *env;
     MDB_txn *txn; /* of the reader, or the open one of the writer */
-    bool reading;
     MDB_dbi tables[SHELF_TABLE_COUNT];
     size_t records; /* of the open transaction */
     uint8_t tail[SHELF_ROW_KEY_MAX]; /* writers: key of the last row */
@@ -351,15 +350,9 @@ enum tracer_status shelf_finish(struct shelf *shelf, const char *path, struct er
 
 static enum tracer_status begin_reading(struct shelf *shelf, struct error *err)
 {
-    int result = 0;
-    if (shelf->mode != SHELF_READ) {
+    if (shelf->mode != SHELF_READ)
         return begin(shelf, err);
-    } else if (!shelf->txn) {
-        result = mdb_txn_begin(shelf->env, NULL, MDB_RDONLY, &shelf->txn);
-    } else if (!shelf->reading) {
-        result = mdb_txn_renew(shelf->txn);
-    }
-    shelf->reading = !result;
+    int result = shelf->txn ? 0 : mdb_txn_begin(shelf->env, NULL, MDB_RDONLY, &shelf->txn);
     return result ? fail(shelf, result, "reading", err) : TRACER_OK;
 }
 
@@ -383,13 +376,6 @@ bool shelf_is_written(const char *path)
     if (directory >= 0)
         close(directory);
     return busy;
-}
-
-void shelf_refresh(struct shelf *shelf)
-{
-    if (shelf->mode == SHELF_READ && shelf->reading)
-        mdb_txn_reset(shelf->txn);
-    shelf->reading = false;
 }
 
 static enum tracer_status damaged(const struct shelf *shelf, struct error *err)
