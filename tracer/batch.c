@@ -528,6 +528,7 @@ static enum tracer_status take_back(struct batch *batch, struct worker *worker)
     bool whole = batch_receive(worker->replies, &reply, sizeof(reply));
     if (whole && reply.failure.status) {
         *batch->err = reply.failure;
+        stats->moved = reply.failure.status == TRACER_E_CONFLICT;
         return reply.failure.status;
     }
     buffer_clear(&batch->text);

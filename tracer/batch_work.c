@@ -520,6 +520,8 @@ static enum tracer_status work_on(struct work *work, int jobs)
             status = answer_overlong(work, &job);
         else if (!(status = read_piece(work, &job)))
             status = answer_piece(work, &job);
+        if (!status) /* now, so that no row of it is of other blocks */
+            status = screen_check_store(work->request->screen, work->err);
         if (status)
             work->reply.failure = *work->err;
         work->reply.size = status ? 0 : work->output.size;

@@ -243,19 +243,19 @@ void screen_verdicts(const struct screen *screen, const struct address *addresse
     quick_verdicts(screen->quick, addresses, count, ret_verdicts);
 }
 
-void screen_release(struct screen *screen)
-{
-    screen->request.input.graph = NULL;
-    lookup_release(screen->lookup);
-    if (screen->funds)
-        lookup_release(screen->funds);
-}
-
-enum tracer_status screen_reopen(struct screen *screen, struct graph *graph, struct error *err)
+void screen_set_store(struct screen *screen, struct graph *graph)
 {
     screen->request.input.graph = graph;
-    enum tracer_status status = lookup_reopen(screen->lookup, err);
-    return status || !screen->funds ? status : lookup_reopen(screen->funds, err);
+}
+
+enum tracer_status screen_check_store(const struct screen *screen, struct error *err)
+{
+    const struct case_state *state = &screen->state;
+    struct graph_range range;
+    enum tracer_status status = graph_range(state->input->graph, state->network.chain_id, &range, err);
+    return status || range.generation == state->range.generation
+               ? status
+               : error_set(err, TRACER_E_CONFLICT, "stored blocks became others meanwhile (a reorg, an import): run it again");
 }
 
 /* The case with tables and notes of its own, in the arena of a result. */

@@ -56,7 +56,8 @@ static enum tracer_status try(struct lookup *lookup, struct case_state *state, c
         return status;
     if (current)
         return TRACER_OK;
-    lookup_release(lookup);
+    shelf_close(lookup->shelf);
+    lookup->shelf = NULL;
     lookup->head = (struct kept_head){.generation = 0};
     return TRACER_E_NOT_FOUND; /* none, damaged, of another time: made again */
 }
@@ -84,7 +85,11 @@ enum tracer_status lookup_open(struct case_state *state, struct taint_options op
             status = lookup_make(state, options, wanted, &identity, lookup->path, &lookup->temporary, err);
         case_close(state);
         if (!status)
-            status = lookup_reopen(lookup, err);
+            status = shelf_open(lookup->path, SHELF_READ, &lookup->shelf, err);
+        if (status == TRACER_E_NOT_FOUND)
+            status = error_set(err, TRACER_E_STORE, "taint state %s: it was removed meanwhile", lookup->path);
+        if (!status)
+            status = read_head(lookup, err);
     }
     if (status) {
         lookup_close(lookup);
@@ -99,32 +104,11 @@ void lookup_close(struct lookup *lookup)
 {
     if (!lookup)
         return;
-    lookup_release(lookup);
+    shelf_close(lookup->shelf);
     if (lookup->temporary)
         shelf_remove(lookup->path);
     arena_free(lookup->arena);
     free(lookup);
-}
-
-void lookup_release(struct lookup *lookup)
-{
-    shelf_close(lookup->shelf);
-    lookup->shelf = NULL;
-}
-
-enum tracer_status lookup_reopen(struct lookup *lookup, struct error *err)
-{
-    const struct kept_head before = lookup->head;
-    enum tracer_status status = lookup->shelf ? TRACER_OK : shelf_open(lookup->path, SHELF_READ, &lookup->shelf, err);
-    if (status == TRACER_E_NOT_FOUND)
-        return error_set(err, TRACER_E_STORE, "taint state %s: it was removed meanwhile", lookup->path);
-    if (!status)
-        status = read_head(lookup, err);
-    const struct kept_head *now = &lookup->head;
-    bool same = !before.sources || (before.last == now->last && before.generation == now->generation && hash_equal(before.last_hash, now->last_hash) &&
-                                    memcmp(&before.identity, &now->identity, sizeof(before.identity)) == 0);
-    /* Workers of one batch must know the same blocks. */
-    return status || same ? status : error_set(err, TRACER_E_CONFLICT, "taint state %s: it went on to other blocks meanwhile; run it again", lookup->path);
 }
 
 const struct kept_head *lookup_head(const struct lookup *lookup)

@@ -132,9 +132,6 @@ struct lookup;
 enum tracer_status lookup_open(struct case_state *state, struct taint_options options, const struct wanted *wanted, struct lookup **ret_lookup,
                                struct error *err);
 void lookup_close(struct lookup *lookup); /* NULL is fine */
-/** Close what does not survive fork(); open it again. */
-void lookup_release(struct lookup *lookup);
-enum tracer_status lookup_reopen(struct lookup *lookup, struct error *err);
 const struct kept_head *lookup_head(const struct lookup *lookup);
 /** TRACER_E_NOT_FOUND: nothing is kept of it. */
 enum tracer_status lookup_row(struct lookup *lookup, struct position position, struct arena *arena, struct kept_row *ret_row, struct error *err);

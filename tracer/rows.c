@@ -133,6 +133,8 @@ enum tracer_status case_find_rows(struct case_state *state, const struct row_spe
             graph_find_transaction(state->input->graph, state->network.chain_id, spec->hash, &position, err);
     struct transfer *rows = NULL;
     size_t count = 0, kept = 0;
+    if (!status && position.block_number > state->range.last) /* added since the case was opened */
+        status = TRACER_E_NOT_FOUND;
     if (!status)
         status = case_transaction_rows(state, position, &rows, &count, err);
     if (status == TRACER_E_NOT_FOUND)

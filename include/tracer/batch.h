@@ -48,6 +48,7 @@ struct batch_stats {
     uint64_t lost;                           /* of these: their worker ended */
     uint64_t resumed;                        /* rows that an earlier run had done */
     struct decision_place head;              /* of the log of decisions; number 0: none is kept */
+    bool moved;                              /* it failed because blocks that answers depend on became others: begin anew */
 };
 
 /* One decision a row, on the disk before the row is in the output. Its reference is "REFERENCE:LINE"; by it, a run that goes on
@@ -59,7 +60,7 @@ struct batch_record {
 };
 
 struct batch_request { /* all borrowed */
-    struct screen *screen; /* released: screen_release() */
+    struct screen *screen; /* without a store: screen_set_store() */
     const char *input, *output;
     enum batch_format input_format, output_format;
     struct batch_columns columns;
@@ -83,7 +84,7 @@ struct batch_request { /* all borrowed */
 TRACER_MUST_USE enum tracer_status batch_run(const struct batch_request *request, struct batch_stats *ret_stats, struct error *err);
 /** Only verdicts are asked for, by the default rules, and not recorded: load them (screen_load_verdicts()) before batch_run(). */
 bool batch_is_quick(const struct batch_request *request);
-/** In a worker, after screen_reopen(): answer until `jobs` ends. */
+/** In a worker, whose screen has a store of its own: answer until `jobs` ends. */
 TRACER_MUST_USE enum tracer_status batch_work(const struct batch_request *request, int jobs, int replies, struct error *err);
 
 #endif

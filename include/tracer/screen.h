@@ -63,8 +63,10 @@ TRACER_MUST_USE enum tracer_status screen_follow_new(const struct screen_request
 TRACER_MUST_USE enum tracer_status screen_follow_update(struct screen_follow *follow, uint64_t kept_to, struct error *err);
 void screen_follow_free(struct screen_follow *follow); /* NULL is fine */
 
-/** For fork(): let go of the store (before the parent closes it), and go on in a child with a handle of its own. */
-void screen_release(struct screen *screen);
-TRACER_MUST_USE enum tracer_status screen_reopen(struct screen *screen, struct graph *graph, struct error *err);
+/** For fork(): with NULL let go of the store, before the parent closes it; a child goes on with a handle of its own. The answers stay
+ * those of the blocks that the parent saw, as long as it has the screen open, whatever is added since. */
+void screen_set_store(struct screen *screen, struct graph *graph);
+/** TRACER_E_CONFLICT: since the screen was opened, blocks that its answers depend on became others (a reorg, an import). */
+TRACER_MUST_USE enum tracer_status screen_check_store(const struct screen *screen, struct error *err);
 
 #endif

@@ -4,7 +4,10 @@
  * bytes; every value carries a checksum of itself and its key. One writer; readers see the last commit before they first read, and never wait.
  * Of SHELF_ROW it is also proven that a key is not there: each record knows the one before it. So rows are only put behind the others.
  *
- * Threads: a struct shelf belongs to one thread; open it after fork(), never before.
+ * Threads:   a struct shelf belongs to one thread.
+ * Processes: a reader that has read before fork() reads on in the child: what it saw then, whatever was committed since, as long as the
+ *            parent keeps it open. (LMDB asks that an environment be opened after fork(), for the sake of its locks and its table of
+ *            readers; the child touches neither, only the map. What it reads after its parent died may be of any time.)
  */
 #ifndef TRACER_SHELF_H
 #define TRACER_SHELF_H

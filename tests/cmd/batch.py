@@ -211,6 +211,43 @@ try:
     done = call("batch", str(top / "few.csv"), "--store", store, "--output", str(top / "no.csv"), "--decisions", str(top / "nowhere"))
     need(f"no log, no answer: {done.returncode}", done.returncode in (2, 4) and not (top / "no.csv").exists())
 
+    # ---- an ingest beside it: blocks that are added change no row; where blocks become others, all rows are of those ----
+    lines = (top / "transfers.csv").read_text().splitlines(keepends=True)
+    half = next(i for i in range(len(lines) // 2, len(lines)) if lines[i].split(",")[0] != lines[i - 1].split(",")[0])
+    (top / "early.csv").write_text("".join(lines[:half]))
+    (top / "late.csv").write_text("".join(lines[:1] + lines[half:]))
+    (top / "beside.csv").write_text("target,note\n" + "".join(f"{everything[i % len(everything)]},{'x' * 3000}\n" for i in range(5000)))
+    beside = [tracer, "batch", str(top / "beside.csv"), "--workers", "2", "--columns", "verdict,amount,tainted,as_of_block,reason", "--store"]
+
+    def asked(folder, out):
+        return subprocess.Popen([*beside, folder, "--output", str(top / out)], stderr=subprocess.PIPE, text=True)
+
+    for first, second, lost in [("early", "late", False), ("early", "late", True), ("late", "early", False)]:
+        folder = str(top / f"{first}-{lost}")
+        call("import", "--store", folder, "--name", "grown", str(top / f"{first}.csv"))
+        asked(folder, "alone.csv").communicate()
+        alone = rows((top / "alone.csv").read_bytes())
+        child = asked(folder, "beside-out.csv")
+        while child.poll() is None and not ((top / "beside-out.csv.partial").exists() and (top / "beside-out.csv.partial").stat().st_size > 1 << 20):
+            time.sleep(0.001)
+        child.send_signal(signal.SIGSTOP)
+        same("import beside a batch", call("import", "--store", folder, "--name", "grown", str(top / f"{second}.csv")).returncode, 0)
+        call("check", "--store", folder, good)  # makes the state anew
+        if lost:
+            os.kill(int(pathlib.Path(f"/proc/{child.pid}/task/{child.pid}/children").read_text().split()[0]), signal.SIGKILL)
+        child.send_signal(signal.SIGCONT)
+        _, told = child.communicate()
+        same(f"exit of a batch beside an import, {first} {lost}: {told}", child.returncode, 4 if lost else 11)
+        got = rows((top / "beside-out.csv").read_bytes())
+        if first == "late":
+            asked(folder, "alone.csv").communicate()
+            need("the answers did not change", rows((top / "alone.csv").read_bytes()) != alone)
+            alone = rows((top / "alone.csv").read_bytes())
+            need(f"nothing is said of it: {told}", "every row is asked again" in told)
+        gone = [i for i, row in enumerate(got) if "the process that was to answer ended" in row["reason"]]
+        need(f"{len(gone)} rows are lost", bool(gone) == lost and len(gone) < 1000)
+        need(f"rows of another state, {first} {lost}", [r for i, r in enumerate(got) if i not in gone] == [r for i, r in enumerate(alone) if i not in gone])
+
     # ---- an earlier run of something else is not gone on with ----
     child = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     time.sleep(took * 0.6)

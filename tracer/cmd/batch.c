@@ -24,13 +24,11 @@ static int work(struct batch_session *batch, int jobs, int replies)
     struct graph *graph = NULL;
     signal(SIGINT, SIG_IGN); /* the parent ends the workers */
     enum tracer_status status = graph_open(session->options->store, &options, &graph, &session->err);
-    if (!status)
-        status = screen_reopen(batch->screen, graph, &session->err);
+    screen_set_store(batch->screen, graph);
     if (!status)
         status = batch_work(&batch->request, jobs, replies, &session->err);
-    if (status)
+    if (status && status != TRACER_E_CONFLICT) /* that the parent tells */
         fprintf(stderr, "tracer: batch: a worker ended: %s\n", session->err.text);
-    screen_release(batch->screen);
     graph_close(graph);
     return exit_for(status);
 }
@@ -94,7 +92,6 @@ static enum tracer_status make_request(struct batch_session *batch)
     request->record = (struct batch_record){.log = session_decisions(session),
                                             .reference = options->reference ? options->reference : slash ? slash + 1 : request->input,
                                             .decided_at = options->decided_at};
-    buffer_init(&batch->context, TRACER_DECISION_LINE_MAX);
     if (!request->output || strcmp(request->output, "-") == 0)
         return error_set(&session->err, TRACER_E_USAGE, "batch needs --output FILE: a run that was stopped goes on there");
     enum tracer_status status = format_of("input-format", options->input_format, request->input, &request->input_format, &session->err);
@@ -107,6 +104,7 @@ static enum tracer_status make_request(struct batch_session *batch)
 static enum tracer_status make_context(struct batch_session *batch)
 {
     struct check_result *result;
+    buffer_clear(&batch->context);
     enum tracer_status status = screen_answer(batch->screen, NULL, 0, &result, &batch->session->err);
     if (status)
         return status;
@@ -116,7 +114,7 @@ static enum tracer_status make_context(struct batch_session *batch)
     return status;
 }
 
-/* The screen, ready for many, and let go of: workers open the store anew. */
+/* The screen, ready for many, without the store: each worker has a handle of its own. */
 static enum tracer_status make_screen(struct batch_session *batch)
 {
     struct session *session = batch->session;
@@ -144,7 +142,7 @@ static enum tracer_status make_screen(struct batch_session *batch)
     batch->request.screen = batch->screen;
     if (batch->request.record.log && (status = make_context(batch)))
         return status;
-    screen_release(batch->screen);
+    screen_set_store(batch->screen, NULL);
     graph_close(session->graph);
     session->graph = NULL;
     return TRACER_OK;
@@ -184,20 +182,37 @@ static int code_of(const struct batch_stats *stats)
                                                     : EXIT_DONE;
 }
 
+/* All rows of one state of the store: when blocks that answers depend on become others, all of them once more. */
+static enum tracer_status run(struct batch_session *batch, struct batch_stats *ret_stats)
+{
+    struct session *session = batch->session;
+    for (unsigned restarts = 0;; restarts++) {
+        *ret_stats = (struct batch_stats){0};
+        enum tracer_status status = make_screen(batch);
+        progress_begin(session, "batch");
+        if (!status)
+            status = batch_run(&batch->request, ret_stats, &session->err);
+        progress_end(session);
+        if (!ret_stats->moved || restarts == TRACER_BATCH_RESTARTS_MAX)
+            return status;
+        fprintf(stderr, "tracer: batch: stored blocks became others meanwhile (a reorg, an import): every row is asked again\n");
+        screen_close(batch->screen);
+        batch->screen = NULL;
+        batch->request.restart = true;
+    }
+}
+
 int command_batch(const struct options *options)
 {
     struct session session;
     struct batch_stats stats;
     struct batch_session batch = {.session = &session};
+    buffer_init(&batch.context, TRACER_DECISION_LINE_MAX);
     enum tracer_status status = session_open(&session, options);
     if (!status)
         status = make_request(&batch);
     if (!status)
-        status = make_screen(&batch);
-    progress_begin(&session, "batch");
-    if (!status)
-        status = batch_run(&batch.request, &stats, &session.err);
-    progress_end(&session);
+        status = run(&batch, &stats);
     if (!status)
         tell(&session, &stats);
     int code = status ? session_fail(&session, status) : code_of(&stats);

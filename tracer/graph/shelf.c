@@ -27,6 +27,7 @@ struct shelf {
     char *path;
     enum shelf_mode mode;
     int directory; /* writers hold a lock on it */
+    pid_t process; /* that opened it */
     MDB_env *env;
     MDB_txn *txn; /* of the reader, or the open one of the writer */
     MDB_dbi tables[SHELF_TABLE_COUNT];
@@ -146,6 +147,7 @@ enum tracer_status shelf_open(const char *path, enum shelf_mode mode, struct she
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
     shelf->mode = mode;
+    shelf->process = getpid();
     enum tracer_status status = TRACER_OK;
     if (mode == SHELF_MAKE && mkdir(path, 0700))
         status = error_set(err, TRACER_E_STORE, "taint state %s: the directory cannot be made (%s)", path, strerror(errno));
@@ -169,9 +171,10 @@ void shelf_close(struct shelf *shelf)
 {
     if (!shelf)
         return;
-    if (shelf->txn)
+    bool ours = shelf->process == getpid(); /* a child would give up what keeps the parent's pages */
+    if (shelf->txn && ours)
         mdb_txn_abort(shelf->txn);
-    if (shelf->env)
+    if (shelf->env && ours)
         mdb_env_close(shelf->env);
     if (shelf->directory >= 0)
         close(shelf->directory);
