@@ -229,6 +229,30 @@ has(run("decision", "verify", "killed.jsonl", code=5), "torn line", "no answer w
 has(check(*BEFORE, EXPLOITER, code=10, log="killed.jsonl"), "a torn line of 42 bytes", "was cut off the log of decisions")
 has(run("decision", "verify", "killed.jsonl"), "torn lines that were cut off (records of kind cut): ")
 
+# Every record obeys the schema: of check and of batch, asked and unasked, of a cut; and the schema says what a record must have.
+(here / "rows.csv").write_text(f"target,to\n{EXPLOITER},\n{BINANCE},{EXPLOITER}\n0x12,\n=1,\n\u00e4,\n0x{'0' * 64},{BINANCE}\n")
+run("batch", "rows.csv", "--store", "case", "--decisions", "batch.jsonl", "--reference", "night", "--decided-at", "then", "--output", "out.csv", code=12)
+run("batch", "rows.csv", "--store", "case", "--decisions", "batch.jsonl", "--columns", "verdict", "--output", "out-2.csv", code=12)
+
+
+def obeys(log):
+    done = subprocess.run([sys.executable, str(root / "tests/report/validate.py"), str(root / "docs/decision-1.schema.json"), str(here / log)], capture_output=True, text=True)
+    return not done.returncode, done.stderr
+
+
+kinds = {}
+for log in ("decisions.jsonl", "killed.jsonl", "many.jsonl", "named.jsonl", "seized.jsonl", "batch.jsonl"):
+    assert obeys(log)[0], (log, obeys(log)[1])
+    kinds.update({record["kind"]: record for record in records(log)})
+assert sorted(kinds) == ["context", "cut", "decision", "log"]
+assert {record["rule"] for record in records("batch.jsonl") if record["kind"] == "decision"} >= {"listed", "unasked"}
+wrong = [{**record, "more": 1} for record in kinds.values()]
+wrong += [{key: value for key, value in record.items() if key != name} for record in kinds.values() for name in record]
+wrong += [{**kinds["decision"], "verdict": "unknown"}, {**kinds["decision"], "verdict": "clean", "rule": "coverage"}, {**kinds["decision"], "previous": "0"}]
+for record in wrong:
+    (here / "wrong.jsonl").write_text(json.dumps(record) + "\n")
+    assert not obeys("wrong.jsonl")[0], record
+
 # E7_signature_and_time_stamp_are_made_and_checked_by_others_over_bytes_that_we_print.
 sh("""
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=ca 2>&1
