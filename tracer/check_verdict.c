@@ -158,7 +158,8 @@ static int order_addresses(const void *a, const void *b)
 
 bool case_is_explored(const struct case_state *state, struct address address)
 {
-    return !state->has_explored || bsearch(&address, state->explored, state->explored_count, sizeof(address), order_addresses);
+    return !state->has_explored ||
+           (state->explored_count && bsearch(&address, state->explored, state->explored_count, sizeof(address), order_addresses));
 }
 
 static enum tracer_status judge_address(struct checking *checking, const struct target *target,
