@@ -90,7 +90,6 @@ static enum answer_class class_of(struct json_span text, int http_status)
         {ANSWER_NO_METHOD, "unknown module"},
         {ANSWER_LATER, "server too busy"},
         {ANSWER_LATER, "something went wrong"},
-        {ANSWER_RATE, "max calls per sec"},
     };
     char lower[TEXT_LOOKED_AT + 1];
     size_t length = text.length < TEXT_LOOKED_AT ? text.length : TEXT_LOOKED_AT;

@@ -334,6 +334,13 @@ Test(explorer, rows_that_do_not_fit_what_was_asked_are_refused)
         cr_expect_not_null(strstr(found.notes, "txlistinternal"), "%s: %s", rows[i], found.notes);
         history_blocks_free(&found.blocks);
     }
+    struct fake_explorer beyond = {.head = 60, .rows = 1, .fault_action = ACTION("txlist"),
+                                   .fault = {.body = "{\"status\":\"1\",\"message\":\"OK\",\"result\":[{\"blockNumber\":\"42\"}]}"}};
+    atomic_store(&beyond.faults_left, 1);
+    struct found one = find(&beyond);
+    cr_assert_not(one.explored.calls);
+    cr_assert_not_null(strstr(one.notes, "a block that was not asked for"), "%s", one.notes);
+    history_blocks_free(&one.blocks);
     struct fake_explorer descending = {.head = 60, .rows = 2, .descending = true};
     struct found found = find(&descending);
     cr_assert_not(found.explored.calls || found.explored.tokens);
