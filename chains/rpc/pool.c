@@ -234,6 +234,7 @@ static enum tracer_status enqueue(struct work *work, struct error *err)
 enum tracer_status rpc_submit(struct rpc *rpc, struct rpc_batch *batch, struct error *err)
 {
     assert(batch->call_count >= 1 && batch->call_count <= (rpc->explorers ? 1u : TRACER_BATCH_CALLS_MAX));
+    assert(!rpc->explorers || batch->endpoint != RPC_ANY); /* a question has the key of whom it is for */
     assert(batch->endpoint == RPC_ANY || batch->endpoint < rpc->endpoint_count);
     if (rpc->queued_count >= POOL_QUEUE_MAX)
         return error_set(err, TRACER_E_LIMIT, "more than %u requests are waiting", POOL_QUEUE_MAX);

@@ -28,7 +28,7 @@ struct rpc_endpoint {
 struct rpc_options {
     const struct rpc_endpoint *endpoints; /* copied */
     size_t endpoint_count;
-    bool explorers; /* they are explorers: a batch is one call, its method a name for messages, its params the query in
+    bool explorers; /* they are explorers: a batch is one call, pinned to one of them, its method a name for messages, its params the query in
                        quotes ("module=account&..."), asked for by GET; the result is the list of rows */
     bool allow_local;            /* plain http to loopback; private and loopback addresses (T8, T9) */
     const char *ca_file;         /* PEM file of authorities to trust in place of the system's, or NULL; TLS is

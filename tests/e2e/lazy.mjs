@@ -1,7 +1,7 @@
 // A trace from nothing but endpoints, through a proxy that takes capabilities away: what can be known is the same in all, what
 // cannot is said. One line a set: hops, verdict, calls.
 //   node lazy.mjs --tracer PATH [--full] [--only NAME]
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -322,6 +322,14 @@ try {
     const calls = proxy.calls;
     const replayed = await tracer.run('trace', '--replay', tracer.path('recording'), ...args);
     check(replayed.stdout === recorded.stdout && proxy.calls === calls, `from the recording: ${failure(replayed)}`);
+    use({ without: BARE, explorer: {} });
+    const both = await tracer.run('trace', '--rpc', 'alpha', '--explorer', 'scan', '--record', tracer.path('both'), ...args);
+    const [ofNode, ofExplorer] = [proxy.calls, explorer.calls];
+    const bothReplayed = await tracer.run('trace', '--replay', tracer.path('both'), '--explorer', 'scan', ...args);
+    check(both.code === EXIT.cannotTell && bothReplayed.stdout === both.stdout && proxy.calls === ofNode && explorer.calls === ofExplorer && ofExplorer > 0,
+      `from the recording of endpoint and explorer: ${failure(bothReplayed)}`);
+    const told = readdirSync(tracer.path('both')).filter((file) => readFileSync(join(tracer.path('both'), file), 'utf8').includes(KEY));
+    check(told.length === 0, `the recording holds the explorer's key: ${told}`);
 
     // Whatever is left out of an answer that finds blocks is missed by nonces and balances, and searched for.
     let noticed = 0;
