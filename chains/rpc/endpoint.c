@@ -10,7 +10,7 @@
 
 #define FAILURES_FORGOTTEN_MS 30000u
 #define STREAK_TO_RECOVER 32u /* good answers until a lowered pace rises by a step */
-#define LATENCY_KNOWN 20u    /* replies until it is known what is late */
+#define LATENCY_KNOWN 10u    /* replies until it is known what is late */
 #define LATENCY_HALVED 512u  /* replies after which those before count half */
 
 enum tracer_status endpoint_init(struct endpoint *endpoint, const struct rpc_endpoint *given,

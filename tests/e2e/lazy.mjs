@@ -66,7 +66,7 @@ function lie(method, result) {
 class Proxy {
   static async open(node) {
     const proxy = new Proxy();
-    Object.assign(proxy, { node, set: {}, calls: 0, window: 0, used: 0, methods: new Map() });
+    Object.assign(proxy, { node, set: {}, calls: 0, requests: 0, window: 0, used: 0, methods: new Map() });
     proxy.server = createServer((incoming, response) => {
       const chunks = [];
       incoming.on('data', (chunk) => chunks.push(chunk));
@@ -92,6 +92,7 @@ class Proxy {
 
   async #answer(body, response) {
     const calls = [body].flat();
+    if (this.set.late && ++this.requests % this.set.late.every === 0) await new Promise((done) => setTimeout(done, this.set.late.ms));
     if (this.set.single && Array.isArray(body) && body.length > 1)
       return response.writeHead(200, { 'content-type': 'application/json' })
         .end(JSON.stringify({ jsonrpc: '2.0', id: null, error: { code: -32600, message: 'batch requests are not supported' } }));
@@ -169,17 +170,18 @@ const node = await Node.start({ chainId: 1 });
 const proxy = await Proxy.open(node);
 const liar = await Proxy.open(node);
 const explorer = await Explorer.open(node, { key: KEY });
+const quick = await Proxy.open(node);
 liar.set = { lie: true };
 try {
   const scenario = new Scenario(node, await compile());
   await scenario.prepare();
   await scenario.play();
-  const last = proxy.head = liar.head = await noise(scenario, NOISE);
+  const last = proxy.head = liar.head = quick.head = await noise(scenario, NOISE);
   await explorer.index(last);
   const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
   const tracer = new Tracer(resolve(options.tracer), directory, { chainId: 1, genesis, wrappers: [scenario.wrapped.address],
     explorers: [{ name: 'scan', url: explorer.url, key_env: 'SCAN_KEY', rate: 1000 }], env: { SCAN_KEY: KEY },
-    endpoints: [{ name: 'alpha', url: proxy.url }, { name: 'beta', url: proxy.url }, { name: 'gamma', url: liar.url }] });
+    endpoints: [{ name: 'alpha', url: proxy.url }, { name: 'beta', url: proxy.url }, { name: 'gamma', url: liar.url }, { name: 'delta', url: quick.url }] });
   tracer.timeout = 600000;
   tracer.writeLabels(scenario.labels());
   tracer.writeAssets([['native', 18, 2000], [scenario.wrapped.address, 18, 2000], [scenario.usdx.address, 6, 1], [scenario.eurx.address, 6, 1]]
@@ -386,6 +388,16 @@ try {
     const lied = await lazily('lied', { more: ['--rpc', 'beta', '--rpc', 'gamma'] });
     check(lied.code === EXIT.done && tracedHops(lied.json).map(exact).join() === tracedHops(reference.json).map(exact).join(), `beside a liar: ${lied.json ? gapsOf(lied).join('\n') : failure(lied)}`);
     check(lied.json?.limits.disagreements.some((text) => text.startsWith('endpoint "gamma" was not believed about')), `the liar is not named: ${lied.json?.limits.disagreements}`);
+    // One of two endpoints hangs now and then: the other is asked for what is late, and the trace is the same.
+    use({ late: { every: 60, ms: 8000 } });
+    const begun = Date.now();
+    const hedged = await lazily('hedged', { more: ['--rpc', 'delta'] });
+    const took = Date.now() - begun;
+    const second = hedged.stderr.match(/, (\d+) for being late elsewhere \((\d+) came first\)/);
+    check(hedged.code === EXIT.done && tracedHops(hedged.json).map(exact).join() === tracedHops(reference.json).map(exact).join(), `beside one that hangs: ${failure(hedged)}`);
+    check(second && Number(second[2]) > 0 && took < 8000, `${took} ms beside one that hangs for 8 s: ${hedged.stderr}`);
+    console.log(`one of two endpoints hangs at every 60th request: the same hops after ${(took / 1000).toFixed(1)} s; ${second?.[1]} requests asked of the other, ${second?.[2]} came first`);
+
     console.log(`a liar among three: ${lied.json?.hops.length} hops, none other; it is named, and no other: ${lied.json?.limits.disagreements.length === 1}`);
 
     for (const [more, reason] of [[['--max-accounts', '4'], /stopped after 4 explored accounts/], [['--max-requests', '60'], /limit of 60 requests/],
@@ -414,6 +426,7 @@ try {
   proxy.close();
   liar.close();
   explorer.close();
+  quick.close();
   await node.stop();
   forget?.();
   if (options.keep) console.log(`kept: ${directory}`);
