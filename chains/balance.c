@@ -155,22 +155,29 @@ static bool fill(struct chain_client *client, struct group *group, struct chain_
                  size_t count, size_t *at)
 {
     size_t calls = 0;
-    for (; *at < count && calls < GROUP_CALLS && calls < client->batch_calls; (*at)++) {
+    size_t most = client_batch(client, count - *at);
+    for (; *at < count && calls < GROUP_CALLS && calls < most; (*at)++) {
         struct chain_balance *balance = &balances[*at];
         struct question question;
+        struct json_span known;
+        struct error ignored;
         if (balance->number == 0 || is_item(balance))
             continue;
         make_question(client, balance, &question);
         group->calls[calls] = (struct rpc_call){.params = group->params[calls]};
         group->calls[calls].method = plain_question(&question, group->params[calls]);
-        group->asked[calls++] = balance;
+        if (client_answer(client, group->calls[calls].method, group->params[calls], &known) &&
+            read_plain(balance->asset, known, &balance->amount, &ignored) == TRACER_OK)
+            balance->status = TRACER_OK;
+        else
+            group->asked[calls++] = balance;
     }
     group->batch = (struct rpc_batch){
         .calls = group->calls, .call_count = calls, .endpoint = client_endpoint(client), .context = group};
     return calls > 0;
 }
 
-static void read_group(struct group *group)
+static void read_group(struct chain_client *client, struct group *group)
 {
     struct error ignored;
     for (size_t i = 0; group->batch.status == TRACER_OK && i < group->batch.call_count; i++) {
@@ -178,8 +185,10 @@ static void read_group(struct group *group)
         struct chain_balance *balance = group->asked[i];
         struct json_span answer = {call->result, call->result_length};
         if (call->status == TRACER_OK &&
-            read_plain(balance->asset, answer, &balance->amount, &ignored) == TRACER_OK)
+            read_plain(balance->asset, answer, &balance->amount, &ignored) == TRACER_OK) {
             balance->status = TRACER_OK;
+            client_keep(client, call->method, call->params, answer);
+        }
     }
 }
 
@@ -192,26 +201,26 @@ static enum tracer_status ask_groups(struct chain_client *client, struct group *
     for (size_t g = 0; g < GROUPS && !status; g++) {
         if (!fill(client, &groups[g], balances, count, &at))
             break;
-        status = rpc_submit(client->rpc, &groups[g].batch, err);
+        status = client_submit(client, &groups[g].batch, err);
         live += !status;
     }
     while (live && !status) {
         struct rpc_batch *done;
-        if ((status = rpc_wait(client->rpc, &done, err)))
+        if ((status = client_wait(client, &done, err)))
             break;
         free_group = done->context;
         live--;
         if (done->status == TRACER_E_STOPPED || done->status == TRACER_E_NOMEM)
             status = error_set(err, done->status, "%s", done->error.text);
-        read_group(free_group);
-        rpc_batch_release(done);
+        read_group(client, free_group);
+        client_release(done);
         if (!status && fill(client, free_group, balances, count, &at)) {
-            status = rpc_submit(client->rpc, &free_group->batch, err);
+            status = client_submit(client, &free_group->batch, err);
             live += !status;
         }
     }
     for (size_t g = 0; g < GROUPS; g++)
-        rpc_batch_release(&groups[g].batch);
+        client_release(&groups[g].batch);
     return status;
 }
 

@@ -60,14 +60,52 @@ size_t client_endpoint(struct chain_client *client)
     }
 }
 
+void chain_spread(struct chain_client *client)
+{
+    client->spread = true;
+}
+
+size_t client_batch(const struct chain_client *client, size_t left)
+{
+    size_t places = client->spread ? rpc_places(client->rpc) : 0, share = places ? (left + places - 1) / places : left;
+    return share < client->batch_calls ? share : client->batch_calls;
+}
+
+static enum tracer_status give(struct json_span result, struct buffer *ret_result, struct error *err)
+{
+    buffer_release(ret_result);
+    buffer_init(ret_result, result.length);
+    return buffer_add(ret_result, result.text, result.length) ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for a reply");
+}
+
+static enum tracer_status ask(struct chain_client *client, size_t endpoint, const char *method, const char *params, size_t reply_max,
+                              struct buffer *ret_result, struct error *err)
+{
+    struct rpc_call call = {.method = method, .params = params};
+    struct rpc_batch batch = {.calls = &call, .call_count = 1, .endpoint = endpoint, .reply_max = reply_max}, *done;
+    enum tracer_status status = client_submit(client, &batch, err);
+    if (!status && !(status = client_wait(client, &done, err))) {
+        const struct json_span result = {call.result, call.result_length};
+        status = batch.status ? batch.status : call.status;
+        if (status)
+            *err = batch.status ? batch.error : call.error;
+        else if (!(status = give(result, ret_result, err)))
+            client_keep(client, method, params, result);
+    }
+    client_release(&batch);
+    return status;
+}
+
 enum tracer_status client_call(struct chain_client *client, const char *method, const char *params,
                                size_t reply_max, struct buffer *ret_result, struct error *err)
 {
     enum tracer_status status = TRACER_E_NETWORK;
+    struct json_span known;
+    if (client_answer(client, method, params, &known))
+        return give(known, ret_result, err);
     for (size_t i = 0; i < client->usable_count; i++) {
         size_t endpoint = client_endpoint(client);
-        buffer_clear(ret_result);
-        status = rpc_call(client->rpc, endpoint, method, params, reply_max, ret_result, err);
+        status = ask(client, endpoint, method, params, reply_max, ret_result, err);
         if (status != TRACER_E_NETWORK && status != TRACER_E_UNAVAILABLE && status != TRACER_E_REPLY)
             break;
         if (endpoint == RPC_ANY) /* the pool has asked the others already */
@@ -287,8 +325,11 @@ enum tracer_status chain_open_knowing(struct rpc *rpc, const struct chain_networ
     for (size_t i = 0; client->endpoints && known && i < client->endpoint_count; i++)
         if (chain_known_is_young(&known[i]))
             client->endpoints[i].known = known[i];
-    enum tracer_status status =
-        client->endpoints ? open_endpoints(client, err) : error_set(err, TRACER_E_NOMEM, "no memory");
+    enum tracer_status status = client->endpoints ? tasks_open(client, err) : error_set(err, TRACER_E_NOMEM, "no memory");
+    if (!status)
+        status = answers_open(client, err);
+    if (!status)
+        status = open_endpoints(client, err);
     if (status) {
         chain_close(client);
         return status;
@@ -301,6 +342,8 @@ void chain_close(struct chain_client *client)
 {
     if (!client)
         return;
+    tasks_close(client);
+    answers_close(client);
     arena_free(client->arena);
     free(client);
 }

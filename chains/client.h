@@ -29,6 +29,9 @@ struct chain_client {
     uint64_t range_max[HISTORY_WAY_COUNT]; /* blocks that a question was accepted for; 0: no limit was met */
     char *notes[CLIENT_NOTES_MAX];
     size_t note_count;
+    struct tasks *tasks; /* task.c */
+    struct answers *answers; /* answers.c */
+    bool spread;         /* rather many small batches than a line with empty places */
 };
 
 /* Add a note once; more than CLIENT_NOTES_MAX end in "and more". */
@@ -44,6 +47,26 @@ size_t client_endpoint(struct chain_client *client);
 /* One call at any usable endpoint, as often as there are such. The result is JSON text in `ret_result`. */
 enum tracer_status client_call(struct chain_client *client, const char *method, const char *params,
                                size_t reply_max, struct buffer *ret_result, struct error *err);
+
+/* ---- asking, with many requests under way: as rpc.h, but each task waits for its own (task.c) ---- */
+
+enum tracer_status client_submit(struct chain_client *client, struct rpc_batch *batch, struct error *err);
+enum tracer_status client_wait(struct chain_client *client, struct rpc_batch **ret_batch, struct error *err);
+enum tracer_status client_reject(struct chain_client *client, struct rpc_batch *batch, const struct error *why, struct error *err);
+void client_release(struct rpc_batch *batch);
+/* Calls of the next batch, where so many have to be asked: what endpoints accept, or less, so that no place on the line stays empty. */
+size_t client_batch(const struct chain_client *client, size_t left);
+
+/* The caller asks what a task has asked before: its answer, borrowed until the next one. A task is told nothing. */
+bool client_answer(struct chain_client *client, const char *method, const char *params, struct json_span *ret_result);
+/* A task got an answer that reads well. From the caller nothing is kept. */
+void client_keep(struct chain_client *client, const char *method, const char *params, struct json_span result);
+bool client_asks_ahead(const struct chain_client *client); /* a task is running */
+
+enum tracer_status tasks_open(struct chain_client *client, struct error *err);
+void tasks_close(struct chain_client *client);
+enum tracer_status answers_open(struct chain_client *client, struct error *err);
+void answers_close(struct chain_client *client);
 
 static inline struct json_span span_of(const struct buffer *buffer)
 {

@@ -121,7 +121,7 @@ static enum tracer_status wait_one(struct fetching *fetching)
 {
     struct rpc_batch *batch;
     uint64_t start = clock_monotonic_ns();
-    enum tracer_status status = rpc_wait(fetching->client->rpc, &batch, fetching->err);
+    enum tracer_status status = client_wait(fetching->client, &batch, fetching->err);
     fetching->stats.wait_ns += clock_monotonic_ns() - start;
     if (status)
         return status == TRACER_E_NOT_FOUND

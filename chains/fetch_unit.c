@@ -54,7 +54,7 @@ void unit_release(struct unit *unit)
 {
     for (size_t i = 0; i < WAVE_COUNT; i++) {
         for (size_t k = 0; k < unit->waves[i].batch_count; k++)
-            rpc_batch_release(&unit->waves[i].batches[k]);
+            client_release(&unit->waves[i].batches[k]);
         unit->waves[i] = (struct wave){0};
     }
     unit->pending = 0;
@@ -80,7 +80,7 @@ static enum tracer_status submit_wave(struct fetching *fetching, struct unit *un
             .values_max = traces ? TRACER_TRACE_VALUES_MAX : TRACER_JSON_VALUES_MAX,
             .context = unit,
         };
-        enum tracer_status status = rpc_submit(fetching->client->rpc, &batches[i], fetching->err);
+        enum tracer_status status = client_submit(fetching->client, &batches[i], fetching->err);
         if (status)
             return status;
         wave->batch_count++;
@@ -191,7 +191,7 @@ static enum tracer_status reject(struct fetching *fetching, struct unit *unit, s
         return again(fetching, unit, why);
     for (size_t i = 0; i < wave->batch_count; i++) {
         struct error refused;
-        enum tracer_status status = rpc_reject(fetching->client->rpc, &wave->batches[i], why, &refused);
+        enum tracer_status status = client_reject(fetching->client, &wave->batches[i], why, &refused);
         if (status == TRACER_E_REPLY) { /* attempts are used up: the reason is the failure */
             *fetching->err = *why;
             return why->status;

@@ -50,7 +50,7 @@ enum tracer_status unit_ask_witness(struct fetching *fetching, struct unit *unit
                                 .context = unit};
     wave->call_count = 1;
     wave->batches = batch;
-    enum tracer_status status = rpc_submit(fetching->client->rpc, batch, fetching->err);
+    enum tracer_status status = client_submit(fetching->client, batch, fetching->err);
     if (status)
         return status;
     wave->batch_count = 1;

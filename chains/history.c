@@ -220,23 +220,64 @@ struct search {
     struct error *err;
 };
 
+static enum tracer_status halve(struct search *search, const struct chunk *chunk, uint64_t stated, const struct error *why);
+
+/* One answer. *ret_cut: it was too much, and halves will be asked for. */
+static enum tracer_status read_answer(struct search *search, const struct chunk *chunk, struct json_span answer, bool *ret_cut)
+{
+    struct page page = {.first = chunk->first, .last = chunk->last, .blocks = search->blocks, .err = search->err};
+    struct json_reader reader;
+    struct error full;
+    reader_for(&reader, answer);
+    read_items(&reader, &page);
+    enum tracer_status status = reading_ended(&reader, &page, search->way->method);
+    if (status)
+        return status;
+    if (page.highest > chunk->last)
+        return error_set(search->err, TRACER_E_REPLY, "%s: a block that was not asked for", search->way->method);
+    *ret_cut = page.items >= RESULTS_FULL && chunk->last > chunk->first; /* it may have been cut there */
+    if (!*ret_cut)
+        return TRACER_OK;
+    error_set(&full, TRACER_E_LIMIT, "%zu results", page.items);
+    return halve(search, chunk, 0, &full);
+}
+
+static enum tracer_status chunk_done(struct search *search)
+{
+    history_blocks_sort(search->blocks);
+    return search->blocks->count > search->blocks_max
+               ? error_set(search->err, TRACER_E_LIMIT, "%s: more than %zu blocks", search->way->method, search->blocks_max)
+               : TRACER_OK;
+}
+
 static enum tracer_status submit(struct search *search, struct chunk *chunk)
 {
     char range[96];
+    struct json_span known;
     snprintf(range, sizeof range, "\"fromBlock\":\"0x%" PRIx64 "\",\"toBlock\":\"0x%" PRIx64 "\"", chunk->first, chunk->last);
-    unsigned count = search->way->query_count - chunk->asked;
+    for (bool cut = false; chunk->asked < search->way->query_count; chunk->asked++) {
+        search->way->query(&search->account, chunk->asked, range, chunk->params[0]);
+        if (!client_answer(search->client, search->way->method, chunk->params[0], &known))
+            break;
+        enum tracer_status read = read_answer(search, chunk, known, &cut);
+        if (read || cut)
+            return read;
+    }
+    if (chunk->asked == search->way->query_count)
+        return chunk_done(search);
+    size_t count = search->way->query_count - chunk->asked;
     count = count > search->client->batch_calls ? search->client->batch_calls : count;
     for (unsigned i = 0; i < count; i++) {
         search->way->query(&search->account, chunk->asked + i, range, chunk->params[i]);
         chunk->calls[i] = (struct rpc_call){.method = search->way->method, .params = chunk->params[i]};
     }
-    rpc_batch_release(&chunk->batch);
+    client_release(&chunk->batch);
     chunk->batch = (struct rpc_batch){.calls = chunk->calls,
                                       .call_count = count,
                                       .endpoint = client_endpoint(search->client),
                                       .reply_max = TRACER_REPLY_BLOCK_MAX,
                                       .context = chunk};
-    enum tracer_status status = rpc_submit(search->client->rpc, &chunk->batch, search->err);
+    enum tracer_status status = client_submit(search->client, &chunk->batch, search->err);
     chunk->alive = !status;
     search->alive += !status;
     return status;
@@ -278,7 +319,6 @@ static enum tracer_status halve(struct search *search, const struct chunk *chunk
 
 static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
 {
-    struct error full;
     if (chunk->batch.status == TRACER_E_LIMIT && chunk->batch.call_count > 1) {
         client_less_calls(search->client, &chunk->batch, 1);
         return submit(search, chunk);
@@ -293,27 +333,16 @@ static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
             return halve(search, chunk, call->blocks_max, &call->error);
         if (call->status)
             return error_set(search->err, call->status, "%s", call->error.text);
-        struct page page = {.first = chunk->first, .last = chunk->last, .blocks = search->blocks, .err = search->err};
-        struct json_reader reader;
-        reader_for(&reader, (struct json_span){call->result, call->result_length});
-        read_items(&reader, &page);
-        enum tracer_status status = reading_ended(&reader, &page, search->way->method);
-        if (status)
+        struct json_span answer = {call->result, call->result_length};
+        bool cut = false;
+        enum tracer_status status = read_answer(search, chunk, answer, &cut);
+        if (status || cut)
             return status;
-        if (page.highest > chunk->last)
-            return error_set(search->err, TRACER_E_REPLY, "%s: a block that was not asked for", search->way->method);
-        if (page.items >= RESULTS_FULL && chunk->last > chunk->first) { /* it may have been cut there */
-            error_set(&full, TRACER_E_LIMIT, "%zu results", page.items);
-            return halve(search, chunk, 0, &full);
-        }
+        client_keep(search->client, call->method, call->params, answer);
     }
     history_blocks_sort(search->blocks);
     chunk->asked += (unsigned)chunk->batch.call_count;
-    if (chunk->asked < search->way->query_count)
-        return submit(search, chunk);
-    return search->blocks->count > search->blocks_max
-               ? error_set(search->err, TRACER_E_LIMIT, "%s: more than %zu blocks", search->way->method, search->blocks_max)
-               : TRACER_OK;
+    return chunk->asked < search->way->query_count ? submit(search, chunk) : chunk_done(search);
 }
 
 static enum tracer_status find_in_ranges(struct search *search)
@@ -324,18 +353,20 @@ static enum tracer_status find_in_ranges(struct search *search)
         /* The first goes alone: it tells how much is accepted. */
         if ((search->alive == 0 || search->client->range_max[search->which]) && (status = submit_waiting(search)))
             break;
-        if ((status = rpc_wait(search->client->rpc, &done, search->err)))
+        if (search->alive == 0) /* all was known */
+            continue;
+        if ((status = client_wait(search->client, &done, search->err)))
             break;
         struct chunk *chunk = done->context;
         chunk->alive = false;
         search->alive--;
         status = read_chunk(search, chunk);
         if (!chunk->alive) /* else it is under way again */
-            rpc_batch_release(done);
+            client_release(done);
     }
     for (size_t i = 0; i < CHUNKS_ALIVE; i++)
         if (search->chunks[i].alive)
-            rpc_batch_release(&search->chunks[i].batch);
+            client_release(&search->chunks[i].batch);
     return status;
 }
 

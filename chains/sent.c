@@ -86,11 +86,16 @@ static void format_params(const struct search *search, size_t i, char to[static 
 
 static bool fill(struct search *search, struct group *group)
 {
-    size_t calls = 0;
-    for (; search->at < search->count && calls < GROUP_CALLS && calls < search->client->batch_calls; search->at++) {
+    size_t calls = 0, most = client_batch(search->client, search->count - search->at);
+    for (; search->at < search->count && calls < GROUP_CALLS && calls < most; search->at++) {
+        struct json_span known;
+        struct error ignored;
         if (!is_asked(search, search->at))
             continue;
         format_params(search, search->at, group->params[calls]);
+        if (client_answer(search->client, search->method, group->params[calls], &known) &&
+            read_transaction(known, search->method, &search->found[search->at], &ignored) == TRACER_OK)
+            continue;
         group->calls[calls] = (struct rpc_call){.method = search->method, .params = group->params[calls]};
         group->of[calls++] = search->at;
     }
@@ -104,8 +109,9 @@ static void read_group(struct search *search, const struct group *group)
     struct error ignored;
     for (size_t i = 0; group->batch.status == TRACER_OK && i < group->batch.call_count; i++) {
         const struct rpc_call *call = &group->calls[i];
-        if (!call->status)
-            (void)read_transaction((struct json_span){call->result, call->result_length}, search->method, &search->found[group->of[i]], &ignored);
+        struct json_span answer = {call->result, call->result_length};
+        if (!call->status && read_transaction(answer, search->method, &search->found[group->of[i]], &ignored) == TRACER_OK)
+            client_keep(search->client, call->method, call->params, answer);
     }
 }
 
@@ -115,26 +121,26 @@ static enum tracer_status ask_groups(struct search *search, struct group *groups
     size_t alive = 0;
     search->at = 0;
     for (size_t g = 0; g < GROUPS && !status && fill(search, &groups[g]); g++) {
-        status = rpc_submit(search->client->rpc, &groups[g].batch, err);
+        status = client_submit(search->client, &groups[g].batch, err);
         alive += !status;
     }
     while (alive && !status) {
         struct rpc_batch *done;
-        if ((status = rpc_wait(search->client->rpc, &done, err)))
+        if ((status = client_wait(search->client, &done, err)))
             break;
         struct group *group = done->context;
         alive--;
         if (done->status == TRACER_E_STOPPED || done->status == TRACER_E_NOMEM)
             status = error_set(err, done->status, "%s", done->error.text);
         read_group(search, group);
-        rpc_batch_release(done);
+        client_release(done);
         if (!status && fill(search, group)) {
-            status = rpc_submit(search->client->rpc, &group->batch, err);
+            status = client_submit(search->client, &group->batch, err);
             alive += !status;
         }
     }
     for (size_t g = 0; g < GROUPS; g++)
-        rpc_batch_release(&groups[g].batch);
+        client_release(&groups[g].batch);
     return status;
 }
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
 #include "refusals.h"
-#include "series.h"
 #include "tracer/audit.h"
 #include "tracer/ingest.h"
 
@@ -21,7 +21,9 @@ struct explorer {
     bool scanned;                    /* every block of the range was read */
     struct graph_write *write;
     uint64_t rows; /* not yet committed */
-    struct refusals refusals;
+    struct refusals *refusals, own_refusals;
+    struct ahead *ahead;    /* NULL: nothing is searched for ahead of its turn */
+    struct explorer *scout; /* for that: it writes nothing, and what it learns of the endpoints is its own; NULL: this is it */
 };
 
 static enum tracer_status no_memory(struct error *err)
@@ -29,12 +31,21 @@ static enum tracer_status no_memory(struct error *err)
     return error_set(err, TRACER_E_NOMEM, "no memory");
 }
 
+static bool is_scout(const struct explorer *explorer)
+{
+    return explorer->ahead && !explorer->scout;
+}
+
 /* ---- blocks ---- */
 
 static enum tracer_status deliver(void *context, const struct block *block, struct error *err)
 {
     struct explorer *explorer = context;
-    enum tracer_status status = explorer->write ? TRACER_OK : graph_begin(explorer->request.graph, &explorer->write, err);
+    enum tracer_status status = TRACER_OK;
+    if (is_scout(explorer))
+        return ahead_put_block(explorer->ahead, block, err);
+    if (!explorer->write)
+        status = graph_begin(explorer->request.graph, &explorer->write, err);
     if (!status)
         status = graph_put_block(explorer->write, block, err);
     explorer->rows += block->transfer_count;
@@ -76,13 +87,27 @@ static enum tracer_status drop_stored(struct explorer *explorer, struct history_
     return TRACER_OK;
 }
 
-enum tracer_status explore_blocks(struct explorer *explorer, struct history_blocks *blocks, struct error *err)
+/* Keep of `blocks` what has to be fetched. What waits is put into the store; to a scout it is known as it is. */
+static enum tracer_status take_waiting(struct explorer *explorer, struct history_blocks *blocks, struct history_blocks *taken, struct error *err)
+{
+    size_t kept = 0;
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; explorer->ahead && i < blocks->count && !status; i++) {
+        const struct block *block = ahead_block(explorer->ahead, blocks->numbers[i]);
+        if (!block)
+            blocks->numbers[kept++] = blocks->numbers[i];
+        else if (!is_scout(explorer) && !(status = deliver(explorer, block, err)))
+            status = history_blocks_add(taken, block->number, err);
+    }
+    if (explorer->ahead)
+        blocks->count = kept;
+    return status;
+}
+
+static enum tracer_status fetch_blocks(struct explorer *explorer, const struct history_blocks *blocks, struct error *err)
 {
     const struct explore_request *request = &explorer->request;
     struct chain_fetch_stats stats;
-    enum tracer_status status = drop_stored(explorer, blocks, err);
-    if (status || blocks->count == 0)
-        return status;
     struct chain_fetch fetch = {.first = blocks->numbers[0],
                                 .last = blocks->numbers[blocks->count - 1],
                                 .numbers = blocks->numbers,
@@ -92,8 +117,19 @@ enum tracer_status explore_blocks(struct explorer *explorer, struct history_bloc
                                 .archive = request->keep_raw,
                                 .links = request->links,
                                 .refused = refused,
-                                .refused_context = &explorer->refusals};
-    status = chain_fetch(request->client, &fetch, deliver, explorer, &stats, err);
+                                .refused_context = explorer->refusals};
+    return chain_fetch(request->client, &fetch, deliver, explorer, &stats, err);
+}
+
+enum tracer_status explore_blocks(struct explorer *explorer, struct history_blocks *blocks, struct error *err)
+{
+    const struct explore_request *request = &explorer->request;
+    struct history_blocks taken = {0};
+    enum tracer_status status = drop_stored(explorer, blocks, err);
+    if (!status)
+        status = take_waiting(explorer, blocks, &taken, err);
+    if (!status && blocks->count)
+        status = fetch_blocks(explorer, blocks, err);
     struct graph_write *write = explorer->write;
     explorer->write = NULL;
     explorer->rows = 0;
@@ -103,16 +139,30 @@ enum tracer_status explore_blocks(struct explorer *explorer, struct history_bloc
         graph_abort(write);
     else if (write)
         kept = graph_commit(write, status ? &ignored : err);
-    if (!kept)
-        kept = refusals_store(&explorer->refusals, request->graph, request->network->chain_id, status ? &ignored : err);
+    for (size_t i = 0; i < taken.count; i++) /* not before all is there: others look for it here or there */
+        ahead_drop_block(explorer->ahead, taken.numbers[i]);
+    history_blocks_free(&taken);
+    if (!kept && !is_scout(explorer))
+        kept = refusals_store(explorer->refusals, request->graph, request->network->chain_id, status ? &ignored : err);
     return status ? status : kept;
 }
 
 /* ---- one account ---- */
 
+#define STRATEGY_SIZE (48 + sizeof(((struct history_explored *)0)->names))
+
 static void add_word(char *strategy, size_t size, const char *word)
 {
     snprintf(strategy + strlen(strategy), size - strlen(strategy), "%s%s", strategy[0] ? "," : "", word);
+}
+
+enum tracer_status explore_found(struct account_work *work, struct history_blocks *blocks)
+{
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; work->ahead && i < blocks->count && !status; i++)
+        status = history_blocks_add(&work->waiting, blocks->numbers[i], work->err);
+    history_blocks_sort(&work->waiting);
+    return status ? status : explore_blocks(work->explorer, blocks, work->err);
 }
 
 /* One way, unless nobody offers it. *ret_found: it was asked, and answered. */
@@ -143,6 +193,8 @@ static enum tracer_status find_explored(struct account_work *work, struct histor
 {
     const struct explore_request *request = work->request;
     char word[sizeof(work->explored.names) + 16];
+    if (is_scout(work->explorer))
+        return TRACER_OK; /* they are few, and slow: each is asked in its turn */
     enum tracer_status status = history_find_explored(request->client, work->account, request->first, request->last, (size_t)request->degree_max, blocks,
                                                       &work->explored, work->err);
     *ret_hub = status == TRACER_E_LIMIT;
@@ -156,7 +208,6 @@ static enum tracer_status find_explored(struct account_work *work, struct histor
  * all tokens needs no logs. */
 static enum tracer_status find_blocks(struct account_work *work, bool *ret_hub, char *strategy, size_t size)
 {
-    struct explorer *explorer = work->explorer;
     struct history_blocks blocks = {0};
     bool calls = false, logs = false, asked = false;
     enum tracer_status status = find_one(work, HISTORY_OTS, &blocks, ret_hub, strategy, size, &calls);
@@ -171,7 +222,7 @@ static enum tracer_status find_blocks(struct account_work *work, bool *ret_hub, 
     if (!status && !*ret_hub && !asked && !logs)
         status = find_explored(work, &blocks, ret_hub, strategy, size);
     if (!status && !*ret_hub)
-        status = explore_blocks(explorer, &blocks, work->err);
+        status = explore_found(work, &blocks);
     history_blocks_free(&blocks);
     return status;
 }
@@ -198,7 +249,7 @@ static enum tracer_status find_sent(struct account_work *work, struct series *se
             for (size_t i = 0; i < blocks.count && !status; i++)
                 status = history_blocks_add(&work->opened, blocks.numbers[i], work->err);
             if (!status)
-                status = explore_blocks(explorer, &blocks, work->err);
+                status = explore_found(work, &blocks);
         }
     }
     free(nonces);
@@ -224,8 +275,12 @@ static enum tracer_status scan(struct account_work *work)
                                     .no_traces = request->no_traces,
                                     .keep_raw = request->keep_raw,
                                     .stop = request->stop};
+    if (is_scout(work->explorer))
+        return error_set(work->err, TRACER_E_UNAVAILABLE, "only state shows more");
     if (work->explorer->scanned || request->last - request->first >= request->scan_max)
         return TRACER_OK;
+    if (work->explorer->ahead)
+        ahead_stop(work->explorer->ahead); /* everything is read now */
     enum tracer_status status = ingest_run(&ingest, &stats, work->err);
     work->explorer->scanned = !status;
     return status;
@@ -437,14 +492,45 @@ static enum tracer_status read_covered(void *context, const struct graph_coverag
     return TRACER_OK;
 }
 
+static enum tracer_status find_covered(const struct explorer *explorer, struct address account, struct covered *ret_covered, struct error *err)
+{
+    const struct explore_request *request = &explorer->request;
+    *ret_covered = (struct covered){.request = request};
+    enum tracer_status status = graph_each_coverage(request->graph, request->network->chain_id, &account, read_covered, ret_covered, err);
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
+static void search_ahead(struct account_work *work)
+{
+    struct explore_outcome outcome = {0};
+    char strategy[STRATEGY_SIZE] = "";
+    (void)gather(work, &outcome, strategy, sizeof(strategy)); /* what failed will be asked in its turn */
+}
+
+void explore_ahead(struct explorer *explorer, const struct address *accounts, size_t count)
+{
+    struct error ignored;
+    for (size_t i = 0; explorer->ahead && !explorer->scanned && i < count; i++) {
+        struct covered covered;
+        struct account_work work = {.explorer = explorer->scout, .request = &explorer->scout->request, .account = accounts[i], .ahead = explorer->ahead};
+        for (size_t way = 0; way < HISTORY_WAY_COUNT; way++)
+            explorer->scout->missing[way] |= explorer->missing[way];
+        explorer->scout->missing_sent |= explorer->missing_sent;
+        if (find_covered(explorer, accounts[i], &covered, &ignored) || (!covered.whole && !ahead_begin(explorer->ahead, &work, search_ahead)))
+            break;
+    }
+}
+
 enum tracer_status explore_account(struct explorer *explorer, struct address account, struct explore_outcome *ret_outcome, struct error *err)
 {
     const struct explore_request *request = &explorer->request;
-    struct covered covered = {.request = request};
-    char strategy[48 + sizeof(((struct history_explored *)0)->names)] = "";
+    struct covered covered;
+    char strategy[STRATEGY_SIZE] = "";
     *ret_outcome = (struct explore_outcome){0};
-    enum tracer_status status = graph_each_coverage(request->graph, request->network->chain_id, &account, read_covered, &covered, err);
-    if (status && status != TRACER_E_NOT_FOUND)
+    enum tracer_status status = find_covered(explorer, account, &covered, err);
+    if (!status && explorer->ahead)
+        status = ahead_wait(explorer->ahead, account, err);
+    if (status)
         return status;
     if (covered.whole) {
         *ret_outcome = (struct explore_outcome){.known = true, .rows = covered.rows, .hub = covered.rows > request->degree_max};
@@ -468,6 +554,18 @@ enum tracer_status explore_open(const struct explore_request *request, struct ex
     if (!explorer)
         return no_memory(err);
     explorer->request = *request;
+    explorer->refusals = &explorer->own_refusals;
+    if (request->ahead) {
+        struct explorer *scout = calloc(1, sizeof(*scout));
+        enum tracer_status status = scout ? ahead_open(request->client, &explorer->ahead, err) : no_memory(err);
+        if (status) {
+            free(scout);
+            free(explorer);
+            return status;
+        }
+        *scout = (struct explorer){.request = *request, .refusals = explorer->refusals, .ahead = explorer->ahead};
+        explorer->scout = scout;
+    }
     *ret_explorer = explorer;
     return TRACER_OK;
 }
@@ -476,7 +574,9 @@ void explore_close(struct explorer *explorer)
 {
     if (!explorer)
         return;
+    ahead_close(explorer->ahead);
+    free(explorer->scout);
     graph_abort(explorer->write);
-    refusals_free(&explorer->refusals);
+    refusals_free(&explorer->own_refusals);
     free(explorer);
 }

@@ -192,6 +192,17 @@ static uint64_t count_waiting(struct lazy *lazy, const struct taint *taint)
     return waiting;
 }
 
+/* Whose turn may come next, as far as it shows now. */
+static void look_ahead(struct lazy *lazy, const struct taint_expand_step *best, size_t count)
+{
+    struct address accounts[TRACER_AHEAD_ACCOUNTS_MAX];
+    uint64_t room = lazy->request->limits.accounts_max - lazy->explored_count;
+    count = count < room ? count : (size_t)room;
+    for (size_t i = 0; i < count; i++)
+        accounts[i] = best[i].address;
+    explore_ahead(lazy->explorer, accounts, count);
+}
+
 /* After a replay: explore what it asks for next. *ret_done: nothing, or a limit. */
 static enum tracer_status next(struct lazy *lazy, const struct case_state *state, bool *ret_done)
 {
@@ -210,17 +221,19 @@ static enum tracer_status next(struct lazy *lazy, const struct case_state *state
     }
     if (status || news)
         return status;
-    struct taint_expand_step best;
-    if (!taint_candidate(state->taint, &lazy->request->limits, lazy->steps, lazy->step_count, &best)) {
+    struct taint_expand_step best[TRACER_AHEAD_ACCOUNTS_MAX];
+    size_t count = taint_candidates(state->taint, &lazy->request->limits, lazy->steps, lazy->step_count, best, TRACER_AHEAD_ACCOUNTS_MAX);
+    if (!count) {
         *ret_done = true;
         return TRACER_OK;
     }
     if ((status = check_limits(lazy, ret_done)) || *ret_done)
         return status;
-    if ((status = explore(lazy, best.address, count_waiting(lazy, state->taint), &hub)))
+    look_ahead(lazy, best, count);
+    if ((status = explore(lazy, best->address, count_waiting(lazy, state->taint), &hub)))
         return status;
-    return hub ? add_hub(lazy, &best)
-               : add_address(lazy, &lazy->explored, &lazy->explored_count, &lazy->explored_capacity, best.address);
+    return hub ? add_hub(lazy, best)
+               : add_address(lazy, &lazy->explored, &lazy->explored_count, &lazy->explored_capacity, best->address);
 }
 
 static enum tracer_status hub_note(struct lazy *lazy)

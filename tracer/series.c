@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ahead.h"
+
 #define ROUNDS_MAX 16u /* of searching and fetching for one series */
 #define QUESTIONS_AT_ONCE ((size_t)4096)
 
@@ -56,12 +58,39 @@ enum tracer_status series_read_moves(struct account_work *work)
     enum tracer_status status = graph_each_of_account(request->graph, request->network->chain_id, work->account, since, collect, work, work->err);
     if (status == TRACER_E_NOT_FOUND)
         status = TRACER_OK;
+    for (size_t i = 0; i < work->waiting.count && !status; i++) {
+        const struct block *block = ahead_block(work->ahead, work->waiting.numbers[i]); /* NULL: it is in the store by now */
+        for (size_t k = 0; block && k < block->transfer_count && !status; k++)
+            status = collect(work, &block->transfers[k], work->err);
+    }
     if (!status && work->move_count)
         qsort(work->moves, work->move_count, sizeof(*work->moves), order_moves);
     return status;
 }
 
 /* ---- nonces ---- */
+
+static enum tracer_status get_block(struct account_work *work, uint64_t number, struct block *ret_block)
+{
+    const struct block *waiting = work->ahead ? ahead_block(work->ahead, number) : NULL;
+    if (!waiting)
+        return graph_get_block(work->request->graph, work->request->network->chain_id, number, ret_block, work->err);
+    *ret_block = *waiting;
+    return TRACER_OK;
+}
+
+static enum tracer_status get_transaction(struct account_work *work, uint64_t number, int32_t index, struct transaction *ret_transaction)
+{
+    const struct block *waiting = work->ahead ? ahead_block(work->ahead, number) : NULL;
+    if (!waiting)
+        return graph_get_transaction(work->request->graph, work->request->network->chain_id, number, index, ret_transaction, work->err);
+    for (size_t i = 0; i < waiting->transaction_count; i++)
+        if (waiting->transactions[i].transaction_index == index) {
+            *ret_transaction = waiting->transactions[i];
+            return TRACER_OK;
+        }
+    return error_set(work->err, TRACER_E_NOT_FOUND, "no transaction %" PRId32, index);
+}
 
 struct sent {
     uint64_t block;
@@ -80,12 +109,11 @@ static int order_sent(const void *a, const void *b)
  * marked where a nonce, counted from the one before the range, is among them. */
 static enum tracer_status read_sent(struct account_work *work, struct series *series, bool *seen, uint64_t seen_count)
 {
-    const struct explore_request *request = work->request;
     size_t count = 0, most = work->move_count;
     enum tracer_status status = TRACER_OK;
     struct block block;
     for (size_t i = 0; i < work->opened.count && !status; i++)
-        if (!(status = graph_get_block(request->graph, request->network->chain_id, work->opened.numbers[i], &block, work->err)))
+        if (!(status = get_block(work, work->opened.numbers[i], &block)))
             most += block.transaction_count;
     struct sent *sent = status ? NULL : calloc(most + 1, sizeof(*sent));
     if (!status && !sent)
@@ -94,7 +122,7 @@ static enum tracer_status read_sent(struct account_work *work, struct series *se
         if (work->moves[i].transaction_index >= 0)
             sent[count++] = (struct sent){work->moves[i].block, work->moves[i].transaction_index};
     for (size_t i = 0; i < work->opened.count && !status; i++)
-        if (!(status = graph_get_block(request->graph, request->network->chain_id, work->opened.numbers[i], &block, work->err)))
+        if (!(status = get_block(work, work->opened.numbers[i], &block)))
             for (size_t t = 0; t < block.transaction_count; t++)
                 sent[count++] = (struct sent){block.number, (int32_t)t};
     if (!status && count)
@@ -108,7 +136,7 @@ static enum tracer_status read_sent(struct account_work *work, struct series *se
         struct transaction transaction;
         if (i && order_sent(&sent[i - 1], &sent[i]) == 0)
             continue;
-        status = graph_get_transaction(request->graph, request->network->chain_id, sent[i].block, sent[i].transaction_index, &transaction, work->err);
+        status = get_transaction(work, sent[i].block, sent[i].transaction_index, &transaction);
         if (status || !address_equal(transaction.sender, work->account))
             continue;
         uint64_t at = transaction.nonce - series->before.limb[0]; /* an earlier one wraps to what is beyond */
@@ -282,7 +310,7 @@ enum tracer_status series_explain(struct account_work *work, struct series *seri
         series->first_unexplained = found.count ? found.numbers[0] : 0;
         bool more = fetch.count > 0;
         if (!status && more)
-            status = explore_blocks(work->explorer, &fetch, work->err);
+            status = explore_found(work, &fetch);
         history_blocks_free(&found);
         history_blocks_free(&fetch);
         if (!more)
@@ -363,4 +391,5 @@ void series_release(struct account_work *work)
     free(work->series);
     free(work->moves);
     history_blocks_free(&work->opened);
+    history_blocks_free(&work->waiting);
 }

@@ -41,6 +41,8 @@ struct account_work { /* zeroed but for the first ones to begin with; series_rel
     struct series *series; /* the nonce, the coin, then tokens */
     size_t series_count;
     struct history_blocks opened; /* blocks all of whose transactions are looked at for the sender */
+    struct ahead *ahead;          /* the account is searched for ahead of its turn: nothing is written, and */
+    struct history_blocks waiting; /* what was found for it waits there */
     struct error *err;
 };
 
@@ -60,6 +62,8 @@ enum tracer_status series_explain(struct account_work *work, struct series *seri
 enum tracer_status series_missing_nonces(struct account_work *work, struct series *series, uint64_t **ret_nonces, size_t *ret_count);
 /** `asset` NULL: the nonce. NULL if there is none. */
 struct series *series_of(struct account_work *work, const struct asset *asset);
+/** Fetch blocks that were found for the account. */
+enum tracer_status explore_found(struct account_work *work, struct history_blocks *blocks);
 void series_release(struct account_work *work);
 
 #endif

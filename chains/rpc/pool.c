@@ -375,6 +375,11 @@ uint64_t rpc_calls(const struct rpc *rpc)
     return sum.calls - sum.hedge_calls;
 }
 
+uint32_t rpc_places(const struct rpc *rpc)
+{
+    return rpc->queued_count >= rpc->in_flight_max || rpc_stats(rpc, RPC_ANY).retries ? 0 : rpc->in_flight_max - rpc->queued_count;
+}
+
 const char *rpc_library(void)
 {
     return http_library();

@@ -91,6 +91,23 @@ uint64_t chain_calls(const struct chain_client *client);
 const char *chain_note(const struct chain_client *client, size_t index);
 enum chain_traces chain_client_traces(const struct chain_client *client);
 
+/* Tasks share a client with its caller and run ahead of it: each waits for its own requests while the others go on. One runs at
+ * a time, the caller or a task, and gives way only where it waits for an endpoint; so they share whatever they like. The answers
+ * that a task got are kept for the caller, which is not asking again what a task has asked; a task is given nothing, so that what
+ * the caller finds does not depend on what was asked ahead. */
+struct chain_task;
+typedef void chain_task_fn(void *context);
+TRACER_MUST_USE enum tracer_status chain_task_begin(struct chain_client *client, chain_task_fn *function, void *context,
+                                                    struct chain_task **ret_task, struct error *err);
+bool chain_task_ended(const struct chain_task *task);
+/** The caller lets the others go on until this one has ended. */
+TRACER_MUST_USE enum tracer_status chain_task_wait(struct chain_client *client, const struct chain_task *task, struct error *err);
+/** All of them: whatever a task asks ends with TRACER_E_STOPPED; frees them. Also before calls of this header that do not overlap. */
+void chain_tasks_end(struct chain_client *client);
+/** Rather send many small batches than leave places on the line empty. How calls are grouped depends on timing then, so not for a
+ * recording. */
+void chain_spread(struct chain_client *client);
+
 /* Up to which block to read. */
 enum chain_finality { FINALITY_FINALIZED, FINALITY_LATEST, FINALITY_DEPTH };
 /** The highest block under the rule; FINALITY_DEPTH counts `depth` from the head. Networks without the

@@ -26,6 +26,7 @@ struct explore_request { /* all borrowed */
     bool no_traces, keep_raw;
     uint64_t degree_max; /* an account in more blocks than this is a hub: not explored */
     uint64_t scan_max;   /* blocks to read whole where no endpoint has the state of old blocks; 0: none */
+    bool ahead;          /* explore_ahead() does something */
     volatile const int *stop;
 };
 struct explore_outcome {
@@ -52,6 +53,9 @@ void explore_close(struct explorer *explorer); /* NULL is fine */
 /** Blocks, opening balances and the ledger's entry of one account. Idempotent. */
 TRACER_MUST_USE enum tracer_status explore_account(struct explorer *explorer, struct address account,
                                                    struct explore_outcome *ret_outcome, struct error *err);
+/** Search for accounts that may be explored next, the likeliest first, while others are explored. What is found waits in memory; neither the
+ * store nor what explore_account() finds depends on it. */
+void explore_ahead(struct explorer *explorer, const struct address *accounts, size_t count);
 /** Blocks that somebody named, if they are not stored. */
 TRACER_MUST_USE enum tracer_status explore_blocks(struct explorer *explorer, struct history_blocks *blocks, struct error *err);
 

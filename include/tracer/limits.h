@@ -50,6 +50,8 @@
 #define TRACER_EXPLORER_PAGES_MAX 20000u    /* of one list of one account */
 #define TRACER_EXPLORER_RATE 3u             /* questions a second where the configuration says nothing: what free keys may */
 #define TRACER_EXPLORER_IN_FLIGHT 5u
+#define TRACER_AHEAD_ACCOUNTS_MAX 64u       /* searched for at once before it is their turn */
+#define TRACER_AHEAD_BYTES_MAX TRACER_MIB(256) /* of answers, and of blocks, that wait for their account's turn */
 #define TRACER_SCAN_BLOCKS_MAX 20000u       /* read whole where nothing better is offered (--max-scan) */
 
 /* JSON replies */

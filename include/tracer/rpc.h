@@ -93,6 +93,8 @@ struct rpc_batch {
     uint32_t depth_max; /* JSON; 0: TRACER_JSON_DEPTH_MAX */
     uint64_t values_max;
     void *context; /* the caller's */
+    void *task;    /* the caller's, too: which part of it waits for the batch, */
+    struct rpc_batch *next; /* and a list of those that are done */
     /* answer */
     enum tracer_status
         status; /* of the transport and the envelope; calls have their own (valid when this is OK) */
@@ -131,6 +133,9 @@ struct rpc_stats { /* of one endpoint; endpoint RPC_ANY: sums */
 struct rpc_stats rpc_stats(const struct rpc *rpc, size_t endpoint);
 /** Calls at all endpoints, without the hedges: where a limit of requests ends a run does not depend on who was late. */
 uint64_t rpc_calls(const struct rpc *rpc);
+/** Requests that could be sent at once, beside those under way. 0 also after a request had to be repeated: endpoints that are
+ * near their limits are asked for much at a time rather than often. */
+uint32_t rpc_places(const struct rpc *rpc);
 
 /** Version of libcurl at run time; it is loaded for this. NULL: it cannot be, or is too old. */
 const char *rpc_library(void);

@@ -245,9 +245,10 @@ struct taint_expand_step {
     uint32_t hop;
     bool hub; /* in too many rows: never expanded */
 };
-/** The frontier account to explore next, after a replay; hubs among `steps` are passed over. False: there is none. */
-bool taint_candidate(const struct taint *taint, const struct taint_expand_limits *limits, const struct taint_expand_step *steps,
-                     size_t step_count, struct taint_expand_step *ret_best);
+/** The frontier accounts to explore next, after a replay: the best `most` of them, the best first; hubs among `steps` are passed
+ * over. Returns how many there are, at most `most`. */
+size_t taint_candidates(const struct taint *taint, const struct taint_expand_limits *limits, const struct taint_expand_step *steps,
+                        size_t step_count, struct taint_expand_step *ret_best, size_t most);
 /** The explored set of a replay, with what seeds added, without void and labelled accounts: *at is 0 at first. False: no
  * more. */
 bool taint_explored(const struct taint *taint, size_t *at, struct address *ret_address);

@@ -290,6 +290,7 @@ static int trace_lazily(struct session *session)
     session_print_notes(session, &next_note);
     request.trace.input.watch = NULL; /* many short replays */
     request.explore = session_explore(session, &links);
+    request.explore.ahead = !options->max_requests && !options->record && !options->replay; /* nothing that depends on which requests were made */
     progress_begin(session, "trace");
     status = lazy_run(&request, &result, &stats, &session->err);
     progress_end(session);

@@ -66,10 +66,10 @@ static bool better(const struct taint_expand_step *a, const struct taint_expand_
     return address_compare(a->address, b->address) < 0;
 }
 
-bool taint_candidate(const struct taint *taint, const struct taint_expand_limits *limits, const struct taint_expand_step *steps,
-                     size_t step_count, struct taint_expand_step *ret_best)
+size_t taint_candidates(const struct taint *taint, const struct taint_expand_limits *limits, const struct taint_expand_step *steps,
+                        size_t step_count, struct taint_expand_step *ret_best, size_t most)
 {
-    bool found = false;
+    size_t count = 0;
     struct u320 least = u320_from_u256(limits->score_min), one = u320_from_u256(u256_from_u64(1));
     if (u320_compare(least, one) < 0)
         least = one;
@@ -86,11 +86,16 @@ bool taint_candidate(const struct taint *taint, const struct taint_expand_limits
         candidate.hop = least_hop(taint, account);
         if (candidate.hop > limits->hops_max || is_hub(steps, step_count, candidate.address))
             continue;
-        if (!found || better(&candidate, ret_best))
-            *ret_best = candidate;
-        found = true;
+        size_t at = count;
+        while (at && better(&candidate, &ret_best[at - 1]))
+            at--;
+        if (at == most)
+            continue;
+        count += count < most;
+        memmove(&ret_best[at + 1], &ret_best[at], (count - at - 1) * sizeof(*ret_best));
+        ret_best[at] = candidate;
     }
-    return found;
+    return count;
 }
 
 /* In how many rows the account occurs. */
@@ -172,7 +177,7 @@ enum tracer_status taint_expand(const struct taint_input *input, struct cursor *
             break;
         struct taint_expand_step best;
         uint64_t degree = 0;
-        if (!taint_candidate(taint, limits, expansion.steps, expansion.step_count, &best))
+        if (!taint_candidates(taint, limits, expansion.steps, expansion.step_count, &best, 1))
             break;
         bool bounded = limits->degree_max < UINT32_MAX;
         if (bounded && (status = degree_of(cursor, best.account, &degree, err)))
