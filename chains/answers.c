@@ -8,6 +8,7 @@
 
 struct answer {
     struct answer *next;
+    bool missing; /* no endpoint has the method, or has it that far back; the answer says why */
     size_t question_size, size;
     char text[]; /* method, 0, params, 0, the answer */
 };
@@ -55,21 +56,25 @@ static struct answer **find(struct answers *answers, const char *method, const c
     return at;
 }
 
-bool client_answer(struct chain_client *client, const char *method, const char *params, struct json_span *ret_result)
+bool client_answer(struct chain_client *client, const char *method, const char *params, struct json_span *ret_result, enum tracer_status *ret_status,
+                  struct error *err)
 {
     struct answers *answers = client->answers;
     struct answer **at = find(answers, method, params), *answer = *at;
-    if (!answer || client_asks_ahead(client))
+    if (!answer)
         return false;
-    *at = answer->next;
-    answers->bytes -= answer->question_size + answer->size;
-    free(answers->taken);
-    answers->taken = answer;
+    if (!client_asks_ahead(client)) {
+        *at = answer->next;
+        answers->bytes -= answer->question_size + answer->size;
+        free(answers->taken);
+        answers->taken = answer;
+    }
     *ret_result = (struct json_span){answer->text + answer->question_size, answer->size};
+    *ret_status = answer->missing ? error_set(err, TRACER_E_UNAVAILABLE, "%.*s", (int)answer->size, ret_result->text) : TRACER_OK;
     return true;
 }
 
-void client_keep(struct chain_client *client, const char *method, const char *params, struct json_span result)
+static void keep(struct chain_client *client, const char *method, const char *params, struct json_span result, bool missing)
 {
     struct answers *answers = client->answers;
     size_t length = strlen(method) + 1, size = length + strlen(params) + 1;
@@ -79,10 +84,21 @@ void client_keep(struct chain_client *client, const char *method, const char *pa
     struct answer *answer = malloc(sizeof *answer + size + result.length);
     if (!answer) /* it will be asked again */
         return;
-    *answer = (struct answer){.question_size = size, .size = result.length};
+    *answer = (struct answer){.missing = missing, .question_size = size, .size = result.length};
     memcpy(answer->text, method, length);
     memcpy(answer->text + length, params, size - length);
     memcpy(answer->text + size, result.text, result.length);
     answers->bytes += size + result.length;
     *at = answer;
+}
+
+void client_keep(struct chain_client *client, const char *method, const char *params, struct json_span result)
+{
+    keep(client, method, params, result, false);
+}
+
+void client_keep_missing(struct chain_client *client, const char *method, const char *params, enum tracer_status status, const struct error *why)
+{
+    if (status == TRACER_E_UNAVAILABLE)
+        keep(client, method, params, (struct json_span){why->text, strlen(why->text)}, true);
 }

@@ -161,12 +161,13 @@ static bool fill(struct chain_client *client, struct group *group, struct chain_
         struct question question;
         struct json_span known;
         struct error ignored;
+        enum tracer_status missing;
         if (balance->number == 0 || is_item(balance))
             continue;
         make_question(client, balance, &question);
         group->calls[calls] = (struct rpc_call){.params = group->params[calls]};
         group->calls[calls].method = plain_question(&question, group->params[calls]);
-        if (client_answer(client, group->calls[calls].method, group->params[calls], &known) &&
+        if (client_answer(client, group->calls[calls].method, group->params[calls], &known, &missing, &ignored) && !missing &&
             read_plain(balance->asset, known, &balance->amount, &ignored) == TRACER_OK)
             balance->status = TRACER_OK;
         else

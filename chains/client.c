@@ -65,6 +65,11 @@ void chain_spread(struct chain_client *client)
     client->spread = true;
 }
 
+size_t chain_places(const struct chain_client *client)
+{
+    return client->spread && client_asks_ahead(client) ? rpc_places(client->rpc) : 0;
+}
+
 size_t client_batch(const struct chain_client *client, size_t left)
 {
     size_t places = client->spread ? rpc_places(client->rpc) : 0, share = places ? (left + places - 1) / places : left;
@@ -101,8 +106,8 @@ enum tracer_status client_call(struct chain_client *client, const char *method, 
 {
     enum tracer_status status = TRACER_E_NETWORK;
     struct json_span known;
-    if (client_answer(client, method, params, &known))
-        return give(known, ret_result, err);
+    if (client_answer(client, method, params, &known, &status, err))
+        return status ? status : give(known, ret_result, err);
     for (size_t i = 0; i < client->usable_count; i++) {
         size_t endpoint = client_endpoint(client);
         status = ask(client, endpoint, method, params, reply_max, ret_result, err);
@@ -111,6 +116,7 @@ enum tracer_status client_call(struct chain_client *client, const char *method, 
         if (endpoint == RPC_ANY) /* the pool has asked the others already */
             break;
     }
+    client_keep_missing(client, method, params, status, err);
     return status;
 }
 

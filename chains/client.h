@@ -32,6 +32,7 @@ struct chain_client {
     struct tasks *tasks; /* task.c */
     struct answers *answers; /* answers.c */
     bool spread;         /* rather many small batches than a line with empty places */
+    uint32_t group;      /* of blocks, as the first fetch of scattered ones found fit */
 };
 
 /* Add a note once; more than CLIENT_NOTES_MAX end in "and more". */
@@ -57,10 +58,12 @@ void client_release(struct rpc_batch *batch);
 /* Calls of the next batch, where so many have to be asked: what endpoints accept, or less, so that no place on the line stays empty. */
 size_t client_batch(const struct chain_client *client, size_t left);
 
-/* The caller asks what a task has asked before: its answer, borrowed until the next one. A task is told nothing. */
-bool client_answer(struct chain_client *client, const char *method, const char *params, struct json_span *ret_result);
-/* A task got an answer that reads well. From the caller nothing is kept. */
+/* A task has asked this before: what it got, TRACER_OK or TRACER_E_UNAVAILABLE. Borrowed until the next question. */
+bool client_answer(struct chain_client *client, const char *method, const char *params, struct json_span *ret_result, enum tracer_status *ret_status,
+                  struct error *err);
+/* A task got an answer that reads well, or, if that is the status, that there is none. What the caller got is not kept. */
 void client_keep(struct chain_client *client, const char *method, const char *params, struct json_span result);
+void client_keep_missing(struct chain_client *client, const char *method, const char *params, enum tracer_status status, const struct error *why);
 bool client_asks_ahead(const struct chain_client *client); /* a task is running */
 
 enum tracer_status tasks_open(struct chain_client *client, struct error *err);

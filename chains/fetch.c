@@ -110,6 +110,8 @@ static enum tracer_status deliver_unit(struct fetching *fetching, struct unit *u
     }
     if (!fetching->group)
         fetching->group = group_for(fetching, fetching->stats.bytes);
+    if (!fetching->client->group && fetching->fetch->numbers)
+        fetching->client->group = group_for(fetching, fetching->stats.bytes / fetching->stats.blocks);
     unit->state = UNIT_FREE;
     arena_reset(unit->arena, unit->empty);
     fetching->head = (fetching->head + 1) % fetching->unit_count;
@@ -247,6 +249,8 @@ enum tracer_status chain_fetch(struct chain_client *client, const struct chain_f
     struct fetching fetching = {
         .client = client, .fetch = fetch, .next = fetch->first, .evm = client->evm, .err = err ? err : &ignored};
     fetching.evm.links = fetch->links;
+    if (fetch->numbers) /* few, and hardly ever neighbours: not worth a first one alone */
+        fetching.group = client->group ? client->group : 1;
     if (fetch->first > fetch->last || fetch->last > INT64_MAX)
         return error_set(err, TRACER_E_USAGE, "no range of blocks: %" PRIu64 " to %" PRIu64, fetch->first,
                          fetch->last);

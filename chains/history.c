@@ -257,10 +257,10 @@ static enum tracer_status submit(struct search *search, struct chunk *chunk)
     snprintf(range, sizeof range, "\"fromBlock\":\"0x%" PRIx64 "\",\"toBlock\":\"0x%" PRIx64 "\"", chunk->first, chunk->last);
     for (bool cut = false; chunk->asked < search->way->query_count; chunk->asked++) {
         search->way->query(&search->account, chunk->asked, range, chunk->params[0]);
-        if (!client_answer(search->client, search->way->method, chunk->params[0], &known))
+        enum tracer_status read;
+        if (!client_answer(search->client, search->way->method, chunk->params[0], &known, &read, search->err))
             break;
-        enum tracer_status read = read_answer(search, chunk, known, &cut);
-        if (read || cut)
+        if (read || (read = read_answer(search, chunk, known, &cut)) || cut)
             return read;
     }
     if (chunk->asked == search->way->query_count)
@@ -323,16 +323,20 @@ static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
         client_less_calls(search->client, &chunk->batch, 1);
         return submit(search, chunk);
     }
-    if (chunk->batch.status)
+    if (chunk->batch.status) {
+        client_keep_missing(search->client, chunk->calls[0].method, chunk->calls[0].params, chunk->batch.status, &chunk->batch.error);
         return error_set(search->err, chunk->batch.status, "%s", chunk->batch.error.text);
+    }
     for (unsigned i = 0; i < chunk->batch.call_count; i++) {
         const struct rpc_call *call = &chunk->calls[i];
         if (call->status == TRACER_E_LIMIT)
             client_stated(search->client, search->which, &chunk->batch, call);
         if (call->status == TRACER_E_LIMIT)
             return halve(search, chunk, call->blocks_max, &call->error);
-        if (call->status)
+        if (call->status) {
+            client_keep_missing(search->client, call->method, call->params, call->status, &call->error);
             return error_set(search->err, call->status, "%s", call->error.text);
+        }
         struct json_span answer = {call->result, call->result_length};
         bool cut = false;
         enum tracer_status status = read_answer(search, chunk, answer, &cut);

@@ -90,10 +90,11 @@ static bool fill(struct search *search, struct group *group)
     for (; search->at < search->count && calls < GROUP_CALLS && calls < most; search->at++) {
         struct json_span known;
         struct error ignored;
+        enum tracer_status missing;
         if (!is_asked(search, search->at))
             continue;
         format_params(search, search->at, group->params[calls]);
-        if (client_answer(search->client, search->method, group->params[calls], &known) &&
+        if (client_answer(search->client, search->method, group->params[calls], &known, &missing, &ignored) && !missing &&
             read_transaction(known, search->method, &search->found[search->at], &ignored) == TRACER_OK)
             continue;
         group->calls[calls] = (struct rpc_call){.method = search->method, .params = group->params[calls]};

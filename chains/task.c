@@ -68,12 +68,18 @@ static bool can_go_on(const struct chain_task *task)
     return !task->ended && (!task->begun || task->done || (task->awaited && task->awaited->ended));
 }
 
-/* The caller's own first: the others only run ahead of it. */
+/* The caller first, since the others only run ahead of it; then in turn from the one that is running. */
 static struct chain_task *next_turn(struct tasks *tasks)
 {
-    for (struct chain_task *task = &tasks->own; task && !tasks->ending; task = task->next)
+    struct chain_task *task = &tasks->own;
+    if (tasks->ending || can_go_on(task))
+        return tasks->ending ? NULL : task;
+    task = tasks->running;
+    do {
+        task = task->next ? task->next : &tasks->own;
         if (can_go_on(task))
             return task;
+    } while (task != tasks->running);
     return NULL;
 }
 

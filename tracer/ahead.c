@@ -12,11 +12,19 @@ struct waiting { /* a block, and behind it what it points at */
     struct block block;
 };
 
-struct search {
-    struct account_work work;
-    struct error err;
+struct search;
+
+struct part {
+    struct search *search;
     ahead_search_fn *run;
     struct chain_task *task;
+};
+
+struct search {
+    struct account_work work;
+    struct part parts[AHEAD_PARTS_MAX];
+    size_t part_count, pending;
+    ahead_search_fn *run; /* by the part that ends last */
     struct search *next;
 };
 
@@ -42,7 +50,7 @@ void ahead_stop(struct ahead *ahead)
 {
     chain_tasks_end(ahead->client);
     for (struct search *search = ahead->searches; search; search = search->next)
-        search->task = NULL;
+        search->part_count = 0;
 }
 
 void ahead_close(struct ahead *ahead)
@@ -63,42 +71,60 @@ void ahead_close(struct ahead *ahead)
 
 /* ---- searches ---- */
 
-static void run(void *context)
+static void run_one(ahead_search_fn *function, const struct account_work *from)
 {
-    struct search *search = context;
-    search->run(&search->work);
-    series_release(&search->work);
+    struct account_work work = *from;
+    struct error ignored;
+    work.err = &ignored;
+    function(&work);
+    series_release(&work);
 }
 
-bool ahead_begin(struct ahead *ahead, const struct account_work *work, ahead_search_fn *function)
+static void run(void *context)
+{
+    struct part *part = context;
+    struct search *search = part->search;
+    run_one(part->run, &search->work);
+    if (--search->pending == 0)
+        run_one(search->run, &search->work);
+}
+
+bool ahead_begin(struct ahead *ahead, const struct account_work *work, ahead_search_fn *const *parts, size_t part_count, ahead_search_fn *function)
 {
     size_t alive = 0;
     struct error ignored;
     for (struct search *search = ahead->searches; search; search = search->next) {
         if (address_equal(search->work.account, work->account))
             return true;
-        alive += search->task && !chain_task_ended(search->task);
+        alive += search->part_count && search->pending;
     }
     struct search *search = alive < TRACER_AHEAD_ACCOUNTS_MAX && ahead->bytes < TRACER_AHEAD_BYTES_MAX ? calloc(1, sizeof(*search)) : NULL;
     if (!search)
         return false;
     search->work = *work;
-    search->work.err = &search->err;
     search->run = function;
-    if (chain_task_begin(ahead->client, run, search, &search->task, &ignored)) {
-        free(search);
-        return false;
-    }
     search->next = ahead->searches;
     ahead->searches = search;
+    for (size_t i = 0; i < part_count; i++) {
+        struct part *part = &search->parts[search->part_count];
+        *part = (struct part){.search = search, .run = parts[i]};
+        if (chain_task_begin(ahead->client, run, part, &part->task, &ignored)) /* then without it */
+            continue;
+        search->part_count++;
+        search->pending++;
+    }
     return true;
 }
 
 enum tracer_status ahead_wait(struct ahead *ahead, struct address account, struct error *err)
 {
     for (struct search *search = ahead->searches; search; search = search->next)
-        if (search->task && address_equal(search->work.account, account))
-            return chain_task_wait(ahead->client, search->task, err);
+        if (address_equal(search->work.account, account))
+            for (size_t i = 0; i < search->part_count; i++) {
+                enum tracer_status status = chain_task_wait(ahead->client, search->parts[i].task, err);
+                if (status)
+                    return status;
+            }
     return TRACER_OK;
 }
 

@@ -12,12 +12,14 @@
 
 struct ahead;
 typedef void ahead_search_fn(struct account_work *work); /* of an account; what fails is not told */
+#define AHEAD_PARTS_MAX 5u
 
 TRACER_MUST_USE enum tracer_status ahead_open(struct chain_client *client, struct ahead **ret_ahead, struct error *err);
 void ahead_close(struct ahead *ahead); /* NULL is fine; stops what is under way */
 
-/** Begin to search, unless that was done before. `work` is zeroed but for explorer, request and account. False: no room now. */
-bool ahead_begin(struct ahead *ahead, const struct account_work *work, ahead_search_fn *search);
+/** Begin to search, unless that was done before: first with all of `parts` at once, which ask what depends on nothing, then with `search`,
+ * which need not ask that again. `work` is zeroed but for explorer, request, account and ahead. False: no room now. */
+bool ahead_begin(struct ahead *ahead, const struct account_work *work, ahead_search_fn *const *parts, size_t part_count, ahead_search_fn *search);
 /** Until the search for the account has ended, if there is one. */
 TRACER_MUST_USE enum tracer_status ahead_wait(struct ahead *ahead, struct address account, struct error *err);
 /** Whatever is under way. */

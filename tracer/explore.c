@@ -500,6 +500,47 @@ static enum tracer_status find_covered(const struct explorer *explorer, struct a
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
+/* ---- ahead of its turn ---- */
+
+static void ask_kind_after(struct account_work *work)
+{
+    if (history_account_kind(work->request->client, work->account, work->request->last, &work->kind, work->err))
+        return;
+}
+
+static void ask_kind_before(struct account_work *work)
+{
+    if (history_account_kind(work->request->client, work->account, work->request->first - 1, &work->kind, work->err))
+        return;
+}
+
+static void ask_ends(struct account_work *work)
+{
+    if (!series_read_moves(work) && !series_make(work))
+        (void)series_ask_ends(work, 0);
+}
+
+static void ask_way(struct account_work *work, enum history_way way)
+{
+    struct history_blocks blocks = {0};
+    const struct explore_request *request = work->request;
+    enum tracer_status status = work->explorer->missing[way] ? TRACER_OK
+                                                              : history_find(request->client, way, work->account, request->first, request->last,
+                                                                             (size_t)request->degree_max, &blocks, work->err);
+    work->explorer->missing[way] |= status == TRACER_E_UNAVAILABLE || status == TRACER_E_REPLY;
+    history_blocks_free(&blocks);
+}
+
+static void ask_ots(struct account_work *work)
+{
+    ask_way(work, HISTORY_OTS);
+}
+
+static void ask_logs(struct account_work *work)
+{
+    ask_way(work, HISTORY_LOGS);
+}
+
 static void search_ahead(struct account_work *work)
 {
     struct explore_outcome outcome = {0};
@@ -509,6 +550,7 @@ static void search_ahead(struct account_work *work)
 
 void explore_ahead(struct explorer *explorer, const struct address *accounts, size_t count)
 {
+    static ahead_search_fn *const parts[] = {ask_ots, ask_logs, ask_kind_after, ask_kind_before, ask_ends};
     struct error ignored;
     for (size_t i = 0; explorer->ahead && !explorer->scanned && i < count; i++) {
         struct covered covered;
@@ -516,7 +558,7 @@ void explore_ahead(struct explorer *explorer, const struct address *accounts, si
         for (size_t way = 0; way < HISTORY_WAY_COUNT; way++)
             explorer->scout->missing[way] |= explorer->missing[way];
         explorer->scout->missing_sent |= explorer->missing_sent;
-        if (find_covered(explorer, accounts[i], &covered, &ignored) || (!covered.whole && !ahead_begin(explorer->ahead, &work, search_ahead)))
+        if (find_covered(explorer, accounts[i], &covered, &ignored) || (!covered.whole && !ahead_begin(explorer->ahead, &work, parts, sizeof(parts) / sizeof(*parts), search_ahead)))
             break;
     }
 }

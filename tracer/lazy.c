@@ -74,13 +74,13 @@ static enum tracer_status find_range(struct lazy *lazy, struct explore_request *
     const struct lazy_request *request = lazy->request;
     struct graph *graph = request->explore.graph;
     struct case_state names = {.input = &request->trace.input, .arena = lazy->arena};
-    uint64_t head;
+    uint64_t head = request->to;
     enum tracer_status status = graph_get_network(graph, request->explore.network->chain_id, &names.network, lazy->err);
     for (size_t i = 0; i < request->trace.seed_count && !status; i++)
         status = case_seed_places(&names, request->trace.seeds[i], request->trace.has_since, request->trace.since, seed_at, lazy, lazy->err);
     if (!status && !request->trace.seed_count)
         status = error_set(lazy->err, TRACER_E_USAGE, "name at least one seed");
-    if (!status)
+    if (!status && !request->to_is_head)
         status = chain_head(request->explore.client, request->explore.finality, request->explore.finality_depth, &head, lazy->err);
     if (status)
         return status;
@@ -172,6 +172,7 @@ static enum tracer_status explore_seed(struct lazy *lazy, struct address account
 {
     bool hub = false;
     char text[ADDRESS_TEXT_SIZE];
+    explore_ahead(lazy->explorer, &account, 1);
     enum tracer_status status = explore(lazy, account, 0, &hub);
     address_format(account, text);
     if (!status && hub)

@@ -232,7 +232,7 @@ static bool is_explained(const struct series *series, const struct interval *int
 static enum tracer_status search(struct account_work *work, const struct series *series, struct history_blocks *found)
 {
     const struct explore_request *request = work->request;
-    size_t count = 1, asked = 0;
+    size_t count = 1, asked = 0, more = 0;
     struct interval *intervals = malloc(sizeof(*intervals));
     enum tracer_status status = intervals ? TRACER_OK : no_memory(work->err);
     if (intervals)
@@ -254,7 +254,9 @@ static enum tracer_status search(struct account_work *work, const struct series 
             status = error_set(work->err, TRACER_E_LIMIT, "more than %u states to look at", TRACER_SEARCH_QUESTIONS_MAX);
             break;
         }
-        struct chain_balance *balances = calloc(count, sizeof(*balances));
+        /* Where the line has room, the middles of both halves as well: one of them at least will be asked for next. */
+        more = !more && chain_places(request->client) >= 3 * count ? 2 * count : 0;
+        struct chain_balance *balances = calloc(count + more, sizeof(*balances));
         struct interval *halves = calloc(count * 2, sizeof(*halves));
         if (!balances || !halves)
             status = no_memory(work->err);
@@ -262,8 +264,14 @@ static enum tracer_status search(struct account_work *work, const struct series 
             balances[i] = (struct chain_balance){.account = work->account,
                                                  .asset = series->is_nonce ? NULL : &series->asset,
                                                  .number = intervals[i].low + (intervals[i].high - intervals[i].low) / 2 + 1};
-        for (size_t at = 0; at < count && !status; at += QUESTIONS_AT_ONCE)
-            status = chain_balances(request->client, balances + at, count - at < QUESTIONS_AT_ONCE ? count - at : QUESTIONS_AT_ONCE, work->err);
+        for (size_t i = 0; i < more && !status; i++) {
+            const struct interval *of = &intervals[i / 2];
+            uint64_t middle = balances[i / 2].number - 1, low = i % 2 ? middle : of->low, high = i % 2 ? of->high : middle;
+            balances[count + i] = balances[i / 2];
+            balances[count + i].number = high - low > 1 ? low + (high - low) / 2 + 1 : 0;
+        }
+        for (size_t at = 0; at < count + more && !status; at += QUESTIONS_AT_ONCE)
+            status = chain_balances(request->client, balances + at, count + more - at < QUESTIONS_AT_ONCE ? count + more - at : QUESTIONS_AT_ONCE, work->err);
         for (size_t i = 0; i < count && !status; i++) {
             uint64_t middle = balances[i].number - 1;
             halves[2 * i] = (struct interval){intervals[i].low, middle, intervals[i].at_low, balances[i].amount};

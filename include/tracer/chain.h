@@ -93,8 +93,8 @@ enum chain_traces chain_client_traces(const struct chain_client *client);
 
 /* Tasks share a client with its caller and run ahead of it: each waits for its own requests while the others go on. One runs at
  * a time, the caller or a task, and gives way only where it waits for an endpoint; so they share whatever they like. The answers
- * that a task got are kept for the caller, which is not asking again what a task has asked; a task is given nothing, so that what
- * the caller finds does not depend on what was asked ahead. */
+ * that a task got are kept: nobody asks the same again, and the caller's question takes the answer out. So the caller finds what it would
+ * find without them. */
 struct chain_task;
 typedef void chain_task_fn(void *context);
 TRACER_MUST_USE enum tracer_status chain_task_begin(struct chain_client *client, chain_task_fn *function, void *context,
@@ -107,6 +107,8 @@ void chain_tasks_end(struct chain_client *client);
 /** Rather send many small batches than leave places on the line empty. How calls are grouped depends on timing then, so not for a
  * recording. */
 void chain_spread(struct chain_client *client);
+/** Requests that a task may send beside what is under way, with chain_spread(): places on the line that are empty. To the caller: 0. */
+size_t chain_places(const struct chain_client *client);
 
 /* Up to which block to read. */
 enum chain_finality { FINALITY_FINALIZED, FINALITY_LATEST, FINALITY_DEPTH };

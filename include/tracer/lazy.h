@@ -11,6 +11,7 @@ struct lazy_request {
     struct trace_request trace;    /* its range is set here */
     struct explore_request explore; /* first, last and degree_max as well */
     bool has_from, has_to;
+    bool to_is_head;   /* the head under finality was asked for already: it is `to` */
     uint64_t from, to; /* default: the first seed's block (an address's: --since, or the anchor), the head under finality */
     struct taint_expand_limits limits;
     uint64_t requests_max, seconds_max; /* 0: none */

@@ -1,7 +1,7 @@
 // How full a lazy trace keeps its line (goal: at least 80 % of 16 requests in flight over a line with 100 ms), and what it asks for each
 // account it explores, by what the endpoint offers, against the least that could do.
 //
-//     node tests/bench/lazy_pipe.mjs --tracer build/release/tracer [--blocks 3000] [--wide 7] [--deep 6] [--sends 3] [--delay 100] [--in-flight 16] [--only NAME]
+//     node tests/bench/lazy_pipe.mjs --tracer build/release/tracer [--blocks 3000] [--wide 7] [--deep 6] [--sends 8] [--delay 100] [--in-flight 16] [--only NAME]
 //
 // The theft: an account of a thief pays `wide` accounts, each of these `deep` others, and each of those `sends` times an exchange:
 // 1 + 7 + 7 * 6 = 50 accounts to explore, their payments spread over the blocks.
@@ -21,7 +21,7 @@ import { Node } from '../e2e/node.mjs';
 
 const { values: options } = parseArgs({ options: {
   tracer: { type: 'string' }, blocks: { type: 'string', default: '3000' }, wide: { type: 'string', default: '7' }, deep: { type: 'string', default: '6' },
-  sends: { type: 'string', default: '3' }, delay: { type: 'string', default: '100' }, 'in-flight': { type: 'string', default: '16' },
+  sends: { type: 'string', default: '8' }, delay: { type: 'string', default: '100' }, 'in-flight': { type: 'string', default: '16' },
   only: { type: 'string' } } });
 if (!options.tracer || spawnSync(options.tracer, ['--version']).status !== 0) throw new Error('--tracer FILE');
 const [blocks, wide, deep, sends, delay, places] = [options.blocks, options.wide, options.deep, options.sends, options.delay, options['in-flight']].map(Number);

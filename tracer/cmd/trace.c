@@ -280,7 +280,7 @@ static int trace_lazily(struct session *session)
     if (!status && options->resume)
         status = read_resume(session, &request);
     if (!status && !request.has_to) {
-        request.has_to = true;
+        request.has_to = request.to_is_head = true;
         status = chain_head(session->client, options->finality, options->finality_depth, &request.to, &session->err);
     }
     if (!status)
