@@ -59,8 +59,12 @@ enum tracer_status series_read_moves(struct account_work *work)
     if (status == TRACER_E_NOT_FOUND)
         status = TRACER_OK;
     for (size_t i = 0; i < work->waiting.count && !status; i++) {
-        const struct block *block = ahead_block(work->ahead, work->waiting.numbers[i]); /* NULL: it is in the store by now */
-        for (size_t k = 0; block && k < block->transfer_count && !status; k++)
+        const struct block *block = ahead_block(work->ahead, work->waiting.numbers[i]);
+        struct block stored; /* by another account's turn, in the meantime: its rows were read above */
+        struct error ignored;
+        if (!block || graph_get_block(request->graph, request->network->chain_id, block->number, &stored, &ignored) == TRACER_OK)
+            continue;
+        for (size_t k = 0; k < block->transfer_count && !status; k++)
             status = collect(work, &block->transfers[k], work->err);
     }
     if (!status && work->move_count)
