@@ -356,7 +356,7 @@ static const struct option_spec {
     {"max-hops", CALL(set_max_hops), "N", "at most this many hops from the seed"},
     {"max-degree", CALL(set_max_degree), "N", "an account in more rows is a hub and not expanded (trace: 10000)"},
     {"min-score", CALL(set_min_score), "N", "least score to expand (default 1)"},
-    {"max-requests", CALL(set_max_requests), "N", "stop exploring after this many calls to endpoints"},
+    {"max-requests", CALL(set_max_requests), "N", "stop exploring after this many calls to endpoints; nothing is asked ahead then"},
     {"max-time", CALL(set_max_time), "SECONDS", "stop exploring after this time"},
     {"max-scan", CALL(set_max_scan), "N", "read at most this many blocks whole where no old state is served (default 20000)"},
     {"resume", FLAG(resume), NULL, "go on with the trace that this store was last used for"},
