@@ -145,7 +145,7 @@ static uint64_t hedge_late(struct rpc *rpc, uint64_t now_ms)
         return next_ms;
     for (struct work *work = rpc->lists[WORK_ACTIVE].first; work; work = work->next) {
         const struct flight *first = &work->flights[0];
-        size_t index;
+        size_t index = 0;
         struct error ignored;
         if (work->batch->endpoint != RPC_ANY || !first->under_way || work->flights[1].under_way || work->was_hedged)
             continue;
