@@ -24,7 +24,6 @@ struct ancestry {
     struct explorer *explorer;
     struct left *left;
     size_t left_count, explored_capacity, left_capacity;
-    bool giver_limit; /* of one round at least */
     uint64_t start_ms, requests_before;
     struct error *err;
 };
@@ -468,10 +467,9 @@ static enum tracer_status gather_givers(struct round *round)
     if (status)
         return status;
     round->giver_count = sort_unique(round->givers, round->giver_count);
-    if (round->giver_count > GIVERS_MAX) {
-        round->giver_count = GIVERS_MAX;
-        work->giver_limit = true;
-    }
+    if (round->giver_count > GIVERS_MAX)
+        return error_set(work->err, TRACER_E_LIMIT, "more than %u accounts paid those that the answer depends on: explore fewer (--max-accounts), or no busy ones (--max-degree)",
+                         GIVERS_MAX);
     round->of = arena_calloc(round->arena, round->giver_count + 1, sizeof(*round->of));
     return round->of ? TRACER_OK : no_memory(work);
 }
@@ -661,7 +659,6 @@ static enum tracer_status run(struct ancestry *work)
     struct explore_request explore = work->request->explore;
     struct places places = {.work = work};
     bool done = false;
-    char text[192];
     enum tracer_status status = find_range(work, &explore, &places);
     work->result->stats.first = explore.first;
     work->result->stats.last = explore.last;
@@ -673,10 +670,6 @@ static enum tracer_status run(struct ancestry *work)
     count_requests(work);
     while (!status && !done)
         status = step(work, &done);
-    if (!status && work->giver_limit) {
-        snprintf(text, sizeof(text), "more than %u accounts paid the explored ones: not all of them were looked at", GIVERS_MAX);
-        status = add_limit(work, text);
-    }
     return status;
 }
 

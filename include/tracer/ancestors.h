@@ -30,7 +30,8 @@ struct ancestors { /* what to set in the input of the screen; in `arena` */
  * address. Amounts are whole then; hops and
  * paths are the least among what was explored. Under poison, the policies in which the order of units depends on taint, and rules other
  * than the default ones, all that touched the units is explored (9.3), and hops and paths are those of the whole chain. What was read stays in the store, in any case.
- * @retval TRACER_E_LIMIT  an account where a source arrives, and out of which a target was paid, is too busy to explore */
+ * @retval TRACER_E_LIMIT  an account where a source arrives, and out of which a target was paid, is too busy to explore; or the
+ *                         explored ones have more payers than the engine has room for sources */
 TRACER_MUST_USE enum tracer_status ancestors_fetch(const struct ancestors_request *request, struct ancestors *ret_ancestors, struct error *err);
 void ancestors_free(struct ancestors *ancestors);
 

@@ -49,14 +49,19 @@ static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, struct 
     return status ? status : find_here(&reader, graph, txn, chain, address, ret_id, err);
 }
 
+static enum tracer_status get_index(struct graph *graph, MDB_txn *txn, const struct chain *chain, struct chain_state *ret_state,
+                                    struct run_list *ret_list, struct error *err)
+{
+    enum tracer_status status = store_get_state(graph, txn, chain->id, ret_state, err);
+    return status ? status : store_get_runs(graph, txn, chain->id, ret_list, err);
+}
+
 enum tracer_status find_account(struct graph *graph, MDB_txn *txn, struct chain *chain,
                                 struct address address, uint32_t *ret_id, struct error *err)
 {
     struct chain_state state;
     struct run_list list;
-    enum tracer_status status = store_get_state(graph, txn, chain->id, &state, err);
-    if (!status)
-        status = store_get_runs(graph, txn, chain->id, &list, err);
+    enum tracer_status status = get_index(graph, txn, chain, &state, &list, err);
     if (status)
         return status;
     for (uint32_t i = 0; i < list.count; i++) {
@@ -134,9 +139,7 @@ static enum tracer_status see(struct graph *graph, MDB_txn *txn, struct chain *c
 {
     struct chain_state state;
     struct run_list list;
-    enum tracer_status status = store_get_state(graph, txn, chain->id, &state, err);
-    if (!status)
-        status = store_get_runs(graph, txn, chain->id, &list, err);
+    enum tracer_status status = get_index(graph, txn, chain, &state, &list, err);
     if (status)
         return status;
     for (uint32_t i = 0; i < list.count && !status; i++)
