@@ -89,8 +89,8 @@ static struct left *find_left(const struct ancestry *work, struct address addres
 static bool ends_a_trace(const struct ancestry *work, struct address address)
 {
     const struct case_input *input = &work->request->screen.input;
-    const struct label *label = label_find(input->labels, input->chain_id, address);
-    return address_is_void(address) || (label && label->class_ != CLASS_NONE);
+    struct label label;
+    return address_is_void(address) || (label_find(input->labels, input->chain_id, address, &label) && label.class_ != CLASS_NONE);
 }
 
 /* ---- the range ---- */

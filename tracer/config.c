@@ -307,7 +307,8 @@ enum tracer_status config_network(struct config *config, const char *name_or_id,
             err, TRACER_E_USAGE,
             "no network \"%s\": built in are ethereum and ronin; name others in the configuration",
             safe_text(shown, sizeof(shown), name_or_id, strlen(name_or_id)));
-    return registry_wrappers(ret_network->chain_id, &ret_network->wrappers, &ret_network->wrapper_count, err);
+    ret_network->wrappers = registry_wrappers(ret_network->chain_id, &ret_network->wrapper_count);
+    return TRACER_OK;
 }
 
 const char *config_native_symbol(struct config *config, uint64_t chain_id)

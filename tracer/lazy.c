@@ -293,8 +293,8 @@ static enum tracer_status run(struct lazy *lazy, struct explore_request *explore
         status = explore_blocks(lazy->explorer, &ends, lazy->err);
     history_blocks_free(&ends);
     for (size_t i = 0; i < lazy->seed_account_count && !status; i++) {
-        const struct label *label = label_find(request->trace.input.labels, explore->network->chain_id, lazy->seed_accounts[i]);
-        if (!label || label->class_ == CLASS_NONE) /* else the case says that it is no seed */
+        struct label label;
+        if (!label_find(request->trace.input.labels, explore->network->chain_id, lazy->seed_accounts[i], &label) || label.class_ == CLASS_NONE) /* else the case says that it is no seed */
             status = explore_seed(lazy, lazy->seed_accounts[i]);
     }
     while (!status && !done)

@@ -77,8 +77,8 @@ static bool moves_value(const struct transfer *row)
 
 static bool has_class(const struct case_state *state, struct address address)
 {
-    const struct label *label = label_find(state->input->labels, state->network.chain_id, address);
-    return label && label->class_ != CLASS_NONE;
+    struct label label;
+    return label_find(state->input->labels, state->network.chain_id, address, &label) && label.class_ != CLASS_NONE;
 }
 
 /* What `account` gained of `asset` in the transaction, fees apart; zero for a loss. */
@@ -144,13 +144,14 @@ static enum tracer_status seed_transaction(struct case_state *state, const char 
 static enum tracer_status seed_address(struct case_state *state, const char *source, struct address address,
                                        uint64_t block_number, const char *text, struct error *err)
 {
-    const struct label *label = label_find(state->input->labels, state->network.chain_id, address);
-    if (address_is_void(address) || (label && label->class_ != CLASS_NONE))
+    struct label label = {.name = "void"};
+    bool labelled = label_find(state->input->labels, state->network.chain_id, address, &label);
+    if (address_is_void(address) || (labelled && label.class_ != CLASS_NONE))
         return error_set(
             err, TRACER_E_USAGE,
             "%s is labelled %s (%s); an address seed on it would flag its customers. Name the theft's "
             "transaction instead",
-            text, label ? label_class_name(label->class_) : "void", label ? label->name : "void");
+            text, labelled ? label_class_name(label.class_) : "void", label.name);
     struct taint_seed seed = {.is_address = true, .address = address, .block_number = block_number};
     snprintf(seed.source, sizeof(seed.source), "%s", source);
     return push_seed(state, &seed, NULL, err);
@@ -291,10 +292,8 @@ static enum tracer_status read_seed(const struct case_state *state, const char *
     enum tracer_status status = case_parse_row(state, *ret_spec_text, ret_spec, err);
     if (status || ret_spec->what != ROW_NOTHING)
         return status;
-    const struct heist *heists;
     size_t count;
-    if ((status = registry_heists(&heists, &count, err)))
-        return status;
+    const struct heist *heists = registry_heists(&count);
     for (size_t i = 0; i < count; i++)
         if (strcmp(heists[i].id, *ret_spec_text) == 0)
             *ret_heist = &heists[i];
@@ -416,10 +415,10 @@ enum tracer_status case_add_origins(struct case_state *state, struct error *err)
         enum tracer_status status = case_knows_account(state, label->address, &known, err);
         if (status)
             return status;
-        const struct label *found = known ? label_find(state->input->labels, state->network.chain_id, label->address) : NULL;
-        if (!found)
+        struct label found;
+        if (!known || !label_find(state->input->labels, state->network.chain_id, label->address, &found))
             continue;
-        const char *name = found->entity[0] ? found->entity : found->name[0] ? found->name : label_class_name(label->class_);
+        const char *name = found.entity[0] ? found.entity : found.name[0] ? found.name : label_class_name(label->class_);
         char prefix[32]; /* one entity may have accounts of several classes, which are not the same */
         snprintf(prefix, sizeof(prefix), "%s.", label_class_name(label->class_));
         label_source_name(prefix, name, label->emit);
@@ -429,21 +428,20 @@ enum tracer_status case_add_origins(struct case_state *state, struct error *err)
 
 const char *case_source_category(const struct case_state *state, const char *source)
 {
-    const struct heist *heists;
     size_t count;
+    const struct heist *heists = registry_heists(&count);
     if (strncmp(source, "ofac.", 5) == 0)
         return "sanctioned";
     if (strncmp(source, "mixer.", 6) == 0)
         return "mixer";
-    for (size_t i = 0; registry_heists(&heists, &count, NULL) == TRACER_OK && i < count; i++)
+    for (size_t i = 0; i < count; i++)
         if (strcmp(heists[i].id, source) == 0)
             return "theft";
     for (size_t i = 0; i < state->label_count; i++) {
-        const struct label *label = strcmp(state->labels[i].emit, source) == 0
-                                        ? label_find(state->input->labels, state->network.chain_id, state->labels[i].address)
-                                        : NULL;
-        if (label && label->category[0])
-            return label->category;
+        struct label label;
+        if (strcmp(state->labels[i].emit, source) == 0 &&
+            label_find(state->input->labels, state->network.chain_id, state->labels[i].address, &label) && label.category[0])
+            return label.category;
     }
     return "named";
 }
@@ -465,14 +463,13 @@ static enum tracer_status seed_sanctioned(struct case_state *state, struct error
         label_source_name("ofac.", rows[i].entity, source);
         if ((status = case_block_at(state, rows[i].listed_s, &block_number, err)))
             return status;
-        const struct label *label =
-            label_find(state->input->labels, state->network.chain_id, rows[i].address);
-        if (!label || label->class_ == CLASS_NONE) {
+        struct label label;
+        if (!label_find(state->input->labels, state->network.chain_id, rows[i].address, &label) || label.class_ == CLASS_NONE) {
             status = seed_address(state, source, rows[i].address, block_number, rows[i].entity, err);
             continue;
         }
         for (size_t l = 0; l < state->label_count; l++)
-            if (address_equal(state->labels[l].address, rows[i].address) && label->class_ != CLASS_VENUE)
+            if (address_equal(state->labels[l].address, rows[i].address) && label.class_ != CLASS_VENUE)
                 memcpy(state->labels[l].emit, source, sizeof(source));
     }
     return status;
@@ -491,10 +488,9 @@ static enum tracer_status seed_mixers(struct case_state *state, struct error *er
             return status;
         if (!known)
             continue;
-        const struct label *label =
-            label_find(state->input->labels, state->network.chain_id, state->labels[l].address);
-        label_source_name("mixer.", label && label->entity[0] ? label->entity : "unnamed",
-                          state->labels[l].emit);
+        struct label label;
+        bool named = label_find(state->input->labels, state->network.chain_id, state->labels[l].address, &label) && label.entity[0];
+        label_source_name("mixer.", named ? label.entity : "unnamed", state->labels[l].emit);
     }
     return TRACER_OK;
 }
@@ -552,11 +548,9 @@ static enum tracer_status look_for_sources(struct case_state *state, const struc
 
 enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err)
 {
-    const struct heist *heists;
     size_t count, used = 0, asked = 0;
-    enum tracer_status status = registry_heists(&heists, &count, err);
-    if (!status)
-        status = look_for_sources(state, heists, count, err);
+    const struct heist *heists = registry_heists(&count);
+    enum tracer_status status = look_for_sources(state, heists, count, err);
     for (size_t i = 0; i < count && !status; i++) {
         size_t missing, before = state->seed_count;
         if (heists[i].returned || !heist_on_chain(&heists[i], state->network.chain_id))

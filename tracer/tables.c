@@ -48,17 +48,17 @@ static const char *keep(const struct case_state *state, const char *text)
 static void show_account(const struct case_state *state, struct address address,
                          struct result_account *account)
 {
-    const struct label *label = label_find(state->input->labels, state->network.chain_id, address);
+    struct label label;
     *account =
         (struct result_account){.address = address, .name = "", .category = "", .entity = "", .origin = ""};
-    if (!label)
+    if (!label_find(state->input->labels, state->network.chain_id, address, &label))
         return;
     account->labelled = true;
-    account->class_ = label->class_;
-    account->name = keep(state, label->name);
-    account->category = keep(state, label->category);
-    account->entity = keep(state, label->entity);
-    account->origin = keep(state, label->origin);
+    account->class_ = label.class_;
+    account->name = keep(state, label.name);
+    account->category = keep(state, label.category);
+    account->entity = keep(state, label.entity);
+    account->origin = keep(state, label.origin);
 }
 
 static void show_asset(const struct case_state *state, struct asset asset, struct result_asset *shown)

@@ -100,23 +100,20 @@ TRACER_MUST_USE enum tracer_status list_accept(const char *file, const struct li
 TRACER_MUST_USE enum tracer_status label_add_kept(struct label_set *set, const char *name, const void *data, size_t size,
                                                   struct error *err);
 
-/** What holds for an address on a chain, NULL if there is no claim: the best claim, with the class and emit
+/** What holds for an address on a chain, false if there is no claim: the best claim, with the class and emit
  * of the best claim that has a class (an official list that only names an address does not hide that it is a
- * mixer). Valid until the next label_add_*() or label_set_free(), like every pointer below. */
-const struct label *label_find(const struct label_set *set, uint64_t chain_id, struct address address);
-/** All claims about it, the winner first, then by rank, confidence, origin; at most `capacity` are written;
- * returns how many there are. */
-size_t label_claims(const struct label_set *set, uint64_t chain_id, struct address address,
-                    const struct label **ret_claims, size_t capacity);
+ * mixer). Texts live as long as the set. */
+bool label_find(const struct label_set *set, uint64_t chain_id, struct address address, struct label *ret_label);
 /** The claim is about the chain, and the day of label_set_as_of() is one of its days. */
 bool label_holds(const struct label_set *set, const struct label *claim, uint64_t chain_id);
-/** All claims about it on whatever chain, in the same order; NULL: none. */
-const struct label *label_about(const struct label_set *set, struct address address, size_t *ret_count);
+/** All claims about it on whatever chain, the winner first, then by rank, confidence, origin; in the arena. */
+TRACER_MUST_USE enum tracer_status label_about(const struct label_set *set, struct address address, struct arena *arena,
+                                               const struct label **ret_claims, size_t *ret_count, struct error *err);
 
 /** The claims about an address in two sets, one of them perhaps without any (count 0). */
 typedef enum tracer_status label_diff_fn(void *context, const struct label *before, size_t before_count,
                                          const struct label *after, size_t after_count);
-/** Calls for each address about which the sets do not say the same, by address; *ret_same counts the others. Ends with the
+/** Calls for each address about which the lists of the sets, built-in ones apart, do not say the same, by address; *ret_same counts the others. Ends with the
  * first status of `differs` that is not TRACER_OK. */
 TRACER_MUST_USE enum tracer_status label_diff(const struct label_set *before, const struct label_set *after,
                                               label_diff_fn *differs, void *context, uint64_t *ret_same);
@@ -148,17 +145,14 @@ struct heist {
     const uint64_t *chain_ids; /* EVM chains of the incident; other ledgers are left out */
     size_t chain_count;
 };
-/** In file order; parsed on first use. TRACER_E_INTERNAL: the built-in table is damaged. */
-TRACER_MUST_USE enum tracer_status registry_heists(const struct heist **ret_heists, size_t *ret_count,
-                                                   struct error *err);
+/** In file order. */
+const struct heist *registry_heists(size_t *ret_count);
 struct sanctioned {
     struct address address;
     const char *entity;  /* made fit for a source name: "ofac.<entity>" (A-Za-z0-9_.-) */
     uint64_t listed_s;   /* Unix time of the listing date's start; 0 unknown */
     uint64_t delisted_s; /* 0: still listed */
 };
-TRACER_MUST_USE enum tracer_status registry_sanctioned(const struct sanctioned **ret_rows, size_t *ret_count,
-                                                       struct error *err);
 /** Those of the registry that are listed (on the day of label_set_as_of(), else now), and those of imported official
  * lists (listed_s 0: date not known). An address that the registry knows to have been delisted counts again only by a list
  * published after that. Sorted by address, each once, in the arena; entities live as long as the set. */
@@ -172,14 +166,13 @@ struct token {
     struct taint_asset asset;
     const char *symbol;
 };
-/** Built-in assets.csv of a chain: its native coin and recognised tokens. TRACER_OK with none for others. */
-TRACER_MUST_USE enum tracer_status registry_tokens(uint64_t chain_id, const struct token **ret_tokens,
-                                                   size_t *ret_count, struct error *err);
+/** Built-in assets.csv of a chain: its native coin and recognised tokens, by asset text; none for others. At most `capacity`
+ * are written; returns how many there are. */
+size_t registry_tokens(uint64_t chain_id, struct token *ret_tokens, size_t capacity);
 /** SHA-256 of the built-in assets.csv. */
 struct digest registry_tokens_digest(void);
-/** Wrapper contracts (category `wrapped` of services.tsv) of a chain. */
-TRACER_MUST_USE enum tracer_status registry_wrappers(uint64_t chain_id, const struct address **ret_addresses,
-                                                     size_t *ret_count, struct error *err);
+/** Wrapper contracts (category `wrapped` of services.tsv) of a chain, by address. */
+const struct address *registry_wrappers(uint64_t chain_id, size_t *ret_count);
 
 /* The embedded Ronin case (fixtures/ronin-2022): file bytes by name, NULL if there is no such file. Names:
  * "transfers.csv", "labels.csv", "explored.txt", "coverage.csv". */

@@ -117,16 +117,20 @@ Test(as_of, claims_hold_from_their_first_day_until_before_their_last)
     for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
         struct label_set *set;
         struct error err = {0};
+        struct label found;
+        const struct label *claims;
+        struct arena *arena = arena_new(TRACER_MIB(1));
         size_t count;
         cr_assert_eq(label_set_new(&set, &err), TRACER_OK);
         label_set_as_of(set, days[i].day);
         cr_assert_eq(label_add_memory(set, "mine.csv", csv, strlen(csv), LABEL_USER, &err), TRACER_OK, "%s",
                      err.text);
-        const struct label *found = label_find(set, 1, address);
-        cr_expect(days[i].name ? found && strcmp(found->name, days[i].name) == 0 : !found, "%s", days[i].day);
-        cr_assert_not_null(label_about(set, address, &count));
+        bool is_found = label_find(set, 1, address, &found);
+        cr_expect(days[i].name ? is_found && strcmp(found.name, days[i].name) == 0 : !is_found, "%s", days[i].day);
+        cr_assert_eq(label_about(set, address, arena, &claims, &count, &err), TRACER_OK);
         cr_expect_eq(count, 2);
         cr_expect_str_eq(label_sanctioned_date(set), days[i].known_until);
         label_set_free(set);
+        arena_free(arena);
     }
 }

@@ -67,9 +67,10 @@ static struct label_set *set_of(const char *path, struct list_facts *facts)
 
 static const struct label *found(const struct label_set *set, uint64_t chain_id, const char *text)
 {
+    static struct label label;
     struct address address;
     cr_assert(address_parse(text, strlen(text), &address));
-    return label_find(set, chain_id, address);
+    return label_find(set, chain_id, address, &label) ? &label : NULL;
 }
 
 /* A file with `from` made `to` (all of them). */

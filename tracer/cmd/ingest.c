@@ -82,9 +82,9 @@ static enum tracer_status keep_wrappers(struct session *session)
     buffer_text(&list, "chain,address,class,name,category\n");
     snprintf(name, sizeof(name), "configured-wrappers-%" PRIu64 ".csv", network->chain_id);
     for (size_t i = 0; i < network->wrapper_count; i++) {
-        const struct label *label = label_find(session->labels, network->chain_id, network->wrappers[i]);
+        struct label label;
         char address[ADDRESS_TEXT_SIZE];
-        if (label && label->class_ != CLASS_NONE)
+        if (label_find(session->labels, network->chain_id, network->wrappers[i], &label) && label.class_ != CLASS_NONE)
             continue;
         address_format(network->wrappers[i], address);
         buffer_printf(&list, "%" PRIu64 ",%s,venue,wrapper of the configuration,wrapped\n", network->chain_id, address);

@@ -128,25 +128,29 @@ static enum tracer_status why(struct session *session, FILE *stream, const char 
     static const char *const ranks[] = {"of the user", "official", "built in", "of others"};
     struct address address;
     char shown[TRACER_QUOTED_MAX], formatted[ADDRESS_TEXT_SIZE];
+    struct label holds;
+    const struct label *claims;
     size_t count;
     if (!address_parse(text, strlen(text), &address))
         return error_set(&session->err, TRACER_E_USAGE,
                          "'%s' is not an address (0x and 40 hexadecimal digits)",
                          safe_text(shown, sizeof(shown), text, strlen(text)));
     address_format(address, formatted);
-    const struct label *claims = label_about(session->labels, address, &count);
-    const struct label *holds = label_find(session->labels, session->chain_id, address);
+    enum tracer_status status = label_about(session->labels, address, session->arena, &claims, &count, &session->err);
+    if (status)
+        return status;
+    bool is_known = label_find(session->labels, session->chain_id, address, &holds);
     fprintf(stream, "%s on chain %" PRIu64 ": %zu %s\n", formatted, session->chain_id, count,
             count == 1 ? "claim" : "claims");
-    if (!holds)
+    if (!is_known)
         fputs("  holds      nothing: no list here speaks of it on this chain, which says nothing about it\n",
               stream);
-    if (holds) {
+    if (is_known) {
         fputs("  holds      ", stream);
-        put_claim(stream, holds);
+        put_claim(stream, &holds);
         fputc('\n', stream);
     }
-    enum tracer_status status = put_sanctions(stream, session, address, claims, count);
+    status = put_sanctions(stream, session, address, claims, count);
     put_conflict(session, stream, "class", class_of, claims, count);
     put_conflict(session, stream, "category", category_of, claims, count);
     put_conflict(session, stream, "entity", entity_of, claims, count);

@@ -393,14 +393,11 @@ static enum tracer_status load_tokens(struct session *session)
     const struct options *options = session->options;
     enum tracer_status status;
     if (!options->assets) {
-        const struct token *tokens;
-        status = registry_tokens(session->chain_id, &tokens, &session->token_count, &session->err);
-        if (status)
-            return status;
+        session->token_count = registry_tokens(session->chain_id, NULL, 0);
         session->tokens = arena_calloc(session->arena, session->token_count + 2, sizeof(*session->tokens));
         if (!session->tokens)
             return error_set(&session->err, TRACER_E_NOMEM, "no memory");
-        memcpy(session->tokens, tokens, session->token_count * sizeof(*tokens));
+        registry_tokens(session->chain_id, session->tokens, session->token_count);
         char sha256[65];
         digest_format(registry_tokens_digest(), sha256);
         if ((status = new_input(session, "assets", "assets.csv", sha256)))

@@ -2,27 +2,29 @@
  *
  * The best claim gives name, category, entity and origin; the class (and emit) come from the best claim that
  * has one, so that an official list that only names an address does not hide that it is a mixer (architecture
- * 11). Where these are two claims, a merged view is made once, when the list is added.
+ * 11). The built-in claims are never copied: what is asked of an address is asked of them and of those read from lists, in
+ * one order.
  */
+#include "builtin.h"
 #include "set.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-#define CLAIMS_AN_ADDRESS_MAX 1024u /* keeps the views of one address cheap */
-#define NO_CLAIM SIZE_MAX
+#define CLAIMS_AN_ADDRESS_MAX 1024u /* keeps what is asked about one address cheap */
 
-struct view { /* of the claims `best` and `classy`, both indices */
-    size_t best, classy;
-    struct label label;
-};
+#define CLAIMS_FIRST 16u
+
+static const struct builtin_claim no_claims[1];
 
 struct label_set {
     struct arena *arena; /* texts */
-    struct label *claims;
+    struct label *claims; /* of lists */
     size_t count, capacity;
-    struct view *views; /* by best, classy */
-    size_t view_count, view_capacity;
+    struct builtin builtin; /* none: a count of 0 */
+    uint32_t builtin_first; /* its first list */
     struct label_list *lists;
     size_t list_count, list_capacity;
     char as_of[11]; /* "" not set */
@@ -31,10 +33,14 @@ struct label_set {
 enum tracer_status label_set_new(struct label_set **ret_set, struct error *err)
 {
     struct label_set *set = calloc(1, sizeof(*set));
-    if (set)
+    if (set) {
         set->arena = arena_new(TRACER_MEMORY_MAX);
-    if (!set || !set->arena) {
-        free(set);
+        set->claims = calloc(CLAIMS_FIRST, sizeof(*set->claims));
+        set->capacity = CLAIMS_FIRST;
+        set->builtin.claims = no_claims;
+    }
+    if (!set || !set->arena || !set->claims) {
+        label_set_free(set);
         return error_set(err, TRACER_E_NOMEM, "no memory for labels");
     }
     *ret_set = set;
@@ -47,7 +53,6 @@ void label_set_free(struct label_set *set)
         return;
     arena_free(set->arena);
     free(set->claims);
-    free(set->views);
     free(set->lists);
     free(set);
 }
@@ -63,16 +68,40 @@ const char *label_text(struct label_texts *texts, size_t slot, const char *text,
     return texts->last[slot];
 }
 
+/* Room for one list more. */
+static enum tracer_status list_room(struct label_set *set, struct error *err)
+{
+    if (set->list_count < set->list_capacity)
+        return TRACER_OK;
+    size_t capacity = set->list_capacity ? set->list_capacity * 2 : 8;
+    struct label_list *lists = realloc(set->lists, capacity * sizeof(*lists));
+    if (!lists)
+        return error_set(err, TRACER_E_NOMEM, "no memory for labels");
+    set->lists = lists;
+    set->list_capacity = capacity;
+    return TRACER_OK;
+}
+
+enum tracer_status label_set_take_builtin(struct label_set *set, const struct builtin *builtin, struct error *err)
+{
+    size_t before = set->list_count;
+    assert(!set->builtin.count);
+    for (size_t i = 0; i < builtin->list_count; i++) {
+        if (list_room(set, err)) {
+            set->list_count = before;
+            return TRACER_E_NOMEM;
+        }
+        set->lists[set->list_count++] = builtin->lists[i];
+    }
+    set->builtin = *builtin;
+    set->builtin_first = (uint32_t)before;
+    return TRACER_OK;
+}
+
 enum tracer_status label_add_begin(struct label_set *set, struct label_adding *ret_adding, struct error *err)
 {
-    if (set->list_count == set->list_capacity) {
-        size_t capacity = set->list_capacity ? set->list_capacity * 2 : 8;
-        struct label_list *lists = realloc(set->lists, capacity * sizeof(*lists));
-        if (!lists)
-            return error_set(err, TRACER_E_NOMEM, "no memory for labels");
-        set->lists = lists;
-        set->list_capacity = capacity;
-    }
+    if (list_room(set, err))
+        return TRACER_E_NOMEM;
     *ret_adding = (struct label_adding){
         .set = set, .texts = {.arena = set->arena}, .list = (uint32_t)set->list_count, .first = set->count};
     return TRACER_OK;
@@ -84,7 +113,7 @@ enum tracer_status label_add_claim(struct label_adding *adding, const struct lab
     if (set->count >= TRACER_LABELS_MAX)
         return error_set(err, TRACER_E_LIMIT, "more than %u labels (TRACER_LABELS_MAX)", TRACER_LABELS_MAX);
     if (set->count == set->capacity) {
-        size_t capacity = set->capacity ? set->capacity * 2 : 1024;
+        size_t capacity = set->capacity * 2;
         struct label *claims = realloc(set->claims, capacity * sizeof(*claims));
         if (!claims)
             return error_set(err, TRACER_E_NOMEM, "no memory for %zu labels", capacity);
@@ -142,65 +171,163 @@ bool label_holds(const struct label_set *set, const struct label *claim, uint64_
                               (!claim->valid_to[0] || strcmp(claim->valid_to, set->as_of) > 0));
 }
 
-/* The first claim on the chain, and the first with a class, among claims first..end of one address. */
-static void pick(const struct label_set *set, size_t first, size_t end, uint64_t chain_id, size_t *ret_best,
-                 size_t *ret_classy)
+/* ---- what is said of one address ---- */
+
+struct claim { /* where it lies; both NULL: none */
+    const struct label *own; /* of a list */
+    const struct builtin_claim *builtin;
+};
+struct group { /* the claims about an address */
+    const struct label *own, *own_end;
+    const struct builtin_claim *builtin, *builtin_end;
+};
+
+static bool is_claim(struct claim claim)
 {
-    *ret_best = *ret_classy = NO_CLAIM;
-    for (size_t i = first; i < end && *ret_classy == NO_CLAIM; i++) {
-        if (!label_holds(set, &set->claims[i], chain_id))
+    return claim.own || claim.builtin;
+}
+
+static struct label label_of(const struct label_set *set, struct claim claim)
+{
+    const struct builtin_claim *at = claim.builtin;
+    const char *texts = set->builtin.texts;
+    if (!at)
+        return *claim.own;
+    return (struct label){.address = at->address,
+                          .chain_id = at->chain_id,
+                          .class_ = at->class_,
+                          .emit = "",
+                          .name = texts + at->name,
+                          .category = texts + at->category,
+                          .entity = texts + at->entity,
+                          .origin = texts + at->origin,
+                          .valid_from = texts + at->valid_from,
+                          .valid_to = texts + at->valid_to,
+                          .confidence = at->confidence,
+                          .rank = at->rank,
+                          .list = set->builtin_first + at->list};
+}
+
+static bool claim_holds(const struct label_set *set, struct claim claim, uint64_t chain_id)
+{
+    if (claim.builtin && !set->as_of[0]) /* most are asked this way */
+        return !claim.builtin->chain_id || claim.builtin->chain_id == chain_id;
+    struct label label = label_of(set, claim);
+    return label_holds(set, &label, chain_id);
+}
+
+static enum label_class claim_class(struct claim claim)
+{
+    return claim.own ? claim.own->class_ : claim.builtin->class_;
+}
+
+/* The next one, the winner first; false: that was all. */
+static bool group_next(const struct label_set *set, struct group *group, struct claim *ret_claim)
+{
+    bool has_own = group->own < group->own_end, has_builtin = group->builtin < group->builtin_end;
+    if (has_own && has_builtin) {
+        struct label builtin = label_of(set, (struct claim){.builtin = group->builtin});
+        has_builtin = claim_order(&builtin, group->own) < 0;
+        has_own = !has_builtin;
+    }
+    *ret_claim = has_own       ? (struct claim){.own = group->own++}
+                 : has_builtin ? (struct claim){.builtin = group->builtin++}
+                               : (struct claim){.own = NULL};
+    return has_own || has_builtin;
+}
+
+static const struct label *own_end(const struct label_set *set, const struct label *first)
+{
+    const struct label *end = first;
+    while (end < set->claims + set->count && address_equal(end->address, first->address))
+        end++;
+    return end;
+}
+
+static const struct builtin_claim *builtin_end(const struct label_set *set, const struct builtin_claim *first)
+{
+    const struct builtin_claim *end = first;
+    while (end < set->builtin.claims + set->builtin.count && address_equal(end->address, first->address))
+        end++;
+    return end;
+}
+
+static struct group find_group(const struct label_set *set, struct address address)
+{
+    size_t low = 0, high = set->count;
+    struct group group = {.own = set->claims, .builtin = set->builtin.claims};
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (address_compare(set->claims[middle].address, address) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < set->count)
+        group.own = set->claims + low;
+    group.own_end = low < set->count && address_equal(group.own->address, address) ? own_end(set, group.own) : group.own;
+    low = 0;
+    high = set->builtin.count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (address_compare(set->builtin.claims[middle].address, address) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    if (low < set->builtin.count)
+        group.builtin = set->builtin.claims + low;
+    group.builtin_end = low < set->builtin.count && address_equal(group.builtin->address, address) ? builtin_end(set, group.builtin) : group.builtin;
+    return group;
+}
+
+/* The first claim on the chain, and the first with a class. */
+static void pick(const struct label_set *set, struct group group, uint64_t chain_id, struct claim *ret_best, struct claim *ret_classy)
+{
+    struct claim claim;
+    *ret_best = *ret_classy = (struct claim){.own = NULL};
+    while (!is_claim(*ret_classy) && group_next(set, &group, &claim)) {
+        if (!claim_holds(set, claim, chain_id))
             continue;
-        if (*ret_best == NO_CLAIM)
-            *ret_best = i;
-        if (set->claims[i].class_ != CLASS_NONE)
-            *ret_classy = i;
+        if (!is_claim(*ret_best))
+            *ret_best = claim;
+        if (claim_class(claim) != CLASS_NONE)
+            *ret_classy = claim;
     }
 }
 
-static int view_order(size_t best, size_t classy, const struct view *view)
+bool label_find(const struct label_set *set, uint64_t chain_id, struct address address, struct label *ret_label)
 {
-    if (best != view->best)
-        return best < view->best ? -1 : 1;
-    return (classy > view->classy) - (classy < view->classy);
-}
-
-static int view_compare(const void *a, const void *b)
-{
-    const struct view *x = a;
-    return view_order(x->best, x->classy, b);
-}
-
-static bool view_add(struct label_set *set, size_t best, size_t classy)
-{
-    if (set->view_count && set->views[set->view_count - 1].best == best &&
-        set->views[set->view_count - 1].classy == classy)
-        return true;
-    if (set->view_count == set->view_capacity) {
-        size_t capacity = set->view_capacity ? set->view_capacity * 2 : 256;
-        struct view *views = realloc(set->views, capacity * sizeof(*views));
-        if (!views)
-            return false;
-        set->views = views;
-        set->view_capacity = capacity;
-    }
-    struct label merged = set->claims[best];
-    merged.class_ = set->claims[classy].class_;
-    merged.emit = set->claims[classy].emit;
-    set->views[set->view_count++] = (struct view){best, classy, merged};
-    return true;
-}
-
-/* The views of one address: for each chain that a claim names, and for any other chain (0). */
-static bool views_of_group(struct label_set *set, size_t first, size_t end)
-{
-    size_t best, classy;
-    for (size_t i = first; i <= end; i++) {
-        pick(set, first, end, i < end ? set->claims[i].chain_id : 0, &best, &classy);
-        if (best != NO_CLAIM && classy != NO_CLAIM && best != classy && !view_add(set, best, classy))
-            return false;
+    struct claim best, classy;
+    pick(set, find_group(set, address), chain_id, &best, &classy);
+    if (!is_claim(best))
+        return false;
+    *ret_label = label_of(set, best);
+    if (is_claim(classy)) {
+        struct label other = label_of(set, classy);
+        ret_label->class_ = other.class_;
+        ret_label->emit = other.emit;
     }
     return true;
 }
+
+enum tracer_status label_about(const struct label_set *set, struct address address, struct arena *arena, const struct label **ret_claims,
+                               size_t *ret_count, struct error *err)
+{
+    struct group group = find_group(set, address);
+    struct claim claim;
+    size_t count = 0, capacity = (size_t)(group.own_end - group.own) + (size_t)(group.builtin_end - group.builtin);
+    struct label *claims = arena_calloc(arena, capacity + 1, sizeof(*claims));
+    if (!claims)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    while (group_next(set, &group, &claim))
+        claims[count++] = label_of(set, claim);
+    *ret_claims = claims;
+    *ret_count = count;
+    return TRACER_OK;
+}
+
+/* ---- adding a list ---- */
 
 /* Claims from `first` on are new: sort them in among those before, which are sorted. */
 static bool sort_in(struct label_set *set, size_t first)
@@ -222,26 +349,17 @@ static bool sort_in(struct label_set *set, size_t first)
     return true;
 }
 
-/* The views of sorted claims. */
-static enum tracer_status index_claims(struct label_set *set, struct error *err)
+/* No address has more claims than is cheap. */
+static enum tracer_status check_claims(const struct label_set *set, struct error *err)
 {
     char text[ADDRESS_TEXT_SIZE];
-    size_t end;
-    set->view_count = 0;
-    for (size_t first = 0; first < set->count; first = end) {
-        end = first + 1;
-        while (end < set->count && address_equal(set->claims[end].address, set->claims[first].address))
-            end++;
-        if (end - first > CLAIMS_AN_ADDRESS_MAX) {
-            address_format(set->claims[first].address, text);
-            return error_set(err, TRACER_E_LIMIT, "%zu labels about %s (at most %u)", end - first, text,
-                             CLAIMS_AN_ADDRESS_MAX);
-        }
-        if (end - first > 1 && !views_of_group(set, first, end))
-            return error_set(err, TRACER_E_NOMEM, "no memory for labels");
+    for (const struct label *first = set->claims, *end; first < set->claims + set->count; first = end) {
+        end = own_end(set, first);
+        if (end - first <= (ptrdiff_t)CLAIMS_AN_ADDRESS_MAX)
+            continue;
+        address_format(first->address, text);
+        return error_set(err, TRACER_E_LIMIT, "%zu labels about %s (at most %u)", (size_t)(end - first), text, CLAIMS_AN_ADDRESS_MAX);
     }
-    if (set->view_count)
-        qsort(set->views, set->view_count, sizeof(*set->views), view_compare);
     return TRACER_OK;
 }
 
@@ -266,86 +384,13 @@ enum tracer_status label_add_end(struct label_adding *adding, enum tracer_status
     if (!status && !sort_in(set, adding->first))
         status = error_set(err, TRACER_E_NOMEM, "no memory for labels");
     if (!status)
-        status = index_claims(set, err);
+        status = check_claims(set, err);
     if (status) {
         drop_list(set, adding->list); /* the others stay sorted */
-        enum tracer_status ignored =
-            index_claims(set, NULL); /* it held these before; it needs no more memory */
-        return ignored == TRACER_OK ? status : ignored;
+        return status;
     }
     set->lists[set->list_count++] = (struct label_list){.name = kept_name, .digest = digest, .rows = rows};
     return TRACER_OK;
-}
-
-/* Claims of the address: first..end. */
-static void find_group(const struct label_set *set, struct address address, size_t *ret_first,
-                       size_t *ret_end)
-{
-    size_t low = 0, high = set->count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (address_compare(set->claims[middle].address, address) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *ret_first = low;
-    while (low < set->count && address_equal(set->claims[low].address, address))
-        low++;
-    *ret_end = low;
-}
-
-static const struct label *view_find(const struct label_set *set, size_t best, size_t classy)
-{
-    size_t low = 0, high = set->view_count;
-    if (classy == NO_CLAIM || best == classy)
-        return &set->claims[best];
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (view_order(best, classy, &set->views[middle]) > 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return &set->views[low].label;
-}
-
-static const struct label *find_in_group(const struct label_set *set, size_t first, size_t end,
-                                         uint64_t chain_id)
-{
-    size_t best, classy;
-    pick(set, first, end, chain_id, &best, &classy);
-    return best == NO_CLAIM ? NULL : view_find(set, best, classy);
-}
-
-const struct label *label_find(const struct label_set *set, uint64_t chain_id, struct address address)
-{
-    size_t first, end;
-    find_group(set, address, &first, &end);
-    return find_in_group(set, first, end, chain_id);
-}
-
-size_t label_claims(const struct label_set *set, uint64_t chain_id, struct address address,
-                    const struct label **ret_claims, size_t capacity)
-{
-    size_t first, end, count = 0;
-    find_group(set, address, &first, &end);
-    for (size_t i = first; i < end; i++) {
-        if (!label_holds(set, &set->claims[i], chain_id))
-            continue;
-        if (count < capacity)
-            ret_claims[count] = &set->claims[i];
-        count++;
-    }
-    return count;
-}
-
-const struct label *label_about(const struct label_set *set, struct address address, size_t *ret_count)
-{
-    size_t first, end;
-    find_group(set, address, &first, &end);
-    *ret_count = end - first;
-    return end > first ? &set->claims[first] : NULL;
 }
 
 size_t label_list_count(const struct label_set *set)
@@ -378,22 +423,30 @@ const struct label *label_all(const struct label_set *set, size_t *ret_count)
     return set->claims;
 }
 
-/* Calls for each address with a winning class; NULL `labels` counts. */
-static size_t collect_classes(const struct label_set *set, uint64_t chain_id, struct taint_label *labels)
+/* The claims about the next address. */
+static struct group next_group(const struct label_set *set, const struct group *before)
 {
-    size_t count = 0, end;
-    for (size_t first = 0; first < set->count; first = end) {
-        end = first + 1;
-        while (end < set->count && address_equal(set->claims[end].address, set->claims[first].address))
-            end++;
-        const struct label *label = find_in_group(set, first, end, chain_id);
-        if (!label || label->class_ == CLASS_NONE || address_is_void(label->address))
-            continue;
-        if (labels) {
-            labels[count] = (struct taint_label){.address = label->address, .class_ = label->class_};
-            snprintf(labels[count].emit, sizeof(labels[count].emit), "%s", label->emit);
-        }
-        count++;
+    const struct label *own = before->own_end;
+    const struct builtin_claim *builtin = before->builtin_end;
+    struct group group = {own, own, builtin, builtin};
+    bool has_own = own < set->claims + set->count, has_builtin = builtin < set->builtin.claims + set->builtin.count;
+    int order = has_own && has_builtin ? address_compare(own->address, builtin->address) : 0;
+    if (has_own && order <= 0)
+        group.own_end = own_end(set, own);
+    if (has_builtin && order >= 0)
+        group.builtin_end = builtin_end(set, builtin);
+    return group;
+}
+
+/* As many as label_classes() can give, or more. */
+static size_t count_classes(const struct label_set *set, uint64_t chain_id)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < set->count; i++)
+        count += set->claims[i].class_ != CLASS_NONE && (!set->claims[i].chain_id || set->claims[i].chain_id == chain_id);
+    for (size_t i = 0; i < set->builtin.count; i++) {
+        const struct builtin_claim *claim = &set->builtin.claims[i];
+        count += claim->class_ != CLASS_NONE && (!claim->chain_id || claim->chain_id == chain_id);
     }
     return count;
 }
@@ -401,11 +454,23 @@ static size_t collect_classes(const struct label_set *set, uint64_t chain_id, st
 enum tracer_status label_classes(const struct label_set *set, uint64_t chain_id, struct arena *arena,
                                  struct taint_label **ret_labels, size_t *ret_count, struct error *err)
 {
-    size_t count = collect_classes(set, chain_id, NULL);
-    struct taint_label *labels = arena_calloc(arena, count ? count : 1, sizeof(*labels));
+    size_t count = 0, capacity = count_classes(set, chain_id);
+    struct taint_label *labels = arena_alloc(arena, (capacity + 1) * sizeof(*labels));
+    struct group group = {set->claims, set->claims, set->builtin.claims, set->builtin.claims};
+    struct claim best, classy;
     if (!labels)
-        return error_set(err, TRACER_E_NOMEM, "no memory for %zu labels", count);
-    *ret_count = collect_classes(set, chain_id, labels);
+        return error_set(err, TRACER_E_NOMEM, "no memory for %zu labels", capacity);
+    for (group = next_group(set, &group); group.own < group.own_end || group.builtin < group.builtin_end; group = next_group(set, &group)) {
+        struct address address = group.own < group.own_end ? group.own->address : group.builtin->address;
+        pick(set, group, chain_id, &best, &classy);
+        if (!is_claim(classy) || address_is_void(address))
+            continue;
+        labels[count] = (struct taint_label){.address = address, .class_ = claim_class(classy)};
+        if (classy.own)
+            snprintf(labels[count].emit, sizeof(labels[count].emit), "%s", classy.own->emit);
+        count++;
+    }
     *ret_labels = labels;
+    *ret_count = count;
     return TRACER_OK;
 }

@@ -34,7 +34,7 @@ void label_set_date(struct label_set *set, const char *date);
 /** The last list was made from a list of others with this digest. */
 void label_set_origin(struct label_set *set, struct digest digest, bool official);
 #define REGISTRY_SANCTIONED_DATE "2026-08-07" /* of the list that sanctioned.tsv restates */
-/** All claims, sorted by address. */
+/** The claims of lists, sorted by address; without the built-in ones. */
 const struct label *label_all(const struct label_set *set, size_t *ret_count);
 
 #endif

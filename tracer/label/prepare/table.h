@@ -1,10 +1,10 @@
-/* table.h - reading an embedded table of the registry by column name. What is wrong there is our own mistake:
- * every failure is TRACER_E_INTERNAL and names table, line and column. */
+/* table.h - reading a table of fixtures/registry by column name. Every failure names table, line and column. */
 #ifndef TRACER_LABEL_TABLE_H
 #define TRACER_LABEL_TABLE_H
 
-#include "embed.h"
-#include "set.h"
+#include "prepare.h"
+
+#include "tracer/csv.h"
 
 #define TABLE_COLUMNS_MAX 16u
 
@@ -16,9 +16,8 @@ struct table_row {
 typedef enum tracer_status table_row_fn(const struct table_row *row, void *context);
 
 /** All columns are required. */
-TRACER_MUST_USE enum tracer_status table_read(enum embedded which, char separator, const char *const *columns,
-                                              size_t column_count, table_row_fn *read, void *context,
-                                              struct error *err);
+TRACER_MUST_USE enum tracer_status table_read(const char *path, const char *const *columns, size_t column_count,
+                                              table_row_fn *read, void *context, struct error *err);
 enum tracer_status table_bad(const struct table_row *row, size_t column);
 TRACER_MUST_USE enum tracer_status table_u64(const struct table_row *row, size_t column, uint64_t *ret_value);
 TRACER_MUST_USE enum tracer_status table_address(const struct table_row *row, size_t column,

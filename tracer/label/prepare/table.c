@@ -1,26 +1,19 @@
-/* table.c - the loop over an embedded table, and its cells. */
+/* table.c - the loop over a table, and its cells. */
 #include "table.h"
 
-enum tracer_status table_read(enum embedded which, char separator, const char *const *columns,
-                              size_t column_count, table_row_fn *read, void *context, struct error *err)
+enum tracer_status table_read(const char *path, const char *const *columns, size_t column_count, table_row_fn *read,
+                              void *context, struct error *err)
 {
     struct csv_field cells[TABLE_COLUMNS_MAX];
-    struct embedded_file file = embedded_file(which);
     struct table_row row = {NULL, cells, err};
-    enum tracer_status status = csv_open_memory(file.name, file.data, file.size, separator, columns,
-                                                column_count, column_count, &row.csv, err);
+    char separator = strcmp(path + strlen(path) - 4, ".csv") == 0 ? ',' : '\t';
+    enum tracer_status status = csv_open(path, separator, columns, column_count, column_count, &row.csv, err);
     while (!status) {
         status = csv_next(row.csv, cells, err);
         if (!status)
             status = read(&row, context);
     }
     csv_close(row.csv);
-    if (status == TRACER_E_USAGE) { /* a bad file, and it is ours */
-        if (err)
-            err->status = TRACER_E_INTERNAL;
-        error_context(err, "the built-in registry is damaged");
-        return TRACER_E_INTERNAL;
-    }
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
