@@ -8,7 +8,6 @@
 
 #include "tracer/arena.h"
 #include "tracer/csv.h"
-#include "tracer/proof.h"
 
 uint64_t batch_lines(const char *data, size_t size)
 {
@@ -214,33 +213,9 @@ done:
 
 /* ---- both ---- */
 
-/* 40 digits in two cases are a checksum (EIP-55): a letter is upper case where the digit of the hash of the lower case text is 8 or
- * more. */
-static bool checksum_holds(const char *digits)
+const char *batch_overlong(struct arena *arena, uint64_t line)
 {
-    char lower[40];
-    bool upper_seen = false, lower_seen = false;
-    for (int i = 0; i < 40; i++) {
-        upper_seen = upper_seen || (digits[i] >= 'A' && digits[i] <= 'F');
-        lower_seen = lower_seen || (digits[i] >= 'a' && digits[i] <= 'f');
-        lower[i] = digits[i] >= 'A' && digits[i] <= 'F' ? (char)(digits[i] + 32) : digits[i];
-    }
-    if (!upper_seen || !lower_seen)
-        return true;
-    struct hash hash = proof_hash((struct bytes){(const uint8_t *)lower, 40});
-    for (int i = 0; i < 40; i++) {
-        bool high = (hash.bytes[i / 2] >> (i % 2 ? 0 : 4) & 15) >= 8, letter = lower[i] >= 'a';
-        if (letter && high != (digits[i] <= 'F'))
-            return false;
-    }
-    return true;
-}
-
-static bool has_bad_checksum(const char *text)
-{
-    struct address address;
-    size_t length = strlen(text);
-    return length >= 42 && address_parse(text, length, &address) && !checksum_holds(text + length - 40);
+    return arena_printf(arena, "line %" PRIu64 ": longer than %zu bytes", line, TRACER_CSV_LINE_MAX);
 }
 
 enum tracer_status batch_read_row(enum batch_format format, const struct batch_columns *columns, const struct batch_header *header, struct bytes line_bytes,
@@ -248,7 +223,9 @@ enum tracer_status batch_read_row(enum batch_format format, const struct batch_c
 {
     struct batch_row row = {.raw = without_end((const char *)line_bytes.data, line_bytes.size), .line = line, .target = "", .chain = "", .to = ""};
     enum tracer_status status = TRACER_OK;
-    if (memchr(row.raw.data, '\0', row.raw.size))
+    if (row.raw.size > TRACER_CSV_LINE_MAX)
+        row.problem = batch_overlong(arena, line);
+    else if (memchr(row.raw.data, '\0', row.raw.size))
         row.problem = arena_printf(arena, "line %" PRIu64 ": holds a NUL byte", line);
     else if (format == BATCH_JSONL)
         status = read_json(&row, columns, arena, err);
@@ -261,9 +238,6 @@ enum tracer_status batch_read_row(enum batch_format format, const struct batch_c
     }
     if (!status && !row.problem && !row.target[0])
         row.problem = arena_printf(arena, "line %" PRIu64 ": no target", line);
-    else if (!status && !row.problem && (has_bad_checksum(row.target) || has_bad_checksum(row.to)))
-        row.problem = arena_printf(arena, "line %" PRIu64 ", column %s: the capital letters of the address are not its checksum (EIP-55)", line,
-                                   has_bad_checksum(row.target) ? "target" : "to");
     *ret_row = row;
     return status;
 }

@@ -1,5 +1,6 @@
 /* batch_work.c - a worker of a batch: reads pieces of the input, asks, and hands the rows of the output back. */
 #include "batching.h"
+#include "pipeline.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -229,6 +230,8 @@ static enum tracer_status prepare(struct work *work, struct question *question)
         return TRACER_OK;
     if (row->to[0] && !address_parse(row->to, strlen(row->to), &question->to))
         row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: is no address", row->line);
+    else if (row->to[0] && !case_checksum_holds(row->to, strlen(row->to)))
+        row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: the capital letters of the address are not its checksum (EIP-55)", row->line);
     else if (screen_check_target(work->request->screen, text, row->chain, &why))
         row->problem = arena_printf(work->arena, "line %" PRIu64 ", column target: %s", row->line, why.text);
     else {
@@ -375,7 +378,7 @@ static enum tracer_status answer_plain(struct work *work, const char **at, const
         while (count < PLAIN_AT_ONCE && next < end) {
             const char *stop = memchr(next, '\n', (size_t)(end - next)), *target = NULL;
             size_t length = 0;
-            if (!stop || !find_target(&work->header, next, (size_t)(stop - next), &target, &length) ||
+            if (!stop || stop - next > (ptrdiff_t)TRACER_CSV_LINE_MAX || !find_target(&work->header, next, (size_t)(stop - next), &target, &length) ||
                 !read_plain(target, length, &addresses[count]))
                 break;
             sizes[count++] = (uint32_t)(stop - next);
@@ -425,7 +428,7 @@ static enum tracer_status read_piece(struct work *work, const struct batch_job *
 static enum tracer_status answer_overlong(struct work *work, const struct batch_job *job)
 {
     struct question question = {.row = {.line = job->line, .raw = {(const uint8_t *)"", 0}}};
-    question.row.problem = arena_printf(work->arena, "line %" PRIu64 ": longer than %zu bytes", job->line, TRACER_CSV_LINE_MAX);
+    question.row.problem = batch_overlong(work->arena, job->line);
     return question.row.problem ? answer_one(work, &question) : no_memory(work);
 }
 

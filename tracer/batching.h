@@ -46,6 +46,8 @@ struct batch_row {
     const char **fields;             /* of a CSV, [column_count]; NULL: the row cannot be read */
     const char *problem;             /* why it cannot be read or asked; NULL: it can */
 };
+/** What a row says that is longer than TRACER_CSV_LINE_MAX; NULL: no memory. */
+const char *batch_overlong(struct arena *arena, uint64_t line);
 TRACER_MUST_USE enum tracer_status batch_read_row(enum batch_format format, const struct batch_columns *columns, const struct batch_header *header,
                                                   struct bytes line_bytes, uint64_t line, bool broken, struct arena *arena, struct batch_row *ret_row, struct error *err);
 

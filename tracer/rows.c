@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tracer/proof.h"
+
 struct collect {
     struct case_state *state;
     int32_t transaction_index;
@@ -43,6 +45,13 @@ enum tracer_status case_transaction_rows(struct case_state *state, struct positi
     return TRACER_OK;
 }
 
+static enum tracer_status other_chain(const struct case_state *state, const char *text, struct error *err)
+{
+    char shown[TRACER_QUOTED_MAX];
+    return error_set(err, TRACER_E_USAGE, "\"%s\" is on another chain than %s", safe_text(shown, sizeof(shown), text, strlen(text)),
+                     state->network.name);
+}
+
 /* The text behind "chain:" when there is such a prefix; an unknown or other chain is an error. */
 static enum tracer_status strip_chain(const struct case_state *state, const char **text, struct error *err)
 {
@@ -57,9 +66,7 @@ static enum tracer_status strip_chain(const struct case_state *state, const char
         *text = hash + 1;
         return TRACER_OK;
     }
-    char shown[TRACER_QUOTED_MAX];
-    return error_set(err, TRACER_E_USAGE, "\"%s\" is on another chain than %s",
-                     safe_text(shown, sizeof(shown), *text, strlen(*text)), state->network.name);
+    return other_chain(state, *text, err);
 }
 
 /* Digits to a number of at most 32 bits (LOG_INDEX_NONE excluded). */
@@ -78,21 +85,45 @@ static bool parse_log_index(const char *text, uint32_t *ret_index)
     return true;
 }
 
+/* 40 digits in two cases are a checksum (EIP-55): a letter is upper case where the digit of the hash of the lower case text is 8 or
+ * more. */
+bool case_checksum_holds(const char *text, size_t length)
+{
+    char lower[40];
+    bool upper_seen = false, lower_seen = false;
+    const char *digits = text + length - sizeof(lower);
+    for (size_t i = 0; i < sizeof(lower); i++) {
+        upper_seen = upper_seen || (digits[i] >= 'A' && digits[i] <= 'F');
+        lower_seen = lower_seen || (digits[i] >= 'a' && digits[i] <= 'f');
+        lower[i] = digits[i] >= 'A' && digits[i] <= 'F' ? (char)(digits[i] + 32) : digits[i];
+    }
+    if (!upper_seen || !lower_seen)
+        return true;
+    struct hash hash = proof_hash((struct bytes){(const uint8_t *)lower, sizeof(lower)});
+    for (size_t i = 0; i < sizeof(lower); i++) {
+        bool high = (hash.bytes[i / 2] >> (i % 2 ? 0 : 4) & 15) >= 8, letter = lower[i] >= 'a';
+        if (letter && high != (digits[i] <= 'F'))
+            return false;
+    }
+    return true;
+}
+
 enum tracer_status case_parse_row(const struct case_state *state, const char *text, struct row_spec *ret_spec,
                                   struct error *err)
 {
     *ret_spec = (struct row_spec){.what = ROW_NOTHING};
-    if (address_parse(text, strlen(text), &ret_spec->address)) {
-        ret_spec->what = ROW_ADDRESS;
-        return TRACER_OK;
-    }
-    enum tracer_status status = strip_chain(state, &text, err);
+    size_t length = strlen(text);
+    enum tracer_status status = address_parse(text, length, &ret_spec->address) ? TRACER_OK : strip_chain(state, &text, err);
     if (status)
         return status;
-    size_t length = strlen(text);
-    if (address_parse(text, length, &ret_spec->address))
+    length = strlen(text);
+    if (address_parse(text, length, &ret_spec->address)) {
+        if (text[1] != 'x' && state->network.chain_id == 1) /* "ronin:": the account there is not asked about here */
+            return other_chain(state, text, err);
+        if (!case_checksum_holds(text, length))
+            return error_set(err, TRACER_E_USAGE, "the capital letters of the address are not its checksum (EIP-55)");
         ret_spec->what = ROW_ADDRESS;
-    else if (hash_parse(text, length, &ret_spec->hash))
+    } else if (hash_parse(text, length, &ret_spec->hash))
         ret_spec->what = ROW_TRANSACTION;
     else if (position_parse(text, length, &ret_spec->position))
         ret_spec->what = ROW_KEY;

@@ -75,6 +75,16 @@ with tempfile.TemporaryDirectory() as folder:
     run("check", "--store", here / "again", "--source", "ronin-2022", "0x" + "12" * 20, code=11)
     run("trace", "--store", here / "again", "ronin-2022", code=11)
 
+    # I1_a_target_with_a_wrong_checksum_or_of_another_chain_is_no_clean_one
+    asked = ("check", "--store", store, "--source", "ronin-2022", "--to", "1648400000")
+    binance = "4976a4a02f38326660d17bf34b431dc6e2eb2327"
+    run(*asked, "0x" + binance, code=0)
+    run(*asked, "0x" + binance.upper(), code=0)
+    run(*asked, "0x4976A4A02f38326660D17bf34b431dC6e2eb2327", code=0)
+    run(*asked, "0x4976A4A02f38326660D17bf34b431dC6e2eb2328", code=2, says="EIP-55")
+    run(*asked, "ronin:" + binance, code=2, says="another chain than ethereum")
+    run("trace", "--store", store, "ronin:" + EXPLOITER[2:], code=2, says="another chain than ethereum")
+
     # S13_a_full_or_closed_output_is_told
     with open("/dev/full", "w") as full:
         run("demo", code=4, says="could not be written", stdout=full)

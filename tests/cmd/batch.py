@@ -75,6 +75,10 @@ try:
     same("verdicts alone", [(r["target"], r["verdict"]) for r in rows(short)], [(r["target"], r["verdict"]) for r in rows(long)])
     quoted, _ = batch("quoted.csv", 'a,target\n' + "".join(f'"x, {i}",{t}\n' for i, t in enumerate(everything)), "--columns", "verdict", code=11)
     same("verdicts of rows with quotes", [r["verdict"] for r in rows(quoted)], [r["verdict"] for r in rows(long)])
+    for columns in ("verdict", "verdict,reason"): # a line of 64 KiB is the longest, whatever is asked
+        text, _ = batch("longest.csv", "target,x\n" + "".join(f"{THIEF.lower()},{'9' * (65536 - 43 + i)}\n" for i in range(2)),
+                        "--columns", columns, code=12)
+        same(f"a line of 64 KiB and a longer one, {columns}", [r["verdict"] for r in rows(text)], ["exposed", "cannot_tell"])
     sourced = ["--source", f"me={accounts[3]}", "--since", "1"]
     quick, _ = batch("clean.csv", "target\n" + "".join(f"{t}\n" for t in accounts), "--columns", "verdict", *sourced, code=11)
     slow, _ = batch("clean.csv", "target\n" + "".join(f"{t}\n" for t in accounts), *sourced, code=11, output=top / "clean-long.csv")
@@ -98,9 +102,10 @@ try:
                f"12,ronin:0x{'1' * 64},another chain\n").encode()
     hostile += b"13," + good.encode() + b",nul \0 byte\n" + b"14," + good.encode() + b",bare\rreturn\n15,\xff\xfe,not utf-8\n"
     hostile += b"16," + b"9" * 2_500_000 + b",long\n" + f'17,{good},last\n18,"{good},open\n19,{good},behind\n'.encode()
+    hostile += f"20,{good},{'9' * 70_000}\n21,ronin:{THIEF[2:]},an account of another chain\n".encode()
     text, done = batch("hostile.csv", hostile, code=12)
     answered = rows(text)
-    same("I1_rows", len(answered), 19)
+    same("I1_rows", len(answered), 21)
     verdicts = {row["id"]: row for row in answered if row["id"]}
     for number in ("1", "2", "17", "19"):
         same(f"I1_{number}", verdicts[number]["verdict"], "clean")
@@ -111,7 +116,7 @@ try:
                              (answered[6], 8, "no target"), (answered[7], 9, "2 columns instead of 3"), (answered[8], 10, "4 columns instead of 3"),
                              (answered[9], 11, "column 3: a quote inside"), (answered[11], 13, "column target: \"ronin:"),
                              (answered[12], 14, "NUL byte"), (answered[13], 15, "column 3: a carriage return"), (answered[14], 16, "column target: "), (answered[15], 17, "longer than"),
-                             (answered[17], 19, "a quote is not closed")]:
+                             (answered[17], 19, "a quote is not closed"), (answered[19], 21, "longer than"), (answered[20], 22, "on another chain")]:
         need(f"I1: {row} does not say line {line}: {words}", row["verdict"] == "cannot_tell" and f"line {line}" in row["reason"] and words in row["reason"])
     need("an unknown transaction", verdicts["11"]["verdict"] == "cannot_tell" and "is not in the store" in verdicts["11"]["reason"])
     need(f"summary: {done.stderr}", "could not be asked" in done.stderr)
