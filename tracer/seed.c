@@ -10,6 +10,26 @@
 
 #define DAY_S 86400u
 
+/* The hash and the time of a row, where the store has them. */
+static enum tracer_status place_seed(const struct case_state *state, const struct transfer *row, struct result_seed *shown, struct error *err)
+{
+    struct transaction transaction;
+    struct block block;
+    struct graph *graph = state->input->graph;
+    uint64_t chain_id = state->network.chain_id, number = row->position.block_number;
+    enum tracer_status status = TRACER_E_NOT_FOUND;
+    if (row->position.transaction_index >= 0)
+        status = graph_get_transaction(graph, chain_id, number, row->position.transaction_index, &transaction, err);
+    if (!status)
+        shown->transaction_hash = transaction.hash;
+    else if (status != TRACER_E_NOT_FOUND)
+        return status;
+    status = graph_get_block(graph, chain_id, number, &block, err);
+    if (!status)
+        shown->time = block.time;
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
 static enum tracer_status push_seed(struct case_state *state, const struct taint_seed *seed,
                                     const struct transfer *row, struct error *err)
 {
@@ -44,15 +64,8 @@ static enum tracer_status push_seed(struct case_state *state, const struct taint
         shown[state->seed_count].amount =
             seed->has_amount ? u256_min(seed->amount, row->amount) : row->amount;
         status = case_list_asset(state, row->asset, err);
-        struct transaction transaction;
-        struct block block;
-        if (!status && row->position.transaction_index >= 0 &&
-            graph_get_transaction(state->input->graph, state->network.chain_id, row->position.block_number,
-                                  row->position.transaction_index, &transaction, NULL) == TRACER_OK)
-            shown[state->seed_count].transaction_hash = transaction.hash;
-        if (!status && graph_get_block(state->input->graph, state->network.chain_id,
-                                       row->position.block_number, &block, NULL) == TRACER_OK)
-            shown[state->seed_count].time = block.time;
+        if (!status)
+            status = place_seed(state, row, &shown[state->seed_count], err);
     } else {
         status = case_name_address(state, seed->address, err);
     }
@@ -134,8 +147,12 @@ static enum tracer_status seed_transaction(struct case_state *state, const char 
     struct block block;
     if (state->seed_count > before)
         return TRACER_OK;
-    bool partly = count && graph_get_block(state->input->graph, state->network.chain_id, rows[0].position.block_number, &block, NULL) == TRACER_OK &&
-                  block.internals == INTERNALS_NONE && !state->network.imported;
+    enum tracer_status status = TRACER_E_NOT_FOUND;
+    if (count)
+        status = graph_get_block(state->input->graph, state->network.chain_id, rows[0].position.block_number, &block, err);
+    if (status && status != TRACER_E_NOT_FOUND)
+        return status;
+    bool partly = !status && block.internals == INTERNALS_NONE && !state->network.imported;
     return error_set(err, TRACER_E_USAGE,
                      "%s: nobody without a label gains anything in this transaction%s; name a row (hash:N, hash:value) or an address", text,
                      partly ? " as far as it is known: its internal transfers are not, because no endpoint has call traces" : "");

@@ -515,12 +515,12 @@ enum tracer_status session_links(struct session *session, struct link_facts *ret
     return TRACER_OK;
 }
 
-/* "tracer trace --chain ethereum --policy fifo SEED": what a stranger with the same store types. */
+/* "tracer trace --chain ethereum --policy fifo SEED": what a stranger with the same store types. NULL: no memory. */
 static const char *repeat_line(struct session *session, const char *command)
 {
     const struct options *options = session->options;
     struct buffer line;
-    buffer_init(&line, TRACER_KIB(64));
+    buffer_init(&line, TRACER_MIB(4)); /* no command line of a shell is longer */
     buffer_printf(&line, "tracer %s", command);
     if (strcmp(command, "audit") != 0)
         buffer_printf(&line, " --policy %s", options->all_policies ? "all" : taint_policy_name(options->taint.policy));
@@ -550,7 +550,7 @@ static const char *repeat_line(struct session *session, const char *command)
         buffer_printf(&line, " %s", options->arguments[i]);
     const char *text = buffer_ok(&line) ? arena_text(session->arena, line.data, line.size) : NULL;
     buffer_release(&line);
-    return text ? text : "";
+    return text;
 }
 
 enum tracer_status session_case_input(struct session *session, const char *command,
@@ -576,7 +576,7 @@ enum tracer_status session_case_input(struct session *session, const char *comma
                                      .inputs = session->inputs,
                                      .input_count = session->input_count,
                                      .repeat = repeat_line(session, command)};
-    return TRACER_OK;
+    return ret_input->repeat ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
 }
 
 static enum tracer_status open_explorers(struct session *session)
