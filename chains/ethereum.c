@@ -13,7 +13,8 @@ static const struct evm_reward rewards[] = {
 static const struct evm_blob_schedule blobs[] = {
     {1710338135, 3338477}, /* EIP-4844 */
     {1746612311, 5007716}, /* EIP-7691 */
-    {1765290071, 0},       /* BPO forks: prices are taken as receipts state them */
+    {1765290071, 8346193}, /* EIP-7892: the first and the second fork of blob parameters only */
+    {1767747671, 11684671},
 };
 
 static const char *const endpoints[] = {

@@ -13,10 +13,10 @@ struct bloom {
 };
 struct evm_header {
     uint64_t present; /* members that were there */
-    uint64_t number, time, gas_limit, gas_used, blob_gas_used, excess_blob_gas;
+    uint64_t number, time, gas_limit, gas_used, blob_gas_used, excess_blob_gas, slot_number;
     struct u256 difficulty, base_fee;
     struct hash hash, parent_hash, uncles_hash, state_root, transactions_root, receipts_root,
-        withdrawals_root, mix_hash, beacon_root, requests_hash;
+        withdrawals_root, mix_hash, beacon_root, requests_hash, access_list_hash;
     uint8_t nonce[8];
     struct bloom bloom;
     struct json_span extra_data; /* digits */
@@ -33,6 +33,7 @@ struct evm_withdrawal {
     struct address to;
     uint64_t gwei, index, validator;
 };
+extern const struct hash no_uncles; /* what uncles_hash is without them */
 /* Header, transactions, withdrawals as they stand. */
 enum tracer_status header_read(struct json_span text, struct arena *arena, struct evm_header *ret_header,
                                struct error *err);
@@ -125,6 +126,8 @@ enum tracer_status transaction_check(const struct evm_network *network, const st
 enum tracer_status transaction_gas_price(const struct evm_header *header,
                                          const struct evm_transaction *transaction, struct u256 *ret_price,
                                          struct error *err);
+/* Whether the chain id stands behind the members that a legacy sender signs (EIP-155). */
+bool transaction_is_protected(const struct evm_transaction *transaction);
 bool transaction_states_gas_price(const struct evm_transaction *transaction);
 
 /* ---- transaction_codec.c ---- */

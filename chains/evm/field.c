@@ -81,6 +81,15 @@ static bool parse_data(struct json_span text, struct json_span *ret_digits)
     return true;
 }
 
+static bool parse_word(struct json_span text, struct u256 *ret_value)
+{
+    uint8_t word[32];
+    if (!hex_decode_0x(text.text, text.length, word, sizeof word))
+        return false;
+    *ret_value = u256_from_bytes(word, sizeof word);
+    return true;
+}
+
 static bool parse_plain_integer(struct json_span text, uint64_t *ret_value)
 {
     uint64_t value = 0;
@@ -119,6 +128,8 @@ static const char *kind_form(enum field_kind kind)
         return "a QUANTITY of at most 64 bits";
     case FIELD_U256:
         return "a QUANTITY of at most 256 bits";
+    case FIELD_SCALAR:
+        return "a QUANTITY of at most 256 bits, or DATA of 32 bytes";
     case FIELD_NUMBER:
         return "a whole number";
     case FIELD_ADDRESS:
@@ -148,6 +159,8 @@ static bool parse_string(const struct field *field, struct json_span text, void 
         return hex_quantity_u64(text.text, text.length, to);
     case FIELD_U256:
         return u256_parse_quantity(text.text, text.length, to);
+    case FIELD_SCALAR:
+        return u256_parse_quantity(text.text, text.length, to) || parse_word(text, to);
     case FIELD_ADDRESS:
         return hex_decode_0x(text.text, text.length, to, 20);
     case FIELD_HASH:

@@ -22,6 +22,7 @@ struct decoder {
 enum field_kind {
     FIELD_U64,    /* QUANTITY -> uint64_t */
     FIELD_U256,   /* QUANTITY -> struct u256 */
+    FIELD_SCALAR, /* of a signature: QUANTITY, or DATA of 32 bytes as some nodes write it -> struct u256 */
     FIELD_NUMBER, /* a plain JSON integer without sign, fraction or exponent -> uint64_t (trace_block only) */
     FIELD_ADDRESS, /* DATA of 20 bytes -> struct address */
     FIELD_HASH,    /* DATA of 32 bytes -> struct hash */

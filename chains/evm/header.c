@@ -29,6 +29,8 @@ enum {
     H_EXCESS_BLOB_GAS,
     H_BEACON_ROOT,
     H_REQUESTS_HASH,
+    H_ACCESS_LIST_HASH,
+    H_SLOT_NUMBER,
     H_TRANSACTIONS,
     H_UNCLES,
     H_COUNT
@@ -70,6 +72,8 @@ static const struct field fields[H_COUNT] = {
     [H_EXCESS_BLOB_GAS] = H_OR_NULL("excessBlobGas", FIELD_U64, excess_blob_gas),
     [H_BEACON_ROOT] = H_OR_NULL("parentBeaconBlockRoot", FIELD_HASH, beacon_root),
     [H_REQUESTS_HASH] = H_OR_NULL("requestsHash", FIELD_HASH, requests_hash),
+    [H_ACCESS_LIST_HASH] = H_OR_NULL("blockAccessListHash", FIELD_HASH, access_list_hash),
+    [H_SLOT_NUMBER] = H_OR_NULL("slotNumber", FIELD_U64, slot_number),
     [H_TRANSACTIONS] = FIELD_BY("transactions", read_transactions),
     [H_UNCLES] = H_OR_NULL("uncles", FIELD_ARRAY, uncles),
 };
@@ -78,9 +82,14 @@ static const struct field fields[H_COUNT] = {
 #define ALWAYS                                                                                               \
     (BIT(H_NUMBER) | BIT(H_HASH) | BIT(H_PARENT_HASH) | BIT(H_TRANSACTIONS_ROOT) | BIT(H_STATE_ROOT) |       \
      BIT(H_RECEIPTS_ROOT) | BIT(H_MINER) | BIT(H_GAS_USED) | BIT(H_GAS_LIMIT) | BIT(H_TIMESTAMP) |           \
-     BIT(H_TRANSACTIONS) | BIT(H_BLOOM) | BIT(H_UNCLES))
+     BIT(H_TRANSACTIONS) | BIT(H_BLOOM))
 
-/* Root of an empty trie (facts: transactions 5). */
+#define AMSTERDAM (BIT(H_ACCESS_LIST_HASH) | BIT(H_SLOT_NUMBER))
+
+/* The hash of an empty list of uncles, keccak256(rlp([])), and the root of an empty trie (facts: transactions 5). */
+const struct hash no_uncles = {{0x1d, 0xcc, 0x4d, 0xe8, 0xde, 0xc7, 0x5d, 0x7a, 0xab, 0x85, 0xb5,
+                                0x67, 0xb6, 0xcc, 0xd4, 0x1a, 0xd3, 0x12, 0x45, 0x1b, 0x94, 0x8a,
+                                0x74, 0x13, 0xf0, 0xa1, 0x42, 0xfd, 0x40, 0xd4, 0x93, 0x47}};
 static const struct hash empty_root = {{0x56, 0xe8, 0x1f, 0x17, 0x1b, 0xcc, 0x55, 0xa6, 0xff, 0x83, 0x45,
                                         0xe6, 0x92, 0xc0, 0xf8, 0x6e, 0x5b, 0x48, 0xe0, 0x1b, 0x99, 0x6c,
                                         0xad, 0xc0, 0x01, 0x62, 0x2f, 0xb5, 0xe3, 0x63, 0xb4, 0x21}};
@@ -186,11 +195,15 @@ static enum tracer_status check_fork_members(const struct evm_rules *rules, cons
     if (present & BIT(H_BEACON_ROOT))
         required |= withdrawals | blobs;
     if (!prague)
-        forbidden |= BIT(H_REQUESTS_HASH);
+        forbidden |= BIT(H_REQUESTS_HASH) | AMSTERDAM;
     else if (rules->strict_header)
         required |= BIT(H_REQUESTS_HASH);
     if (present & BIT(H_REQUESTS_HASH))
         required |= BIT(H_BEACON_ROOT);
+    if (present & AMSTERDAM) /* when it begins is not known: both, or none */
+        required |= AMSTERDAM | BIT(H_REQUESTS_HASH);
+    if (!(present & BIT(H_UNCLES_HASH)) || !hash_equal(header->uncles_hash, no_uncles))
+        required |= BIT(H_UNCLES);
     enum tracer_status status = fields_require(fields, present, required, err);
     return status ? status : fields_forbid(fields, present, forbidden, "in a block of this height", err);
 }
@@ -239,6 +252,13 @@ static enum tracer_status check_header(const struct evm_network *network, struct
     return status;
 }
 
+static void note_members(struct evm_header *header)
+{
+    header->has_base_fee = header->present & BIT(H_BASE_FEE);
+    header->has_withdrawals = header->present & BIT(H_WITHDRAWALS_ROOT);
+    header->has_blobs = header->present & BIT(H_BLOB_GAS_USED);
+}
+
 static enum tracer_status read_members(struct json_span text, bool alone, struct arena *arena,
                                        struct evm_header *ret_header, struct error *err)
 {
@@ -254,9 +274,7 @@ static enum tracer_status read_members(struct json_span text, bool alone, struct
         return status;
     for (size_t i = 0; i < sizeof read.header.bloom.bytes; i++)
         read.header.has_bloom_bits |= read.header.bloom.bytes[i] != 0;
-    read.header.has_base_fee = read.header.present & BIT(H_BASE_FEE);
-    read.header.has_withdrawals = read.header.present & BIT(H_WITHDRAWALS_ROOT);
-    read.header.has_blobs = read.header.present & BIT(H_BLOB_GAS_USED);
+    note_members(&read.header);
     *ret_header = read.header;
     return TRACER_OK;
 }
@@ -315,6 +333,10 @@ void header_write(const struct evm_header *header, struct buffer *to)
         write_hash(to, header->beacon_root);
     if (present & BIT(H_REQUESTS_HASH))
         write_hash(to, header->requests_hash);
+    if (present & BIT(H_ACCESS_LIST_HASH))
+        write_hash(to, header->access_list_hash);
+    if (present & BIT(H_SLOT_NUMBER))
+        rlp_u64(to, header->slot_number);
     rlp_list_end(to, list);
 }
 
@@ -356,9 +378,9 @@ enum tracer_status evm_prove_head(struct json_span block, struct arena *arena, s
 /* ---- back ---- */
 
 #define CLASSIC_ITEMS 15u
-#define ITEMS_MAX 21u
+#define ITEMS_MAX 23u
 
-static bool take_members(const struct rlp_item *items, size_t count, struct arena *arena, struct evm_header *to)
+static bool take_classic(const struct rlp_item *items, struct arena *arena, struct evm_header *to)
 {
     bool good = rlp_fixed(&items[0], to->parent_hash.bytes, 32) && rlp_fixed(&items[1], to->uncles_hash.bytes, 32) &&
                 rlp_fixed(&items[2], to->miner.bytes, 20) && rlp_fixed(&items[3], to->state_root.bytes, 32) &&
@@ -368,32 +390,43 @@ static bool take_members(const struct rlp_item *items, size_t count, struct aren
                 rlp_integer_u64(&items[9], &to->gas_limit) && rlp_integer_u64(&items[10], &to->gas_used) &&
                 rlp_integer_u64(&items[11], &to->time) && !items[12].is_list && rlp_fixed(&items[13], to->mix_hash.bytes, 32) &&
                 rlp_fixed(&items[14], to->nonce, sizeof to->nonce);
-    to->present = CLASSIC;
     to->extra_data = digits_of(items[12].payload, arena);
-    good = good && to->extra_data.text;
-    if (count > 15) {
-        good = good && rlp_integer(&items[15], &to->base_fee);
+    return good && to->extra_data.text;
+}
+
+/* Members of later forks, each behind those before it. Only the root of withdrawals may be left out (Ronin): the blob gas in its place
+ * is shorter. */
+static bool take_later(const struct rlp_item *items, size_t count, struct evm_header *to)
+{
+    size_t at = 0;
+    bool good = true;
+    to->present = CLASSIC;
+    if (at < count) {
+        good &= rlp_integer(&items[at++], &to->base_fee);
         to->present |= BIT(H_BASE_FEE);
     }
-    if (count > 16) {
-        good = good && rlp_fixed(&items[16], to->withdrawals_root.bytes, 32);
+    if (at < count && items[at].payload.size == 32) {
+        good &= rlp_fixed(&items[at++], to->withdrawals_root.bytes, 32);
         to->present |= BIT(H_WITHDRAWALS_ROOT);
     }
-    if (count > 17) {
-        good = good && count > 18 && rlp_integer_u64(&items[17], &to->blob_gas_used) && rlp_integer_u64(&items[18], &to->excess_blob_gas);
+    if (at < count) {
+        good &= count - at > 1 && rlp_integer_u64(&items[at], &to->blob_gas_used) && rlp_integer_u64(&items[at + 1], &to->excess_blob_gas);
+        at += 2;
         to->present |= BIT(H_BLOB_GAS_USED) | BIT(H_EXCESS_BLOB_GAS);
     }
-    if (count > 19) {
-        good = good && rlp_fixed(&items[19], to->beacon_root.bytes, 32);
+    if (at < count) {
+        good &= rlp_fixed(&items[at++], to->beacon_root.bytes, 32);
         to->present |= BIT(H_BEACON_ROOT);
     }
-    if (count > 20) {
-        good = good && rlp_fixed(&items[20], to->requests_hash.bytes, 32);
+    if (at < count) {
+        good &= rlp_fixed(&items[at++], to->requests_hash.bytes, 32);
         to->present |= BIT(H_REQUESTS_HASH);
     }
-    to->has_base_fee = count > 15;
-    to->has_withdrawals = count > 16;
-    to->has_blobs = count > 18;
+    if (at < count) {
+        good &= count - at == 2 && rlp_fixed(&items[at], to->access_list_hash.bytes, 32) && rlp_integer_u64(&items[at + 1], &to->slot_number);
+        to->present |= AMSTERDAM;
+    }
+    note_members(to);
     return good;
 }
 
@@ -406,7 +439,8 @@ enum tracer_status header_from_bytes(struct bytes text, struct arena *arena, str
     bool good = rlp_valid(text) && rlp_next(&rest, &list) && list.is_list;
     for (rest = good ? list.payload : rest; good && rest.size; count++)
         good = count < ITEMS_MAX && rlp_next(&rest, &items[count]);
-    if (!good || count < CLASSIC_ITEMS || !take_members(items, count, arena, ret_header))
+    if (!good || count < CLASSIC_ITEMS || !take_classic(items, arena, ret_header) ||
+        !take_later(items + CLASSIC_ITEMS, count - CLASSIC_ITEMS, ret_header))
         return error_set(err, TRACER_E_REPLY, "these bytes are no header of a block");
     return TRACER_OK;
 }

@@ -202,16 +202,12 @@ static enum tracer_status read_receipt(struct decoder *decoder, struct evm_recei
     return TRACER_OK;
 }
 
-/* Status and root: one before Byzantium, the other from it on (EIP-658). */
+/* Status and root: one before Byzantium, the other from it on (EIP-658). Nothing covers the other, and nothing is taken from it. */
 static enum tracer_status check_outcome(const struct evm_rules *rules, const struct evm_header *header,
                                         struct evm_receipt *receipt, struct error *err)
 {
     bool byzantium = fork_active(rules->byzantium, header);
-    uint64_t required = byzantium ? BIT(R_STATUS) : BIT(R_ROOT),
-             forbidden = byzantium ? BIT(R_ROOT) : BIT(R_STATUS);
-    enum tracer_status status = fields_require(fields, receipt->present, required, err);
-    if (!status)
-        status = fields_forbid(fields, receipt->present, forbidden, "in a block of this height", err);
+    enum tracer_status status = fields_require(fields, receipt->present, byzantium ? BIT(R_STATUS) : BIT(R_ROOT), err);
     if (status)
         return status;
     if (receipt->status > 1)
@@ -237,7 +233,7 @@ static enum tracer_status check_parties(const struct evm_transaction *transactio
         return differs_address(err, "to", receipt->to, "the transaction's is", transaction->to);
     if (receipt->has_contract && !transaction->creates && !address_is_void(receipt->contract))
         return error_set(err, TRACER_E_REPLY, "contractAddress is there, but the transaction creates none");
-    if (transaction->creates && !receipt->has_contract && receipt->outcome != TRANSACTION_FAILED)
+    if (transaction->creates && !receipt->has_contract && receipt->outcome == TRANSACTION_SUCCEEDED)
         return error_set(err, TRACER_E_REPLY, "contractAddress: missing");
     if (receipt->present & BIT(R_TYPE) && receipt->type != transaction->type)
         return differs_u64(err, "type", receipt->type, "the transaction's is", transaction->type);
@@ -319,6 +315,9 @@ static enum tracer_status check_receipt(const struct evm_network *network, const
         status = check_outcome(network->rules, header, receipt, err);
     if (!status)
         status = check_parties(transaction, receipt, err);
+    if (!status && transaction->creates && !receipt->has_contract &&
+        !contract_address(transaction->from, transaction->nonce, &receipt->contract))
+        status = no_memory(err);
     if (!status)
         status = check_gas(receipt, transaction, sums->gas, err);
     if (!status)

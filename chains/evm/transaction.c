@@ -29,13 +29,13 @@ const struct field transaction_fields[T_COUNT] = {
     [T_AUTHORIZATIONS] = T_OR_NULL("authorizationList", FIELD_ARRAY, authorizations),
     [T_V] = T_OR_NULL("v", FIELD_U256, v),
     [T_Y_PARITY] = T_OR_NULL("yParity", FIELD_U256, y_parity),
-    [T_R] = T_OR_NULL("r", FIELD_U256, r),
-    [T_S] = T_OR_NULL("s", FIELD_U256, s),
+    [T_R] = T_OR_NULL("r", FIELD_SCALAR, r),
+    [T_S] = T_OR_NULL("s", FIELD_SCALAR, s),
     [T_PAYER] = T_OR_NULL("payer", FIELD_ADDRESS, payer),
     [T_EXPIRED_TIME] = T_OR_NULL("expiredTime", FIELD_U256, expired_time),
     [T_PAYER_V] = T_OR_NULL("payerV", FIELD_U256, payer_v),
-    [T_PAYER_R] = T_OR_NULL("payerR", FIELD_U256, payer_r),
-    [T_PAYER_S] = T_OR_NULL("payerS", FIELD_U256, payer_s),
+    [T_PAYER_R] = T_OR_NULL("payerR", FIELD_SCALAR, payer_r),
+    [T_PAYER_S] = T_OR_NULL("payerS", FIELD_SCALAR, payer_s),
     [T_MINT] = T_OR_NULL("mint", FIELD_U256, mint),
     [T_SOURCE_HASH] = T_OR_NULL("sourceHash", FIELD_HASH, source_hash),
     [T_IS_SYSTEM] = T_OR_NULL("isSystemTx", FIELD_BOOL, is_system),
@@ -130,6 +130,10 @@ static enum tracer_status check_type(const struct evm_rules *rules, const struct
                          "type: 0x%" PRIx64 " does not exist yet, or any more, in block %" PRIu64,
                          transaction->type, header->number);
     enum tracer_status status = fields_require(transaction_fields, transaction->present, required, err);
+    if (transaction->blob_hashes.count == 0) /* an empty list says what none says */
+        forbidden &= ~BIT(T_BLOB_HASHES);
+    if (transaction->authorizations.count == 0)
+        forbidden &= ~BIT(T_AUTHORIZATIONS);
     if (!status)
         status = fields_forbid(transaction_fields, transaction->present, forbidden,
                                transaction->present & BIT(T_TYPE) ? "in a transaction of this type"
@@ -147,7 +151,9 @@ enum tracer_status transaction_check(const struct evm_network *network, const st
         return differs_u64(err, "blockNumber", transaction->block_number, "the block's is", header->number);
     if (transaction->index != index)
         return differs_u64(err, "transactionIndex", transaction->index, "its place is", index);
-    if (transaction->present & BIT(T_CHAIN_ID) && transaction->chain_id != network->chain_id)
+    /* Some nodes state zero for what was signed for no chain. */
+    bool for_no_chain = transaction->type == TYPE_LEGACY && !transaction_is_protected(transaction) && transaction->chain_id == 0;
+    if (transaction->present & BIT(T_CHAIN_ID) && transaction->chain_id != network->chain_id && !for_no_chain)
         return differs_u64(err, "chainId", transaction->chain_id, "the network's is", network->chain_id);
     enum tracer_status status = check_type(network->rules, header, transaction, err);
     if (status || !transaction_states_gas_price(transaction) || !transaction->known ||

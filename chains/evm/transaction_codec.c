@@ -30,7 +30,7 @@ static const uint8_t deposit[] = {T_SOURCE_HASH, T_FROM, T_TO, T_MINT, T_VALUE, 
 /* Members that are written although they are not there: as empty, zero, false, or known otherwise. */
 #define MAY_BE_ABSENT                                                                                        \
     (FIELD_BIT(T_TO) | FIELD_BIT(T_MINT) | FIELD_BIT(T_IS_SYSTEM) | FIELD_BIT(T_CHAIN_ID) | FIELD_BIT(T_V) | \
-     FIELD_BIT(T_Y_PARITY))
+     FIELD_BIT(T_Y_PARITY) | FIELD_BIT(T_ACCESS_LIST))
 
 struct members {
     const uint8_t *items;
@@ -64,7 +64,7 @@ static struct members members_of(uint64_t type)
 
 struct element { /* of an access list, of its keys, of blob hashes or of an authorization list */
     uint64_t nonce;
-    struct u256 chain_id, y_parity, r, s;
+    struct u256 chain_id, v, y_parity, r, s;
     struct address address;
     struct hash hash;
     struct json_array keys;
@@ -77,6 +77,10 @@ static enum tracer_status write_elements(const struct json_array *array, write_e
 {
     struct decoder decoder;
     size_t list = rlp_list_begin(to), count = 0;
+    if (array->count == 0) { /* null, too, is one without elements */
+        rlp_list_end(to, list);
+        return TRACER_OK;
+    }
     decoder_init(&decoder, array->text, false, NULL, err);
     if (!json_enter_array(&decoder.reader))
         return decoder_check(&decoder);
@@ -135,21 +139,25 @@ static enum tracer_status write_authorization(struct decoder *decoder, struct bu
     static const struct field members[] = {FIELD("chainId", FIELD_U256, struct element, chain_id),
                                            FIELD("address", FIELD_ADDRESS, struct element, address),
                                            FIELD("nonce", FIELD_U64, struct element, nonce),
-                                           FIELD("yParity", FIELD_U256, struct element, y_parity),
-                                           FIELD("r", FIELD_U256, struct element, r),
-                                           FIELD("s", FIELD_U256, struct element, s)};
+                                           FIELD("r", FIELD_SCALAR, struct element, r),
+                                           FIELD("s", FIELD_SCALAR, struct element, s),
+                                           FIELD_OR_NULL("yParity", FIELD_U256, struct element, y_parity),
+                                           FIELD_OR_NULL("v", FIELD_U256, struct element, v)};
     struct element element;
     uint64_t present;
     enum tracer_status status = fields_read(decoder, members, FIELD_COUNT_OF(members), &element, &present);
+    bool has_parity = present & FIELD_BIT(5), has_v = present & FIELD_BIT(6);
     if (!status)
-        status = fields_require(members, present, 0x3f, decoder->err);
+        status = fields_require(members, present, has_v ? 0x1f : 0x3f, decoder->err);
+    if (!status && has_v && has_parity && !u256_equal(element.v, element.y_parity))
+        status = differs_u256(decoder->err, "v", element.v, "yParity is", element.y_parity);
     if (status)
         return status;
     size_t list = rlp_list_begin(to);
     rlp_u256(to, element.chain_id);
     write_address(to, element.address);
     rlp_u64(to, element.nonce);
-    rlp_u256(to, element.y_parity);
+    rlp_u256(to, has_parity ? element.y_parity : element.v);
     rlp_u256(to, element.r);
     rlp_u256(to, element.s);
     rlp_list_end(to, list);
@@ -158,10 +166,15 @@ static enum tracer_status write_authorization(struct decoder *decoder, struct bu
 
 /* ---- the whole ---- */
 
-/* Typed transactions state their parity as yParity, as v, or as both. */
+/* Typed transactions state their parity as yParity, as v, or as both; some nodes write v as that of a legacy one. */
+static struct u256 parity_in_v(const struct evm_transaction *transaction)
+{
+    struct u256 parity;
+    return u256_sub(transaction->v, u256_from_u64(27), &parity) ? parity : transaction->v;
+}
 static struct u256 stated_parity(const struct evm_transaction *transaction)
 {
-    return transaction->present & FIELD_BIT(T_Y_PARITY) ? transaction->y_parity : transaction->v;
+    return transaction->present & FIELD_BIT(T_Y_PARITY) ? transaction->y_parity : parity_in_v(transaction);
 }
 
 static enum tracer_status write_member(const struct evm_network *network,
@@ -245,8 +258,7 @@ static enum tracer_status write_member(const struct evm_network *network,
     return TRACER_OK;
 }
 
-/* Whether the chain id stands behind the members that a legacy sender signs (EIP-155). */
-static bool is_protected(const struct evm_transaction *transaction)
+bool transaction_is_protected(const struct evm_transaction *transaction)
 {
     return u256_compare(transaction->v, u256_from_u64(28)) > 0;
 }
@@ -279,7 +291,7 @@ enum tracer_status transaction_write(const struct evm_network *network,
         if (status)
             error_context(err, "%s", transaction_fields[members.items[i]].name);
     }
-    if (type == TYPE_LEGACY && form == FORM_SIGNED && is_protected(transaction)) {
+    if (type == TYPE_LEGACY && form == FORM_SIGNED && transaction_is_protected(transaction)) {
         rlp_u64(to, network->chain_id);
         rlp_u64(to, 0);
         rlp_u64(to, 0);
@@ -302,13 +314,13 @@ static enum tracer_status parity_of(const struct evm_network *network, const str
                 parity;
     if (legacy_type) {
         base = u256_from_u64(27);
-        if (is_protected(transaction)) {
+        if (transaction_is_protected(transaction)) {
             unsigned __int128 first = (unsigned __int128)network->chain_id * 2 + 35;
             base = (struct u256){{(uint64_t)first, (uint64_t)(first >> 64), 0, 0}};
             if (!fork_active(network->rules->spurious_dragon, header))
                 return differs_u256(err, "v", v, "blocks of this height know only 27 and", u256_from_u64(28));
         }
-    } else if (transaction->present & FIELD_BIT(T_V) && !u256_equal(transaction->v, v)) {
+    } else if (transaction->present & FIELD_BIT(T_V) && !u256_equal(parity_in_v(transaction), v)) {
         return differs_u256(err, "v", transaction->v, "yParity is", v);
     }
     if (!u256_sub(v, base, &parity) || u256_compare(parity, u256_from_u64(1)) > 0)
@@ -457,7 +469,7 @@ static bool signed_digest(const struct evm_network *network, const struct evm_tr
         buffer_add(&bytes, &type, 1);
     size_t list = rlp_list_begin(&bytes);
     buffer_add(&bytes, unsigned_items.data, unsigned_items.size);
-    if (type == TYPE_LEGACY && is_protected(transaction)) {
+    if (type == TYPE_LEGACY && transaction_is_protected(transaction)) {
         rlp_u64(&bytes, network->chain_id);
         rlp_u64(&bytes, 0);
         rlp_u64(&bytes, 0);

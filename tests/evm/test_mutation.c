@@ -212,6 +212,7 @@ static const char *const repeated[] = {"v",
                                        "blobGasPrice",
                                        "accessList",
                                        "to",
+                                       "uncles",
                                        "mint",
                                        "isSystemTx",
                                        NULL};

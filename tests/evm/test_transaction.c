@@ -235,7 +235,15 @@ Test(transaction, R19_parity_of_typed_transactions_is_one_bit_however_it_is_name
     subject.transaction.present &= ~FIELD_BIT(T_Y_PARITY);
     subject.transaction.v = parity; /* nodes from before yParity */
     cr_assert_eq(check_signers(&subject, &err), TRACER_OK, "%s", err.text);
-    subject.transaction.v = u256_from_u64(27);
+    subject.transaction.v.limb[0] += 27; /* early nodes of Berlin */
+    cr_assert_eq(check_signers(&subject, &err), TRACER_OK, "%s", err.text);
+    subject.transaction.v = u256_from_u64(26);
+    expect_refused(&subject, "yParity is 26");
+    subject.transaction.v = u256_from_u64(29);
+    expect_refused(&subject, "yParity is 2");
+    subject.transaction.y_parity = u256_from_u64(27);
+    subject.transaction.present |= FIELD_BIT(T_Y_PARITY);
+    subject.transaction.present &= ~FIELD_BIT(T_V);
     expect_refused(&subject, "yParity is 27");
 }
 
@@ -267,7 +275,7 @@ Test(transaction, R11_a_member_that_is_hashed_must_be_there)
             const char *name = transaction_fields[member].name;
             /* hashed, and not known otherwise */
             if (!is_word_of(names_of((unsigned)subject.transaction.type), name) ||
-                !(present & FIELD_BIT(member)) || is_word_of("to chainId mint isSystemTx v yParity", name))
+                !(present & FIELD_BIT(member)) || is_word_of("to chainId accessList mint isSystemTx v yParity", name))
                 continue;
             struct buffer buffer;
             struct error err = {0};

@@ -324,7 +324,7 @@ class Bundle:
             headers["0x" + keccak(text).hex()] = {
                 "number": number(parts[8]), "time": number(parts[11]), "parent": "0x" + parts[0].hex(), "miner": "0x" + parts[2].hex(),
                 "transactions": parts[4], "receipts": parts[5], "base_fee": number(parts[15]) if len(parts) > 15 else 0,
-                "withdrawals": parts[16] if len(parts) > 16 else EMPTY_ROOT}
+                "withdrawals": parts[16] if len(parts) > 16 and len(parts[16]) == 32 else EMPTY_ROOT}  # Ronin's have blob gas there
         self.blocks = {}
         for line in self.table("blocks.csv"):
             header = headers.pop(line["hash"], None) if line["header"] == "yes" else None
