@@ -523,7 +523,7 @@ Test(graph, S5_truncation_and_foreign_files_are_refused)
     store_remove(path);
 }
 
-Test(graph, S5_a_newer_schema_is_refused_and_untouched)
+static void refuse_schema(uint32_t schema)
 {
     char path[256], file[300];
     struct error err = {0};
@@ -531,7 +531,7 @@ Test(graph, S5_a_newer_schema_is_refused_and_untouched)
     struct graph *graph = store_open(path, GRAPH_CREATE);
     struct key key = key_of_meta("store");
     uint8_t bytes[STORE_RECORD_MAX];
-    struct store_record record = {STORE_SCHEMA + 1, 1, true};
+    struct store_record record = {schema, 1, true};
     cr_assert_eq(store_write_begin(graph, &err), TRACER_OK);
     size_t size = store_record_encode(&record, bytes);
     cr_assert_eq(store_put(graph, TABLE_META, &key, bytes, size, &err), TRACER_OK);
@@ -547,6 +547,16 @@ Test(graph, S5_a_newer_schema_is_refused_and_untouched)
     stat(file, &after);
     cr_assert(before.st_mtim.tv_nsec == after.st_mtim.tv_nsec && before.st_size == after.st_size);
     store_remove(path);
+}
+
+Test(graph, S5_a_newer_schema_is_refused_and_untouched)
+{
+    refuse_schema(STORE_SCHEMA + 1);
+}
+
+Test(graph, S5_an_older_schema_is_refused_and_untouched)
+{
+    refuse_schema(STORE_SCHEMA - 1);
 }
 
 /* --- backup ------------------------------------------------------------------------------------------ */

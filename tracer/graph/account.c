@@ -40,8 +40,8 @@ static enum tracer_status find_here(struct run_reader *reader, struct graph *gra
     return status ? status : TRACER_E_NOT_FOUND;
 }
 
-static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, struct chain *chain, uint32_t run,
-                                      struct address address, uint32_t *ret_id, struct error *err)
+static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, struct chain *chain,
+                                      const struct run *run, struct address address, uint32_t *ret_id, struct error *err)
 {
     struct run_reader reader;
     const struct segment_entry from = {.key = segment_address_key(address)};
@@ -67,7 +67,7 @@ enum tracer_status find_account(struct graph *graph, MDB_txn *txn, struct chain 
     for (uint32_t i = 0; i < list.count; i++) {
         if (list.runs[i].kind != RUN_ADDRESSES || list.runs[i].phase != RUN_LIVE)
             continue;
-        status = find_in_run(graph, txn, chain, list.runs[i].id, address, ret_id, err);
+        status = find_in_run(graph, txn, chain, &list.runs[i], address, ret_id, err);
         if (status != TRACER_E_NOT_FOUND)
             return status;
     }
@@ -92,10 +92,10 @@ static int order_by_key(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static enum tracer_status see_in_run(struct graph *graph, MDB_txn *txn, struct chain *chain, uint32_t run, const struct address *addresses,
+static enum tracer_status see_in_run(struct graph *graph, MDB_txn *txn, struct chain *chain, const struct run *run, const struct address *addresses,
                                      const struct address *const *order, size_t count, bool *seen, struct error *err)
 {
-    struct run_reader reader = {.chain_id = chain->id, .run = run, .end = true};
+    struct run_reader reader = {.chain_id = chain->id, .run = run->id, .pages = run->pages, .end = true};
     enum tracer_status status = TRACER_OK;
     for (size_t i = 0; i < count && !status; i++) {
         const struct segment_entry from = {.key = segment_address_key(*order[i])};
@@ -144,7 +144,7 @@ static enum tracer_status see(struct graph *graph, MDB_txn *txn, struct chain *c
         return status;
     for (uint32_t i = 0; i < list.count && !status; i++)
         if (list.runs[i].kind == RUN_ADDRESSES && list.runs[i].phase == RUN_LIVE)
-            status = see_in_run(graph, txn, chain, list.runs[i].id, addresses, order, count, seen, err);
+            status = see_in_run(graph, txn, chain, &list.runs[i], addresses, order, count, seen, err);
     return status ? status : see_fresh(graph, txn, chain, list.addressed, state.accounts, addresses, order, count, seen, err);
 }
 
@@ -186,35 +186,37 @@ struct account_walk {
     struct chain *chain;
     uint32_t id;
     uint64_t generation, last; /* pinned when the walk begins */
-    struct place next;         /* hints before it are done */
-    struct place *fresh;       /* rows in blocks that no run knew when the walk began, in order */
+    struct place next;         /* rows before it are done */
+    uint64_t *fresh;           /* blocks that no run knew when the walk began, and that have rows, in order */
     size_t fresh_count, fresh_capacity, fresh_at;
     struct run_reader *readers;
     size_t reader_count;
-    struct place places[BATCH];
+    uint64_t blocks[BATCH];
     struct cursor_row rows[BATCH];
     uint32_t logs[BATCH];
 };
 
-static int place_compare(const struct place *a, const struct place *b)
-{
-    if (a->block != b->block)
-        return a->block < b->block ? -1 : 1;
-    return a->ordinal == b->ordinal ? 0 : a->ordinal < b->ordinal ? -1 : 1;
-}
-
-static bool add_fresh(struct account_walk *walk, uint64_t block, uint32_t ordinal)
+static bool add_fresh(struct account_walk *walk, uint64_t block)
 {
     if (walk->fresh_count == walk->fresh_capacity) {
         size_t capacity = walk->fresh_capacity * 2 + 64;
-        struct place *grown = realloc(walk->fresh, capacity * sizeof(*grown));
+        uint64_t *grown = realloc(walk->fresh, capacity * sizeof(*grown));
         if (!grown)
             return false;
         walk->fresh = grown;
         walk->fresh_capacity = capacity;
     }
-    walk->fresh[walk->fresh_count++] = (struct place){block, ordinal};
+    walk->fresh[walk->fresh_count++] = block;
     return true;
+}
+
+/* The first row of [row, end) that has the account at one of its ends, or `end`. */
+static uint32_t find_row(const struct chunk *chunk, uint32_t row, uint32_t end, uint32_t id)
+{
+    const struct column from = chunk->columns[COLUMN_FROM], to = chunk->columns[COLUMN_TO];
+    while (row < end && column_get(&from, row) != id && column_get(&to, row) != id)
+        row++;
+    return row;
 }
 
 static bool scan_chunk(struct account_walk *walk, const struct chunk *chunk, struct block_range range)
@@ -222,12 +224,10 @@ static bool scan_chunk(struct account_walk *walk, const struct chunk *chunk, str
     uint64_t from = range.first > walk->next.block ? range.first : walk->next.block;
     for (uint32_t block = chunk_find(chunk, from);
          block < chunk->block_count && chunk_number(chunk, block) <= range.last; block++) {
-        uint32_t first = chunk_row_start(chunk, block), end = chunk_row_start(chunk, block + 1);
-        for (uint32_t i = first; i < end; i++)
-            if ((chunk_column(chunk->from, chunk->widths[WIDTH_FROM], i) == walk->id ||
-                 chunk_column(chunk->to, chunk->widths[WIDTH_TO], i) == walk->id) &&
-                !add_fresh(walk, chunk_number(chunk, block), i - first))
-                return false;
+        uint32_t end = chunk_row_start(chunk, block + 1);
+        if (find_row(chunk, chunk_row_start(chunk, block), end, walk->id) < end &&
+            !add_fresh(walk, chunk_number(chunk, block)))
+            return false;
     }
     return true;
 }
@@ -277,35 +277,34 @@ static enum tracer_status scan_fresh(struct account_walk *walk, MDB_txn *txn, co
 static enum tracer_status open_readers(struct account_walk *walk, MDB_txn *txn, struct error *err)
 {
     struct run_list list;
-    const struct segment_entry from = {walk->id, walk->next.block, walk->next.ordinal};
+    const struct segment_entry from = {walk->id, walk->next.block};
     enum tracer_status status = store_get_runs(walk->graph, txn, walk->chain->id, &list, err);
     walk->reader_count = 0;
     for (uint32_t i = 0; !status && walk->id != 0 && i < list.count; i++) {
         if (list.runs[i].kind != RUN_ROWS || list.runs[i].phase != RUN_LIVE)
             continue;
         struct run_reader *reader = &walk->readers[walk->reader_count];
-        status = run_reader_seek(reader, walk->graph, txn, walk->chain->id, list.runs[i].id, &from, err);
+        status = run_reader_seek(reader, walk->graph, txn, walk->chain->id, &list.runs[i], &from, err);
         if (!status && !reader->end && reader->entry.key == walk->id)
             walk->reader_count++;
     }
     return status;
 }
 
-/* The least hint of all runs and of the fresh rows; false: there is none. */
-static bool least(struct account_walk *walk, struct run_reader **ret_reader, struct place *ret_place)
+/* The least block of all runs and of the fresh ones; false: there is none. */
+static bool least(struct account_walk *walk, struct run_reader **ret_reader, uint64_t *ret_block)
 {
     bool found = walk->fresh_at < walk->fresh_count;
     *ret_reader = NULL;
     if (found)
-        *ret_place = walk->fresh[walk->fresh_at];
+        *ret_block = walk->fresh[walk->fresh_at];
     for (size_t i = 0; i < walk->reader_count; i++) {
         struct run_reader *reader = &walk->readers[i];
-        struct place place = {reader->entry.block, reader->entry.place};
         if (reader->end || reader->entry.key != walk->id)
             continue;
-        if (!found || place_compare(&place, ret_place) < 0) {
+        if (!found || reader->entry.block < *ret_block) {
             *ret_reader = reader;
-            *ret_place = place;
+            *ret_block = reader->entry.block;
             found = true;
         }
     }
@@ -317,18 +316,20 @@ static enum tracer_status gather(struct account_walk *walk, MDB_txn *txn, size_t
 {
     size_t count = 0;
     struct run_reader *reader;
-    struct place place;
+    uint64_t block = 0;
     enum tracer_status status = open_readers(walk, txn, err);
-    while (walk->fresh_at < walk->fresh_count && place_compare(&walk->fresh[walk->fresh_at], &walk->next) < 0)
+    while (walk->fresh_at < walk->fresh_count && walk->fresh[walk->fresh_at] < walk->next.block)
         walk->fresh_at++;
-    while (!status && count < BATCH && least(walk, &reader, &place) && place.block <= walk->last) {
-        if (count == 0 || place_compare(&walk->places[count - 1], &place) != 0)
-            walk->places[count++] = place;
+    const size_t fresh_at = walk->fresh_at; /* there may be no room for the rows of all that is gathered */
+    while (!status && count < BATCH && least(walk, &reader, &block) && block <= walk->last) {
+        if (count == 0 || walk->blocks[count - 1] != block)
+            walk->blocks[count++] = block;
         if (reader)
             status = run_reader_next(reader, walk->graph, txn, err);
         else
             walk->fresh_at++;
     }
+    walk->fresh_at = fresh_at;
     *ret_count = count;
     return status;
 }
@@ -339,9 +340,7 @@ struct resolver {
     struct store_cursor cursor;
     struct chunk chunk; /* in the map */
     bool loaded;
-    bool scanning; /* scan stands at `at` */
-    struct chunk_scan scan;
-    struct place at;
+    size_t rows; /* found so far */
 };
 
 /* Load the chunk that may have the block. NOT_FOUND: there is none. */
@@ -353,7 +352,7 @@ static enum tracer_status load_chunk(struct account_walk *walk, struct resolver 
     if (resolver->loaded && chunk_number(&resolver->chunk, 0) <= block &&
         chunk_number(&resolver->chunk, resolver->chunk.block_count - 1) >= block)
         return TRACER_OK;
-    resolver->loaded = resolver->scanning = false;
+    resolver->loaded = false;
     enum tracer_status status = store_cursor_floor(&resolver->cursor, &key, 8, err);
     if (!status)
         status = store_cursor_record(&resolver->cursor, &record, err);
@@ -378,50 +377,62 @@ static enum tracer_status check_gone(struct account_walk *walk, MDB_txn *txn, ui
     return status;
 }
 
-/* The row of a hint, if it is one of the account. */
+static enum tracer_status need_ids(struct account_walk *walk, MDB_txn *txn, const struct cursor_row *row,
+                                   struct error *err)
+{
+    enum tracer_status status = ids_need_account(walk->graph, txn, walk->chain, row->from, err);
+    if (!status)
+        status = ids_need_account(walk->graph, txn, walk->chain, row->to, err);
+    return status ? status : ids_need_asset(walk->graph, txn, walk->chain, row->asset, err);
+}
+
+/* The rows of the account in a block that a hint names, from walk->next on, while there is room. */
 static enum tracer_status resolve(struct account_walk *walk, MDB_txn *txn, struct resolver *resolver,
-                                  const struct place *place, struct cursor_row *ret_row, uint32_t *ret_log,
-                                  struct error *err)
+                                  uint64_t number, struct error *err)
 {
     const struct chunk *chunk = &resolver->chunk;
-    enum tracer_status status = load_chunk(walk, resolver, place->block, err);
+    enum tracer_status status = load_chunk(walk, resolver, number, err);
     if (status && status != TRACER_E_NOT_FOUND)
         return status;
-    uint32_t block = status ? 0 : chunk_find(chunk, place->block);
-    if (status || block == chunk->block_count || chunk_number(chunk, block) != place->block)
-        return check_gone(walk, txn, place->block, err);
-    uint32_t row = chunk_row_start(chunk, block) + place->ordinal;
-    if (place->ordinal >= chunk_row_start(chunk, block + 1) - chunk_row_start(chunk, block) ||
-        (chunk_column(chunk->from, chunk->widths[WIDTH_FROM], row) != walk->id &&
-         chunk_column(chunk->to, chunk->widths[WIDTH_TO], row) != walk->id))
-        return TRACER_E_NOT_FOUND;
-    if (!resolver->scanning || resolver->at.block != place->block)
-        chunk_scan_at(&resolver->scan, chunk, block);
-    resolver->scanning = true;
-    resolver->at = *place;
-    if (row > resolver->scan.row)
-        chunk_scan_skip(&resolver->scan, row - resolver->scan.row);
-    chunk_scan_rows(&resolver->scan, ret_row, ret_log, 1);
-    status = ids_need_account(walk->graph, txn, walk->chain, ret_row->from, err);
-    if (!status)
-        status = ids_need_account(walk->graph, txn, walk->chain, ret_row->to, err);
-    return status ? status : ids_need_asset(walk->graph, txn, walk->chain, ret_row->asset, err);
+    uint32_t block = status ? 0 : chunk_find(chunk, number);
+    if (status || block == chunk->block_count || chunk_number(chunk, block) != number)
+        return check_gone(walk, txn, number, err);
+    struct chunk_scan scan;
+    uint32_t start = chunk_row_start(chunk, block), end = chunk_row_start(chunk, block + 1);
+    uint32_t done = walk->next.block == number ? walk->next.ordinal : 0;
+    chunk_scan_at(&scan, chunk, block);
+    for (uint32_t row = done < end - start ? start + done : end; resolver->rows < BATCH; row++) {
+        size_t at = resolver->rows;
+        row = find_row(chunk, row, end, walk->id);
+        if (row == end)
+            break;
+        chunk_scan_skip(&scan, row - scan.row);
+        chunk_scan_rows(&scan, &walk->rows[at], &walk->logs[at], 1);
+        status = need_ids(walk, txn, &walk->rows[at], err);
+        if (status)
+            return status;
+        resolver->rows++;
+        walk->next = (struct place){number, row + 1 - start};
+    }
+    if (resolver->rows < BATCH)
+        walk->next = (struct place){number + 1, 0};
+    return TRACER_OK;
 }
 
 static enum tracer_status resolve_all(struct account_walk *walk, MDB_txn *txn, size_t count, size_t *ret_rows,
                                       struct error *err)
 {
     struct resolver resolver = {0};
-    size_t rows = 0;
     enum tracer_status status = store_cursor_open(walk->graph, txn, TABLE_LOG, &resolver.cursor, err);
-    for (size_t i = 0; !status && i < count; i++) {
-        status = resolve(walk, txn, &resolver, &walk->places[i], &walk->rows[rows], &walk->logs[rows], err);
-        rows += !status;
-        if (status == TRACER_E_NOT_FOUND)
+    for (size_t i = 0; !status && i < count && resolver.rows < BATCH; i++) {
+        status = resolve(walk, txn, &resolver, walk->blocks[i], err);
+        if (status == TRACER_E_NOT_FOUND) {
+            walk->next = (struct place){walk->blocks[i] + 1, 0};
             status = TRACER_OK;
+        }
     }
     store_cursor_close(&resolver.cursor);
-    *ret_rows = rows;
+    *ret_rows = resolver.rows;
     return status;
 }
 
@@ -447,7 +458,7 @@ static enum tracer_status begin(struct account_walk *walk, struct address accoun
     return status;
 }
 
-static enum tracer_status next_batch(struct account_walk *walk, size_t *ret_places, size_t *ret_rows,
+static enum tracer_status next_batch(struct account_walk *walk, size_t *ret_blocks, size_t *ret_rows,
                                      struct error *err)
 {
     MDB_txn *txn;
@@ -457,9 +468,9 @@ static enum tracer_status next_batch(struct account_walk *walk, size_t *ret_plac
         return status;
     status = walk_check(walk->graph, txn, walk->chain->id, walk->generation, err);
     if (!status)
-        status = gather(walk, txn, ret_places, err);
-    if (!status && *ret_places > 0)
-        status = resolve_all(walk, txn, *ret_places, ret_rows, err);
+        status = gather(walk, txn, ret_blocks, err);
+    if (!status && *ret_blocks > 0)
+        status = resolve_all(walk, txn, *ret_blocks, ret_rows, err);
     store_read_end(walk->graph);
     return status;
 }
@@ -487,12 +498,10 @@ static enum tracer_status run(struct account_walk *walk, struct address account,
     if (status)
         return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
     for (;;) {
-        size_t places = 0, rows;
-        status = next_batch(walk, &places, &rows, err);
-        if (status || places == 0)
+        size_t blocks = 0, rows;
+        status = next_batch(walk, &blocks, &rows, err);
+        if (status || blocks == 0)
             return status;
-        walk->next = walk->places[places - 1];
-        walk->next.ordinal++;
         status = visit_batch(walk, rows, since, visit, context, err);
         if (status)
             return status;

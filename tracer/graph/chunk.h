@@ -1,15 +1,25 @@
 /* chunk.h - chunks of whole blocks: rows as columns (table log), transactions as columns (table transaction).
  *
- * Log chunk      header     u32 blocks, rows, runs, transactions, amount bytes; u8 widths of txi, run, from,
- * to, asset, log, index, link blocks     number u64, then how many rows, runs, amount bytes end with it (u32
- * each) txi        one a run; a run is the rows of one transaction. All ones: TRANSACTION_AFTER, else + 1 run
- * rows of each run kind       u8: kind, leg << 3 width      u8: bytes of the amount, 0..32 from, to, asset,
- * log (log_index + 1, 0: none), index (width 0: counts from 0 in each run), link: a column of fixed width
- * 0..4 each, the width that the largest value needs amounts    their bytes, one behind the other
+ * Column         values of 32 bits. Its head says how many bits each takes (u8, 0..32) and what the first one is
+ *                (u32); what is stored of a value is its exclusive or with the first, in so many bits, the lowest
+ *                bit of the lowest byte first. A column where all are equal takes no room. It ends with a byte.
  *
- * Transaction    header     u32 blocks, transactions; u8 widths of txi, sender, nonce, true block; u8 has
- * hashes, 3 unused chunk          blocks     number u64, how many transactions end with it (u32) txi, hash
- * (32 bytes), sender, nonce, true block, and u8 status | grade << 4: columns
+ * Log chunk      header     u32 blocks, rows, runs, transactions, amount bytes; the heads of the columns
+ *                blocks     number u64, then how many rows, runs, amount bytes end with it (u32 each)
+ *                txi        a run is the rows of one transaction: 0: TRANSACTION_AFTER, else the step from the run
+ *                           before, in each block from -2
+ *                run        rows of each run
+ *                kind       kind, leg << 3
+ *                width      bytes of the amount, 0..32
+ *                from, to, asset: ids; log: log_index + 1, 0: none; index: less the place in its run; link
+ *                amounts    their bytes, one behind the other
+ *
+ * Transaction    header     u32 blocks, transactions; u8 has hashes; the heads of the columns
+ * chunk          blocks     number u64, how many transactions end with it (u32)
+ *                hashes     32 bytes each, if there are any
+ *                place      0: TRANSACTION_AFTER, else transaction_index + 2 less its place in its block
+ *                sender: id; nonce and true block: a column of the lower and one of the upper half each; status |
+ *                grade << 4
  *
  * A reader of columns may look up to 8 bytes behind their end: the checksum of the record stands there.
  */
@@ -18,10 +28,34 @@
 
 #include "record.h"
 
+enum chunk_column {
+    COLUMN_TXI, /* of a run */
+    COLUMN_RUN,
+    COLUMN_KIND, /* of a row */
+    COLUMN_WIDTH,
+    COLUMN_FROM,
+    COLUMN_TO,
+    COLUMN_ASSET,
+    COLUMN_LOG,
+    COLUMN_INDEX,
+    COLUMN_LINK,
+    COLUMN_PLACE, /* of a transaction */
+    COLUMN_SENDER,
+    COLUMN_NONCE,
+    COLUMN_NONCE_HIGH,
+    COLUMN_TRUE_BLOCK,
+    COLUMN_TRUE_BLOCK_HIGH,
+    COLUMN_STATUS,
+    COLUMN_COUNT,
+    LOG_COLUMNS = COLUMN_PLACE,
+    TRANSACTION_COLUMNS = COLUMN_COUNT - LOG_COLUMNS
+};
+
 /* sizes of the parts above */
-#define CHUNK_HEADER_SIZE 28u
+#define COLUMN_HEAD_SIZE 5u
+#define CHUNK_HEADER_SIZE (20u + LOG_COLUMNS * COLUMN_HEAD_SIZE)
 #define CHUNK_BLOCK_SIZE 20u
-#define TRANSACTION_HEADER_SIZE 16u
+#define TRANSACTION_HEADER_SIZE (9u + TRANSACTION_COLUMNS * COLUMN_HEAD_SIZE)
 #define TRANSACTION_BLOCK_SIZE 12u
 
 #define CHUNK_BYTES (16u * PAGE_SIZE_ASSUMED - 16u - CHECKSUM_SIZE) /* aimed at: whole pages of LMDB */
@@ -42,20 +76,17 @@ struct chunk_transaction {
 };
 struct chunk_builder { /* columns at full width; all arrays owned */
     struct chunk_block *blocks;
-    uint8_t *kind, *width;
-    uint32_t *from, *to, *asset, *log, *index, *link;
-    int32_t *run_txi;
-    uint32_t *run_rows;
+    uint32_t *columns[COLUMN_COUNT];
     uint8_t *amounts;
-    struct chunk_transaction *transactions;
+    struct hash *hashes;
     size_t block_count, row_count, run_count, amount_size, transaction_count;
     size_t block_capacity, row_capacity, run_capacity, amount_capacity, transaction_capacity;
-    uint32_t from_max, to_max, asset_max, log_max, link_max; /* upper bounds, for chunk_builder_size */
-    bool nonce_wide, true_blocks, indexed;
+    uint32_t differ[COLUMN_COUNT]; /* bits in which values of a column differ, or more, for the sizes below */
+    int32_t last_txi;              /* of the open block: of its last run, at first -2 */
 };
 void chunk_builder_release(struct chunk_builder *builder);
 void chunk_builder_clear(struct chunk_builder *builder);
-/** Room for a block of that many rows and transactions. False: no memory. */
+/** Begin a block: room for its rows and transactions. False: no memory. */
 bool chunk_builder_reserve(struct chunk_builder *builder, size_t rows, size_t transactions);
 /* Into the block that is being added; room was reserved. */
 void chunk_builder_row(struct chunk_builder *builder, bool new_run, const struct cursor_row *row,
@@ -63,8 +94,6 @@ void chunk_builder_row(struct chunk_builder *builder, bool new_run, const struct
 void chunk_builder_transaction(struct chunk_builder *builder, const struct chunk_transaction *transaction);
 /** The rows and transactions since the last call were block `number`. */
 void chunk_builder_end_block(struct chunk_builder *builder, uint64_t number);
-/** Drop what was added behind the last whole block. */
-void chunk_builder_drop_open(struct chunk_builder *builder);
 /** Upper bounds of the encoded sizes of all whole blocks. */
 size_t chunk_builder_log_size(const struct chunk_builder *builder);
 size_t chunk_builder_transaction_size(const struct chunk_builder *builder);
@@ -76,8 +105,9 @@ void chunk_builder_shift(struct chunk_builder *builder, size_t count);
 struct chunk_plan {
     size_t first, count;
     size_t log_size, transaction_size; /* transaction_size 0: no transactions, no record */
-    uint8_t widths[8];
-    uint8_t transaction_widths[5];
+    uint32_t values[COLUMN_COUNT];     /* the first one of each column */
+    uint8_t bits[COLUMN_COUNT];
+    bool hashes;
 };
 struct chunk_plan chunk_plan(const struct chunk_builder *builder, size_t first, size_t count);
 void chunk_encode_log(const struct chunk_builder *builder, const struct chunk_plan *plan, uint8_t *to);
@@ -86,10 +116,21 @@ void chunk_encode_transactions(const struct chunk_builder *builder, const struct
 
 /* --- reading ----------------------------------------------------------------------------------------- */
 
+struct column {
+    const uint8_t *bytes;
+    uint32_t bits, value;
+};
+static inline uint32_t column_get(const struct column *column, size_t index)
+{
+    size_t bit = index * column->bits;
+    uint64_t word = get_u64(column->bytes + bit / 8) >> bit % 8;
+    return (uint32_t)(word & ((UINT64_C(1) << column->bits) - 1)) ^ column->value;
+}
+
 struct chunk { /* a parsed log chunk; borrows its bytes */
     uint32_t block_count, row_count, run_count, transaction_count, amount_size;
-    uint8_t widths[8];
-    const uint8_t *blocks, *txi, *run_rows, *kind, *width, *from, *to, *asset, *log, *index, *link, *amounts;
+    const uint8_t *blocks, *amounts;
+    struct column columns[LOG_COLUMNS];
 };
 /** Checks that all counts and sizes agree. False: damaged. */
 bool chunk_parse(const uint8_t *from, size_t size, struct chunk *ret_chunk);
@@ -113,23 +154,11 @@ void chunk_scan_skip(struct chunk_scan *scan, uint32_t count);
  * chunk. */
 size_t chunk_scan_rows(struct chunk_scan *scan, struct cursor_row *ret_rows, uint32_t *ret_logs,
                        size_t capacity);
-/** Ids in a column of `width` bytes. */
-uint32_t chunk_column(const uint8_t *column, unsigned width, size_t index);
-enum chunk_width {
-    WIDTH_TXI,
-    WIDTH_RUN,
-    WIDTH_FROM,
-    WIDTH_TO,
-    WIDTH_ASSET,
-    WIDTH_LOG,
-    WIDTH_INDEX,
-    WIDTH_LINK
-};
 
 struct transaction_chunk {
     uint32_t block_count, transaction_count;
-    uint8_t widths[5]; /* txi, sender, nonce, true block, hashes */
-    const uint8_t *blocks, *txi, *hash, *sender, *nonce, *true_block, *flags;
+    const uint8_t *blocks, *hash; /* hash: NULL: none */
+    struct column columns[TRANSACTION_COLUMNS];
 };
 bool transaction_chunk_parse(const uint8_t *from, size_t size, struct transaction_chunk *ret_chunk);
 uint64_t transaction_chunk_number(const struct transaction_chunk *chunk, uint32_t block);
@@ -137,10 +166,12 @@ uint32_t transaction_chunk_find(const struct transaction_chunk *chunk, uint64_t 
 /** Transactions [*ret_first, *ret_end) belong to the block. */
 void transaction_chunk_range(const struct transaction_chunk *chunk, uint32_t block, uint32_t *ret_first,
                              uint32_t *ret_end);
-struct chunk_transaction transaction_chunk_get(const struct transaction_chunk *chunk, uint32_t index);
-/* Only its hash (zero: the chunk has none), only its transaction_index. */
+/** `first`: of its block. */
+struct chunk_transaction transaction_chunk_get(const struct transaction_chunk *chunk, uint32_t index,
+                                               uint32_t first);
+/* Only its transaction_index, only its hash (zero: the chunk has none). */
+int32_t transaction_chunk_index(const struct transaction_chunk *chunk, uint32_t index, uint32_t first);
 struct hash transaction_chunk_hash(const struct transaction_chunk *chunk, uint32_t index);
-int32_t transaction_chunk_index(const struct transaction_chunk *chunk, uint32_t index);
 
 /** Copy block `block` of a chunk (and its transactions; `transactions` may be NULL) behind the builder's
  * last. False: no memory, or the two chunks do not fit together. */

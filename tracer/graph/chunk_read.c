@@ -1,19 +1,18 @@
 /* chunk_read.c - chunks of whole blocks as columns: parsing and reading (chunk.h). */
 #include "chunk.h"
 
-uint32_t chunk_column(const uint8_t *column, unsigned width, size_t index)
+/* Columns of `counts` values from *at on; *at moves behind them. False: there are too few bytes. */
+static bool open_columns(struct column *columns, int count, const uint8_t *heads, const uint64_t *counts,
+                         const uint8_t **at, const uint8_t *end)
 {
-    if (width == 0)
-        return 0;
-    uint32_t value = get_u32(column + index * width);
-    return width == 4 ? value : value & ((1u << width * 8) - 1);
-}
-
-static int32_t txi_of(const uint8_t *column, unsigned width, size_t index)
-{
-    uint32_t code = chunk_column(column, width, index);
-    uint32_t after = width == 4 ? UINT32_MAX : (1u << width * 8) - 1;
-    return code == after ? TRANSACTION_AFTER : (int32_t)(code - 1);
+    for (int i = 0; i < count; i++, heads += COLUMN_HEAD_SIZE) {
+        columns[i] = (struct column){*at, heads[0], get_u32(heads + 1)};
+        uint64_t size = (counts[i] * heads[0] + 7) / 8; /* 40 bits at most */
+        if (heads[0] > 32 || size > (uint64_t)(end - *at))
+            return false;
+        *at += size;
+    }
+    return true;
 }
 
 static const uint8_t *block_at(const struct chunk *chunk, uint32_t block)
@@ -31,6 +30,22 @@ uint32_t chunk_row_start(const struct chunk *chunk, uint32_t block)
     return block == 0 ? 0 : get_u32(block_at(chunk, block - 1) + 8);
 }
 
+/* The runs [run, end) of a block: each has rows, and their transactions ascend. */
+static bool runs_fit(const struct chunk *chunk, uint32_t run, uint32_t end, uint64_t *ret_rows)
+{
+    int64_t txi = TRANSACTION_BEFORE - 1;
+    *ret_rows = 0;
+    for (; run < end; run++) {
+        uint32_t count = column_get(&chunk->columns[COLUMN_RUN], run);
+        uint32_t step = column_get(&chunk->columns[COLUMN_TXI], run);
+        txi += step;
+        if (count == 0 || (step == 0 && run + 1 < end) || txi >= TRANSACTION_AFTER)
+            return false;
+        *ret_rows += count;
+    }
+    return true;
+}
+
 /* The directory: numbers and ends grow, and the rows of each block are those of its runs. */
 static bool directory_fits(const struct chunk *chunk)
 {
@@ -42,31 +57,22 @@ static bool directory_fits(const struct chunk *chunk)
             amount_end < amount || row_end > chunk->row_count || run_end > chunk->run_count ||
             amount_end > chunk->amount_size)
             return false;
-        uint64_t rows = 0, amounts = 0;
-        for (; run < run_end; run++) {
-            uint32_t count = chunk_column(chunk->run_rows, chunk->widths[WIDTH_RUN], run);
-            if (count == 0)
-                return false;
-            rows += count;
-        }
-        if (rows != row_end - row)
+        uint64_t rows, amounts = 0;
+        if (!runs_fit(chunk, run, run_end, &rows) || rows != row_end - row)
             return false;
-        for (; row < row_end; row++)
-            amounts += chunk->width[row];
+        for (; row < row_end; row++) {
+            uint32_t width = column_get(&chunk->columns[COLUMN_WIDTH], row);
+            uint32_t kind = column_get(&chunk->columns[COLUMN_KIND], row);
+            if (width > 32 || (kind & 7) >= TRANSFER_KIND_COUNT || kind >> 3 > LEG_OUT)
+                return false;
+            amounts += width;
+        }
         if (amounts != amount_end - amount)
             return false;
+        run = run_end;
         amount = amount_end;
     }
     return row == chunk->row_count && run == chunk->run_count && amount == chunk->amount_size;
-}
-
-static bool bytes_fit(const struct chunk *chunk)
-{
-    unsigned bad = 0;
-    for (uint32_t i = 0; i < chunk->row_count; i++)
-        bad |= (unsigned)(chunk->width[i] > 32) | (unsigned)((chunk->kind[i] & 7) >= TRANSFER_KIND_COUNT) |
-               (unsigned)(chunk->kind[i] >> 3 > LEG_OUT);
-    return !bad;
 }
 
 bool chunk_parse(const uint8_t *from, size_t size, struct chunk *ret_chunk)
@@ -74,40 +80,24 @@ bool chunk_parse(const uint8_t *from, size_t size, struct chunk *ret_chunk)
     struct chunk chunk;
     if (size < CHUNK_HEADER_SIZE)
         return false;
+    const uint8_t *at = from + CHUNK_HEADER_SIZE, *end = from + size;
     chunk.block_count = get_u32(from);
     chunk.row_count = get_u32(from + 4);
     chunk.run_count = get_u32(from + 8);
     chunk.transaction_count = get_u32(from + 12);
     chunk.amount_size = get_u32(from + 16);
-    memcpy(chunk.widths, from + 20, sizeof(chunk.widths));
-    for (int i = 0; i < 8; i++)
-        if (chunk.widths[i] > 4)
-            return false;
-    if (chunk.block_count == 0 || chunk.widths[WIDTH_TXI] == 0)
+    if (chunk.block_count == 0 || chunk.block_count > (size_t)(end - at) / CHUNK_BLOCK_SIZE)
         return false;
-    uint64_t rows = chunk.row_count, runs = chunk.run_count, total = CHUNK_HEADER_SIZE;
-    const uint64_t sizes[] = {chunk.block_count * (uint64_t)CHUNK_BLOCK_SIZE,
-                              runs * chunk.widths[WIDTH_TXI],
-                              runs * chunk.widths[WIDTH_RUN],
-                              rows,
-                              rows,
-                              rows * chunk.widths[WIDTH_FROM],
-                              rows * chunk.widths[WIDTH_TO],
-                              rows * chunk.widths[WIDTH_ASSET],
-                              rows * chunk.widths[WIDTH_LOG],
-                              rows * chunk.widths[WIDTH_INDEX],
-                              rows * chunk.widths[WIDTH_LINK],
-                              chunk.amount_size};
-    const uint8_t **const columns[] = {&chunk.blocks, &chunk.txi,   &chunk.run_rows, &chunk.kind,
-                                       &chunk.width,  &chunk.from,  &chunk.to,       &chunk.asset,
-                                       &chunk.log,    &chunk.index, &chunk.link,     &chunk.amounts};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        if (sizes[i] > size - total)
-            return false;
-        *columns[i] = from + total;
-        total += sizes[i];
-    }
-    if (total != size || !bytes_fit(&chunk) || !directory_fits(&chunk))
+    chunk.blocks = at;
+    at += (size_t)chunk.block_count * CHUNK_BLOCK_SIZE;
+    uint64_t counts[LOG_COLUMNS];
+    for (int i = 0; i < LOG_COLUMNS; i++)
+        counts[i] = i < COLUMN_KIND ? chunk.run_count : chunk.row_count;
+    if (!open_columns(chunk.columns, LOG_COLUMNS, from + 20, counts, &at, end) ||
+        chunk.amount_size != (size_t)(end - at))
+        return false;
+    chunk.amounts = at;
+    if (!directory_fits(&chunk))
         return false;
     *ret_chunk = chunk;
     return true;
@@ -132,8 +122,9 @@ static void open_run(struct chunk_scan *scan)
     scan->run_row = 0;
     scan->run_count = 0;
     if (scan->run < chunk->run_count) {
-        scan->run_count = chunk_column(chunk->run_rows, chunk->widths[WIDTH_RUN], scan->run);
-        scan->transaction_index = txi_of(chunk->txi, chunk->widths[WIDTH_TXI], scan->run);
+        uint32_t step = column_get(&chunk->columns[COLUMN_TXI], scan->run);
+        scan->run_count = column_get(&chunk->columns[COLUMN_RUN], scan->run);
+        scan->transaction_index = step ? scan->transaction_index + (int32_t)step : TRANSACTION_AFTER;
     }
 }
 
@@ -143,7 +134,15 @@ static void settle_block(struct chunk_scan *scan)
     while (scan->row == scan->block_row_end && scan->block + 1 < scan->chunk->block_count) {
         scan->block++;
         scan->block_row_end = get_u32(block_at(scan->chunk, scan->block) + 8);
+        scan->transaction_index = TRANSACTION_BEFORE - 1;
     }
+}
+
+static void next_run(struct chunk_scan *scan)
+{
+    scan->run++;
+    settle_block(scan);
+    open_run(scan);
 }
 
 void chunk_scan_at(struct chunk_scan *scan, const struct chunk *chunk, uint32_t block)
@@ -155,34 +154,24 @@ void chunk_scan_at(struct chunk_scan *scan, const struct chunk *chunk, uint32_t 
     scan->run = before ? get_u32(before + 12) : 0;
     scan->amount = before ? get_u32(before + 16) : 0;
     scan->block_row_end = block < chunk->block_count ? get_u32(block_at(chunk, block) + 8) : scan->row;
-    scan->transaction_index = 0;
-    open_run(scan);
+    scan->transaction_index = TRANSACTION_BEFORE - 1;
     settle_block(scan);
+    open_run(scan);
 }
 
 void chunk_scan_skip(struct chunk_scan *scan, uint32_t count)
 {
-    const struct chunk *chunk = scan->chunk;
-    uint32_t amounts = 0;
+    const struct column width = scan->chunk->columns[COLUMN_WIDTH];
     for (uint32_t i = 0; i < count; i++)
-        amounts += chunk->width[scan->row + i];
-    scan->amount += amounts;
-    scan->row += count;
+        scan->amount += column_get(&width, scan->row + i);
     while (count > 0) {
-        uint32_t here = scan->run_count - scan->run_row;
-        if (count < here) {
-            scan->run_row += count;
-            break;
-        }
-        count -= here;
-        scan->run++;
-        open_run(scan);
+        uint32_t left = scan->run_count - scan->run_row, step = count < left ? count : left;
+        scan->row += step;
+        scan->run_row += step;
+        count -= step;
+        if (step == left)
+            next_run(scan);
     }
-    while (scan->row > scan->block_row_end && scan->block + 1 < chunk->block_count) {
-        scan->block++;
-        scan->block_row_end = get_u32(block_at(chunk, scan->block) + 8);
-    }
-    settle_block(scan);
 }
 
 static inline void get_amount(const uint8_t *from, unsigned width, struct u256 *ret_amount)
@@ -196,51 +185,39 @@ static inline void get_amount(const uint8_t *from, unsigned width, struct u256 *
     *ret_amount = amount;
 }
 
-static inline uint32_t width_mask(unsigned width)
-{
-    return width == 0 ? 0 : width == 4 ? UINT32_MAX : (1u << width * 8) - 1;
-}
-
 size_t chunk_scan_rows(struct chunk_scan *scan, struct cursor_row *ret_rows, uint32_t *ret_logs,
                        size_t capacity)
 {
     const struct chunk *chunk = scan->chunk;
-    const uint8_t *widths = chunk->widths;
-    const size_t from_width = widths[WIDTH_FROM], to_width = widths[WIDTH_TO],
-                 asset_width = widths[WIDTH_ASSET];
-    const uint32_t from_mask = width_mask(widths[WIDTH_FROM]), to_mask = width_mask(widths[WIDTH_TO]);
-    const uint32_t asset_mask = width_mask(widths[WIDTH_ASSET]);
+    struct column columns[LOG_COLUMNS];
+    memcpy(columns, chunk->columns, sizeof(columns));
     size_t count = chunk->row_count - scan->row < capacity ? chunk->row_count - scan->row : capacity;
     uint64_t number = chunk_number(chunk, scan->block < chunk->block_count ? scan->block : 0);
     const uint8_t *amounts = chunk->amounts + scan->amount;
     for (size_t i = 0; i < count; i++) {
-        if (scan->row == scan->block_row_end) {
-            settle_block(scan);
-            number = chunk_number(chunk, scan->block);
-        }
         size_t at = scan->row++;
         struct cursor_row *row = &ret_rows[i];
+        unsigned width = column_get(&columns[COLUMN_WIDTH], at);
+        unsigned kind = column_get(&columns[COLUMN_KIND], at);
         row->position.block_number = number;
         row->position.transaction_index = scan->transaction_index;
-        row->position.index =
-            widths[WIDTH_INDEX] ? chunk_column(chunk->index, widths[WIDTH_INDEX], at) : scan->run_row;
-        get_amount(amounts, chunk->width[at], &row->amount);
-        amounts += chunk->width[at];
-        row->from = get_u32(chunk->from + at * from_width) & from_mask;
-        row->to = get_u32(chunk->to + at * to_width) & to_mask;
-        row->asset = get_u32(chunk->asset + at * asset_width) & asset_mask;
-        row->link = widths[WIDTH_LINK] ? chunk_column(chunk->link, widths[WIDTH_LINK], at) : 0;
-        row->kind = chunk->kind[at] & 7;
-        row->leg = chunk->kind[at] >> 3;
+        row->position.index = scan->run_row + column_get(&columns[COLUMN_INDEX], at);
+        get_amount(amounts, width, &row->amount);
+        amounts += width;
+        row->from = column_get(&columns[COLUMN_FROM], at);
+        row->to = column_get(&columns[COLUMN_TO], at);
+        row->asset = column_get(&columns[COLUMN_ASSET], at);
+        row->link = column_get(&columns[COLUMN_LINK], at);
+        row->kind = kind & 7;
+        row->leg = (uint8_t)(kind >> 3);
         if (ret_logs)
-            ret_logs[i] = chunk_column(chunk->log, widths[WIDTH_LOG], at) - 1;
+            ret_logs[i] = column_get(&columns[COLUMN_LOG], at) - 1;
         if (++scan->run_row == scan->run_count) {
-            scan->run++;
-            open_run(scan);
+            next_run(scan);
+            number = chunk_number(chunk, scan->block);
         }
     }
     scan->amount = (uint32_t)(amounts - chunk->amounts);
-    settle_block(scan);
     return count;
 }
 
@@ -259,49 +236,60 @@ void transaction_chunk_range(const struct transaction_chunk *chunk, uint32_t blo
     *ret_end = get_u32(at + 8);
 }
 
+static const struct column *column_of(const struct transaction_chunk *chunk, enum chunk_column column)
+{
+    return &chunk->columns[column - LOG_COLUMNS];
+}
+
+/* Transactions [first, end) of a block: they ascend, and nothing else is out of range. */
+static bool transactions_fit(const struct transaction_chunk *chunk, uint32_t first, uint32_t end)
+{
+    uint32_t before = 1;
+    for (uint32_t i = first; i < end; i++) {
+        uint32_t place = column_get(column_of(chunk, COLUMN_PLACE), i);
+        uint32_t flags = column_get(column_of(chunk, COLUMN_STATUS), i);
+        int64_t index = (int64_t)place + (i - first) - 2;
+        if ((flags & 15) > TRANSACTION_STATUS_UNKNOWN || flags >> 4 >= GRADE_COUNT)
+            return false;
+        if (place == 0 ? i + 1 < end : place < before || index >= TRANSACTION_AFTER)
+            return false;
+        before = place;
+    }
+    return true;
+}
+
 bool transaction_chunk_parse(const uint8_t *from, size_t size, struct transaction_chunk *ret_chunk)
 {
     struct transaction_chunk chunk;
     if (size < TRANSACTION_HEADER_SIZE)
         return false;
+    const uint8_t *at = from + TRANSACTION_HEADER_SIZE, *end = from + size;
     chunk.block_count = get_u32(from);
     chunk.transaction_count = get_u32(from + 4);
-    memcpy(chunk.widths, from + 8, sizeof(chunk.widths));
-    const uint8_t *widths = chunk.widths;
-    if (widths[0] == 0 || widths[0] > 4 || widths[1] > 4 || widths[2] > 8 ||
-        (widths[3] != 0 && widths[3] != 8) || (widths[4] != 0 && widths[4] != 32))
+    if (from[8] > 1 || chunk.block_count > (size_t)(end - at) / TRANSACTION_BLOCK_SIZE)
         return false;
-    uint64_t count = chunk.transaction_count, total = TRANSACTION_HEADER_SIZE;
-    const uint64_t sizes[] = {chunk.block_count * (uint64_t)TRANSACTION_BLOCK_SIZE,
-                              count * widths[0],
-                              count * widths[4],
-                              count * widths[1],
-                              count * widths[2],
-                              count * widths[3],
-                              count};
-    const uint8_t **const columns[] = {&chunk.blocks, &chunk.txi,        &chunk.hash, &chunk.sender,
-                                       &chunk.nonce,  &chunk.true_block, &chunk.flags};
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-        if (sizes[i] > size - total)
-            return false;
-        *columns[i] = from + total;
-        total += sizes[i];
-    }
-    if (total != size)
+    chunk.blocks = at;
+    at += (size_t)chunk.block_count * TRANSACTION_BLOCK_SIZE;
+    size_t hashes = from[8] ? chunk.transaction_count : 0;
+    if (hashes > (size_t)(end - at) / sizeof(struct hash))
         return false;
-    uint32_t end = 0;
+    chunk.hash = from[8] ? at : NULL;
+    at += hashes * sizeof(struct hash);
+    uint64_t counts[TRANSACTION_COLUMNS];
+    for (int i = 0; i < TRANSACTION_COLUMNS; i++)
+        counts[i] = chunk.transaction_count;
+    if (!open_columns(chunk.columns, TRANSACTION_COLUMNS, from + 9, counts, &at, end) || at != end)
+        return false;
+    uint32_t done = 0;
     for (uint32_t i = 0; i < chunk.block_count; i++) {
         uint32_t first, next;
         transaction_chunk_range(&chunk, i, &first, &next);
-        if (next < end ||
+        if (next < done || next > chunk.transaction_count || !transactions_fit(&chunk, first, next) ||
             (i > 0 && transaction_chunk_number(&chunk, i) <= transaction_chunk_number(&chunk, i - 1)))
             return false;
-        end = next;
+        done = next;
     }
-    for (uint64_t i = 0; i < count; i++)
-        if ((chunk.flags[i] & 15) > TRANSACTION_STATUS_UNKNOWN || chunk.flags[i] >> 4 >= GRADE_COUNT)
-            return false;
-    if (end != count)
+    if (done != chunk.transaction_count)
         return false;
     *ret_chunk = chunk;
     return true;
@@ -323,30 +311,31 @@ uint32_t transaction_chunk_find(const struct transaction_chunk *chunk, uint64_t 
 struct hash transaction_chunk_hash(const struct transaction_chunk *chunk, uint32_t index)
 {
     struct hash hash = {{0}};
-    if (chunk->widths[4])
+    if (chunk->hash)
         memcpy(hash.bytes, chunk->hash + (size_t)index * sizeof(hash.bytes), sizeof(hash.bytes));
     return hash;
 }
 
-int32_t transaction_chunk_index(const struct transaction_chunk *chunk, uint32_t index)
+int32_t transaction_chunk_index(const struct transaction_chunk *chunk, uint32_t index, uint32_t first)
 {
-    return txi_of(chunk->txi, chunk->widths[0], index);
+    uint32_t place = column_get(column_of(chunk, COLUMN_PLACE), index);
+    return place ? (int32_t)(place + (index - first) - 2) : TRANSACTION_AFTER;
 }
 
-struct chunk_transaction transaction_chunk_get(const struct transaction_chunk *chunk, uint32_t index)
+struct chunk_transaction transaction_chunk_get(const struct transaction_chunk *chunk, uint32_t index,
+                                               uint32_t first)
 {
-    struct chunk_transaction transaction = {.transaction_index = txi_of(chunk->txi, chunk->widths[0], index),
-                                            .sender = chunk_column(chunk->sender, chunk->widths[1], index),
-                                            .status = chunk->flags[index] & 15,
-                                            .grade = chunk->flags[index] >> 4};
-    uint8_t nonce[8] = {0};
-    memcpy(nonce, chunk->nonce + (size_t)index * chunk->widths[2], chunk->widths[2]);
-    transaction.nonce = get_u64(nonce);
-    if (chunk->widths[3])
-        transaction.true_block_number = get_u64(chunk->true_block + (size_t)index * 8);
-    if (chunk->widths[4])
-        memcpy(transaction.hash.bytes, chunk->hash + (size_t)index * 32, 32);
-    return transaction;
+    uint32_t flags = column_get(column_of(chunk, COLUMN_STATUS), index);
+    return (struct chunk_transaction){
+        .hash = transaction_chunk_hash(chunk, index),
+        .nonce = column_get(column_of(chunk, COLUMN_NONCE), index) |
+                 (uint64_t)column_get(column_of(chunk, COLUMN_NONCE_HIGH), index) << 32,
+        .true_block_number = column_get(column_of(chunk, COLUMN_TRUE_BLOCK), index) |
+                             (uint64_t)column_get(column_of(chunk, COLUMN_TRUE_BLOCK_HIGH), index) << 32,
+        .transaction_index = transaction_chunk_index(chunk, index, first),
+        .sender = column_get(column_of(chunk, COLUMN_SENDER), index),
+        .status = flags & 15,
+        .grade = (uint8_t)(flags >> 4)};
 }
 
 /* --- copying ----------------------------------------------------------------------------------------- */
@@ -381,7 +370,7 @@ bool chunk_builder_copy(struct chunk_builder *builder, const struct chunk *chunk
         return false;
     copy_rows(builder, chunk, block, rows);
     for (uint32_t i = first; i < end; i++) {
-        struct chunk_transaction transaction = transaction_chunk_get(transactions, i);
+        struct chunk_transaction transaction = transaction_chunk_get(transactions, i, first);
         chunk_builder_transaction(builder, &transaction);
     }
     chunk_builder_end_block(builder, number);

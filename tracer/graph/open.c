@@ -256,6 +256,11 @@ static enum tracer_status read_store_record(struct graph *graph, MDB_txn *txn, s
         return store_error(graph, err, TRACER_E_VERSION,
                            "written by a newer version (schema %u, this one knows %u). Nothing was changed",
                            graph->record.schema, STORE_SCHEMA);
+    if (!status && graph->record.schema < STORE_SCHEMA)
+        return store_error(graph, err, TRACER_E_VERSION,
+                           "written by an older version (schema %u, this one knows %u). Nothing was changed. "
+                           "Export its transfers with that version and import them, or read the blocks anew",
+                           graph->record.schema, STORE_SCHEMA);
     return status;
 }
 
@@ -284,8 +289,7 @@ static enum tracer_status open_existing(struct graph *graph, struct error *err)
     result = mdb_txn_commit(txn);
     if (result)
         return store_fail(graph, result, "opening", err);
-    return graph->mode == GRAPH_READ || graph->record.schema == STORE_SCHEMA ? TRACER_OK
-                                                                             : migrate(graph, err);
+    return TRACER_OK;
 }
 
 static enum tracer_status open_locked(struct graph *graph, const struct graph_options *options,

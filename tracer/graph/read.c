@@ -97,22 +97,22 @@ static enum tracer_status find_by_index(struct graph *graph, MDB_txn *txn, uint6
                                         struct error *err)
 {
     struct transaction_chunk chunk;
-    uint32_t block, low, high, end;
+    uint32_t block, first, end;
     enum tracer_status status = find_chunk(graph, txn, chain_id, number, &chunk, &block, err);
     if (status)
         return status;
-    transaction_chunk_range(&chunk, block, &low, &high);
-    end = high;
+    transaction_chunk_range(&chunk, block, &first, &end);
+    uint32_t low = first, high = end;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (transaction_chunk_get(&chunk, middle).transaction_index < transaction_index)
+        if (transaction_chunk_index(&chunk, middle, first) < transaction_index)
             low = middle + 1;
         else
             high = middle;
     }
     if (low == end)
         return TRACER_E_NOT_FOUND;
-    *ret_transaction = transaction_chunk_get(&chunk, low);
+    *ret_transaction = transaction_chunk_get(&chunk, low, first);
     return ret_transaction->transaction_index == transaction_index ? TRACER_OK : TRACER_E_NOT_FOUND;
 }
 
@@ -163,7 +163,7 @@ enum tracer_status graph_get_transaction(struct graph *graph, uint64_t chain_id,
                                          struct error *err)
 {
     MDB_txn *txn;
-    struct chunk_transaction found;
+    struct chunk_transaction found = {0};
     enum tracer_status status = store_check(graph, err);
     struct chain *chain = store_chain(graph, chain_id);
     if (!status && !chain)
@@ -199,7 +199,7 @@ static enum tracer_status visit_block(struct graph *graph, MDB_txn *txn, struct 
     if (status == TRACER_E_NOT_FOUND || (!status && end - first != record->transaction_count))
         return lost(graph, chain->id, number, err);
     for (uint32_t i = first; i < end && !status; i++) {
-        struct chunk_transaction found = transaction_chunk_get(&chunk, i);
+        struct chunk_transaction found = transaction_chunk_get(&chunk, i, first);
         if ((status = ids_need_account(graph, txn, chain, found.sender, err)))
             break;
         struct transaction transaction = transaction_of(chain, &found);
@@ -258,44 +258,42 @@ enum tracer_status graph_each_transaction(struct graph *graph, uint64_t chain_id
 
 /* --- by hash ----------------------------------------------------------------------------------------- */
 
+static bool find_in_chunk(const struct transaction_chunk *chunk, struct block_range range, struct hash hash,
+                          struct position *ret_position)
+{
+    for (uint32_t block = transaction_chunk_find(chunk, range.first);
+         chunk->hash && block < chunk->block_count && transaction_chunk_number(chunk, block) <= range.last;
+         block++) {
+        uint32_t first, end;
+        transaction_chunk_range(chunk, block, &first, &end);
+        for (uint32_t i = first; i < end; i++)
+            if (memcmp(chunk->hash + (size_t)i * 32, hash.bytes, 32) == 0) {
+                *ret_position = (struct position){transaction_chunk_number(chunk, block),
+                                                  transaction_chunk_index(chunk, i, first), 0};
+                return true;
+            }
+    }
+    return false;
+}
+
 /* Ask one run; NOT_FOUND when none of its hints holds. */
-static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint32_t run,
-                                      struct hash hash, struct position *ret_position, struct error *err)
+static enum tracer_status find_in_run(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                      const struct run *run, struct hash hash, struct position *ret_position, struct error *err)
 {
     struct run_reader reader;
     const struct segment_entry from = {.key = segment_hash_key(hash)};
     enum tracer_status status = run_reader_seek(&reader, graph, txn, chain_id, run, &from, err);
     while (!status && !reader.end && reader.entry.key == from.key) {
-        struct chunk_transaction found;
-        int32_t transaction_index = (int32_t)(reader.entry.place - 1);
-        status = find_by_index(graph, txn, chain_id, reader.entry.block, transaction_index, &found, err);
-        if (!status && hash_equal(found.hash, hash)) {
-            *ret_position = (struct position){reader.entry.block, transaction_index, 0};
+        struct transaction_chunk chunk;
+        uint32_t block;
+        const struct block_range here = {reader.entry.block, reader.entry.block};
+        status = find_chunk(graph, txn, chain_id, here.first, &chunk, &block, err);
+        if (!status && find_in_chunk(&chunk, here, hash, ret_position))
             return TRACER_OK;
-        }
         if (!status || status == TRACER_E_NOT_FOUND)
             status = run_reader_next(&reader, graph, txn, err);
     }
     return status ? status : TRACER_E_NOT_FOUND;
-}
-
-static bool find_in_chunk(const struct transaction_chunk *chunk, struct block_range range, struct hash hash,
-                          struct position *ret_position)
-{
-    for (uint32_t block = transaction_chunk_find(chunk, range.first);
-         chunk->widths[4] && block < chunk->block_count &&
-         transaction_chunk_number(chunk, block) <= range.last;
-         block++) {
-        uint32_t first, end;
-        transaction_chunk_range(chunk, block, &first, &end);
-        for (; first < end; first++)
-            if (memcmp(chunk->hash + (size_t)first * 32, hash.bytes, 32) == 0) {
-                *ret_position = (struct position){transaction_chunk_number(chunk, block),
-                                                  transaction_chunk_get(chunk, first).transaction_index, 0};
-                return true;
-            }
-    }
-    return false;
 }
 
 /* Blocks that no run knows yet. */
@@ -343,7 +341,7 @@ static enum tracer_status find_hash(struct graph *graph, MDB_txn *txn, uint64_t 
     status = TRACER_E_NOT_FOUND;
     for (uint32_t i = list.count; i > 0 && status == TRACER_E_NOT_FOUND; i--)
         if (list.runs[i - 1].kind == RUN_HASHES && list.runs[i - 1].phase == RUN_LIVE)
-            status = find_in_run(graph, txn, chain_id, list.runs[i - 1].id, hash, ret_position, err);
+            status = find_in_run(graph, txn, chain_id, &list.runs[i - 1], hash, ret_position, err);
     for (uint32_t i = state.fresh_count; i > 0 && status == TRACER_E_NOT_FOUND; i--)
         status = find_in_range(graph, txn, chain_id, state.fresh[i - 1], hash, ret_position, err);
     return status;

@@ -19,7 +19,7 @@
  * grade, endpoint. By block: a replay that starts there reads one range account      chain, first id
  * addresses of 20 bytes, ACCOUNTS_PER_RECORD of them (one page of LMDB); the last record grows. Id 0 is void
  * asset        chain, first id                       kind, contract, id: 53 bytes each. Id 0 is native
- * segment      chain, run, sort key (12)             derived: a page of a sorted run (segment.h)
+ * segment      chain, run, key, block                derived: a page of a sorted run (segment.h)
  * coverage     chain, account, first, identity (8)   struct graph_coverage, texts behind their size
  * raw          chain, hash                           what the block's hash covers (proof.h), zstd; kept through rewinds
  * list         digest or name                        bytes as given
@@ -39,7 +39,7 @@
 #include "tracer/graph.h"
 
 #define STORE_MAGIC "tracerDB"
-#define STORE_SCHEMA 1u
+#define STORE_SCHEMA 2u
 #define STORE_TOOL "tracer 0.1"
 
 /* Every table once: identifier and name. The order is part of the encoding (it seeds the checksums). */
@@ -154,6 +154,12 @@ static inline const uint8_t *get_varint(const uint8_t *from, const uint8_t *end,
         }
     }
     return NULL;
+}
+
+/** How many bits the value takes; 0: none. */
+static inline unsigned bits_of(uint32_t value)
+{
+    return value == 0 ? 0 : 32u - (unsigned)__builtin_clz(value);
 }
 
 /** Uninitialised memory to be freed with free(); large blocks ask for huge pages. NULL without memory. */

@@ -1,11 +1,12 @@
 /* segment.c - pages of sorted runs: writing and reading them (segment.h). */
 #include "segment.h"
 
-#include <assert.h>
+#include <inttypes.h>
 #include <xxhash.h>
 
 #define PAGE_PAYLOAD (ONE_PAGE - CHECKSUM_SIZE)
-#define GROUP_MAX (VARINT_MAX + 2 + VARINT_MAX + 5) /* key, size, one entry */
+#define PAGE_HEADER 12u
+#define ENTRY_MAX (VARINT_MAX + VARINT_MAX) /* key and block */
 
 int segment_compare(const struct segment_entry *a, const struct segment_entry *b)
 {
@@ -13,19 +14,17 @@ int segment_compare(const struct segment_entry *a, const struct segment_entry *b
         return a->key < b->key ? -1 : 1;
     if (a->block != b->block)
         return a->block < b->block ? -1 : 1;
-    if (a->place != b->place)
-        return a->place < b->place ? -1 : 1;
     return 0;
 }
 
 uint64_t segment_hash_key(struct hash hash)
 {
-    return get_u64_big(hash.bytes) >> 16;
+    return get_u64_big(hash.bytes) >> (64 - SEGMENT_KEY_BITS);
 }
 
 uint64_t segment_address_key(struct address address)
 {
-    return XXH3_64bits(address.bytes, sizeof(address.bytes)) >> 16;
+    return XXH3_64bits(address.bytes, sizeof(address.bytes)) >> (64 - SEGMENT_KEY_BITS);
 }
 
 static struct key page_key(uint64_t chain_id, uint32_t run, const struct segment_entry *entry)
@@ -34,11 +33,10 @@ static struct key page_key(uint64_t chain_id, uint32_t run, const struct segment
     key_u32(&key, run);
     key_u64(&key, entry->key);
     key_u64(&key, entry->block);
-    key_u32(&key, entry->place);
     return key;
 }
 #define RUN_PREFIX 12u
-#define PAGE_KEY_SIZE 32u
+#define PAGE_KEY_SIZE 28u
 
 /* --- writing ----------------------------------------------------------------------------------------- */
 
@@ -51,14 +49,6 @@ void run_writer_begin(struct run_writer *writer, struct graph *graph, uint64_t c
     writer->run = (struct run){.id = list->next_id++, .kind = kind, .phase = RUN_UNFINISHED};
     writer->base = base;
     writer->at = writer->page;
-    writer->group_size = NULL;
-}
-
-static void end_group(struct run_writer *writer)
-{
-    if (writer->group_size)
-        put_u16(writer->group_size, (uint32_t)(writer->at - writer->group_size - 2));
-    writer->group_size = NULL;
 }
 
 /* A long run spans transactions: until it is complete the directory calls it unfinished. */
@@ -79,7 +69,6 @@ static enum tracer_status commit_part(struct run_writer *writer, struct error *e
 
 static enum tracer_status end_page(struct run_writer *writer, struct error *err)
 {
-    end_group(writer);
     if (writer->at == writer->page)
         return TRACER_OK;
     struct key key = page_key(writer->chain_id, writer->run.id, &writer->first);
@@ -104,32 +93,28 @@ static inline uint8_t *put_short(uint8_t *to, uint64_t value)
 /* Put entries on the page while they fit; the page has one already. Returns how many. */
 static size_t fill_page(struct run_writer *writer, const struct segment_entry *entries, size_t count)
 {
-    const uint8_t *end = writer->page + PAGE_PAYLOAD - GROUP_MAX;
+    const uint8_t *end = writer->page + PAGE_PAYLOAD - ENTRY_MAX;
     const uint64_t base = writer->base;
     struct segment_entry last = writer->last;
-    uint8_t *at = writer->at, *group = writer->group_size;
+    uint8_t *at = writer->at, *step = writer->step;
     uint64_t repeated = 0;
     size_t i = 0;
     for (; i < count && at <= end; i++) {
         const struct segment_entry entry = entries[i];
         if (entry.key != last.key) {
-            put_u16(group, (uint32_t)(at - group - 2));
-            group = put_short(at, entry.key - last.key);
-            at = put_short(group + 2, entry.block - base);
-            at = put_short(at, entry.place);
+            step = put_short(at, entry.key - last.key);
+            at = put_short(step, (entry.block - base) * 2);
         } else if (entry.block != last.block) {
-            at = put_short(at, entry.block - last.block);
-            at = put_short(at, entry.place);
-        } else if (entry.place != last.place) {
-            *at = 0;
-            at = put_short(at + 1, entry.place - last.place);
+            *step |= 1;
+            step = at;
+            at = put_short(at, (entry.block - last.block) * 2);
         } else {
             repeated++;
         }
         last = entry;
     }
     writer->at = at;
-    writer->group_size = group;
+    writer->step = step;
     writer->last = last;
     writer->run.entries += i - repeated;
     return i;
@@ -138,11 +123,10 @@ static size_t fill_page(struct run_writer *writer, const struct segment_entry *e
 static void begin_page(struct run_writer *writer, const struct segment_entry *entry)
 {
     put_u64(writer->page, writer->base);
+    put_u32(writer->page + 8, (uint32_t)writer->run.pages);
     writer->first = writer->last = *entry;
-    writer->at = put_varint(writer->page + 8, 0);
-    writer->group_size = writer->at;
-    writer->at = put_varint(writer->at + 2, entry->block - writer->base);
-    writer->at = put_varint(writer->at, entry->place);
+    writer->step = put_varint(writer->page + PAGE_HEADER, 0);
+    writer->at = put_varint(writer->step, (entry->block - writer->base) * 2);
     writer->run.entries++;
 }
 
@@ -159,7 +143,7 @@ enum tracer_status run_writer_add(struct run_writer *writer, const struct segmen
         count -= done;
         if (count == 0)
             break;
-        if ((size_t)(writer->at - writer->page) + GROUP_MAX > PAGE_PAYLOAD) {
+        if ((size_t)(writer->at - writer->page) + ENTRY_MAX > PAGE_PAYLOAD) {
             if (segment_compare(&writer->last, entries) == 0) { /* it does not begin the next page either */
                 entries++;
                 count--;
@@ -198,32 +182,22 @@ static enum tracer_status bad_page(struct run_reader *reader, struct graph *grap
 /* Read the entry behind reader->at; false: the page is damaged. At its end `at` is page_end before. */
 static bool read_entry(struct run_reader *reader)
 {
-    uint64_t step, place;
+    uint64_t key, step;
     const uint8_t *at = reader->at;
-    struct segment_entry entry = reader->entry;
-    bool new_group = at == reader->group_end;
-    if (new_group) {
-        uint64_t key;
+    if (!reader->more) {
         at = get_varint(at, reader->page_end, &key);
-        if (!at || reader->page_end - at < 2)
+        if (!at)
             return false;
-        entry.key += key;
-        size_t size = get_u16(at);
-        at += 2;
-        if (size > (size_t)(reader->page_end - at))
-            return false;
-        reader->group_end = at + size;
+        reader->entry.key += key;
+        reader->entry.block = reader->base;
     }
-    at = get_varint(at, reader->group_end, &step);
-    if (at)
-        at = get_varint(at, reader->group_end, &place);
-    if (!at || place > UINT32_MAX)
+    at = get_varint(at, reader->page_end, &step);
+    if (!at)
         return false;
-    entry.block = new_group ? reader->base + step : entry.block + step;
-    entry.place = (uint32_t)place + (!new_group && step == 0 ? entry.place : 0);
-    reader->entry = entry;
+    reader->entry.block += step >> 1;
+    reader->more = step & 1;
     reader->at = at;
-    return true;
+    return !reader->more || at < reader->page_end;
 }
 
 /* Copy the page under the cursor and read its first entry. */
@@ -233,17 +207,63 @@ static enum tracer_status open_page(struct run_reader *reader, struct store_curs
     enum tracer_status status = store_cursor_record(cursor, &record, err);
     if (status)
         return status;
-    if (cursor->key_size != PAGE_KEY_SIZE || record.size < 8 || record.size > PAGE_PAYLOAD)
+    if (cursor->key_size != PAGE_KEY_SIZE || record.size < PAGE_HEADER || record.size > PAGE_PAYLOAD)
         return store_damaged(cursor->graph, TABLE_SEGMENT, cursor->key, cursor->key_size, err);
-    reader->first = (struct segment_entry){get_u64_big(cursor->key + 12), get_u64_big(cursor->key + 20),
-                                           get_u32_big(cursor->key + 28)};
+    reader->first = (struct segment_entry){get_u64_big(cursor->key + 12), get_u64_big(cursor->key + 20)};
     memcpy(reader->page, record.data, record.size);
     reader->base = get_u64(reader->page);
-    reader->at = reader->group_end = reader->page + 8;
+    reader->number = get_u32(reader->page + 8);
+    reader->at = reader->page + PAGE_HEADER;
     reader->page_end = reader->page + record.size;
     reader->entry = (struct segment_entry){.key = reader->first.key};
-    reader->end = false;
+    reader->end = reader->more = false;
     return read_entry(reader) ? TRACER_OK : bad_page(reader, cursor->graph, err);
+}
+
+static enum tracer_status lost_page(const struct run_reader *reader, struct graph *graph, struct error *err)
+{
+    return store_error(graph, err, TRACER_E_DAMAGED,
+                       "record missing (segment, chain %" PRIu64 ", run %" PRIu32
+                       "). Nothing was answered. Run: store rebuild",
+                       reader->chain_id, reader->run);
+}
+
+static bool in_run(const struct store_cursor *cursor, const struct key *key)
+{
+    return cursor->key_size == PAGE_KEY_SIZE && memcmp(cursor->key, key->bytes, RUN_PREFIX) == 0;
+}
+
+/* Which page of its run is under the cursor. */
+static enum tracer_status page_number(struct store_cursor *cursor, uint64_t *ret_number, struct error *err)
+{
+    struct record record;
+    enum tracer_status status = store_cursor_record(cursor, &record, err);
+    if (!status && record.size < PAGE_HEADER)
+        status = store_damaged(cursor->graph, TABLE_SEGMENT, cursor->key, cursor->key_size, err);
+    *ret_number = status ? 0 : get_u32(record.data + 8);
+    return status;
+}
+
+/* To the page that may have the first entry >= `key`: the last that does not begin behind it, or the first
+ * one. The next page must be there, too, or the run be at its end. */
+static enum tracer_status find_page(const struct run_reader *reader, struct store_cursor *cursor,
+                                    const struct key *key, struct error *err)
+{
+    uint64_t next = reader->pages, number;
+    enum tracer_status status = store_cursor_move(cursor, MDB_SET_RANGE, key, err);
+    bool none = status == TRACER_E_NOT_FOUND;
+    if (!status && in_run(cursor, key)) {
+        status = page_number(cursor, &next, err);
+        if (status || next == 0 || memcmp(cursor->key, key->bytes, PAGE_KEY_SIZE) == 0)
+            return status;
+    }
+    if (!status || none)
+        status = store_cursor_move(cursor, none ? MDB_LAST : MDB_PREV, NULL, err);
+    if (status == TRACER_E_NOT_FOUND || (!status && !in_run(cursor, key)))
+        return lost_page(reader, cursor->graph, err);
+    if (!status)
+        status = page_number(cursor, &number, err);
+    return status || number + 1 == next ? status : lost_page(reader, cursor->graph, err);
 }
 
 /* The page behind the current one. */
@@ -252,21 +272,24 @@ static enum tracer_status next_page(struct run_reader *reader, struct graph *gra
 {
     struct store_cursor cursor;
     struct key key = page_key(reader->chain_id, reader->run, &reader->first);
+    const uint64_t number = reader->number + 1;
+    if (number == reader->pages) {
+        reader->end = true;
+        return TRACER_OK;
+    }
     enum tracer_status status = store_cursor_open(graph, txn, TABLE_SEGMENT, &cursor, err);
     if (status)
         return status;
     status = store_cursor_move(&cursor, MDB_SET_RANGE, &key, err);
-    if (!status && cursor.key_size == key.size && memcmp(cursor.key, key.bytes, key.size) == 0)
-        status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
-    if (!status && (cursor.key_size < RUN_PREFIX || memcmp(cursor.key, key.bytes, RUN_PREFIX) != 0))
-        status = TRACER_E_NOT_FOUND;
     if (!status)
+        status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
+    if (!status && in_run(&cursor, &key))
         status = open_page(reader, &cursor, err);
+    else if (!status)
+        status = TRACER_E_NOT_FOUND;
     store_cursor_close(&cursor);
-    if (status == TRACER_E_NOT_FOUND) {
-        reader->end = true;
-        return TRACER_OK;
-    }
+    if (status == TRACER_E_NOT_FOUND || (!status && reader->number != number))
+        return lost_page(reader, graph, err);
     return status;
 }
 
@@ -276,18 +299,6 @@ enum tracer_status run_reader_next(struct run_reader *reader, struct graph *grap
     if (reader->at == reader->page_end)
         return next_page(reader, graph, txn, err);
     return read_entry(reader) ? TRACER_OK : bad_page(reader, graph, err);
-}
-
-/* Pass over whole groups of smaller keys without reading their entries. */
-static enum tracer_status skip_groups(struct run_reader *reader, struct graph *graph, uint64_t key,
-                                      struct error *err)
-{
-    while (reader->entry.key < key && reader->group_end < reader->page_end) {
-        reader->at = reader->group_end;
-        if (!read_entry(reader))
-            return bad_page(reader, graph, err);
-    }
-    return TRACER_OK;
 }
 
 static bool is_open(const struct run_reader *reader, const struct store_cursor *cursor)
@@ -306,31 +317,24 @@ enum tracer_status run_reader_forward(struct run_reader *reader, struct graph *g
     enum tracer_status status = store_cursor_open(graph, txn, TABLE_SEGMENT, &cursor, err);
     if (status)
         return status;
-    status = store_cursor_floor(&cursor, &key, RUN_PREFIX, err);
-    if (status == TRACER_E_NOT_FOUND) {
-        status = store_cursor_move(&cursor, MDB_SET_RANGE, &key, err);
-        if (!status && (cursor.key_size < RUN_PREFIX || memcmp(cursor.key, key.bytes, RUN_PREFIX) != 0))
-            status = TRACER_E_NOT_FOUND;
-    }
+    status = find_page(reader, &cursor, &key, err);
     if (!status && !is_open(reader, &cursor)) {
         reader->end = true;
         status = open_page(reader, &cursor, err);
     }
     store_cursor_close(&cursor);
-    if (status)
-        return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
-    status = skip_groups(reader, graph, from->key, err);
     while (!status && !reader->end && segment_compare(&reader->entry, from) < 0)
         status = run_reader_next(reader, graph, txn, err);
     return status;
 }
 
 enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
-                                   uint64_t chain_id, uint32_t run, const struct segment_entry *from,
+                                   uint64_t chain_id, const struct run *run, const struct segment_entry *from,
                                    struct error *err)
 {
     reader->chain_id = chain_id;
-    reader->run = run;
+    reader->run = run->id;
+    reader->pages = run->pages;
     reader->end = true;
     return run_reader_forward(reader, graph, txn, from, err);
 }

@@ -1,18 +1,18 @@
 /* segment.h - derived sorted runs: where an account's rows, a transaction hash or an address may be found.
  *
- * A run is a sorted list of entries (key, block, place), cut into pages of one LMDB page each:
+ * A run is a sorted list of entries (key, block), cut into pages of one LMDB page each:
  *
- *   kind           key                                block          place
- *   RUN_ROWS       account id                         block number   ordinal of the row in its block
- *   RUN_HASHES     first 48 bits of the hash          block number   transaction_index + 1
- *   RUN_ADDRESSES  48 bits of XXH3 of the address     account id     0
+ *   kind           key                                block
+ *   RUN_ROWS       account id                         number of a block that has rows of the account
+ *   RUN_HASHES     first 40 bits of the hash          number of the block that has the transaction
+ *   RUN_ADDRESSES  40 bits of XXH3 of the address     account id
  *
- * Page: base block u64, then groups of one key: varint key - key before (the first: - key of the page), u16
- * size of what follows; varint block - base, varint place; then for each further entry varint block - block
- * before, varint place (less the place before when the block is the same). The record key holds the first
- * entry, so a look-up reads one page a run.
+ * Page: base block u64, number of the page in its run u32, then the entries, key by key: varint key - key before (the first: - key of the page);
+ * then the blocks of that key as varints of twice the step (from the base, then from the block before), plus
+ * one when another block of the same key follows. The record key holds the first entry, so a look-up reads one
+ * page a run, and the number of the next one: a page whose key is damaged is missed.
  *
- * Entries are hints (record.h): who reads one looks at the place and checks.
+ * Entries are hints (record.h): who reads one looks into the block and checks.
  */
 #ifndef TRACER_GRAPH_SEGMENT_H
 #define TRACER_GRAPH_SEGMENT_H
@@ -21,8 +21,8 @@
 
 struct segment_entry {
     uint64_t key, block;
-    uint32_t place;
 };
+#define SEGMENT_KEY_BITS 40u /* of hashes and addresses */
 int segment_compare(const struct segment_entry *a, const struct segment_entry *b);
 uint64_t segment_hash_key(struct hash hash);
 uint64_t segment_address_key(struct address address);
@@ -36,7 +36,7 @@ struct run_writer {
     struct run run;
     uint64_t base;
     struct segment_entry first, last; /* of the page, and the last one added */
-    uint8_t *group_size;              /* of the open group */
+    uint8_t *step; /* of the last entry */
     uint8_t *at;
     uint8_t page[PAGE_SIZE_ASSUMED];
 };
@@ -55,17 +55,19 @@ enum tracer_status run_writer_end(struct run_writer *writer, struct error *err);
 struct run_reader {
     uint64_t chain_id;
     uint32_t run;
+    uint64_t pages, number; /* of the run; of the page that is open */
     bool end;
     struct segment_entry entry; /* the current one, unless at the end */
     uint64_t base;
     struct segment_entry first; /* of the page */
-    const uint8_t *at, *group_end, *page_end;
+    bool more; /* the next entry has the same key */
+    const uint8_t *at, *page_end;
     uint8_t page[PAGE_SIZE_ASSUMED];
 };
 /** To the first entry >= `from`. */
 enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
-                                   uint64_t chain_id, uint32_t run, const struct segment_entry *from,
-                                   struct error *err);
+                                   uint64_t chain_id, const struct run *run,
+                                   const struct segment_entry *from, struct error *err);
 /** The same for a `from` that is not before the last one: a page that is open is not read again. */
 enum tracer_status run_reader_forward(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
                                       const struct segment_entry *from, struct error *err);
@@ -73,6 +75,20 @@ enum tracer_status run_reader_next(struct run_reader *reader, struct graph *grap
                                    struct error *err);
 
 /* --- building (build.c) ------------------------------------------------------------------------------ */
+
+/* Entries in one word each: the key above the place of its block (or id) in some window. */
+#define PLACE_BITS (64u - SEGMENT_KEY_BITS)
+struct items {
+    uint64_t *at, *spare;
+    size_t count, capacity, spare_capacity;
+};
+void items_release(struct items *items);
+/** Room for so many more. False: no memory. */
+bool items_room(struct items *items, size_t more);
+/** Sort entries whose places ascend, by keys below 2^bits. False: no memory. */
+bool items_sort_ids(struct items *items, unsigned bits);
+/** Sort entries whose keys are hashes. */
+bool items_sort_hashes(struct items *items);
 
 /** Runs for as many fresh blocks as a window of memory holds. */
 enum tracer_status segment_build_rows(struct graph *graph, uint64_t chain_id, const struct chain_state *state,

@@ -187,9 +187,4 @@ bool lock_stands(const struct lock_state *lock, const char **ret_name);
 void lock_release(struct lock_state *lock);
 bool lock_is_network_file_system(uint64_t type);
 
-/* --- migrate.c --------------------------------------------------------------------------------------- */
-
-/** Bring an older schema up, step by step, in one transaction. */
-enum tracer_status migrate(struct graph *graph, struct error *err);
-
 #endif

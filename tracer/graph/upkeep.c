@@ -15,7 +15,7 @@ static enum tracer_status sweep_batch(struct graph *graph, uint64_t chain_id, ui
     struct store_cursor cursor;
     struct key prefix = key_of_chain(chain_id), key;
     key_u32(&prefix, run);
-    uint8_t(*keys)[32] = malloc(SWEEP_KEYS * sizeof(*keys));
+    uint8_t(*keys)[28] = malloc(SWEEP_KEYS * sizeof(*keys));
     size_t count = 0;
     if (!keys)
         return store_error(graph, err, TRACER_E_NOMEM, "no memory");
@@ -124,7 +124,7 @@ static enum tracer_status merge(struct graph *graph, uint64_t chain_id, struct r
     if (!readers)
         return store_error(graph, err, TRACER_E_NOMEM, "no memory to merge runs");
     for (size_t i = 0; !status && i < count; i++) {
-        status = run_reader_seek(&readers[i], graph, graph->writer, chain_id, list->runs[chosen[i]].id,
+        status = run_reader_seek(&readers[i], graph, graph->writer, chain_id, &list->runs[chosen[i]],
                                  &start, err);
         base = !status && readers[i].base < base ? readers[i].base : base;
     }

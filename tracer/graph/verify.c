@@ -10,6 +10,7 @@
 #include "walk.h"
 
 #define WINDOW_ROWS 8000000u
+#define WINDOW_BLOCKS (UINT32_C(1) << (PLACE_BITS - 1))
 
 struct verify {
     struct graph *graph;
@@ -99,25 +100,19 @@ static enum tracer_status verify_table(struct verify *verify, enum table table, 
 
 /* --- derived parts of a window of the log ------------------------------------------------------------ */
 
-struct window {
-    size_t row_count, block_count, transaction_count;
-    size_t row_capacity, block_capacity, transaction_capacity;
-    uint32_t *from, *to;
-    uint8_t *row_seen; /* 1: `from` is known or needs no hint, 2: `to` */
+struct window { /* the entries that the runs must have for some blocks */
+    struct items rows, hashes;
+    uint32_t account_bits; /* all accounts of `rows`, or-ed */
+    size_t row_count;
     uint64_t *blocks;
-    uint32_t *block_row, *block_transaction; /* first of each */
-    uint64_t *hash_keys;
-    int32_t *indexes;
-    uint8_t *hash_seen;
+    size_t block_count, block_capacity;
 };
 
 static void window_release(struct window *window)
 {
-    void *const arrays[] = {window->from,      window->to,        window->row_seen,
-                            window->blocks,    window->block_row, window->block_transaction,
-                            window->hash_keys, window->indexes,   window->hash_seen};
-    for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
-        free(arrays[i]);
+    items_release(&window->rows);
+    items_release(&window->hashes);
+    free(window->blocks);
     *window = (struct window){0};
 }
 
@@ -131,28 +126,13 @@ static bool grow(void *array, size_t count, size_t size)
 
 static bool window_room(struct window *window, size_t rows, size_t blocks, size_t transactions)
 {
-    if (window->row_count + rows > window->row_capacity) {
-        size_t capacity = (window->row_count + rows) * 3 / 2 + 1024;
-        if (!grow(&window->from, capacity, 4) || !grow(&window->to, capacity, 4) ||
-            !grow(&window->row_seen, capacity, 1))
-            return false;
-        window->row_capacity = capacity;
-    }
-    if (window->block_count + blocks + 1 > window->block_capacity) {
+    if (window->block_count + blocks > window->block_capacity) {
         size_t capacity = (window->block_count + blocks) * 3 / 2 + 1024;
-        if (!grow(&window->blocks, capacity, 8) || !grow(&window->block_row, capacity, 4) ||
-            !grow(&window->block_transaction, capacity, 4))
+        if (!grow(&window->blocks, capacity, 8))
             return false;
         window->block_capacity = capacity;
     }
-    if (window->transaction_count + transactions > window->transaction_capacity) {
-        size_t capacity = (window->transaction_count + transactions) * 3 / 2 + 1024;
-        if (!grow(&window->hash_keys, capacity, 8) || !grow(&window->indexes, capacity, 4) ||
-            !grow(&window->hash_seen, capacity, 1))
-            return false;
-        window->transaction_capacity = capacity;
-    }
-    return true;
+    return items_room(&window->rows, rows * 2) && items_room(&window->hashes, transactions);
 }
 
 static bool is_fresh(const struct chain_state *state, uint64_t number)
@@ -163,79 +143,53 @@ static bool is_fresh(const struct chain_state *state, uint64_t number)
     return false;
 }
 
-/* Blocks arrive in order; what needs no hint is marked as seen at once. */
+/* Blocks arrive in order. */
 static void window_add(struct window *window, const struct chain_state *state, const struct block *block,
                        const struct cursor_row *rows)
 {
-    bool fresh = is_fresh(state, block->number);
-    window->blocks[window->block_count] = block->number;
-    window->block_row[window->block_count] = (uint32_t)window->row_count;
-    window->block_transaction[window->block_count] = (uint32_t)window->transaction_count;
-    window->block_count++;
+    const uint64_t place = window->block_count;
+    if (is_fresh(state, block->number))
+        return;
+    window->blocks[window->block_count++] = block->number;
+    window->row_count += block->transfer_count;
     for (size_t i = 0; i < block->transfer_count; i++) {
-        size_t at = window->row_count++;
-        window->from[at] = rows[i].from;
-        window->to[at] = rows[i].to;
-        window->row_seen[at] = (uint8_t)((fresh || rows[i].from == 0) | (fresh || rows[i].to == 0) << 1);
+        const uint32_t ends[2] = {rows[i].from, rows[i].to};
+        window->account_bits |= ends[0] | ends[1];
+        for (int end = 0; end < 2; end++)
+            if (ends[end] != 0)
+                window->rows.at[window->rows.count++] = (uint64_t)ends[end] << PLACE_BITS | place;
     }
-    for (size_t i = 0; i < block->transaction_count; i++) {
-        size_t at = window->transaction_count++;
-        window->hash_keys[at] = segment_hash_key(block->transactions[i].hash);
-        window->indexes[at] = block->transactions[i].transaction_index;
-        window->hash_seen[at] = fresh || hash_is_zero(block->transactions[i].hash);
-    }
-    window->block_row[window->block_count] = (uint32_t)window->row_count;
-    window->block_transaction[window->block_count] = (uint32_t)window->transaction_count;
+    for (size_t i = 0; i < block->transaction_count; i++)
+        if (!hash_is_zero(block->transactions[i].hash))
+            window->hashes.at[window->hashes.count++] =
+                segment_hash_key(block->transactions[i].hash) << PLACE_BITS | place;
 }
 
-/* The block of an entry; block_count if the window does not have it. */
-static size_t window_find(const struct window *window, uint64_t number)
+static uint64_t block_of(const struct window *window, uint64_t item)
 {
-    size_t low = 0, high = window->block_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (window->blocks[middle] < number)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < window->block_count && window->blocks[low] == number ? low : window->block_count;
+    return window->blocks[item & ((UINT64_C(1) << PLACE_BITS) - 1)];
 }
 
-static void see_row(struct window *window, const struct segment_entry *entry)
-{
-    size_t block = window_find(window, entry->block);
-    if (block == window->block_count ||
-        entry->place >= window->block_row[block + 1] - window->block_row[block])
-        return;
-    size_t row = window->block_row[block] + entry->place;
-    window->row_seen[row] |=
-        (uint8_t)((window->from[row] == entry->key) | (window->to[row] == entry->key) << 1);
-}
-
-static void see_hash(struct window *window, const struct segment_entry *entry)
-{
-    size_t block = window_find(window, entry->block);
-    if (block == window->block_count)
-        return;
-    for (size_t i = window->block_transaction[block]; i < window->block_transaction[block + 1]; i++)
-        if (window->indexes[i] == (int32_t)(entry->place - 1) && window->hash_keys[i] == entry->key)
-            window->hash_seen[i] = 1;
-}
-
+/* Mark the items (in order) that a run has. */
 static enum tracer_status see_run(struct verify *verify, uint64_t chain_id, const struct run *run,
-                                  struct window *window, struct error *err)
+                                  const struct window *window, const struct items *items, uint8_t *seen,
+                                  struct error *err)
 {
     static const struct segment_entry start;
     struct run_reader reader;
     uint64_t entries = 0;
+    size_t at = 0;
     enum tracer_status status =
-        run_reader_seek(&reader, verify->graph, verify->txn, chain_id, run->id, &start, err);
+        run_reader_seek(&reader, verify->graph, verify->txn, chain_id, run, &start, err);
     while (!status && !reader.end) {
-        if (run->kind == RUN_ROWS)
-            see_row(window, &reader.entry);
-        else
-            see_hash(window, &reader.entry);
+        const struct segment_entry entry = reader.entry;
+        for (; at < items->count; at++) {
+            uint64_t key = items->at[at] >> PLACE_BITS, block = block_of(window, items->at[at]);
+            if (key > entry.key || (key == entry.key && block > entry.block))
+                break;
+            if (key == entry.key && block == entry.block)
+                seen[at] = 1;
+        }
         entries++;
         status = run_reader_next(&reader, verify->graph, verify->txn, err);
     }
@@ -246,30 +200,38 @@ static enum tracer_status see_run(struct verify *verify, uint64_t chain_id, cons
     return status;
 }
 
+static enum tracer_status check_items(struct verify *verify, uint64_t chain_id, const struct run_list *list,
+                                      enum run_kind kind, const struct window *window,
+                                      const struct items *items, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    uint8_t *seen = calloc(items->count + 1, 1);
+    if (!seen)
+        return store_error(verify->graph, err, TRACER_E_NOMEM, "no memory");
+    for (uint32_t i = 0; !status && i < list->count; i++)
+        if (list->runs[i].phase == RUN_LIVE && list->runs[i].kind == kind)
+            status = see_run(verify, chain_id, &list->runs[i], window, items, seen, err);
+    for (size_t i = 0; !status && i < items->count; i++)
+        if (!seen[i])
+            status = wrong(verify, err,
+                           kind == RUN_ROWS ? "the index lacks a row; run store rebuild"
+                                            : "the index lacks a transaction; run store rebuild",
+                           chain_id, block_of(window, items->at[i]));
+    free(seen);
+    return status;
+}
+
 static enum tracer_status check_window(struct verify *verify, uint64_t chain_id, const struct run_list *list,
                                        struct window *window, struct error *err)
 {
     enum tracer_status status = TRACER_OK;
-    for (uint32_t i = 0; !status && i < list->count; i++)
-        if (list->runs[i].phase == RUN_LIVE && list->runs[i].kind != RUN_ADDRESSES)
-            status = see_run(verify, chain_id, &list->runs[i], window, err);
-    size_t block = 0;
-    for (size_t i = 0; !status && i < window->row_count; i++) {
-        while (window->block_row[block + 1] <= i)
-            block++;
-        if (window->row_seen[i] != 3)
-            status = wrong(verify, err, "the index lacks a row; run store rebuild", chain_id,
-                           window->blocks[block]);
-    }
-    block = 0;
-    for (size_t i = 0; !status && i < window->transaction_count; i++) {
-        while (window->block_transaction[block + 1] <= i)
-            block++;
-        if (!window->hash_seen[i])
-            status = wrong(verify, err, "the index lacks a transaction; run store rebuild", chain_id,
-                           window->blocks[block]);
-    }
-    window->row_count = window->block_count = window->transaction_count = 0;
+    if (!items_sort_ids(&window->rows, bits_of(window->account_bits)) || !items_sort_hashes(&window->hashes))
+        return store_error(verify->graph, err, TRACER_E_NOMEM, "no memory");
+    status = check_items(verify, chain_id, list, RUN_ROWS, window, &window->rows, err);
+    if (!status)
+        status = check_items(verify, chain_id, list, RUN_HASHES, window, &window->hashes, err);
+    window->rows.count = window->hashes.count = window->row_count = window->block_count = 0;
+    window->account_bits = 0;
     return status;
 }
 
@@ -288,8 +250,7 @@ static enum tracer_status check_addresses(struct verify *verify, uint64_t chain_
         struct run_reader reader;
         if (list->runs[i].phase != RUN_LIVE || list->runs[i].kind != RUN_ADDRESSES)
             continue;
-        status =
-            run_reader_seek(&reader, verify->graph, verify->txn, chain_id, list->runs[i].id, &start, err);
+        status = run_reader_seek(&reader, verify->graph, verify->txn, chain_id, &list->runs[i], &start, err);
         while (!status && !reader.end) {
             uint32_t id = (uint32_t)reader.entry.block;
             if (reader.entry.block < list->addressed) {
@@ -384,7 +345,7 @@ static enum tracer_status read_transactions(struct verify *verify, struct chain 
     if (!scratch_room(scratch, 0, end - first))
         return store_error(verify->graph, err, TRACER_E_NOMEM, "no memory");
     for (uint32_t i = first; !status && i < end; i++) {
-        struct chunk_transaction from = transaction_chunk_get(&edit->transactions, i);
+        struct chunk_transaction from = transaction_chunk_get(&edit->transactions, i, first);
         status = ids_need_account(verify->graph, verify->txn, chain, from.sender, err);
         if (!status)
             scratch->transactions[block->transaction_count++] =
@@ -480,7 +441,7 @@ static enum tracer_status verify_log(struct verify *verify, struct chain *chain,
             break;
         status = verify_chunk(verify, chain, state, &edit, &scratch, totals, &window, err);
         edit_release(&edit);
-        if (!status && window.row_count >= WINDOW_ROWS)
+        if (!status && (window.row_count >= WINDOW_ROWS || window.block_count >= WINDOW_BLOCKS))
             status = check_window(verify, chain->id, list, &window, err);
         if (!status)
             status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);

@@ -103,15 +103,15 @@ static enum tracer_status need_ids(struct walk *walk, MDB_txn *txn, struct error
     const struct chunk *chunk = &walk->edit.chunk;
     struct chain *chain = walk->chain;
     for (uint32_t i = walk->scan.row; i < walk->row_end; i++) {
-        const uint32_t ends[2] = {chunk_column(chunk->from, chunk->widths[WIDTH_FROM], i),
-                                  chunk_column(chunk->to, chunk->widths[WIDTH_TO], i)};
+        const uint32_t ends[2] = {column_get(&chunk->columns[COLUMN_FROM], i),
+                                  column_get(&chunk->columns[COLUMN_TO], i)};
         for (int end = 0; end < 2; end++)
             if (!ids_have(&chain->account_pages, ends[end], ACCOUNTS_PER_RECORD)) {
                 enum tracer_status status = ids_need_account(walk->graph, txn, chain, ends[end], err);
                 if (status)
                     return status;
             }
-        uint32_t asset = chunk_column(chunk->asset, chunk->widths[WIDTH_ASSET], i);
+        uint32_t asset = column_get(&chunk->columns[COLUMN_ASSET], i);
         if (!ids_have(&chain->asset_pages, asset, ASSETS_PER_RECORD)) {
             enum tracer_status status = ids_need_asset(walk->graph, txn, chain, asset, err);
             if (status)
