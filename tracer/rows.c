@@ -168,7 +168,7 @@ enum tracer_status case_find_rows(struct case_state *state, const struct row_spe
         status = TRACER_E_NOT_FOUND;
     if (!status)
         status = case_transaction_rows(state, position, &rows, &count, err);
-    if (status == TRACER_E_NOT_FOUND)
+    if (status == TRACER_E_NOT_FOUND || (!status && spec->what == ROW_KEY && !count))
         return error_set(err, TRACER_E_NOT_FOUND,
                          "%s is not in the store (blocks %" PRIu64 " to %" PRIu64 " of %s)", text,
                          state->range.first, state->range.last, state->network.name);

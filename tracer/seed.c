@@ -73,6 +73,14 @@ static enum tracer_status push_seed(struct case_state *state, const struct taint
     return status;
 }
 
+/* What a source's units did before the first block asked about is not replayed, so nobody is clean of it. */
+static enum tracer_status note_older(struct case_state *state, const char *what, const char *source, struct error *err)
+{
+    state->touches_gap = true;
+    return case_note(state, NOTE_GAP, err,
+                     "%s %s is older than the first block asked about: where its units went before that is not known here", what, source);
+}
+
 static enum tracer_status seed_row(struct case_state *state, const char *source, const struct transfer *row,
                                    const struct u256 *cap, struct error *err)
 {
@@ -80,7 +88,10 @@ static enum tracer_status seed_row(struct case_state *state, const char *source,
     snprintf(seed.source, sizeof(seed.source), "%s", source);
     if (cap)
         seed.amount = *cap;
-    return push_seed(state, &seed, row, err);
+    enum tracer_status status = push_seed(state, &seed, row, err);
+    if (!status && row->position.block_number < state->first)
+        status = note_older(state, "the theft of source", source, err);
+    return status;
 }
 
 static bool moves_value(const struct transfer *row)
@@ -122,7 +133,7 @@ static struct u256 net_gain(const struct transfer *rows, size_t count, struct ad
 static enum tracer_status seed_transaction(struct case_state *state, const char *source, const char *text,
                                            const struct transfer *rows, size_t count, struct error *err)
 {
-    size_t before = state->seed_count;
+    bool gains = false;
     for (size_t i = 0; i < count; i++) {
         const struct transfer *row = &rows[i];
         if (!moves_value(row) || address_is_void(row->to))
@@ -143,9 +154,10 @@ static enum tracer_status seed_transaction(struct case_state *state, const char 
         enum tracer_status status = seed_row(state, source, row, whole ? NULL : &left, err);
         if (status)
             return status;
+        gains = true;
     }
     struct block block;
-    if (state->seed_count > before)
+    if (gains)
         return TRACER_OK;
     enum tracer_status status = TRACER_E_NOT_FOUND;
     if (count)
@@ -190,12 +202,12 @@ static bool is_heist_seed(const struct heist *heist, struct address address)
     return false;
 }
 
-/* Transfer seeds from the theft transactions that are stored. *ret_missing counts those that are not. */
+/* Transfer seeds from the theft transactions that are stored: how many, and how many of the transactions are not. */
 static enum tracer_status seed_theft_transactions(struct case_state *state, const char *source,
-                                                  const struct heist *heist, size_t *ret_missing,
+                                                  const struct heist *heist, size_t *ret_rows, size_t *ret_missing,
                                                   struct error *err)
 {
-    *ret_missing = 0;
+    *ret_rows = *ret_missing = 0;
     for (size_t i = 0; i < heist->theft_tx_count; i++) {
         struct position position;
         enum tracer_status status = graph_find_transaction(state->input->graph, state->network.chain_id,
@@ -213,9 +225,17 @@ static enum tracer_status seed_theft_transactions(struct case_state *state, cons
                 continue;
             if ((status = seed_row(state, source, &rows[r], NULL, err)))
                 return status;
+            (*ret_rows)++;
         }
     }
     return TRACER_OK;
+}
+
+/* The day began before the first stored block. */
+static bool is_before_store(const struct case_state *state, uint64_t time_s)
+{
+    struct block first;
+    return graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) == TRACER_OK && time_s <= first.time;
 }
 
 static enum tracer_status seed_heist(struct case_state *state, const char *source, const struct heist *heist,
@@ -224,12 +244,12 @@ static enum tracer_status seed_heist(struct case_state *state, const char *sourc
     if (!heist_on_chain(heist, state->network.chain_id))
         return error_set(err, TRACER_E_USAGE, "heist %s did not happen on chain %" PRIu64, heist->id,
                          state->network.chain_id);
-    size_t missing = 0, before = state->seed_count;
-    enum tracer_status status = seed_theft_transactions(state, source, heist, &missing, err);
+    size_t missing, rows;
+    enum tracer_status status = seed_theft_transactions(state, source, heist, &rows, &missing, err);
     if (status)
         return status;
     if (heist->theft_tx_count > 0) {
-        if (state->seed_count == before)
+        if (!rows)
             return error_set(err, TRACER_E_NOT_FOUND,
                              "heist %s: none of its theft transactions is in the store (blocks %" PRIu64
                              " to %" PRIu64 " of %s)",
@@ -246,6 +266,8 @@ static enum tracer_status seed_heist(struct case_state *state, const char *sourc
     if (clock_parse_utc(heist->date, strlen(heist->date), &time_s) &&
         (status = case_block_at(state, time_s, &block_number, err)))
         return status;
+    if (block_number < state->first || is_before_store(state, time_s))
+        status = note_older(state, "heist", heist->id, err);
     for (size_t i = 0; i < heist->seed_count && !status; i++)
         if (!has_class(state, heist->seeds[i]))
             status = seed_address(state, source, heist->seeds[i], block_number, heist->id, err);
@@ -569,12 +591,12 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
     const struct heist *heists = registry_heists(&count);
     enum tracer_status status = look_for_sources(state, heists, count, err);
     for (size_t i = 0; i < count && !status; i++) {
-        size_t missing, before = state->seed_count;
+        size_t rows, missing, before = state->seed_count;
         if (heists[i].returned || !heist_on_chain(&heists[i], state->network.chain_id))
             continue;
         asked++;
         if (heists[i].theft_tx_count > 0) {
-            status = seed_theft_transactions(state, heists[i].id, &heists[i], &missing, err);
+            status = seed_theft_transactions(state, heists[i].id, &heists[i], &rows, &missing, err);
         } else {
             bool any = false, known = false;
             for (size_t s = 0; s < heists[i].seed_count && !status; s++) {
@@ -586,13 +608,9 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
         }
         used += state->seed_count > before;
         uint64_t happened_s = 0;
-        struct block first;
-        if (!status && state->seed_count == before &&
-            graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) ==
-                TRACER_OK &&
-            (!clock_parse_utc(heists[i].date, strlen(heists[i].date), &happened_s) ||
-             happened_s <= first.time))
-            state->older_incidents++;
+        if (!status && state->seed_count == before)
+            state->older_incidents +=
+                !clock_parse_utc(heists[i].date, strlen(heists[i].date), &happened_s) || is_before_store(state, happened_s);
     }
     if (status || (status = seed_sanctioned(state, err)) || (status = seed_mixers(state, err)) ||
         (status = judge_list_age(state, err)))

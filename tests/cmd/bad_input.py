@@ -85,6 +85,20 @@ with tempfile.TemporaryDirectory() as folder:
     run(*asked, "ronin:" + binance, code=2, says="another chain than ethereum")
     run("trace", "--store", store, "ronin:" + EXPLOITER[2:], code=2, says="another chain than ethereum")
 
+    # What happened before the first block asked about clears nobody: a theft left out by --from, one older than the store.
+    run(*asked, "--from", "1648300000", "0x" + binance, code=11)
+    run("check", "--store", store, "--source", "kucoin-2020", "--to", "1648400000", "0x" + binance, code=11)
+    run("trace", "--store", store, "--from", "1648300000", "ronin-2022", code=11)
+    for columns in ("verdict", "verdict,reason"):
+        (here / "one.csv").write_text(f"target\n0x{binance}\n")
+        run("batch", here / "one.csv", *asked[1:], "--from", "1648300000", "--columns", columns, "--output", here / f"{columns}.csv", code=11)
+    # A source that is named twice is one.
+    run(*asked, "--source", "ronin-2022", "0x" + binance, code=0)
+    theft = "0xed2c72ef1a552ddaec6dd1f5cddf0b59a8f37f82bdda5257d9c7c37db7bb9b08"
+    run("check", "--store", store, "--source", "a=" + theft, "--source", "a=" + theft, EXPLOITER, code=10)
+    done = run("check", "--store", store, "--source", "ronin-2022", "1:0:0", code=11)
+    assert "is not in the store" in done.stdout and "transaction is stored" not in done.stdout, done.stdout
+
     # S13_a_full_or_closed_output_is_told
     with open("/dev/full", "w") as full:
         run("demo", code=4, says="could not be written", stdout=full)
