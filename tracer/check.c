@@ -149,7 +149,7 @@ enum tracer_status screen_case(struct case_state *state, const struct screen_req
     if (status)
         return status;
     *ret_options = request->input.options;
-    if (opening_is_clean(state))
+    if (request->source_count && opening_is_clean(state)) /* those of the registry and the lists may be older than the store */
         ret_options->opening = OPENING_CLEAN;
     return TRACER_OK;
 }

@@ -237,6 +237,15 @@ static enum tracer_status answer_address(struct checking *checking, const struct
     return status;
 }
 
+/* Taint that counts in no verdict (threat-model X4) is told all the same: who reads only the verdict should not miss it. */
+static enum tracer_status tell_unlisted(struct checking *checking, const struct check_answer *answer, struct reasons *reasons, struct error *err)
+{
+    size_t unlisted = 0;
+    for (size_t i = 0; i < answer->line_count; i++)
+        unlisted += answer->lines[i].exposure_count && !checking->state.assets_shown[answer->lines[i].asset].recognised;
+    return unlisted ? add_reason(checking, reasons, err, "tainted units of assets that are not in the list of assets count in no verdict (--assets)") : TRACER_OK;
+}
+
 enum tracer_status answer_target(struct checking *checking, size_t index, struct check_answer *answer,
                                  struct error *err)
 {
@@ -257,6 +266,8 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
     } else {
         status = answer_rows(checking, target, answer, &reasons, err);
     }
+    if (!status)
+        status = tell_unlisted(checking, answer, &reasons, err);
     if (!status && checking->state.touches_gap && answer->verdict == VERDICT_CLEAN) {
         worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
         status = add_reason(checking, &reasons, err,

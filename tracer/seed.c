@@ -231,11 +231,18 @@ static enum tracer_status seed_theft_transactions(struct case_state *state, cons
     return TRACER_OK;
 }
 
-/* The day began before the first stored block. */
+/* The first blocks of a chain may have no time; an imported row may have none, too. */
+static bool has_time(const struct block *block)
+{
+    return block->time || !block->number;
+}
+
+/* The day began before the first stored block, or that block's time is not known. */
 static bool is_before_store(const struct case_state *state, uint64_t time_s)
 {
     struct block first;
-    return graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) == TRACER_OK && time_s <= first.time;
+    return graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) == TRACER_OK &&
+           (time_s <= first.time || !has_time(&first));
 }
 
 static enum tracer_status seed_heist(struct case_state *state, const char *source, const struct heist *heist,
@@ -540,7 +547,7 @@ static enum tracer_status judge_list_age(struct case_state *state, struct error 
     const struct case_input *input = state->input;
     const char *date = label_sanctioned_date(input->labels);
     uint64_t published_s = 0, last_s = state->last;
-    struct block block;
+    struct block block = {.time = last_s};
     char text[256];
     if (!state->network.time_keys) {
         enum tracer_status status =
@@ -551,14 +558,18 @@ static enum tracer_status judge_list_age(struct case_state *state, struct error 
             return status;
         last_s = block.time;
     }
-    if (clock_parse_utc(date, strlen(date), &published_s) &&
+    if (clock_parse_utc(date, strlen(date), &published_s) && has_time(&block) &&
         last_s / DAY_S <= published_s / DAY_S + input->list_age_days_max)
         return TRACER_OK;
-    snprintf(text, sizeof(text),
-             "the newest sanctions list here is of %s, more than %" PRIu64
-             " days before the last block asked about: import a newer one (or say how old it may be with "
-             "--list-age-max)",
-             date, input->list_age_days_max);
+    if (!has_time(&block))
+        snprintf(text, sizeof(text), "the time of the last block asked about is not known, so whether the sanctions lists are new enough is not either: "
+                                     "name the sources that you ask about with --source");
+    else
+        snprintf(text, sizeof(text),
+                 "the newest sanctions list here is of %s, more than %" PRIu64
+                 " days before the last block asked about: import a newer one (or say how old it may be with "
+                 "--list-age-max)",
+                 date, input->list_age_days_max);
     state->old_list = arena_text(state->arena, text, strlen(text));
     return state->old_list ? case_note(state, NOTE_GAP, err, "%s", text)
                            : error_set(err, TRACER_E_NOMEM, "no memory");

@@ -55,6 +55,27 @@ with tempfile.TemporaryDirectory() as folder:
     assert run("check", "--store", store, "--to", second("2026-09-06 00:00:00"), A).startswith("CLEAN")
     run("check", "--store", store, "--list-age-max", 36501, key, code=2)
 
+    # Where no times are known, the age of a list and of the incidents is not either.
+    times = (folder / "transfers.csv").read_text().replace(",time,block_number", "").splitlines()
+    untimed = [times[0]] + [",".join([str(18000000 + i), *line.split(",")[1:8]]) for i, line in enumerate(times[1:])]
+    (folder / "untimed.csv").write_text("\n".join(untimed) + "\n")
+    (folder / "whole.csv").write_text("account,from,to,what,method,cross_check,gap\n,18000000,18000001,native,m,,\n,18000000,18000001,tokens,m,,\n")
+    run("import", "--store", folder / "untimed", folder / "untimed.csv", folder / "whole.csv")
+    for target in ("18000001:0:0", B):
+        out = run("check", "--store", folder / "untimed", target, code=11)
+        assert out.startswith("CANNOT TELL") and "the time of the last block asked about is not known" in out, out
+    assert run("check", "--store", folder / "untimed", "--source", "mine=18000000:0:0", "18000001:0:0", code=10).startswith("EXPOSED")
+
+    # A balance from before the store may be of an incident that is older; only named sources can be younger than it.
+    start = second("2023-08-25 00:00:00")
+    (folder / "opening.csv").write_text("block,txi,idx,kind,asset,from,to,amount,time\n"
+                                        f"18000000,-1,0,opening,native,{VOID},{A},10,{start}\n18000001,0,0,reward,native,{VOID},{B},1,{start + 12}\n"
+                                        f"18000001,0,1,value,native,{A},{B},4,{start + 12}\n")
+    run("import", "--store", folder / "opened", folder / "opening.csv", folder / "whole.csv")
+    out = run("check", "--store", folder / "opened", "18000001:0:1", code=11)
+    assert "of unknown history: up to 100.0000 %" in out, out
+    assert run("check", "--store", folder / "opened", "--source", "mine=18000001:0:0", "18000001:0:1").startswith("CLEAN")
+
     # Lists of others, and old ones, do not help; a newer one does.
     run("import", "--store", store, lists / "sdn_advanced.xml", lists / "pack.yaml")
     run("check", "--store", store, key, code=11)

@@ -38,4 +38,9 @@ with tempfile.TemporaryDirectory() as folder:
     assert len(alike) == 1 and FAKE_FRIEND in alike[0] and FRIEND in alike[0] and "3:0:0" in alike[0], notes
     assert any(note.startswith("1 transfers of zero units moved nothing") for note in notes), notes
     assert not any("look-alike" in note or "zero units" in note for note in plain["limits"]["limits"]), plain["limits"]
+    # X4_taint_that_counts_in_no_verdict_is_told
+    junk = trace([*ROWS, (7, JUNK, FAKE_FRIEND, HALF, 5)], folder, "junk")
+    assert junk["totals"] == plain["totals"]
+    checked = subprocess.run([tracer, "check", "--store", str(pathlib.Path(folder, "junk")), "--source", "spoof=4:0:0", "7:0:0", HALF], capture_output=True, text=True)
+    assert checked.returncode == 0 and checked.stdout.count("tainted units of assets that are not in the list of assets count in") == 2, checked
 print("poisoning: counted, told, followed nowhere")
