@@ -55,12 +55,17 @@ static bool is_part(const struct case_state *state, const struct graph_coverage 
 }
 
 /* A note for each of the first accounts whose history is not whole; the others are counted. What an imported file says
- * of its own gaps stays in the ledger (store coverage): its rows are asserted as they are. */
+ * of its own gaps is counted too, but its rows are asserted as they are: the ledger has the words (store coverage). */
 static enum tracer_status account_gap(struct case_state *state, const struct graph_coverage *coverage, struct error *err)
 {
     char account[ADDRESS_TEXT_SIZE];
-    if (state->network.imported || (!coverage->gap[0] && !is_part(state, coverage)))
+    if (state->network.imported || (!coverage->gap[0] && !is_part(state, coverage))) {
+        bool first = coverage->gap[0] && !(state->holed && address_equal(state->last_holed, coverage->account)); /* records come by account */
+        state->holed += first;
+        if (first)
+            state->last_holed = coverage->account;
         return TRACER_OK;
+    }
     state->touches_gap = true;
     if (state->account_gaps++ >= ACCOUNT_GAPS_TOLD)
         return TRACER_OK;
@@ -292,6 +297,10 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
         return status;
     if (state->account_gaps > ACCOUNT_GAPS_TOLD &&
         (status = case_note(state, NOTE_GAP, err, "and %zu more accounts whose history is not whole (store coverage)", state->account_gaps - ACCOUNT_GAPS_TOLD)))
+        return status;
+    if (state->holed && (status = case_note(state, NOTE_GAP, err,
+                                            "the imported files name holes in the history of %zu accounts (store coverage): what is missing there is not known here either",
+                                            state->holed)))
         return status;
     for (size_t i = 0; i < input->limit_count; i++) {
         state->touches_gap = true;

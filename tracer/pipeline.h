@@ -23,6 +23,8 @@ struct case_state {
     size_t explored_count, explored_capacity;
     bool has_explored;
     size_t account_gaps; /* accounts whose history is not whole */
+    size_t holed;        /* accounts of which an imported file says that something is missing, */
+    struct address last_holed; /* and the last one */
     uint64_t covered_to; /* the ledger covers first..covered_to - 1 for every account */
 
     struct address *looked_for; /* case_look_for(): sorted, */

@@ -141,4 +141,6 @@ for place in result["places"]:
 for (asset, place), amount in by_place.items():
     assert amount == expected[asset][place], (asset, place)
 assert len(result["hops"]) == hops, (len(result["hops"]), hops)
+holed = {row["account"] for row in read(case / "coverage.csv") if row["gap"]}
+assert any(f"name holes in the history of {len(holed)} accounts" in gap for gap in result["limits"]["gaps"]), result["limits"]["gaps"]
 print(f"demo: {len(seen)} assets, {hops} hops, all totals recomputed")

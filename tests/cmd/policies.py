@@ -54,8 +54,12 @@ with tempfile.TemporaryDirectory() as folder:
         single = json.loads(run("check", "--store", store, "--policy", policy, "--format", "json", *targets, code=11))
         for one, answer in zip(single["answers"], checked["answers"]):
             same(f"{policy} verdict of {one['target']}", answer["verdicts"][policy], one["verdict"])
+            same(f"{policy} reasons of {one['target']}", answer["reasons"][policy], one["reasons"])
             same(f"{policy} lines of {one['target']}", [(l["what"], l["key"], l["asset"], l["amount"], l["tainted"][policy], l["unknown"][policy]) for l in answer["lines"]],
                  [(l["what"], l["key"], l["asset"], l["amount"], l["tainted"], l["unknown"]) for l in one["lines"]])
+    told = " ".join(run("check", "--store", store, "--policy", "all", "--source", "ronin-2022", targets[3], code=11).split())
+    same("told why", "fifo cannot_tell, rule coverage - its own history is not in the store, and tainted units left the accounts whose history is "
+                     "lifo cannot_tell, rule coverage, for the same reasons" in told, True)
     for answer in checked["answers"]:
         for line in answer["lines"]:
             ends(f"check of {answer['target']}", line["tainted"])

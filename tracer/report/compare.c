@@ -291,6 +291,14 @@ static struct compared compare_lines(const struct check_result *const results[CO
 
 static const char *const line_words[] = {"carried", "received", "holds"};
 
+static bool has_same_reasons(const struct check_answer *a, const struct check_answer *b)
+{
+    size_t i = 0;
+    while (i < a->reason_count && i < b->reason_count && strcmp(a->reasons[i], b->reasons[i]) == 0)
+        i++;
+    return i == a->reason_count && i == b->reason_count;
+}
+
 static void print_answer(const struct text *text, const struct check_result *const results[COMPARED_COUNT], size_t index)
 {
     const struct check_answer *first = &results[0]->answers[index];
@@ -299,7 +307,14 @@ static void print_answer(const struct text *text, const struct check_result *con
     text_heading(text, target);
     for (size_t i = 0; i < COMPARED_COUNT; i++) {
         const struct check_answer *answer = &results[i]->answers[index];
-        fprintf(text->stream, "  %-10s  %s%s%s\n", policy_of(i), verdict_name(answer->verdict), answer->rule[0] ? ", rule " : "", answer->rule);
+        bool again = i && answer->reason_count && has_same_reasons(answer, &results[i - 1]->answers[index]);
+        fprintf(text->stream, "  %-10s  %s%s%s%s\n", policy_of(i), verdict_name(answer->verdict), answer->rule[0] ? ", rule " : "", answer->rule,
+                again ? ", for the same reasons" : "");
+        for (size_t r = 0; r < answer->reason_count && !again; r++) {
+            char reason[512];
+            shown_text(reason, sizeof(reason), answer->reasons[r], strlen(answer->reasons[r]));
+            text_wrap(text, "              - ", reason);
+        }
     }
     for (size_t l = 0; l < first->line_count; l++) {
         const struct check_line *line = &first->lines[l];
@@ -353,6 +368,14 @@ enum tracer_status json_check_policies(FILE *stream, const struct check_result *
         json_put_open(&json, "verdicts", '{');
         for (size_t i = 0; i < COMPARED_COUNT; i++)
             json_put_text(&json, policy_of(i), verdict_name(results[i]->answers[a].verdict));
+        json_shut(&json, '}');
+        json_put_open(&json, "reasons", '{');
+        for (size_t i = 0; i < COMPARED_COUNT; i++) {
+            json_put_open(&json, policy_of(i), '[');
+            for (size_t r = 0; r < results[i]->answers[a].reason_count; r++)
+                json_text(&json, results[i]->answers[a].reasons[r]);
+            json_shut(&json, ']');
+        }
         json_shut(&json, '}');
         json_put_open(&json, "lines", '[');
         for (size_t l = 0; l < first->line_count; l++) {
