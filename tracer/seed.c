@@ -241,8 +241,8 @@ static bool has_time(const struct block *block)
 static bool is_before_store(const struct case_state *state, uint64_t time_s)
 {
     struct block first;
-    return graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) == TRACER_OK &&
-           (time_s <= first.time || !has_time(&first));
+    return graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) || time_s <= first.time ||
+           !has_time(&first);
 }
 
 static enum tracer_status seed_heist(struct case_state *state, const char *source, const struct heist *heist,
