@@ -134,6 +134,8 @@ struct chunk { /* a parsed log chunk; borrows its bytes */
 };
 /** Checks that all counts and sizes agree. False: damaged. */
 bool chunk_parse(const uint8_t *from, size_t size, struct chunk *ret_chunk);
+/** Its bytes are at `to` now: a copy of those at `from`, which were parsed. */
+void chunk_move(struct chunk *chunk, const uint8_t *from, const uint8_t *to);
 uint64_t chunk_number(const struct chunk *chunk, uint32_t block);
 /** First block with a number >= `number`; block_count if none. */
 uint32_t chunk_find(const struct chunk *chunk, uint64_t number);

@@ -67,8 +67,8 @@ static enum tracer_status missing(const struct walk *walk, uint64_t number, stru
                        walk->chain->id, number);
 }
 
-/* Absence is damage too: the blocks from walk->next on must be those of the chunk, up to its end; without a
- * chunk there must be none. */
+/* Absence is damage too: the blocks from walk->next on must be those of the chunk, up to its end or the last one asked
+ * for; without a chunk there must be none. */
 static enum tracer_status check_presence(const struct walk *walk, MDB_txn *txn, const struct chunk *chunk,
                                          struct error *err)
 {
@@ -76,6 +76,10 @@ static enum tracer_status check_presence(const struct walk *walk, MDB_txn *txn, 
     struct key key = key_of_block(walk->chain->id, walk->next), prefix = key_of_chain(walk->chain->id);
     uint32_t block = chunk ? chunk_find(chunk, walk->next) : 0, count = chunk ? chunk->block_count : 0;
     uint64_t end = chunk ? chunk_number(chunk, count - 1) : walk->last;
+    if (end > walk->last) {
+        end = walk->last;
+        count = chunk_find(chunk, end + 1);
+    }
     enum tracer_status status = store_cursor_open(walk->graph, txn, TABLE_BLOCK, &cursor, err);
     if (status)
         return status;
@@ -151,9 +155,7 @@ static enum tracer_status find_chunk(struct walk *walk, MDB_txn *txn, struct err
             status = store_error(walk->graph, err, TRACER_E_NOMEM, "no memory");
         } else {
             memcpy(walk->edit.bytes, record.data, record.size + CHECKSUM_SIZE);
-            bool parsed = chunk_parse(walk->edit.bytes, record.size, &walk->edit.chunk);
-            status =
-                parsed ? TRACER_OK : store_damaged(walk->graph, TABLE_LOG, cursor.key, cursor.key_size, err);
+            chunk_move(&walk->edit.chunk, record.data, walk->edit.bytes);
         }
     }
     store_cursor_close(&cursor);
