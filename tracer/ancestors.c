@@ -398,7 +398,9 @@ static enum tracer_status label_givers(struct round *round)
         address_format(round->givers[i], text);
         label->address = round->givers[i];
         label->class_ = CLASS_SERVICE;
-        snprintf(label->emit, sizeof(label->emit), "%s%s", GIVER_PREFIX, text);
+        label->emit = arena_printf(round->arena, "%s%s", GIVER_PREFIX, text);
+        if (!label->emit)
+            return no_memory(round->work);
     }
     state->labels = labels;
     state->label_count = count;

@@ -13,7 +13,7 @@ void *case_grow(struct arena *arena, void *items, size_t count, size_t *capacity
 {
     if (count < *capacity)
         return items;
-    size_t larger = *capacity ? *capacity * 2 : 64;
+    size_t larger = *capacity ? *capacity * 2 : 8;
     void *grown = arena_calloc(arena, larger, size);
     if (!grown)
         return NULL;

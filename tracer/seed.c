@@ -448,6 +448,18 @@ static enum tracer_status look_for_labels(struct case_state *state, struct error
     return case_look_for(state, accounts, state->label_count, err);
 }
 
+/* What the account emits is called `prefix` and `name`, made fit. */
+static enum tracer_status name_emit(struct case_state *state, struct taint_label *label, const char *prefix, const char *name, struct error *err)
+{
+    char source[TRACER_SOURCE_NAME_MAX + 1];
+    label_source_name(prefix, name, source);
+    const char *kept = arena_text(state->arena, source, strlen(source));
+    if (!kept)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    label->emit = kept;
+    return TRACER_OK;
+}
+
 enum tracer_status case_add_origins(struct case_state *state, struct error *err)
 {
     enum tracer_status looked = look_for_labels(state, err);
@@ -467,7 +479,8 @@ enum tracer_status case_add_origins(struct case_state *state, struct error *err)
         const char *name = found.entity[0] ? found.entity : found.name[0] ? found.name : label_class_name(label->class_);
         char prefix[32]; /* one entity may have accounts of several classes, which are not the same */
         snprintf(prefix, sizeof(prefix), "%s.", label_class_name(label->class_));
-        label_source_name(prefix, name, label->emit);
+        if ((status = name_emit(state, label, prefix, name, err)))
+            return status;
     }
     return TRACER_OK;
 }
@@ -516,7 +529,7 @@ static enum tracer_status seed_sanctioned(struct case_state *state, struct error
         }
         for (size_t l = 0; l < state->label_count; l++)
             if (address_equal(state->labels[l].address, rows[i].address) && label.class_ != CLASS_VENUE)
-                memcpy(state->labels[l].emit, source, sizeof(source));
+                status = name_emit(state, &state->labels[l], "", source, err);
     }
     return status;
 }
@@ -536,7 +549,8 @@ static enum tracer_status seed_mixers(struct case_state *state, struct error *er
             continue;
         struct label label;
         bool named = label_find(state->input->labels, state->network.chain_id, state->labels[l].address, &label) && label.entity[0];
-        label_source_name("mixer.", named ? label.entity : "unnamed", state->labels[l].emit);
+        if ((status = name_emit(state, &state->labels[l], "mixer.", named ? label.entity : "unnamed", err)))
+            return status;
     }
     return TRACER_OK;
 }

@@ -51,8 +51,8 @@ struct taint_seed {
 
 struct taint_label {
     struct address address;
-    enum label_class class_;               /* not CLASS_NONE */
-    char emit[TRACER_SOURCE_NAME_MAX + 1]; /* "" for none */
+    enum label_class class_; /* not CLASS_NONE */
+    const char *emit;        /* a source's name, "" for none */
 };
 
 struct taint_asset {

@@ -227,11 +227,11 @@ static inline void add_labels(struct generator *g)
         if (i < 9 ? chance(g->random, 40) : chance(g->random, 10))
             continue;
         struct taint_label *label = &c->labels[c->input.label_count++];
-        *label = (struct taint_label){.address = c->accounts[i], .class_ = CLASS_VENUE};
+        *label = (struct taint_label){.address = c->accounts[i], .class_ = CLASS_VENUE, .emit = ""};
         if (i < 9)
             label->class_ = (enum label_class)(CLASS_SERVICE + draw(g->random, 3));
         if (label->class_ != CLASS_VENUE && c->input.options.opening == OPENING_UNKNOWN && chance(g->random, 35))
-            strcpy(label->emit, case_names[draw(g->random, 7)]);
+            label->emit = case_names[draw(g->random, 7)];
     }
 }
 

@@ -453,7 +453,7 @@ static void add_label(struct taint_case *c, struct address address, enum label_c
     memset(label, 0, sizeof(*label));
     label->address = address;
     label->class_ = class_;
-    snprintf(label->emit, sizeof(label->emit), "%s", emit);
+    label->emit = emit;
 }
 
 /* Refused with a message that holds `words`; frees the case. */

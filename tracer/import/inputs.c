@@ -81,8 +81,8 @@ static const char *const label_columns[LABEL_COLUMNS] = {"address", "class", "em
 
 static enum tracer_status read_label(const struct field_row *row, struct arena *arena, void *element)
 {
-    (void)arena;
     struct taint_label *label = element;
+    char emit[TRACER_SOURCE_NAME_MAX + 1];
     struct csv_field cell = row->cells[LABEL_CLASS];
     enum tracer_status status = field_address(row, LABEL_ADDRESS, &label->address);
     if (status)
@@ -91,11 +91,15 @@ static enum tracer_status read_label(const struct field_row *row, struct arena *
         return csv_error(row->csv, LABEL_ADDRESS, row->err, "void cannot be labelled");
     if (!label_class_parse(cell.text, cell.length, &label->class_) || label->class_ == CLASS_NONE)
         return field_bad(row, LABEL_CLASS, "service, mixer, bridge or venue");
+    label->emit = "";
     if (row->cells[LABEL_EMIT].length == 0)
         return TRACER_OK;
     if (label->class_ == CLASS_VENUE)
         return field_empty(row, LABEL_EMIT, "a venue emits no source");
-    return field_source_name(row, LABEL_EMIT, label->emit);
+    if ((status = field_source_name(row, LABEL_EMIT, emit)))
+        return status;
+    label->emit = arena_text(arena, emit, strlen(emit));
+    return label->emit ? TRACER_OK : error_set(row->err, TRACER_E_NOMEM, "no memory");
 }
 
 static int label_order(const void *a, const void *b)

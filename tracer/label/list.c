@@ -240,9 +240,9 @@ enum tracer_status label_add_kept(struct label_set *set, const char *name, const
     struct list_facts facts;
     if (!list_kept_facts(data, size, &facts))
         return error_set(err, TRACER_E_DAMAGED, "the store's list %s does not say what it is", name);
-    enum tracer_status status = label_add_memory(set, name, data, size, formats[facts.format].rank, err);
+    enum tracer_status status = label_add_text(set, name, data, size, formats[facts.format].rank, facts.digest, err);
     if (!status) {
-        label_set_origin(set, facts.digest, list_is_official(facts.format));
+        label_set_origin(set, list_is_official(facts.format));
         label_set_date(set, facts.date);
     }
     return status;

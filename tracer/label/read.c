@@ -170,8 +170,8 @@ enum tracer_status label_add_file(struct label_set *set, const char *path, enum 
     return label_add_end(&adding, status, base_name(path), digest, err);
 }
 
-enum tracer_status label_add_memory(struct label_set *set, const char *name, const void *data, size_t size,
-                                    enum label_rank rank, struct error *err)
+enum tracer_status label_add_text(struct label_set *set, const char *name, const void *data, size_t size, enum label_rank rank,
+                                  struct digest digest, struct error *err)
 {
     struct label_adding adding;
     struct csv *csv = NULL;
@@ -185,5 +185,11 @@ enum tracer_status label_add_memory(struct label_set *set, const char *name, con
         return status;
     }
     status = read_claims(&adding, csv, rank, err);
-    return label_add_end(&adding, status, name, digest_bytes(data, size), err);
+    return label_add_end(&adding, status, name, digest, err);
+}
+
+enum tracer_status label_add_memory(struct label_set *set, const char *name, const void *data, size_t size,
+                                    enum label_rank rank, struct error *err)
+{
+    return label_add_text(set, name, data, size, rank, digest_bytes(data, size), err);
 }

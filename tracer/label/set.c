@@ -208,7 +208,7 @@ static struct label label_of(const struct label_set *set, struct claim claim)
                           .list = set->builtin_first + at->list};
 }
 
-static bool claim_holds(const struct label_set *set, struct claim claim, uint64_t chain_id)
+static inline bool claim_holds(const struct label_set *set, struct claim claim, uint64_t chain_id)
 {
     if (claim.builtin && !set->as_of[0]) /* most are asked this way */
         return !claim.builtin->chain_id || claim.builtin->chain_id == chain_id;
@@ -222,7 +222,7 @@ static enum label_class claim_class(struct claim claim)
 }
 
 /* The next one, the winner first; false: that was all. */
-static bool group_next(const struct label_set *set, struct group *group, struct claim *ret_claim)
+static inline bool group_next(const struct label_set *set, struct group *group, struct claim *ret_claim)
 {
     bool has_own = group->own < group->own_end, has_builtin = group->builtin < group->builtin_end;
     if (has_own && has_builtin) {
@@ -236,18 +236,18 @@ static bool group_next(const struct label_set *set, struct group *group, struct 
     return has_own || has_builtin;
 }
 
-static const struct label *own_end(const struct label_set *set, const struct label *first)
+static inline const struct label *own_end(const struct label_set *set, const struct label *first)
 {
     const struct label *end = first;
-    while (end < set->claims + set->count && address_equal(end->address, first->address))
+    while (end < set->claims + set->count && memcmp(&end->address, &first->address, sizeof(end->address)) == 0)
         end++;
     return end;
 }
 
-static const struct builtin_claim *builtin_end(const struct label_set *set, const struct builtin_claim *first)
+static inline const struct builtin_claim *builtin_end(const struct label_set *set, const struct builtin_claim *first)
 {
     const struct builtin_claim *end = first;
-    while (end < set->builtin.claims + set->builtin.count && address_equal(end->address, first->address))
+    while (end < set->builtin.claims + set->builtin.count && memcmp(&end->address, &first->address, sizeof(end->address)) == 0)
         end++;
     return end;
 }
@@ -282,7 +282,7 @@ static struct group find_group(const struct label_set *set, struct address addre
 }
 
 /* The first claim on the chain, and the first with a class. */
-static void pick(const struct label_set *set, struct group group, uint64_t chain_id, struct claim *ret_best, struct claim *ret_classy)
+static inline void pick(const struct label_set *set, struct group group, uint64_t chain_id, struct claim *ret_best, struct claim *ret_classy)
 {
     struct claim claim;
     *ret_best = *ret_classy = (struct claim){.own = NULL};
@@ -409,10 +409,9 @@ void label_set_date(struct label_set *set, const char *date)
     snprintf(list->date, sizeof(list->date), "%s", date);
 }
 
-void label_set_origin(struct label_set *set, struct digest digest, bool official)
+void label_set_origin(struct label_set *set, bool official)
 {
     struct label_list *list = &set->lists[set->list_count - 1];
-    list->digest = digest;
     list->imported = true;
     list->official = official;
 }
@@ -424,13 +423,13 @@ const struct label *label_all(const struct label_set *set, size_t *ret_count)
 }
 
 /* The claims about the next address. */
-static struct group next_group(const struct label_set *set, const struct group *before)
+static inline struct group next_group(const struct label_set *set, const struct group *before)
 {
     const struct label *own = before->own_end;
     const struct builtin_claim *builtin = before->builtin_end;
     struct group group = {own, own, builtin, builtin};
     bool has_own = own < set->claims + set->count, has_builtin = builtin < set->builtin.claims + set->builtin.count;
-    int order = has_own && has_builtin ? address_compare(own->address, builtin->address) : 0;
+    int order = has_own && has_builtin ? memcmp(&own->address, &builtin->address, sizeof(own->address)) : 0;
     if (has_own && order <= 0)
         group.own_end = own_end(set, own);
     if (has_builtin && order >= 0)
@@ -461,14 +460,13 @@ enum tracer_status label_classes(const struct label_set *set, uint64_t chain_id,
     if (!labels)
         return error_set(err, TRACER_E_NOMEM, "no memory for %zu labels", capacity);
     for (group = next_group(set, &group); group.own < group.own_end || group.builtin < group.builtin_end; group = next_group(set, &group)) {
-        struct address address = group.own < group.own_end ? group.own->address : group.builtin->address;
         pick(set, group, chain_id, &best, &classy);
-        if (!is_claim(classy) || address_is_void(address))
+        if (!is_claim(classy))
             continue;
-        labels[count] = (struct taint_label){.address = address, .class_ = claim_class(classy)};
-        if (classy.own)
-            snprintf(labels[count].emit, sizeof(labels[count].emit), "%s", classy.own->emit);
-        count++;
+        const struct address *address = classy.own ? &classy.own->address : &classy.builtin->address;
+        if (address_is_void(*address))
+            continue;
+        labels[count++] = (struct taint_label){*address, claim_class(classy), classy.own ? classy.own->emit : ""};
     }
     *ret_labels = labels;
     *ret_count = count;

@@ -29,10 +29,13 @@ TRACER_MUST_USE enum tracer_status label_add_claim(struct label_adding *adding, 
 /** With `status` TRACER_OK the list is added, else its claims are dropped; returns what it is then. */
 TRACER_MUST_USE enum tracer_status label_add_end(struct label_adding *adding, enum tracer_status status,
                                                  const char *name, struct digest digest, struct error *err);
+/** Our CSV as a list with that digest. */
+TRACER_MUST_USE enum tracer_status label_add_text(struct label_set *set, const char *name, const void *data, size_t size,
+                                                  enum label_rank rank, struct digest digest, struct error *err);
 /** The last list was published then. */
 void label_set_date(struct label_set *set, const char *date);
-/** The last list was made from a list of others with this digest. */
-void label_set_origin(struct label_set *set, struct digest digest, bool official);
+/** The last list was made from a list of others. */
+void label_set_origin(struct label_set *set, bool official);
 #define REGISTRY_SANCTIONED_DATE "2026-08-07" /* of the list that sanctioned.tsv restates */
 /** The claims of lists, sorted by address; without the built-in ones. */
 const struct label *label_all(const struct label_set *set, size_t *ret_count);
