@@ -237,6 +237,8 @@ static enum tracer_status read_root(struct config *config, json_t *root, struct 
         return status;
     if (json_array_size(networks) > NETWORKS_MAX)
         return error_set(err, TRACER_E_USAGE, "at most %u networks", NETWORKS_MAX);
+    if (!(config->networks = arena_calloc(config->arena, json_array_size(networks) + 1, sizeof(*config->networks))))
+        return error_set(err, TRACER_E_NOMEM, "no memory");
     for (size_t i = 0; i < json_array_size(networks) && !status; i++)
         status = read_network(config, json_array_get(networks, i), i, err);
     char path[4096];
@@ -250,8 +252,7 @@ static enum tracer_status read_root(struct config *config, json_t *root, struct 
 enum tracer_status config_open(const char *path, struct config **ret_config, struct error *err)
 {
     struct config *config = calloc(1, sizeof(*config));
-    if (!config || !(config->arena = arena_new(TRACER_MIB(16))) ||
-        !(config->networks = arena_calloc(config->arena, NETWORKS_MAX, sizeof(*config->networks)))) {
+    if (!config || !(config->arena = arena_new(TRACER_MIB(16)))) {
         config_close(config);
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
@@ -319,8 +320,7 @@ const char *config_native_symbol(struct config *config, uint64_t chain_id)
     for (size_t i = 0; i < config->network_count; i++)
         if (config->networks[i].chain_id == chain_id)
             return config->networks[i].native_symbol;
-    const char *symbol = chain_builtin(id, &builtin) ? arena_text(config->arena, builtin.native_symbol, strlen(builtin.native_symbol)) : NULL;
-    return symbol ? symbol : "native";
+    return chain_builtin(id, &builtin) ? arena_text(config->arena, builtin.native_symbol, strlen(builtin.native_symbol)) : "native";
 }
 
 /* Where the one called `name` stands; false: nowhere. */

@@ -24,11 +24,25 @@ static void add_position(struct buffer *to, struct position position)
     add_u64(to, position.index);
 }
 
-static void add_asset(struct buffer *to, const struct asset *asset)
+/* Without the zeros before it: nearly all are small, and every byte is hashed at every start. */
+static void add_u256(struct buffer *to, const struct u256 *value)
 {
-    add_u64(to, asset->kind);
-    buffer_add(to, asset->contract.bytes, sizeof(asset->contract.bytes));
-    buffer_add(to, &asset->id, sizeof(asset->id));
+    size_t limbs = 4;
+    while (limbs && !value->limb[limbs - 1])
+        limbs--;
+    uint8_t count = (uint8_t)limbs;
+    buffer_add(to, &count, 1);
+    buffer_add(to, value->limb, limbs * sizeof(value->limb[0]));
+}
+
+static void add_asset(struct buffer *to, const struct taint_asset *asset)
+{
+    const uint8_t small[] = {(uint8_t)asset->asset.kind, (uint8_t)asset->decimals};
+    buffer_add(to, small, sizeof(small));
+    buffer_add(to, asset->asset.contract.bytes, sizeof(asset->asset.contract.bytes));
+    add_u256(to, &asset->asset.id);
+    add_u256(to, &asset->dust);
+    add_u64(to, asset->weight);
 }
 
 /* Everything that a replay of these blocks depends on. False: no memory. */
@@ -61,13 +75,8 @@ static bool describe(const struct case_state *state, struct taint_options option
         buffer_add(to, state->labels[i].address.bytes, sizeof(state->labels[i].address.bytes));
         buffer_add(to, state->labels[i].emit, strlen(state->labels[i].emit) + 1);
     }
-    for (size_t i = 0; i < input->token_count; i++) {
-        const struct taint_asset *asset = &input->tokens[i].asset;
-        add_asset(to, &asset->asset);
-        add_u64(to, asset->decimals);
-        add_u64(to, asset->weight);
-        buffer_add(to, &asset->dust, sizeof(asset->dust));
-    }
+    for (size_t i = 0; i < input->token_count; i++)
+        add_asset(to, &input->tokens[i].asset);
     if (state->explored_count)
         buffer_add(to, state->explored, state->explored_count * sizeof(*state->explored));
     return buffer_ok(to);

@@ -379,12 +379,9 @@ static const struct option_spec {
 static bool takes_option(const struct command *command, const char *name)
 {
     size_t length = strlen(name);
-    for (const char *at = command->takes; at && *at;) {
-        size_t word_length = strcspn(at, " ");
-        if (word_length == length && memcmp(at, name, length) == 0)
+    for (const char *at = command->takes; at && (at = strstr(at, name)); at += length)
+        if ((at == command->takes || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
             return true;
-        at += word_length + strspn(at + word_length, " ");
-    }
     return false;
 }
 

@@ -576,7 +576,7 @@ enum tracer_status session_case_input(struct session *session, const char *comma
                                      .inputs = session->inputs,
                                      .input_count = session->input_count,
                                      .repeat = repeat_line(session, command)};
-    return ret_input->repeat ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    return ret_input->repeat && ret_input->native_symbol ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
 }
 
 static enum tracer_status open_explorers(struct session *session)

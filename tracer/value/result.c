@@ -135,6 +135,14 @@ const char *shown_text(char *to, size_t size, const char *from, size_t length)
     size_t at = 0, fits = 0; /* fits: where "..." may still be put */
     to[0] = '\0';
     while (length > 0) {
+        if (*from >= 0x20 && *from < 0x7f && at + 1 < size) { /* shown as it is; nearly all are */
+            to[at++] = *from++;
+            to[at] = '\0';
+            if (at + 3 < size)
+                fits = at;
+            length--;
+            continue;
+        }
         char piece[16];
         size_t taken = shown_piece((const uint8_t *)from, length, piece);
         size_t piece_length = strlen(piece);
