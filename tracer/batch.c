@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -19,7 +20,6 @@
 #include "tracer/digest.h"
 #include "tracer/file.h"
 
-#define JOBS_AHEAD 2u /* pieces that a worker has at once */
 #define NOTE_MAX TRACER_KIB(4)
 #define PARTIAL ".partial"
 #define PROGRESS ".progress"
@@ -27,8 +27,10 @@
 struct worker {
     pid_t pid; /* 0: none */
     int jobs, replies;
-    struct batch_job ahead[JOBS_AHEAD]; /* in order */
+    struct batch_slot *slots;           /* [BATCH_JOBS]; NULL: none yet */
+    struct batch_job ahead[BATCH_JOBS]; /* in order */
     size_t ahead_count;
+    uint64_t next_slot;
 };
 
 struct batch {
@@ -39,11 +41,10 @@ struct batch {
     int input, output; /* output: the partial file, locked */
     struct stat input_stat;
     char *partial, *progress;
-    char identity[65]; /* of request and state */
-    uint64_t cut_to, cut_line;   /* of the input: what was handed out */
-    uint64_t done, done_line;    /* what came back */
-    uint64_t written, noted;     /* bytes of the output */
-    char *data;                  /* [BATCH_PIECE], of the input at cut_to */
+    char identity[65];         /* of request and state */
+    uint64_t cut_to, cut_line; /* of the input: what was handed out */
+    uint64_t done, done_line;  /* what came back */
+    uint64_t written, noted;   /* bytes of the output */
     struct worker workers[TRACER_BATCH_WORKERS_MAX];
     size_t worker_count;
     struct buffer text;
@@ -328,54 +329,52 @@ static ssize_t read_at(int file, char *to, size_t size, uint64_t offset)
 }
 
 /* A line that is longer than a piece: where it ends. */
-static enum tracer_status skip_line(struct batch *batch, struct batch_job *job)
+static enum tracer_status skip_line(struct batch *batch, char *data, struct batch_job *job)
 {
     uint64_t at = batch->cut_to;
     for (;;) {
-        ssize_t got = read_at(batch->input, batch->data, BATCH_PIECE, at);
+        ssize_t got = read_at(batch->input, data, BATCH_PIECE, at);
         if (got < 0)
             return fail_io(batch, batch->request->input);
-        const char *end = got ? memchr(batch->data, '\n', (size_t)got) : NULL;
-        at += end ? (uint64_t)(end - batch->data) + 1 : (uint64_t)got;
+        const char *end = got ? memchr(data, '\n', (size_t)got) : NULL;
+        at += end ? (uint64_t)(end - data) + 1 : (uint64_t)got;
         if (end || got < (ssize_t)BATCH_PIECE)
             break;
     }
-    *job = (struct batch_job){batch->cut_to, at - batch->cut_to, batch->cut_line, 1};
+    job->size = at - batch->cut_to;
+    job->overlong = 1;
     return TRACER_OK;
 }
 
 /* Whole rows from the beginning of `data`: their bytes. */
-static size_t whole_rows(const struct batch *batch, size_t size, bool at_end)
+static size_t whole_rows(const struct batch *batch, const char *data, size_t size, bool at_end)
 {
     enum batch_format format = batch->request->input_format;
-    if (format == BATCH_JSONL || !memchr(batch->data, '"', size)) {
-        const char *last = memrchr(batch->data, '\n', size);
-        return at_end ? size : last ? (size_t)(last - batch->data) + 1 : 0;
+    if (format == BATCH_JSONL || !memchr(data, '"', size)) {
+        const char *last = memrchr(data, '\n', size);
+        return at_end ? size : last ? (size_t)(last - data) + 1 : 0;
     }
     size_t whole = 0, row;
     bool broken;
-    while (whole < size && batch_cut(format, batch->data + whole, size - whole, at_end, &row, &broken))
+    while (whole < size && batch_cut(format, data + whole, size - whole, at_end, &row, &broken))
         whole += row;
     return whole;
 }
 
-/* false: the input is at its end. */
-static enum tracer_status cut(struct batch *batch, struct batch_job *job, bool *ret_more)
+/* The next piece, into `data` [BATCH_PIECE]. false: the input is at its end. */
+static enum tracer_status cut(struct batch *batch, char *data, struct batch_job *job, bool *ret_more)
 {
-    ssize_t got = read_at(batch->input, batch->data, BATCH_PIECE, batch->cut_to);
+    ssize_t got = read_at(batch->input, data, BATCH_PIECE, batch->cut_to);
     if (got < 0)
         return fail_io(batch, batch->request->input);
     *ret_more = got > 0;
     if (!got)
         return TRACER_OK;
-    size_t whole = whole_rows(batch, (size_t)got, got < (ssize_t)BATCH_PIECE);
-    enum tracer_status status = TRACER_OK;
-    if (whole)
-        *job = (struct batch_job){batch->cut_to, whole, batch->cut_line, 0};
-    else
-        status = skip_line(batch, job);
+    size_t whole = whole_rows(batch, data, (size_t)got, got < (ssize_t)BATCH_PIECE);
+    *job = (struct batch_job){.offset = batch->cut_to, .size = whole, .line = batch->cut_line};
+    enum tracer_status status = whole ? TRACER_OK : skip_line(batch, data, job);
     batch->cut_to += job->size;
-    batch->cut_line += whole ? batch_lines(batch->data, whole) : 1;
+    batch->cut_line += whole ? batch_lines(data, whole) : 1;
     return status;
 }
 
@@ -394,10 +393,24 @@ static void stop_worker(struct worker *worker, bool at_once)
     worker->pid = 0;
 }
 
+static void end_worker(struct worker *worker, bool at_once)
+{
+    stop_worker(worker, at_once);
+    if (worker->slots)
+        munmap(worker->slots, BATCH_JOBS * sizeof(struct batch_slot));
+}
+
 static enum tracer_status start_worker(struct batch *batch, struct worker *worker)
 {
     int jobs[2], replies[2], others[2 * TRACER_BATCH_WORKERS_MAX + 2];
     size_t other_count = 0;
+    if (!worker->slots) { /* a page of it is there once it is used */
+        void *slots = mmap(NULL, BATCH_JOBS * sizeof(struct batch_slot), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        if (slots == MAP_FAILED)
+            return error_set(batch->err, TRACER_E_NOMEM, "no memory");
+        worker->slots = slots;
+    }
     if (pipe2(jobs, O_CLOEXEC))
         return fail_io(batch, "a worker");
     if (pipe2(replies, O_CLOEXEC)) {
@@ -405,7 +418,7 @@ static enum tracer_status start_worker(struct batch *batch, struct worker *worke
         close(jobs[1]);
         return fail_io(batch, "a worker");
     }
-    fcntl(replies[0], F_SETPIPE_SZ, (int)BATCH_PIECE);
+    fcntl(replies[0], F_SETPIPE_SZ, (int)TRACER_MIB(1)); /* decisions, and what does not fit a slot */
     for (size_t i = 0; i < batch->worker_count; i++)
         if (batch->workers[i].pid) {
             others[other_count++] = batch->workers[i].jobs;
@@ -413,7 +426,9 @@ static enum tracer_status start_worker(struct batch *batch, struct worker *worke
         }
     others[other_count++] = jobs[1];
     others[other_count++] = replies[0];
-    worker->pid = batch->request->start(batch->request->start_context, jobs[0], replies[1], others, other_count);
+    worker->pid =
+        batch->request->start(batch->request->start_context,
+                              &(struct batch_ends){jobs[0], replies[1], worker->slots}, others, other_count);
     close(jobs[0]);
     close(replies[1]);
     worker->jobs = jobs[1];
@@ -427,11 +442,14 @@ static enum tracer_status start_worker(struct batch *batch, struct worker *worke
 }
 
 /* The rows of a worker that ended: nobody can tell. */
-static enum tracer_status write_lost(struct batch *batch, const struct batch_job *job, struct batch_reply *ret_reply)
+static enum tracer_status write_lost(struct batch *batch, const struct batch_job *job, char *data,
+                                     struct batch_reply *ret_reply)
 {
     struct batch_answer answer = {.verdict = VERDICT_CANNOT_TELL};
     enum batch_format format = batch->request->input_format;
-    ssize_t got = job->overlong ? 0 : read_at(batch->input, batch->data, job->size, job->offset);
+    ssize_t got = job->overlong ? 0
+                                : read_at(batch->input, data, job->size,
+                                          job->offset); /* anew: the worker could write there */
     uint64_t line = job->line;
     struct buffer decisions;
     if (got < 0)
@@ -450,10 +468,11 @@ static enum tracer_status write_lost(struct batch *batch, const struct batch_job
         size = 0;
         enum tracer_status status = TRACER_OK;
         if (!job->overlong) {
-            batch_cut(format, batch->data + at, (size_t)got - at, true, &size, &broken);
-            status = batch_read_row(format, &batch->request->columns, &batch->header, (struct bytes){(const uint8_t *)batch->data + at, size}, line, broken,
+            batch_cut(format, data + at, (size_t)got - at, true, &size, &broken);
+            status = batch_read_row(format, &batch->request->columns, &batch->header,
+                                    (struct bytes){(const uint8_t *)data + at, size}, line, broken,
                                     batch->arena, &row, batch->err);
-            line += batch_lines(batch->data + at, size);
+            line += batch_lines(data + at, size);
         }
         struct decision decision = {.target = row.target ? row.target : "",
                                     .verdict = VERDICT_CANNOT_TELL,
@@ -483,9 +502,12 @@ static enum tracer_status write_lost(struct batch *batch, const struct batch_job
 static enum tracer_status hand_out(struct batch *batch, struct worker *worker, bool *ret_more)
 {
     struct batch_job *job = &worker->ahead[worker->ahead_count];
-    enum tracer_status status = cut(batch, job, ret_more);
+    uint64_t slot = worker->next_slot;
+    enum tracer_status status = cut(batch, worker->slots[slot].input, job, ret_more);
     if (status || !*ret_more)
         return status;
+    job->slot = slot;
+    worker->next_slot = (slot + 1) % BATCH_JOBS;
     worker->ahead_count++;
     ssize_t sent = write(worker->jobs, job, sizeof(*job)); /* a pipe takes it whole; a worker that ended is seen when it is read */
     return sent < 0 && errno != EPIPE ? fail_io(batch, "a worker") : TRACER_OK;
@@ -496,7 +518,7 @@ static enum tracer_status replace_worker(struct batch *batch, struct worker *wor
 {
     struct batch_job lost = worker->ahead[0];
     stop_worker(worker, true);
-    enum tracer_status status = write_lost(batch, &lost, ret_reply);
+    enum tracer_status status = write_lost(batch, &lost, worker->slots[lost.slot].input, ret_reply);
     if (!status)
         status = start_worker(batch, worker);
     for (size_t i = 1; i < worker->ahead_count && !status; i++)
@@ -525,7 +547,8 @@ static enum tracer_status take_back(struct batch *batch, struct worker *worker)
     struct batch_reply reply;
     struct batch_stats *stats = batch->stats;
     enum tracer_status status = TRACER_OK;
-    bool whole = batch_receive(worker->replies, &reply, sizeof(reply));
+    bool whole = batch_receive(worker->replies, &reply, sizeof(reply)) &&
+                 reply.slot_size <= sizeof(worker->slots->output);
     if (whole && reply.failure.status) {
         *batch->err = reply.failure;
         stats->moved = reply.failure.status == TRACER_E_CONFLICT;
@@ -544,10 +567,13 @@ static enum tracer_status take_back(struct batch *batch, struct worker *worker)
     if (!whole)
         status = replace_worker(batch, worker, &reply);
     if (!status)
+        status = write_all(batch, batch->partial, batch->output, worker->slots[worker->ahead[0].slot].output,
+                           reply.slot_size);
+    if (!status)
         status = write_all(batch, batch->partial, batch->output, batch->text.data, batch->text.size);
     if (status)
         return status;
-    batch->written += batch->text.size;
+    batch->written += reply.slot_size + batch->text.size;
     batch->done = worker->ahead[0].offset + worker->ahead[0].size;
     batch->done_line = batch->cut_line; /* set right below where others are ahead */
     stats->rows += reply.rows;
@@ -576,7 +602,7 @@ static enum tracer_status work(struct batch *batch)
     enum tracer_status status = TRACER_OK;
     bool more = true;
     size_t next = 0, pieces = 0;
-    for (size_t round = 0; round < JOBS_AHEAD && more && !status; round++)
+    for (size_t round = 0; round < BATCH_JOBS && more && !status; round++)
         for (size_t i = 0; i < request->workers && more && !status; i++) {
             if (i == batch->worker_count) {
                 batch->worker_count++;
@@ -626,7 +652,7 @@ enum tracer_status batch_run(const struct batch_request *request, struct batch_s
     *batch = (struct batch){.request = request, .stats = ret_stats, .input = -1, .output = -1, .err = err};
     buffer_init(&batch->text, TRACER_GIB(1));
     enum tracer_status status = TRACER_OK;
-    if (!(batch->arena = arena_new(TRACER_MEMORY_MAX)) || !(batch->data = malloc(BATCH_PIECE)) ||
+    if (!(batch->arena = arena_new(TRACER_MEMORY_MAX)) ||
         !(batch->partial = arena_printf(batch->arena, "%s" PARTIAL, request->output)) ||
         !(batch->progress = arena_printf(batch->arena, "%s" PROGRESS, request->output)))
         status = error_set(err, TRACER_E_NOMEM, "no memory");
@@ -636,7 +662,7 @@ enum tracer_status batch_run(const struct batch_request *request, struct batch_s
         !(status = open_partial(batch)) && !(status = open_log(batch)) && !(status = identify(batch)) && !(status = begin(batch)) && !(status = work(batch)))
         status = finish(batch);
     for (size_t i = 0; i < batch->worker_count; i++)
-        stop_worker(&batch->workers[i], status != TRACER_OK);
+        end_worker(&batch->workers[i], status != TRACER_OK);
     if (batch->input >= 0)
         close(batch->input);
     if (batch->output >= 0)
@@ -645,7 +671,6 @@ enum tracer_status batch_run(const struct batch_request *request, struct batch_s
     decision_log_close(batch->log);
     free(batch->recorded);
     arena_free(batch->arena);
-    free(batch->data);
     free(batch);
     return status;
 }

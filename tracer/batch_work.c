@@ -1,7 +1,9 @@
-/* batch_work.c - a worker of a batch: reads pieces of the input, asks, and hands the rows of the output back. */
+/* batch_work.c - a worker of a batch: takes pieces of the input, asks, and hands the rows of the output back.
+ */
 #include "batching.h"
 #include "pipeline.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -17,11 +19,13 @@
 
 struct work {
     const struct batch_request *request;
-    int input, replies;
-    struct arena *arena; /* of the header; of the rows at hand above `mark` */
+    int replies;
+    struct batch_slot *slots, *slot; /* `slot`: of the piece at hand */
+    size_t slot_size;                /* of the output that is in it; more of it is in `output` */
+    struct arena *arena;             /* of the header; of the rows at hand above `mark` */
     struct arena_mark mark;
     struct batch_header header;
-    struct buffer piece, output, decisions;
+    struct buffer output, decisions;
     struct batch_reply reply;
     bool quick; /* only verdicts are asked for */
     struct error *err;
@@ -321,108 +325,136 @@ static enum tracer_status answer_quickly(struct work *work, struct question *que
 
 /* ---- the usual file: rows without quotes whose target is an address in lower case ---- */
 
-/* Value of a digit; 16 for what is none. */
-static const uint8_t digits[256] = {
-#define NONE8 16, 16, 16, 16, 16, 16, 16, 16
-    NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  16, 16, 16, 16, 16, 16,
-    NONE8, NONE8, NONE8, NONE8, 16, 10, 11, 12, 13, 14, 15, 16, NONE8, NONE8, NONE8,
-    NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8, NONE8,
-#undef NONE8
-};
-
-static bool read_plain(const char *text, size_t length, struct address *ret_address)
+/* 8 digits at once, a byte each. Not 0: one of them is none in lower case. */
+static uint64_t read_digits(const char *text, uint8_t to[static 4])
 {
-    uint8_t bad = 0;
-    if (length != 42 || text[0] != '0' || text[1] != 'x')
-        return false;
-    for (size_t i = 0; i < sizeof(ret_address->bytes); i++) {
-        uint8_t high = digits[(uint8_t)text[2 + 2 * i]], low = digits[(uint8_t)text[3 + 2 * i]];
-        bad |= high | low;
-        ret_address->bytes[i] = (uint8_t)(high << 4 | low);
-    }
-    return !(bad & 16);
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t word;
+    memcpy(&word, text, sizeof(word));
+    word = le64toh(word);
+    uint64_t letters = word >> 6 & ones, low = word & ones * 15, values = low + letters * 9;
+    uint64_t bad = word ^ (low + ones * 0x30 + letters * 0x30); /* 0x3_ or 0x6_ */
+    bad |= values & ones * 16;                                  /* at most 15 */
+    bad |= ((values + ones * 6) >> 4 & ones) ^ letters;         /* 10 and more are letters, and no others */
+    uint64_t bytes = (values << 4 | values >> 8) & UINT64_C(0x00ff00ff00ff00ff);
+    bytes = (bytes | bytes >> 8) & UINT64_C(0x0000ffff0000ffff);
+    uint32_t four = htole32((uint32_t)(bytes | bytes >> 16));
+    memcpy(to, &four, sizeof(four));
+    return bad;
 }
 
-/* The target of a row without quotes; false: it has another number of columns, or says more than a target. */
-static bool find_target(const struct batch_header *header, const char *line, size_t size, const char **ret_target, size_t *ret_length)
+/* 42 characters. */
+static bool read_plain(const char *text, struct address *ret_address)
+{
+    uint64_t bad = 0;
+    for (size_t i = 0; i < sizeof(ret_address->bytes); i += 4)
+        bad |= read_digits(text + 2 + 2 * i, ret_address->bytes + i);
+    return !bad && text[0] == '0' && text[1] == 'x';
+}
+
+/* The target of a row without quotes; NULL: it has another number of columns, says more than a target, or the
+ * target is not 42 characters. */
+static const char *find_target(const struct batch_header *header, const char *line, size_t size)
 {
     size_t column = 0;
+    const char *target = NULL;
     for (const char *at = line, *end = line + size;; at++, column++) {
         const char *comma = memchr(at, ',', (size_t)(end - at)), *stop = comma ? comma : end;
-        if (column == header->target) {
-            *ret_target = at;
-            *ret_length = (size_t)(stop - at);
-        } else if ((column == header->chain || column == header->to) && stop > at) {
-            return false;
-        }
+        if (column == header->target)
+            target = stop - at == 42 ? at : NULL;
+        else if ((column == header->chain || column == header->to) && stop > at)
+            return NULL;
         if (!comma)
-            return column + 1 == header->column_count;
+            return column + 1 == header->column_count ? target : NULL;
         at = comma;
     }
 }
 
-static const char *const plain_ends[BATCH_VERDICTS] = {
-    [VERDICT_CLEAN] = ",clean\n", [VERDICT_CANNOT_TELL] = ",cannot_tell\n", [VERDICT_EXPOSED] = ",exposed\n"};
+struct plain_row {
+    const char *text;
+    size_t size; /* without the line end */
+};
 
-#define PLAIN_AT_ONCE 2048u
+/* Where the next row begins; NULL: this one is not of that kind, or does not end. */
+static const char *take_plain(const struct batch_header *header, const char *at, const char *end,
+                              struct plain_row *ret_row, struct address *ret_address)
+{
+    bool only = header->column_count == 1 && end - at > 42 && at[42] == '\n'; /* nothing but the target */
+    const char *stop = only ? at + 42 : memchr(at, '\n', (size_t)(end - at)), *target = at;
+    if (!stop)
+        return NULL;
+    size_t size = (size_t)(stop - at);
+    if (!only) {
+        size -= size && stop[-1] == '\r';
+        target = size > TRACER_CSV_LINE_MAX || memchr(at, '\r', size) ? NULL : find_target(header, at, size);
+    }
+    *ret_row = (struct plain_row){at, size};
+    return target && read_plain(target, ret_address) ? stop + 1 : NULL;
+}
+
+#define PLAIN_END 16u
+static const struct {
+    size_t size;
+    char text[PLAIN_END];
+} plain_ends[BATCH_VERDICTS] = {[VERDICT_CLEAN] = {7, ",clean\n"},
+                                [VERDICT_CANNOT_TELL] = {13, ",cannot_tell\n"},
+                                [VERDICT_EXPOSED] = {9, ",exposed\n"}};
+
+#define PLAIN_AT_ONCE 512u
 
 /* Rows from `at` on, as long as they are of that kind; where it ended. */
 static enum tracer_status answer_plain(struct work *work, const char **at, const char *end, uint64_t *line)
 {
     static struct address addresses[PLAIN_AT_ONCE];
     static uint8_t verdicts[PLAIN_AT_ONCE];
-    static uint32_t sizes[PLAIN_AT_ONCE];
+    static struct plain_row rows[PLAIN_AT_ONCE];
     for (bool more = true; more;) {
         size_t count = 0;
-        const char *next = *at;
-        while (count < PLAIN_AT_ONCE && next < end) {
-            const char *stop = memchr(next, '\n', (size_t)(end - next)), *target = NULL;
-            size_t length = 0;
-            if (!stop || stop - next > (ptrdiff_t)TRACER_CSV_LINE_MAX || !find_target(&work->header, next, (size_t)(stop - next), &target, &length) ||
-                !read_plain(target, length, &addresses[count]))
-                break;
-            sizes[count++] = (uint32_t)(stop - next);
-            next = stop + 1;
+        const char *next = *at, *behind = next;
+        while (count < PLAIN_AT_ONCE && next < end &&
+               (behind = take_plain(&work->header, next, end, &rows[count], &addresses[count]))) {
+            next = behind;
+            count++;
         }
         more = count == PLAIN_AT_ONCE;
         screen_verdicts(work->request->screen, addresses, count, verdicts);
-        char *to = buffer_reserve(&work->output, (size_t)(next - *at) + count * 16);
+        size_t most = (size_t)(next - *at) + count * PLAIN_END + BATCH_SLACK;
+        bool in_slot = work->output.size == 0 && most <= sizeof(work->slot->output) - work->slot_size;
+        char *to = in_slot ? work->slot->output + work->slot_size : buffer_reserve(&work->output, most);
         if (!to)
             return no_memory(work);
         for (size_t i = 0; i < count; i++) {
-            const char *word = plain_ends[verdicts[i]];
-            size_t length = strlen(word);
-            memcpy(to, *at, sizes[i]);
-            memcpy(to + sizes[i], word, length);
-            to += sizes[i] + length;
-            *at += sizes[i] + 1;
+            if (rows[i].size <= BATCH_SLACK)
+                memcpy(to, rows[i].text,
+                       BATCH_SLACK); /* of one size, and so quick; what is too much is written over */
+            else
+                memcpy(to, rows[i].text, rows[i].size);
+            to += rows[i].size;
+            memcpy(to, plain_ends[verdicts[i]].text, PLAIN_END);
+            to += plain_ends[verdicts[i]].size;
             work->reply.verdicts[verdicts[i]]++;
         }
-        work->output.size = (size_t)(to - work->output.data);
+        if (in_slot)
+            work->slot_size = (size_t)(to - work->slot->output);
+        else
+            work->output.size = (size_t)(to - work->output.data);
         work->reply.rows += count;
         *line += count;
+        *at = next;
     }
     return TRACER_OK;
 }
 
 /* ---- pieces ---- */
 
-static enum tracer_status read_piece(struct work *work, const struct batch_job *job)
+/* Rows that were written behind the slot, into it if they fit: what the slot holds comes before them. */
+static void fill_slot(struct work *work)
 {
-    buffer_clear(&work->piece);
-    char *to = buffer_reserve(&work->piece, job->size);
-    if (!to)
-        return no_memory(work);
-    for (size_t done = 0; done < job->size;) {
-        ssize_t got = pread(work->input, to + done, job->size - done, (off_t)(job->offset + done));
-        if (got <= 0 && errno == EINTR && got < 0)
-            continue;
-        if (got <= 0)
-            return error_set(work->err, TRACER_E_IO, "%s: %s", work->request->input, got < 0 ? strerror(errno) : "became shorter meanwhile");
-        done += (size_t)got;
-    }
-    work->piece.size = job->size;
-    return TRACER_OK;
+    if (!work->output.size || work->output.size > sizeof(work->slot->output) - work->slot_size)
+        return;
+    memcpy(work->slot->output + work->slot_size, work->output.data, work->output.size);
+    work->slot_size += work->output.size;
+    buffer_clear(&work->output);
 }
 
 static enum tracer_status answer_overlong(struct work *work, const struct batch_job *job)
@@ -436,10 +468,12 @@ static enum tracer_status answer_piece(struct work *work, const struct batch_job
 {
     struct question *questions = malloc(ASKED_AT_ONCE * sizeof(*questions));
     enum tracer_status status = questions ? TRACER_OK : no_memory(work);
-    const char *at = work->piece.data, *end = at + work->piece.size;
+    const char *at = work->slot->input, *end = at + job->size;
     uint64_t line = job->line;
-    bool plain = work->quick && work->request->input_format == BATCH_CSV && work->request->output_format == BATCH_CSV &&
-                 !memchr(at, '"', work->piece.size) && !memchr(at, '\0', work->piece.size) && !memchr(at, '\r', work->piece.size);
+    bool plain =
+        work->quick && work->request->input_format == BATCH_CSV &&
+        work->request->output_format == BATCH_CSV &&
+        (work->header.column_count == 1 || (!memchr(at, '"', job->size) && !memchr(at, '\0', job->size)));
     while (at < end && !status) {
         size_t count = 0;
         if (plain && ((status = answer_plain(work, &at, end, &line)) || at == end))
@@ -459,6 +493,7 @@ static enum tracer_status answer_piece(struct work *work, const struct batch_job
         if (!status)
             status = (work->quick ? answer_quickly : answer_all)(work, questions, count);
         arena_reset(work->arena, work->mark);
+        fill_slot(work);
     }
     free(questions);
     return status;
@@ -517,16 +552,16 @@ static enum tracer_status work_on(struct work *work, int jobs)
     enum tracer_status status = TRACER_OK;
     while (!status && batch_receive(jobs, &job, sizeof(job))) {
         memset(&work->reply, 0, sizeof(work->reply));
+        work->slot = &work->slots[job.slot];
+        work->slot_size = 0;
         buffer_clear(&work->output);
         buffer_clear(&work->decisions);
-        if (job.overlong)
-            status = answer_overlong(work, &job);
-        else if (!(status = read_piece(work, &job)))
-            status = answer_piece(work, &job);
+        status = (job.overlong ? answer_overlong : answer_piece)(work, &job);
         if (!status) /* now, so that no row of it is of other blocks */
             status = screen_check_store(work->request->screen, work->err);
         if (status)
             work->reply.failure = *work->err;
+        work->reply.slot_size = status ? 0 : work->slot_size;
         work->reply.size = status ? 0 : work->output.size;
         work->reply.decisions_size = status ? 0 : work->decisions.size;
         if (!batch_send(work->replies, &work->reply, sizeof(work->reply)) || !batch_send(work->replies, work->output.data, work->reply.size) ||
@@ -541,26 +576,29 @@ bool batch_is_quick(const struct batch_request *request)
     return request->output_format != BATCH_ALERTS && request->columns.count == 1 && request->columns.items[0] == BATCH_VERDICT && !request->record.log && !request->has_rules;
 }
 
-enum tracer_status batch_work(const struct batch_request *request, int jobs, int replies, struct error *err)
+enum tracer_status batch_work(const struct batch_request *request, const struct batch_ends *ends,
+                              struct error *err)
 {
-    struct work work = {.request = request, .replies = replies, .arena = arena_new(TRACER_MEMORY_MAX), .err = err};
+    struct work work = {.request = request,
+                        .replies = ends->replies,
+                        .slots = ends->shared,
+                        .arena = arena_new(TRACER_MEMORY_MAX),
+                        .err = err};
     enum tracer_status status = work.arena ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
-    work.input = open(request->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    buffer_init(&work.piece, BATCH_PIECE * 2);
+    int input = open(request->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
     buffer_init(&work.output, TRACER_GIB(1));
     buffer_init(&work.decisions, TRACER_GIB(1));
     work.quick = batch_is_quick(request);
-    if (!status && work.input < 0)
+    if (!status && input < 0)
         status = error_set(err, TRACER_E_IO, "%s: %s", request->input, strerror(errno));
     if (!status)
-        status = batch_load_header(request, work.input, work.arena, &work.header, err);
+        status = batch_load_header(request, input, work.arena, &work.header, err);
     if (!status) {
         work.mark = arena_mark(work.arena);
-        status = work_on(&work, jobs);
+        status = work_on(&work, ends->jobs);
     }
-    if (work.input >= 0)
-        close(work.input);
-    buffer_release(&work.piece);
+    if (input >= 0)
+        close(input);
     buffer_release(&work.output);
     buffer_release(&work.decisions);
     arena_free(work.arena);

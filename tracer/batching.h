@@ -5,15 +5,26 @@
 #include "tracer/batch.h"
 #include "tracer/buffer.h"
 
-#define BATCH_PIECE TRACER_MIB(1) /* of the input, at least a line of TRACER_CSV_LINE_MAX */
+#define BATCH_PIECE TRACER_KIB(512) /* of the input, at least a line of TRACER_CSV_LINE_MAX */
+#define BATCH_SLACK 64u             /* bytes behind rows that may be read, or written, and mean nothing */
+#define BATCH_JOBS 2u               /* pieces that a worker has at once */
 
-/* A piece of whole rows. */
+/* Where a piece lies while a worker has it, in memory that it shares with the parent: bulk goes through no
+ * pipe. */
+struct batch_slot {
+    char input[BATCH_PIECE + BATCH_SLACK];
+    char output[2 * BATCH_PIECE]; /* what fits */
+};
+
+/* A piece of whole rows, in the slot. */
 struct batch_job {
     uint64_t offset, size, line; /* number of its first line, from 1 */
     uint64_t overlong;           /* not 0: one row that is longer than may be read */
+    uint64_t slot;               /* below BATCH_JOBS */
 };
 struct batch_reply {
-    uint64_t size;           /* of the text that follows */
+    uint64_t slot_size;      /* of the text in the slot */
+    uint64_t size;           /* of the text behind it, which follows the reply */
     uint64_t decisions_size; /* of the struct batch_body behind it, each with its text */
     uint64_t rows, verdicts[BATCH_VERDICTS], failed;
     struct error failure; /* status not TRACER_OK: of the worker as a whole */

@@ -17,6 +17,7 @@ struct quick {
     struct large memory;
     struct quick_entry *entries; /* by address */
     size_t count;
+    struct large index_memory;
     uint32_t *first; /* by the first bits: where their entries begin */
     unsigned shift;  /* of the first 32 bits of an address */
 };
@@ -88,7 +89,7 @@ void quick_free(struct quick *quick)
         return;
     large_free(&quick->memory);
     free(quick->listed);
-    free(quick->first);
+    large_free(&quick->index_memory);
     free(quick);
 }
 
@@ -171,8 +172,9 @@ static enum tracer_status sort_and_index(struct quick *quick, size_t kept, struc
     quick->count = count;
     for (quick->shift = 32; buckets * QUICK_PER_BUCKET < count && quick->shift > 1; buckets *= 2)
         quick->shift--;
-    if (!(quick->first = calloc(buckets + 1, sizeof(*quick->first))))
+    if (!large_grow(&quick->index_memory, (buckets + 1) * sizeof(*quick->first)))
         return error_set(err, TRACER_E_NOMEM, "no memory");
+    quick->first = quick->index_memory.at;
     for (size_t i = 0; i < count; i++)
         quick->first[(quick->shift == 32 ? 0 : bits_of(entries[i].bytes, quick->shift)) + 1]++;
     for (size_t b = 0; b < buckets; b++)
@@ -208,9 +210,9 @@ void quick_verdicts(const struct quick *quick, const struct address *addresses, 
         if (i < count)
             __builtin_prefetch(&quick->first[bucket_of(quick, &addresses[i])]);
         if (i >= QUICK_AHEAD && i - QUICK_AHEAD < count) {
-            const struct quick_entry *entry = quick->entries + quick->first[bucket_of(quick, &addresses[i - QUICK_AHEAD])];
-            __builtin_prefetch(entry);
-            __builtin_prefetch((const char *)entry + 64);
+            const uint32_t *first = &quick->first[bucket_of(quick, &addresses[i - QUICK_AHEAD])];
+            __builtin_prefetch(quick->entries + first[0]);
+            __builtin_prefetch(quick->entries + first[1]);
         }
         if (i < 2 * QUICK_AHEAD)
             continue;

@@ -59,7 +59,13 @@ struct batch_record {
     const char *reference, *decided_at; /* decided_at: NULL none */
 };
 
-struct batch_request { /* all borrowed */
+/* The worker's ends of what joins it to its parent. */
+struct batch_ends {
+    int jobs, replies;
+    void *shared; /* memory of both; it is there after fork() */
+};
+
+struct batch_request {     /* all borrowed */
     struct screen *screen; /* without a store: screen_set_store() */
     const char *input, *output;
     enum batch_format input_format, output_format;
@@ -70,9 +76,9 @@ struct batch_request { /* all borrowed */
     bool has_rules; /* other than the default */
     bool restart; /* throw away what an earlier run has done */
     volatile const int *stop;
-    /** Start a process that calls batch_work() with these and ends; -1: none could be started. `others` are descriptors of other
-     * workers, to be closed in it. */
-    pid_t (*start)(void *context, int jobs, int replies, const int *others, size_t other_count);
+    /** Start a process that calls batch_work() with these and ends; -1: none could be started. `others` are
+     * descriptors of other workers, to be closed in it. */
+    pid_t (*start)(void *context, const struct batch_ends *ends, const int *others, size_t other_count);
     void *start_context;
     void (*progress)(void *context, uint64_t bytes_done, uint64_t bytes);
     void *progress_context;
@@ -84,7 +90,8 @@ struct batch_request { /* all borrowed */
 TRACER_MUST_USE enum tracer_status batch_run(const struct batch_request *request, struct batch_stats *ret_stats, struct error *err);
 /** Only verdicts are asked for, by the default rules, and not recorded: load them (screen_load_verdicts()) before batch_run(). */
 bool batch_is_quick(const struct batch_request *request);
-/** In a worker, whose screen has a store of its own: answer until `jobs` ends. */
-TRACER_MUST_USE enum tracer_status batch_work(const struct batch_request *request, int jobs, int replies, struct error *err);
+/** In a worker, whose screen has a store of its own: answer until `ends->jobs` ends. */
+TRACER_MUST_USE enum tracer_status batch_work(const struct batch_request *request,
+                                              const struct batch_ends *ends, struct error *err);
 
 #endif

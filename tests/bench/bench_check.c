@@ -1,13 +1,20 @@
 /* bench_check.c - one question at a time and many at once, of a store with TRACER_BENCH_ACCOUNTS (default 10,000,000) tainted
  * addresses; half of the questions are about one of them (performance.md 2.6, goals 1 and 3).
  *
- *     bench_check DIRECTORY    which does not exist yet
+ *     bench_check DIRECTORY [TRACER]    a directory that does not exist yet
  *
- * Beside them, in the same run: a bare mdb_get of 20-byte keys with 16-byte records, and SQLite's C API with a prepared statement
- * (if it is there) over the same addresses. Wall clock, by the question; the best median of five rounds.
+ * Beside them, in the same run: a bare mdb_get of 20-byte keys with 16-byte records, and SQLite's C API with
+ * a prepared statement (if it is there) over the same addresses. Wall clock, by the question; the best median
+ * of five rounds.
+ *
+ * With the program TRACER: its `batch` over a file of the same addresses, `--columns verdict`, and over some
+ * of them with `--decisions`. What it takes for a file of one row (it reads the taint state) is told by itself and is not
+ * in the rates; that of mdb_get is its best round. Put DIRECTORY where the disk is not the limit (a tmpfs):
+ * each batch writes a gigabyte.
  */
 #include <inttypes.h>
 #include <lmdb.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +31,7 @@
 #define CHAIN 7u
 #define QUESTIONS 200000u
 #define MANY 20000000u
+#define RECORDED 400000u /* rows of the batch with decisions */
 #define ROUNDS 5
 #define BLOCK_ROWS 1000u
 
@@ -79,6 +87,8 @@ static struct address address_of(uint64_t n)
 /* ---- the store: one thief pays everybody ---- */
 
 static const struct address thief = {{0xee, 1}}, victim = {{0xee, 2}};
+#define THIEF "thief=0xee01000000000000000000000000000000000000"
+#define COIN "asset,decimals,weight,dust\nnative,0,1,0\n" /* the assets of make_screen(), as a file */
 
 static void fill(struct graph *graph, uint32_t accounts)
 {
@@ -113,7 +123,7 @@ static struct screen *make_screen(const char *path, uint32_t accounts, struct gr
     struct error err;
     static struct label_set *labels;
     static const struct token coin = {.asset = {.weight = 1}};
-    static const char *const sources[] = {"thief=0xee01000000000000000000000000000000000000"};
+    static const char *const sources[] = {THIEF};
     struct graph_options options = {.mode = GRAPH_CREATE};
     struct graph_network network = {.chain_id = CHAIN, .name = "bench", .imported = true};
     struct screen *screen;
@@ -275,6 +285,100 @@ static double ask_many(const struct screen *screen, const struct address *questi
     return rate;
 }
 
+/* ---- the program ---- */
+
+extern char **environ;
+
+/* The first rows of the questions as a CSV. */
+static void write_rows(const char *path, const struct address *questions, size_t count)
+{
+    FILE *file = must(fopen(path, "w"));
+    fputs("target\n", file);
+    for (size_t i = 0; i < count; i++) {
+        char row[44] = "0x";
+        for (size_t b = 0; b < sizeof(questions[i].bytes); b++) {
+            row[2 + 2 * b] = "0123456789abcdef"[questions[i].bytes[b] >> 4];
+            row[3 + 2 * b] = "0123456789abcdef"[questions[i].bytes[b] & 15];
+        }
+        row[42] = '\n';
+        fwrite(row, 1, 43, file);
+    }
+    if (fclose(file))
+        die(path);
+}
+
+struct program {
+    char *tracer, store[4096], assets[4096], input[4096], output[4096], log[4096];
+};
+
+/* Seconds of a batch over so many rows and hits. Removes what it wrote. */
+static double run_batch(struct program *program, size_t count, size_t hits, bool records)
+{
+    char *arguments[] = {program->tracer, "batch", program->input, "--output", program->output, "--store", program->store, "--chain", "7",
+                         "--quiet", "--no-builtin-labels", "--assets", program->assets, "--source", THIEF, "--columns", "verdict",
+                         "--restart", records ? "--decisions" : NULL, program->log, NULL};
+    pid_t child;
+    int state;
+    uint64_t start = now_ns();
+    if (posix_spawn(&child, program->tracer, NULL, NULL, arguments, environ) ||
+        waitpid(child, &state, 0) != child)
+        die(program->tracer);
+    double seconds = (double)(now_ns() - start) / 1e9;
+    if (!WIFEXITED(state) || WEXITSTATUS(state) != 10) /* some are exposed */
+        die("the batch failed");
+    struct stat out;
+    size_t bytes = strlen("target,verdict\n") + count * strlen("0x,clean\n") + count * 2 * sizeof(struct address) + hits * (strlen("exposed") - strlen("clean"));
+    if (stat(program->output, &out) || (uint64_t)out.st_size != bytes)
+        die("the batch says something else");
+    unlink(program->output);
+    unlink(program->log);
+    return seconds;
+}
+
+/* Rows a second, behind the start. */
+static double rate_of(struct program *program, const struct screen *screen, const struct address *questions, size_t count, bool records, double *ret_start)
+{
+    double one = 0, all = 0;
+    size_t hits = 0;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t verdict;
+        screen_verdicts(screen, &questions[i], 1, &verdict);
+        hits += verdict == VERDICT_EXPOSED;
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        write_rows(program->input, questions, 1);
+        double start = run_batch(program, 1, 1, records);
+        write_rows(program->input, questions, count);
+        double seconds = run_batch(program, count, hits, records);
+        one = !round || start < one ? start : one;
+        all = !round || seconds < all ? seconds : all;
+    }
+    *ret_start = one;
+    return (double)(count - 1) / (all - one);
+}
+
+static void run_program(char *tracer, const char *directory, const struct screen *screen, struct address *questions, double mdb_get)
+{
+    struct program program = {.tracer = tracer};
+    double start;
+    snprintf(program.store, sizeof(program.store), "%s/store", directory);
+    snprintf(program.assets, sizeof(program.assets), "%s/assets.csv", directory);
+    snprintf(program.input, sizeof(program.input), "%s/rows.csv", directory);
+    snprintf(program.output, sizeof(program.output), "%s/out.csv", directory);
+    snprintf(program.log, sizeof(program.log), "%s/decisions.jsonl", directory);
+    FILE *assets = must(fopen(program.assets, "w"));
+    fputs(COIN, assets);
+    if (fclose(assets))
+        die(program.assets);
+    questions[0] = address_of(0); /* a hit, for the exit code of a file of one row */
+    double rate = rate_of(&program, screen, questions, MANY, false, &start);
+    printf("%-32s %.1f M rows/s (%.1f of mdb_get), after %.2f s for a file of one row\n",
+           "batch --columns verdict", rate / 1e6, rate / mdb_get, start);
+    rate = rate_of(&program, screen, questions, RECORDED, true, &start);
+    printf("%-32s %.3f M rows/s (%.2f of mdb_get), after %.2f s for a file of one row\n", "batch --decisions",
+           rate / 1e6, rate / mdb_get, start);
+}
+
 int main(int argc, char **argv)
 {
     const char *wanted = getenv("TRACER_BENCH_ACCOUNTS");
@@ -283,8 +387,8 @@ int main(int argc, char **argv)
     struct error err;
     struct graph *graph;
     struct bare bare;
-    if (argc != 2 || !accounts)
-        die("usage: bench_check DIRECTORY");
+    if (argc < 2 || argc > 3 || !accounts)
+        die("usage: bench_check DIRECTORY [TRACER]");
     setvbuf(stdout, NULL, _IOLBF, 0);
     mkdir(argv[1], 0700);
     snprintf(path, sizeof(path), "%s/store", argv[1]);
@@ -332,6 +436,8 @@ int main(int argc, char **argv)
         rate = once > rate ? once : rate;
     }
     printf("%-32s %.1f M/s (%.1f of mdb_get)\n", "screen_verdicts, many at once", rate / 1e6, rate / best[0].rate);
+    if (argc == 3)
+        run_program(argv[2], argv[1], screen, questions, best[0].rate);
     screen_close(screen);
     graph_close(graph);
     return 0;

@@ -163,6 +163,38 @@ try:
         reference = reference or text
         need(f"{workers} workers give other bytes", text == reference)
 
+    # ---- verdicts alone of large files: rows of every kind at the borders of pieces, more answers than a slot holds ----
+    truth = {r["target"]: r["verdict"] for r in rows(long)}
+    lines = {t: (t, truth[t]) for t in everything}
+    lines |= {t.upper().replace("0X", "0x"): (t.upper().replace("0X", "0x"), truth[t]) for t in accounts[:20]}
+    lines |= {f'"{t}"': (f'"{t}"', truth[t]) for t in accounts[:20]}
+    lines |= {t: (t, "cannot_tell") for t in ["0x1", "0x" + "g" * 40, "0x" + "0" * 39 + ":", "0x" + "a" * 39 + "`", "0X" + "a" * 40, good[:-1], good + "0", '"0x\n1"', '"a""b"',
+                                              "x" * 70000, "\u00e9" * 20, "y" * 63, "y" * 64, "y" * 65]}
+    lines |= {t: ("", "cannot_tell") for t in ["a,b", 'a"b', '"x"y', "\0" + good, good + "\r\r", "z" * 600000]}
+
+    def large(count, choose, columns, cut):
+        """A file, and what must come out of it. `cut`: the last line has no end."""
+        text, wanted = [f"{columns.format('target')}\n"], [f"{columns.format('target')},verdict\n"]
+        for i in range(count):
+            line = choose()
+            raw, verdict = lines.get(line, ("", "cannot_tell"))
+            wide = columns.format(raw) if raw or not line else "," * columns.count(",")
+            text.append(columns.format(line) + dice.choice(["\n", "\n", "\r\n"]))
+            wanted.append(f"{wide},{verdict}\n")
+        return "".join(text).rstrip("\r\n") if cut else "".join(text), "".join(wanted)
+
+    usual = [t for t in accounts] * 5 + [t for t in lines if len(t) < 70000]
+    for name, count, choose, columns in [("usual", 60000, lambda: dice.choice(accounts), "{}"), ("mixed", 40000, lambda: dice.choice(usual), "{}"),
+                                         ("wide", 30000, lambda: dice.choice(accounts), "7,{},a note"), ("long", 3000, lambda: dice.choice(list(lines)[-30:] + accounts[:30]), "{}"),
+                                         ("spill", 300000, lambda: "" if dice.random() < 0.99 else accounts[0], "{}")]:
+        content, wanted = large(count, choose, columns, name != "spill")
+        for workers in ("1", "2", "8"):
+            text, _ = batch(f"{name}.csv", content, "--workers", workers, "--columns", "verdict", code=11 if name in ("usual", "wide") else 12)
+            if text.decode() != wanted:
+                got = text.decode().splitlines(keepends=True)
+                wrong = next((i for i, (a, b) in enumerate(zip(got, wanted.splitlines(keepends=True))) if a != b), len(got))
+                problems.append(f"{name}, {workers} workers: line {wrong}: {got[wrong:wrong + 1]} instead of {wanted.splitlines(keepends=True)[wrong:wrong + 1]}")
+
     # ---- killed at random: the same command goes on, and ends with the same bytes ----
     command = [tracer, "batch", str(top / "many.csv"), "--store", store, "--output", str(top / "killed.csv"), "--workers", "2", "--quiet", "--checkpoint", "4000",
                "--columns", "verdict,reason"]

@@ -17,7 +17,7 @@ struct batch_session {
 };
 
 /* The worker's life. Its store is its own: a handle of before the fork is the parent's. */
-static int work(struct batch_session *batch, int jobs, int replies)
+static int work(struct batch_session *batch, const struct batch_ends *ends)
 {
     struct session *session = batch->session;
     struct graph_options options = {.mode = GRAPH_READ};
@@ -26,14 +26,14 @@ static int work(struct batch_session *batch, int jobs, int replies)
     enum tracer_status status = graph_open(session->options->store, &options, &graph, &session->err);
     screen_set_store(batch->screen, graph);
     if (!status)
-        status = batch_work(&batch->request, jobs, replies, &session->err);
+        status = batch_work(&batch->request, ends, &session->err);
     if (status && status != TRACER_E_CONFLICT) /* that the parent tells */
         fprintf(stderr, "tracer: batch: a worker ended: %s\n", session->err.text);
     graph_close(graph);
     return exit_for(status);
 }
 
-static pid_t start(void *context, int jobs, int replies, const int *others, size_t other_count)
+static pid_t start(void *context, const struct batch_ends *ends, const int *others, size_t other_count)
 {
     fflush(stdout);
     fflush(stderr);
@@ -42,7 +42,7 @@ static pid_t start(void *context, int jobs, int replies, const int *others, size
         return child;
     for (size_t i = 0; i < other_count; i++)
         close(others[i]);
-    int code = work(context, jobs, replies);
+    int code = work(context, ends);
     fflush(stderr);
     _exit(code);
 }
