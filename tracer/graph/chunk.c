@@ -146,25 +146,40 @@ static uint32_t column_end(const struct chunk_block *block, int column)
                                    : block->transaction_end;
 }
 
-/* In which bits values [first, end) differ from `value`. */
-static uint32_t differ(const uint32_t *column, size_t first, size_t end, uint32_t value)
-{
-    uint32_t bits = 0;
-    for (size_t i = first; i < end; i++)
-        bits |= column[i] ^ value;
-    return bits;
-}
-
 void chunk_builder_end_block(struct chunk_builder *builder, uint64_t number)
 {
     struct chunk_block before = block_start(builder, builder->block_count);
     struct chunk_block *block = &builder->blocks[builder->block_count++];
-    *block = (struct chunk_block){number, (uint32_t)builder->row_count, (uint32_t)builder->run_count,
-                                  (uint32_t)builder->amount_size, (uint32_t)builder->transaction_count};
-    for (int i = 0; i < COLUMN_COUNT; i++)
-        if (column_end(block, i) > 0)
-            builder->differ[i] |= differ(builder->columns[i], column_end(&before, i), column_end(block, i),
-                                         builder->columns[i][0]);
+    *block = (struct chunk_block){.number = number,
+                                  .row_end = (uint32_t)builder->row_count,
+                                  .run_end = (uint32_t)builder->run_count,
+                                  .amount_end = (uint32_t)builder->amount_size,
+                                  .transaction_end = (uint32_t)builder->transaction_count};
+    for (int i = 0; i < COLUMN_COUNT; i++) {
+        const uint32_t *column = builder->columns[i];
+        uint32_t first = column_end(&before, i), end = column_end(block, i), bits = 0;
+        if (first == end)
+            continue;
+        for (uint32_t at = first; at < end; at++)
+            bits |= column[at] ^ column[first];
+        block->differ[i] = bits;
+        builder->differ[i] |= bits | (column[first] ^ column[0]);
+    }
+}
+
+/* In which bits the values of a column differ from the first one in blocks [first, end). */
+static uint32_t differ(const struct chunk_builder *builder, size_t first, size_t end, int column)
+{
+    struct chunk_block before = block_start(builder, first);
+    const uint32_t *values = builder->columns[column];
+    uint32_t at = column_end(&before, column), start = at, bits = 0;
+    for (; first < end; first++) {
+        const struct chunk_block *block = &builder->blocks[first];
+        if (column_end(block, column) > at)
+            bits |= block->differ[column] | (values[at] ^ values[start]);
+        at = column_end(block, column);
+    }
+    return bits;
 }
 
 static void shift_array(void *array, size_t item_size, size_t from, size_t end)
@@ -196,6 +211,8 @@ void chunk_builder_shift(struct chunk_builder *builder, size_t count)
         block->amount_end -= start.amount_end;
         block->transaction_end -= start.transaction_end;
     }
+    for (int i = 0; i < COLUMN_COUNT; i++)
+        builder->differ[i] = differ(builder, 0, builder->block_count, i);
 }
 
 /* --- packing ----------------------------------------------------------------------------------------- */
@@ -235,7 +252,7 @@ struct chunk_plan chunk_plan(const struct chunk_builder *builder, size_t first, 
         if (from == to)
             continue;
         plan.values[i] = builder->columns[i][from];
-        plan.bits[i] = (uint8_t)bits_of(differ(builder->columns[i], from, to, plan.values[i]));
+        plan.bits[i] = (uint8_t)bits_of(differ(builder, first, first + count, i));
         *(i < LOG_COLUMNS ? &plan.log_size : &plan.transaction_size) += packed_size(to - from, plan.bits[i]);
     }
     for (size_t i = start.transaction_end; i < end.transaction_end && !plan.hashes; i++)
@@ -256,23 +273,48 @@ static uint8_t *put_heads(uint8_t *to, const struct chunk_plan *plan, int first,
     return to;
 }
 
+struct packing { /* `held` has `have` bits, below 8 between groups, that are not written yet */
+    uint8_t *to;
+    uint64_t held;
+    unsigned have;
+};
+
+/* Groups of values that together take 56 bits at most; 8 bytes are touched. Returns how many values. */
+static inline size_t pack_groups(struct packing *packing, const uint32_t *from, size_t count, unsigned bits,
+                                 uint32_t value, const unsigned group)
+{
+    struct packing now = *packing;
+    size_t i = 0;
+    for (; i + group <= count; i += group) {
+        uint64_t word = 0;
+        for (unsigned j = 0; j < group; j++)
+            word |= (uint64_t)(from[i + j] ^ value) << j * bits;
+        now.held |= word << now.have;
+        put_u64(now.to, now.held);
+        now.have += group * bits;
+        now.to += now.have / 8;
+        now.held >>= now.have / 8 * 8;
+        now.have %= 8;
+    }
+    *packing = now;
+    return i;
+}
+
+/* A column; up to 8 bytes behind its end are overwritten. */
 static uint8_t *pack(uint8_t *to, const uint32_t *from, size_t count, unsigned bits, uint32_t value)
 {
-    uint64_t held = 0;
-    unsigned have = 0;
-    for (size_t i = 0; i < count && bits > 0; i++) {
-        held |= (uint64_t)(from[i] ^ value) << have;
-        have += bits;
-        if (have >= 32) {
-            put_u32(to, (uint32_t)held);
-            to += 4;
-            held >>= 32;
-            have -= 32;
-        }
-    }
-    for (; have > 0; have -= have < 8 ? have : 8, held >>= 8)
-        *to++ = (uint8_t)held;
-    return to;
+    struct packing packing = {.to = to};
+    size_t done = 0;
+    if (bits == 0)
+        return to;
+    if (bits <= 14)
+        done = pack_groups(&packing, from, count, bits, value, 4);
+    else if (bits <= 28)
+        done = pack_groups(&packing, from, count, bits, value, 2);
+    pack_groups(&packing, from + done, count - done, bits, value, 1);
+    if (packing.have > 0)
+        *packing.to++ = (uint8_t)packing.held;
+    return packing.to;
 }
 
 static uint8_t *pack_columns(uint8_t *to, const struct chunk_builder *builder, const struct chunk_plan *plan,

@@ -66,6 +66,7 @@ enum chunk_column {
 struct chunk_block {
     uint64_t number;
     uint32_t row_end, run_end, amount_end, transaction_end;
+    uint32_t differ[COLUMN_COUNT]; /* bits in which the values of a column differ from the block's first */
 };
 struct chunk_transaction {
     struct hash hash;
@@ -81,7 +82,7 @@ struct chunk_builder { /* columns at full width; all arrays owned */
     struct hash *hashes;
     size_t block_count, row_count, run_count, amount_size, transaction_count;
     size_t block_capacity, row_capacity, run_capacity, amount_capacity, transaction_capacity;
-    uint32_t differ[COLUMN_COUNT]; /* bits in which values of a column differ, or more, for the sizes below */
+    uint32_t differ[COLUMN_COUNT]; /* from the first value of a column, in all whole blocks */
     int32_t last_txi;              /* of the open block: of its last run, at first -2 */
 };
 void chunk_builder_release(struct chunk_builder *builder);
@@ -94,7 +95,7 @@ void chunk_builder_row(struct chunk_builder *builder, bool new_run, const struct
 void chunk_builder_transaction(struct chunk_builder *builder, const struct chunk_transaction *transaction);
 /** The rows and transactions since the last call were block `number`. */
 void chunk_builder_end_block(struct chunk_builder *builder, uint64_t number);
-/** Upper bounds of the encoded sizes of all whole blocks. */
+/** The encoded sizes of all whole blocks, or a little more. */
 size_t chunk_builder_log_size(const struct chunk_builder *builder);
 size_t chunk_builder_transaction_size(const struct chunk_builder *builder);
 /** Take the first `count` blocks away. */
