@@ -84,6 +84,9 @@ TRACER_MUST_USE bool u512_div(struct u512 a, struct u256 b, struct u256 *ret_quo
 /** floor(a * b / c), c not zero. True: it fits. This is the only division of amounts (taint-spec 5.1). */
 TRACER_MUST_USE bool u256_mul_div(struct u256 a, struct u256 b, struct u256 c, struct u256 *ret_quotient);
 
+/** The same below 2^128, a <= c, so that it fits. */
+unsigned __int128 u128_mul_div(unsigned __int128 a, unsigned __int128 b, unsigned __int128 c);
+
 /** Sums: 320 bits cannot overflow below 2^64 terms. */
 void u320_add(struct u320 *sum, struct u256 value);
 void u320_sub(struct u320 *sum, struct u256 value); /* sum >= value: asserted */

@@ -140,6 +140,29 @@ Test(u256, mul_div_of_the_largest_values_is_exact)
     cr_assert(!u256_mul_div(MAX, MAX, u256_from_u64(1), &quotient));
 }
 
+Test(u256, mul_div_below_128_bits_is_the_same)
+{
+    for (int i = 0; i < 20000; i++) {
+        struct u256 a = random_u256(), b = random_u256(), c = random_u256(), want;
+        uint64_t widths = next_random();
+        a.limb[1] &= widths & 1 ? UINT64_MAX : widths & 2 ? 255 : 0;
+        b.limb[1] &= widths & 4 ? UINT64_MAX : 0;
+        c.limb[1] &= widths & 8 ? UINT64_MAX : widths & 16 ? 1 : 0;
+        a.limb[2] = a.limb[3] = b.limb[2] = b.limb[3] = c.limb[2] = c.limb[3] = 0;
+        if (u256_compare(a, c) > 0) {
+            struct u256 more = a;
+            a = c;
+            c = more;
+        }
+        if (u256_is_zero(c))
+            continue;
+        unsigned __int128 x = (unsigned __int128)a.limb[1] << 64 | a.limb[0], y = (unsigned __int128)b.limb[1] << 64 | b.limb[0],
+                          z = (unsigned __int128)c.limb[1] << 64 | c.limb[0], got = u128_mul_div(x, y, z);
+        cr_assert(u256_mul_div(a, b, c, &want));
+        cr_assert(u256_equal(want, (struct u256){{(uint64_t)got, (uint64_t)(got >> 64), 0, 0}}));
+    }
+}
+
 Test(u256, decimal_text_round_trips)
 {
     char text[U256_DECIMAL_MAX];

@@ -166,6 +166,27 @@ bool u256_mul_div(struct u256 a, struct u256 b, struct u256 c, struct u256 *ret_
     return u512_div(u256_mul(a, b), c, ret_quotient, NULL);
 }
 
+u128 u128_mul_div(u128 a, u128 b, u128 c)
+{
+    uint64_t u[4], quotient[4], v[2] = {(uint64_t)c, (uint64_t)(c >> 64)};
+    assert(c && a <= c);
+    u128 low = (u128)(uint64_t)a * (uint64_t)b, middle = (a >> 64) * (uint64_t)b + (low >> 64);
+    u128 other = (uint64_t)a * (b >> 64) + (uint64_t)middle, high = (a >> 64) * (b >> 64) + (middle >> 64) + (other >> 64);
+    if (v[1] == 0) { /* a is below 2^64, too */
+        divide_short((uint64_t[]){(uint64_t)low, (uint64_t)other, (uint64_t)high}, 3, v[0], quotient);
+        return (u128)quotient[1] << 64 | quotient[0];
+    }
+    int shift = __builtin_clzll(v[1]);
+    c <<= shift;
+    u128 rest = (other << 64 | (uint64_t)low) << shift;
+    if (shift)
+        high = high << shift | (uint64_t)other >> (64 - shift);
+    v[0] = (uint64_t)c, v[1] = (uint64_t)(c >> 64);
+    u[0] = (uint64_t)rest, u[1] = (uint64_t)(rest >> 64), u[2] = (uint64_t)high, u[3] = (uint64_t)(high >> 64);
+    uint64_t digit = divide_digit(u + 1, v, 2); /* there are two: the quotient is at most b */
+    return (u128)digit << 64 | divide_digit(u, v, 2);
+}
+
 void u320_add_u320(struct u320 *sum, struct u320 value)
 {
     u128 carry = 0;

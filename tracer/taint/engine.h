@@ -1,8 +1,8 @@
 /* engine.h - the state of a replay (taint-spec 3); internal to tracer/taint.
  *
  * Tags inside are numbers in tag order (3.2): sources 0..source_count-1, then unknown, then clean. One
- * source file a noun: replay.c decides, ordered.c / haircut.c / poison.c move units (lots.h), holding.c finds state,
- * group.c exchanges (8), seed.c seeds (6), result.c what is read afterwards.
+ * source file a noun: replay.c decides, quick.c runs the common rows, ordered.c / haircut.c / poison.c move units (lots.h),
+ * holding.c finds state, group.c exchanges (8), seed.c seeds (6), result.c what is read afterwards.
  */
 #ifndef TRACER_TAINT_ENGINE_H
 #define TRACER_TAINT_ENGINE_H
@@ -10,6 +10,7 @@
 #include "lots.h"
 #include "tracer/arena.h"
 #include "tracer/large.h"
+#include "tracer/limits.h"
 #include "tracer/taint.h"
 
 /* record.c: a row that carries sources, and a record of each. */
@@ -29,29 +30,31 @@ struct record {
 
 /* What a holding knows of one tag other than clean: units (poison: unused), hop and via (3.3). */
 struct tagged {
-    struct u256 amount;
     uint32_t tag, hop;
-    uint32_t via; /* number of a record, RECORD_NONE: none */
+    uint32_t via;  /* number of a record, RECORD_NONE: none */
+    uint32_t mark; /* of a holding, in the first of its `few`: quick.c */
+    struct u256 amount;
 };
 
 #define HOLDING_INLINE_TAGS 1u
 #define HOLDING_BLOCKS 29u /* 16 << b holdings in block b: 2^32 in all */
 
-/* Units of one account in one asset; two cache lines, of which clean units need the first. A holding does not move (its
- * `tags` may point into itself). While it has no queue, or an empty one, all of the balance has the tag `uniform`: the
- * common case. */
+/* Units of one account in one asset; two cache lines. The first has what quick.c needs: the balance, and of the first tag all
+ * but what an amount has above 2^128. A holding does not move (its `tags` may point into itself). While it has no queue, or
+ * an empty one, all of the balance has the tag `uniform`: the common case. */
 struct holding {
     struct u256 balance;
+    struct tagged few[HOLDING_INLINE_TAGS];
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
     struct queue *queue; /* ordered policies; NULL until two tags meet */
     uint32_t tag_count;  /* there is room up to the next power of two */
     uint32_t uniform;
-    uint32_t epoch;      /* undo.c */
-    uint32_t asset;
-    struct tagged few[HOLDING_INLINE_TAGS];
-    uint32_t account;
+    uint32_t epoch; /* undo.c */
+    uint32_t asset, account;
     uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */
+    uint64_t unused;  /* whole cache lines */
 };
+_Static_assert(sizeof(struct holding) == 128 && offsetof(struct holding, few[0].amount.limb[2]) == 64, "two cache lines");
 
 /* hop and parent of a source in the units of one transfer (4.2: info). Sorted by source. */
 struct info {
@@ -71,12 +74,12 @@ enum account_class { ACCOUNT_UNSEEN, ACCOUNT_PLAIN, ACCOUNT_VOID, ACCOUNT_FRONTI
                      ACCOUNT_BRIDGE, ACCOUNT_VENUE };
 
 struct account_state {
-    uint8_t class_; /* enum account_class */
-    uint32_t emit;  /* source + 1, 0: none (labelled accounts) */
-    uint32_t slot;  /* address seeds of the account: index + 1 into slots, 0: none */
-    uint32_t asset; /* of `first` */
     struct holding *first; /* its first holding, for most accounts the only one; NULL: none */
+    uint32_t asset;        /* of `first` */
+    uint32_t class_ : 8;   /* enum account_class */
+    uint32_t slot : 24;    /* address seeds of the account: index + 1 into slots; of a labelled one: source it emits + 1. 0: none */
 };
+_Static_assert(TRACER_SEEDS_MAX < 1u << 24 && TRACER_SOURCES_MAX < 1u << 24, "they fit `slot`");
 
 /* An account with address seeds. */
 struct seed_slot {
@@ -269,12 +272,19 @@ const struct info *info_find(const struct parcel *parcel, uint32_t source);
  * running values begin at zero. */
 struct u256 scale_next(struct u320 *cumulative, struct u256 amount, struct u256 x, struct u256 w, struct u256 *previous);
 
+/* ordered.c: units of one tag become the newest; the balance is still what it was before. */
+bool ordered_push(struct holding *holding, struct u256 amount, uint32_t tag);
+
+/* quick.c: run a row, if it is one of the common kind; not for poison. */
+enum quick { QUICK_NO, QUICK_DONE, QUICK_FAILED /* no memory */ };
+enum quick quick_row(struct taint *taint, const struct cursor_row *row);
+
 /* seed.c */
 enum tracer_status seeds_make(struct taint *taint, struct error *err);
 /** Activate address seeds with block <= block_number (6.1). */
 bool seeds_activate(struct taint *taint, uint64_t block_number);
-/** A transaction whose first row is at `position` begins. */
-void seeds_advance(struct taint *taint, struct position position);
+/** A transaction whose first row is at `position` begins. True: it has transfer seeds. */
+bool seeds_advance(struct taint *taint, struct position position);
 /** Re-tag a parcel by the transfer seeds of `position` (6.2). */
 bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v, struct parcel *parcel);
 /** Back to the first `count` activations, for accounts; holdings are restored elsewhere. */
@@ -335,6 +345,9 @@ void inspect_release(struct taint *taint);
 /* record.c; entry i of a parcel's sums will be record number record_count + i. */
 bool record_row(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg,
                 uint32_t link);
+/** The same by hand: a row that carries `count` sources, then each of them in order. */
+bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link);
+bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info, enum transfer_leg leg);
 struct position record_position(const struct taint *taint, uint32_t record);
 bool records_sort(struct taint *taint);
 void records_truncate(struct taint *taint, size_t moves, size_t records, size_t wide);

@@ -92,8 +92,8 @@ void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asse
     if (account >= taint->account_capacity || !taint->accounts[account].first)
         return;
     const struct holding *holding = holding_find(taint, account, asset);
-    if (holding && holding->tag_count)
-        __builtin_prefetch(holding->tags, 1);
+    if (holding && !holding->few[0].mark)
+        __builtin_prefetch(&holding->tags, 1);
 }
 
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)
@@ -321,11 +321,11 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
     uint32_t label = look_up(taint->label_table, taint->label_mask, labels, sizeof(*labels), address);
     if (label) {
         account->class_ = classes[labels[label - 1].class_];
-        account->emit = labels[label - 1].emit[0] ? source_of(taint, labels[label - 1].emit) : 0;
+        account->slot = labels[label - 1].emit[0] ? source_of(taint, labels[label - 1].emit) & 0xffffff : 0;
         return;
     }
     account->slot =
-        look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address);
+        look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address) & 0xffffff;
     account->class_ =
         !taint->input->has_explored || is_explored(taint, address) ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
 }

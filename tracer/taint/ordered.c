@@ -122,19 +122,21 @@ static bool take_taint_first(struct taint *taint, struct holding *holding, struc
     return take(taint, holding, v, parcel, cut_taint_first);
 }
 
+bool ordered_push(struct holding *holding, struct u256 amount, uint32_t tag)
+{
+    if (is_uniform(holding) && (holding->uniform == tag || u256_is_zero(holding->balance))) {
+        holding->uniform = tag;
+        return true;
+    }
+    return make_queue(holding) && queue_push(holding->queue, amount, tag);
+}
+
 /* The order of a parcel of one tag is that tag; the balance is still what it was before. */
 static bool add_order(struct holding *holding, struct parcel *parcel)
 {
-    bool empty = u256_is_zero(holding->balance);
-    const struct lot *one = &parcel->sums.lots[0];
-    if (parcel->sums.count == 1) {
-        if (is_uniform(holding) && (empty || holding->uniform == one->tag)) {
-            holding->uniform = one->tag;
-            return true;
-        }
-        return make_queue(holding) && queue_push(holding->queue, one->amount, one->tag);
-    }
-    if (!empty)
+    if (parcel->sums.count == 1)
+        return ordered_push(holding, parcel->sums.lots[0].amount, parcel->sums.lots[0].tag);
+    if (!u256_is_zero(holding->balance))
         return make_queue(holding) && queue_append(holding->queue, &parcel->queue);
     if (!holding->queue && !(holding->queue = calloc(1, sizeof(*holding->queue))))
         return false;

@@ -27,14 +27,9 @@ static struct u256 get_amount(const struct taint *taint, uint64_t amount, bool w
     return wide ? ((const struct u256 *)taint->wide_memory.at)[amount] : u256_from_u64(amount);
 }
 
-bool record_row(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg, uint32_t link)
+bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link)
 {
-    size_t count = 0;
     bool wide;
-    while (count < parcel->sums.count && tag_is_source(taint, parcel->sums.lots[count].tag))
-        count++;
-    if (count == 0)
-        return true;
     if (taint->record_count + count > RECORD_NONE || !asset_get(taint, row->asset) ||
         !large_grow(&taint->move_memory, (taint->move_count + 1) * sizeof(struct move)) ||
         !large_grow(&taint->record_memory, (taint->record_count + count) * sizeof(struct record)))
@@ -48,28 +43,41 @@ bool record_row(struct taint *taint, const struct cursor_row *row, const struct 
     move->link |= wide ? MOVE_WIDE : 0;
     if (taint->move_count && position_compare(move[-1].position, move->position) > 0)
         taint->records_disordered = true; /* only exchanges run rows out of key order */
-    for (size_t i = 0; i < count; i++) {
-        const struct lot *lot = &parcel->sums.lots[i];
-        const struct info *info = info_find(parcel, lot->tag);
-        struct record *record = &taint->records[taint->record_count];
-        assert(info);
-        *record = (struct record){.move = (uint32_t)taint->move_count,
-                                  .parent = info->parent,
-                                  .hop = info->hop,
-                                  .source = (uint16_t)lot->tag,
-                                  .leg = (uint8_t)leg};
-        if (!wide || !u256_equal(lot->amount, row->amount)) {
-            if (!put_amount(taint, lot->amount, &record->tainted, &wide))
-                return false;
-        } else {
-            record->tainted = move->amount; /* both are the same wide amount */
-        }
-        record->flags = wide ? RECORD_WIDE : 0;
-        wide = move->link & MOVE_WIDE;
-        taint->record_count++;
-    }
     taint->move_count++;
     return true;
+}
+
+bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info, enum transfer_leg leg)
+{
+    const struct move *move = &taint->moves[taint->move_count - 1];
+    struct record *record = &taint->records[taint->record_count];
+    bool wide = move->link & MOVE_WIDE;
+    *record = (struct record){.move = (uint32_t)taint->move_count - 1,
+                              .parent = info.parent,
+                              .hop = info.hop,
+                              .source = (uint16_t)info.source,
+                              .leg = (uint8_t)leg};
+    if (wide && u256_equal(amount, row->amount))
+        record->tainted = move->amount; /* both are the same wide amount */
+    else if (!put_amount(taint, amount, &record->tainted, &wide))
+        return false;
+    record->flags = wide ? RECORD_WIDE : 0;
+    taint->record_count++;
+    return true;
+}
+
+bool record_row(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg, uint32_t link)
+{
+    size_t count = 0;
+    while (count < parcel->sums.count && tag_is_source(taint, parcel->sums.lots[count].tag))
+        count++;
+    bool ok = count == 0 || record_move(taint, row, count, link);
+    for (size_t i = 0; i < count && ok; i++) {
+        const struct info *info = info_find(parcel, parcel->sums.lots[i].tag);
+        assert(info);
+        ok = record_source(taint, row, parcel->sums.lots[i].amount, *info, leg);
+    }
+    return ok;
 }
 
 /* ---- in chain order ---- */

@@ -233,8 +233,8 @@ static bool depart(struct taint *taint, const struct cursor_row *row, struct par
     case ACCOUNT_MIXER:
     case ACCOUNT_BRIDGE:
     case ACCOUNT_VENUE:
-        if (from->emit) {
-            tag = from->emit - 1;
+        if (from->slot) {
+            tag = from->slot - 1;
             info_set(parcel, tag, 1, RECORD_NONE, &ok);
         } else if (from->class_ != ACCOUNT_SERVICE) {
             tag = unknown_tag(taint);
@@ -412,7 +412,19 @@ static void verify_holding(const struct taint *taint, const struct holding *hold
 }
 #endif
 
-static bool run_transaction(struct taint *taint)
+/* Nobody has a look at single rows; then those of the common kind need not be shown. */
+static bool is_watched(const struct taint *taint)
+{
+    return taint->inspect || taint->carried || taint->check_count;
+}
+
+static bool run_row(struct taint *taint, const struct cursor_row *row, bool quick)
+{
+    enum quick done = quick ? quick_row(taint, row) : QUICK_NO;
+    return done == QUICK_NO ? run_ordinary(taint, row) : done == QUICK_DONE;
+}
+
+static bool run_transaction(struct taint *taint, bool quick)
 {
     bool linked = taint->options.links == LINKS_AUTO;
     for (size_t i = 0; i < taint->row_count; i++) {
@@ -436,7 +448,7 @@ static bool run_transaction(struct taint *taint)
             return false;
         active = true;
         taint->diag.rows++;
-        bool ok = taint->group_count && group_of(taint, i) ? run_group_row(taint, i) : run_ordinary(taint, &taint->rows[i]);
+        bool ok = taint->group_count && group_of(taint, i) ? run_group_row(taint, i) : run_row(taint, &taint->rows[i], quick);
         if (!ok)
             return false;
 #ifdef TRACER_VERIFY
@@ -478,8 +490,8 @@ static enum tracer_status run(struct taint *taint, const struct cursor_row *rows
     if (count == 0)
         return TRACER_OK;
     taint->next_block = rows[0].position.block_number + 1;
-    seeds_advance(taint, rows[0].position);
-    if (undo_begin(taint, rows[0].position.block_number) && run_transaction(taint))
+    bool quick = !seeds_advance(taint, rows[0].position) && !is_watched(taint) && !is_poison(taint);
+    if (undo_begin(taint, rows[0].position.block_number) && run_transaction(taint, quick))
         return TRACER_OK;
     return error_set(err, TRACER_E_NOMEM, "no memory for the state of the replay");
 }

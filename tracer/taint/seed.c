@@ -372,11 +372,13 @@ static bool done(struct taint *taint, size_t index)
     return before || undo_seed(taint, index);
 }
 
-void seeds_advance(struct taint *taint, struct position position)
+bool seeds_advance(struct taint *taint, struct position position)
 {
     while (taint->next_transfer_seed < taint->transfer_seed_count &&
            position_compare(taint->transfer_seeds[taint->next_transfer_seed].position, position) < 0)
         taint->next_transfer_seed++;
+    return taint->next_transfer_seed < taint->transfer_seed_count &&
+           position_same_transaction(taint->transfer_seeds[taint->next_transfer_seed].position, position);
 }
 
 bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v,
