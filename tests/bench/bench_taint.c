@@ -513,6 +513,7 @@ int main(int argc, char **argv)
         uint32_t every;
     } sizes[] = {{"all", 1}, {"1/7", 7}, {"300", 0}};
     uint64_t times = environment("TRACER_BENCH_TIMES", 3);
+    const char *only = getenv("TRACER_BENCH_POLICIES"); /* names; NULL: all */
     struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000),
                                  (uint32_t)environment("TRACER_BENCH_ACCOUNTS", 500000));
     warm_memory(rows.count * 512);
@@ -524,6 +525,8 @@ int main(int argc, char **argv)
            "engine MB", "loop MB");
     for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
         for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+            if (only && !strstr(only, taint_policy_name(policies[p])))
+                continue;
             struct figure loop = best(&rows, path, policies[p], sizes[s].every, false, times);
             struct figure engine = best(&rows, path, policies[p], sizes[s].every, true, times);
             if (loop.held != engine.held)

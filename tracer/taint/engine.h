@@ -278,6 +278,10 @@ bool ordered_push(struct holding *holding, struct u256 amount, uint32_t tag);
 /* quick.c: run a row, if it is one of the common kind; not for poison. */
 enum quick { QUICK_NO, QUICK_DONE, QUICK_FAILED /* no memory */ };
 enum quick quick_row(struct taint *taint, const struct cursor_row *row);
+/* poison.c */
+/** A row of the common kind at once: between unlabelled accounts or void, without seeds, overspend or overflow, and nobody asks
+ * or undoes. *ret_done false: it is another, nothing was changed. Returns false without memory. */
+bool poison_row(struct taint *taint, const struct cursor_row *row, bool *ret_done);
 
 /* seed.c */
 enum tracer_status seeds_make(struct taint *taint, struct error *err);
@@ -348,6 +352,8 @@ bool record_row(struct taint *taint, const struct cursor_row *row, const struct 
 /** The same by hand: a row that carries `count` sources, then each of them in order. */
 bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link);
 bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info, enum transfer_leg leg);
+/** An ordinary row whose units all belong to each of the sender's sources (poison). */
+bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count);
 struct position record_position(const struct taint *taint, uint32_t record);
 bool records_sort(struct taint *taint);
 void records_truncate(struct taint *taint, size_t moves, size_t records, size_t wide);

@@ -39,4 +39,81 @@ static bool retag(struct taint *taint, struct holding *holding, uint32_t tag)
     return u256_is_zero(holding->balance) || holding_tag_add(holding, tag);
 }
 
+/* ---- the common row ---- */
+
+static bool is_watched(const struct taint *taint)
+{
+    return taint->inspect || taint->carried || taint->check_count || taint->undo;
+}
+
+/* Is a seed of this transaction still to come? */
+static bool meets_seed(const struct taint *taint, const struct cursor_row *row)
+{
+    return taint->next_transfer_seed < taint->transfer_seed_count &&
+           taint->transfer_seeds[taint->next_transfer_seed].position.block_number <= row->position.block_number;
+}
+
+static struct holding *find(const struct taint *taint, uint32_t account, uint32_t asset)
+{
+    const struct account_state *state = &taint->accounts[account];
+    return state->first && state->asset == asset ? state->first : holding_find(taint, account, asset);
+}
+
+/* 4.5 for each source of the sender; their records are the last `count`. */
+static bool receive(struct taint *taint, struct holding *to, const struct tagged *tags, size_t count)
+{
+    uint32_t via = (uint32_t)(taint->record_count - count);
+    for (size_t i = 0, at = 0; i < count; i++, at++) {
+        while (at < to->tag_count && to->tags[at].tag < tags[i].tag)
+            at++;
+        bool held = at < to->tag_count && to->tags[at].tag == tags[i].tag;
+        if (!held && !holding_tag_add(to, tags[i].tag))
+            return false;
+        if (!held || tags[i].hop + 1 < to->tags[at].hop) {
+            to->tags[at].hop = tags[i].hop + 1;
+            to->tags[at].via = via + (uint32_t)i;
+        }
+    }
+    return true;
+}
+
+bool poison_row(struct taint *taint, const struct cursor_row *row, bool *ret_done)
+{
+    const struct account_state *from = &taint->accounts[row->from], *to = &taint->accounts[row->to];
+    struct holding *giver = NULL, *taker = NULL;
+    struct u256 left = {{0}}, sum = row->amount;
+    *ret_done = false;
+    if (u256_is_zero(row->amount) || row->from == row->to || from->slot || to->slot || is_watched(taint) || meets_seed(taint, row))
+        return true;
+    if (from->class_ == ACCOUNT_PLAIN) {
+        giver = find(taint, row->from, row->asset);
+        if (!giver || !u256_sub(giver->balance, row->amount, &left))
+            return true;
+    } else if (from->class_ != ACCOUNT_VOID) {
+        return true;
+    }
+    /* Under fees=sink no source goes on (4.6). */
+    size_t count = !giver || (row->kind == TRANSFER_FEE && taint->options.fees == FEES_SINK) ? 0 : giver->tag_count;
+    if (to->class_ == ACCOUNT_PLAIN) {
+        taker = find(taint, row->to, row->asset);
+        if (taker && !u256_add(taker->balance, row->amount, &sum))
+            return true;
+    } else if (to->class_ != ACCOUNT_VOID || count) {
+        return true;
+    }
+    if (to->class_ == ACCOUNT_PLAIN && !taker && !(taker = holding_get(taint, row->to, row->asset)))
+        return false;
+    if (count && (!record_all(taint, row, giver->tags, count) || !receive(taint, taker, giver->tags, count)))
+        return false;
+    if (giver) {
+        giver->balance = left;
+        if (u256_is_zero(left))
+            giver->tag_count = 0;
+    }
+    if (taker)
+        taker->balance = sum;
+    *ret_done = true;
+    return true;
+}
+
 const struct policy policy_poison = {"poison", false, take, add, create, retag};

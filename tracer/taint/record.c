@@ -138,6 +138,23 @@ void records_release(struct taint *taint)
     free(taint->order);
 }
 
+bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count)
+{
+    if (!record_move(taint, row, count, 0))
+        return false;
+    const struct move *move = &taint->moves[taint->move_count - 1];
+    struct record *records = taint->records + taint->record_count;
+    for (size_t i = 0; i < count; i++)
+        records[i] = (struct record){.tainted = move->amount,
+                                     .move = (uint32_t)taint->move_count - 1,
+                                     .parent = tags[i].via,
+                                     .hop = tags[i].hop + 1,
+                                     .source = (uint16_t)tags[i].tag,
+                                     .flags = (uint8_t)(move->link & MOVE_WIDE ? RECORD_WIDE : 0)};
+    taint->record_count += count;
+    return true;
+}
+
 struct position record_position(const struct taint *taint, uint32_t record)
 {
     return taint->moves[taint->records[record].move].position;

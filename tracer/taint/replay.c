@@ -337,8 +337,10 @@ static bool sink_fee(struct taint *taint, const struct cursor_row *row, struct p
 static bool run_ordinary(struct taint *taint, const struct cursor_row *row)
 {
     struct parcel *parcel = &taint->parcel;
-    bool ok = true;
+    bool ok = true, done = false;
     enum taint_status status = CHECK_OK;
+    if (is_poison(taint) && (!poison_row(taint, row, &done) || done))
+        return done;
     if (u256_is_zero(row->amount)) {
         taint->diag.zero++;
         status = CHECK_ZERO;
