@@ -98,14 +98,9 @@ static enum tracer_status check_transactions(struct accept *accept)
         if (!hash_equal(transaction->hash, accept->hashes[i]))
             status = differs_hash(accept->err, "hash", transaction->hash, "the transaction's members give",
                                   accept->hashes[i]);
-        else
-            status = transaction_check_signers(accept->network, header, transaction, accept->err);
         if (status)
             error_context(accept->err, "transactions[%zu]", i);
     }
-    if (!status && accept->known)
-        status = check_root(accept, "transactionsRoot", header->transactions_root, "the transactions give",
-                            header->transaction_count);
     return status;
 }
 
@@ -240,24 +235,45 @@ static enum tracer_status check_receipts(struct accept *accept)
 
 /* ---- */
 
-static enum tracer_status accept_parts(struct accept *accept, const struct evm_replies *replies)
+static enum tracer_status check_body(struct accept *accept)
 {
-    enum tracer_status status = check_hash(accept, replies->hash);
-    if (!status)
-        status = check_transactions(accept);
+    const struct evm_header *header = accept->header;
+    enum tracer_status status = TRACER_OK;
+    if (accept->known)
+        status = check_root(accept, "transactionsRoot", header->transactions_root, "the transactions give",
+                            header->transaction_count);
     if (!status)
         status = check_withdrawals(accept);
-    if (!status)
-        status = check_uncles(accept);
+    return status ? status : check_uncles(accept);
+}
+
+/* Senders take most of the time: they are recovered beside all that follows. What is told is what came first in the order
+ * hashes, senders, roots, whoever was ready first. */
+static enum tracer_status accept_parts(struct accept *accept, const struct evm_replies *replies)
+{
+    const char *block = replies->hash ? "eth_getBlockByHash" : "eth_getBlockByNumber";
+    struct signers signers;
+    struct error other;
+    enum tracer_status status = check_hash(accept, replies->hash), signed_by;
     if (status) {
-        error_context(accept->err, replies->hash ? "eth_getBlockByHash" : "eth_getBlockByNumber");
+        error_context(accept->err, "%s", block);
         return status;
     }
-    status = check_receipts(accept);
+    signers_begin(&signers, accept->network, accept->header, accept->arena);
+    bool hashed = !(status = check_transactions(accept));
+    if (!status)
+        status = check_body(accept);
     if (status)
+        error_context(accept->err, "%s", block);
+    else if ((status = check_receipts(accept)))
         error_context(accept->err,
                       replies->receipts_apart ? "eth_getTransactionReceipt" : "eth_getBlockReceipts");
-    return status;
+    signed_by = signers_end(&signers, &other);
+    if (!hashed || !signed_by)
+        return status;
+    error_context(&other, "%s", block);
+    *accept->err = other;
+    return signed_by;
 }
 
 enum tracer_status block_accept(const struct evm_network *network, const struct evm_header *header,

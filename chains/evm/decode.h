@@ -4,6 +4,7 @@
 
 #include "field.h"
 #include "rlp.h"
+#include "signature.h"
 #include "tracer/evm.h"
 
 /* ---- header.c ---- */
@@ -147,10 +148,19 @@ enum tracer_status transaction_write(const struct evm_network *network,
 enum tracer_status transaction_from_bytes(const struct evm_network *network, const struct evm_header *header,
                                           struct bytes text, struct arena *arena,
                                           struct evm_transaction *ret_transaction, struct error *err);
-/* `from` (and `payer`) are who signed, by the rules of the block's height (R19). */
-enum tracer_status transaction_check_signers(const struct evm_network *network,
-                                             const struct evm_header *header,
-                                             const struct evm_transaction *transaction, struct error *err);
+/* `from` (and `payer`) of all transactions of the header are who signed, by the rules of its height (R19). Signers are recovered on all
+ * processors while the caller goes on. What is wrong is told in the end, which there must be; it is of the first transaction. */
+struct signers {
+    const struct evm_network *network;
+    const struct evm_header *header;
+    struct recovery *items;
+    size_t count;
+    struct recoveries recoveries;
+    enum tracer_status status;
+    struct error err;
+};
+void signers_begin(struct signers *signers, const struct evm_network *network, const struct evm_header *header, struct arena *arena);
+enum tracer_status signers_end(struct signers *signers, struct error *err);
 
 /* ---- receipt.c ---- */
 

@@ -2,9 +2,10 @@
 #include "signature.h"
 
 #include <dlfcn.h>
-#include <pthread.h>
 #include <secp256k1.h>
 #include <secp256k1_recovery.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "keccak.h"
 
@@ -50,26 +51,101 @@ static void load(void)
         library.context = *context;
 }
 
-enum tracer_status signature_recover(struct hash digest, const struct signature *signature,
-                                     struct address *ret_signer, struct error *err)
+enum tracer_status no_key(struct error *err)
+{
+    return error_set(err, TRACER_E_REPLY, "no key makes the signature");
+}
+
+static bool loaded(struct error *err)
+{
+    pthread_once(&once, load);
+    if (!library.loaded)
+        error_set(err, TRACER_E_UNAVAILABLE, TRACER_SECP256K1 " with its recovery module could not be loaded (package libsecp256k1)");
+    return library.loaded;
+}
+
+/* ---- one after the other ---- */
+
+static void recover(struct recovery *item)
 {
     secp256k1_ecdsa_recoverable_signature parsed;
     secp256k1_pubkey key;
     uint8_t compact[64], point[65];
     size_t size = sizeof point;
-    pthread_once(&once, load);
-    if (!library.loaded)
-        return error_set(err, TRACER_E_UNAVAILABLE,
-                         TRACER_SECP256K1
-                         " with its recovery module could not be loaded (package libsecp256k1)");
-    u256_to_bytes(signature->r, compact);
-    u256_to_bytes(signature->s, compact + 32);
-    if (!signature_in_range(signature) ||
-        !library.parse(library.context, &parsed, compact, (int)signature->parity) ||
-        !library.recover(library.context, &key, &parsed, digest.bytes))
-        return error_set(err, TRACER_E_REPLY, "no key makes the signature");
+    u256_to_bytes(item->signature.r, compact);
+    u256_to_bytes(item->signature.s, compact + 32);
+    item->good = signature_in_range(&item->signature) &&
+                 library.parse(library.context, &parsed, compact, (int)item->signature.parity) &&
+                 library.recover(library.context, &key, &parsed, item->digest.bytes);
+    if (!item->good)
+        return;
     library.serialize(library.context, point, &size, &key, SECP256K1_EC_UNCOMPRESSED);
-    struct hash hash = keccak256(point + 1, sizeof point - 1);
-    memcpy(ret_signer->bytes, hash.bytes + 12, sizeof ret_signer->bytes);
+    memcpy(item->key, point + 1, sizeof item->key);
+}
+
+static struct address address_of_key(struct hash hash)
+{
+    struct address address;
+    memcpy(address.bytes, hash.bytes + 12, sizeof address.bytes);
+    return address;
+}
+
+enum tracer_status signature_recover(struct hash digest, const struct signature *signature,
+                                     struct address *ret_signer, struct error *err)
+{
+    struct recovery item = {.digest = digest, .signature = *signature};
+    if (!loaded(err))
+        return TRACER_E_UNAVAILABLE;
+    recover(&item);
+    if (!item.good)
+        return no_key(err);
+    *ret_signer = address_of_key(keccak256(item.key, sizeof item.key));
     return TRACER_OK;
+}
+
+/* ---- many at once ---- */
+
+#define WORTH_A_THREAD 4u /* so many take several times as long as a thread takes to start */
+
+/* Who is done with one takes the next: all threads end within one signature of each other. */
+static void *take_turns(void *context)
+{
+    struct recoveries *recoveries = context;
+    for (size_t i; (i = atomic_fetch_add(&recoveries->next, 1)) < recoveries->count;)
+        recover(&recoveries->items[i]);
+    return NULL;
+}
+
+enum tracer_status recoveries_begin(struct recoveries *recoveries, struct recovery *items, size_t count, struct error *err)
+{
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    *recoveries = (struct recoveries){.items = items, .count = count};
+    if (!loaded(err)) {
+        recoveries->count = 0;
+        return TRACER_E_UNAVAILABLE;
+    }
+    while ((long)recoveries->thread_count + 1 < processors && recoveries->thread_count < TRACER_RECOVERY_THREADS_MAX &&
+           (recoveries->thread_count + 2) * WORTH_A_THREAD <= count &&
+           pthread_create(&recoveries->threads[recoveries->thread_count], NULL, take_turns, recoveries) == 0)
+        recoveries->thread_count++; /* without another one it only takes longer */
+    return TRACER_OK;
+}
+
+void recoveries_end(struct recoveries *recoveries)
+{
+    enum { GROUP = 64 };
+    struct bytes keys[GROUP];
+    struct hash hashes[GROUP];
+    take_turns(recoveries);
+    for (size_t i = 0; i < recoveries->thread_count; i++)
+        pthread_join(recoveries->threads[i], NULL);
+    for (size_t first = 0; first < recoveries->count; first += GROUP) {
+        struct recovery *items = recoveries->items + first;
+        size_t count = recoveries->count - first < GROUP ? recoveries->count - first : GROUP;
+        for (size_t i = 0; i < count; i++)
+            keys[i] = (struct bytes){items[i].key, sizeof items[i].key};
+        keccak256_many(keys, count, hashes);
+        for (size_t i = 0; i < count; i++)
+            items[i].signer = address_of_key(hashes[i]);
+    }
 }

@@ -2,7 +2,11 @@
 #ifndef TRACER_CHAINS_EVM_SIGNATURE_H
 #define TRACER_CHAINS_EVM_SIGNATURE_H
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 #include "tracer/address.h"
+#include "tracer/limits.h"
 
 struct signature {
     struct u256 r, s;
@@ -19,5 +23,27 @@ bool signature_is_low(const struct signature *signature);
  * @retval TRACER_E_UNAVAILABLE  the library is not there */
 TRACER_MUST_USE enum tracer_status signature_recover(struct hash digest, const struct signature *signature,
                                                      struct address *ret_signer, struct error *err);
+enum tracer_status no_key(struct error *err); /* TRACER_E_REPLY */
+
+/* One of many signatures. `good` and `signer` (if it is) are set when all are done. */
+struct recovery {
+    struct hash digest;
+    struct signature signature;
+    bool good;
+    uint8_t key[64]; /* the point */
+    struct address signer;
+};
+struct recoveries {
+    struct recovery *items;
+    size_t count, thread_count;
+    atomic_size_t next;
+    pthread_t threads[TRACER_RECOVERY_THREADS_MAX];
+};
+/** Recover all on all processors, while the caller goes on. The items are left alone until the end.
+ * @retval TRACER_E_UNAVAILABLE  as above; there is an end nevertheless */
+TRACER_MUST_USE enum tracer_status recoveries_begin(struct recoveries *recoveries, struct recovery *items, size_t count,
+                                                    struct error *err);
+/** The caller's thread does its share of what is left, and waits for the others. */
+void recoveries_end(struct recoveries *recoveries);
 
 #endif

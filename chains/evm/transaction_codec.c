@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "signature.h"
-
 /* Members of each type in the order of its list. Where there is a signature, it is the last three. */
 static const uint8_t legacy[] = {T_NONCE, T_GAS_PRICE, T_GAS, T_TO, T_VALUE, T_INPUT, T_V, T_R, T_S};
 static const uint8_t access_list[] = {T_CHAIN_ID, T_NONCE,       T_GAS_PRICE, T_GAS, T_TO, T_VALUE,
@@ -342,44 +340,94 @@ static enum tracer_status check_signature(const struct evm_network *network, con
     return TRACER_OK;
 }
 
-static enum tracer_status check_signer(const struct evm_network *network,
-                                       const struct evm_transaction *transaction,
-                                       const struct signature *signature, bool payer, struct error *err)
+/* What signs the transaction: its sender and, of a sponsored one, its payer. *ret_count: 0 if the chain made it. */
+static enum tracer_status prepare(struct signers *signers, const struct evm_transaction *transaction, struct buffer *bytes,
+                                  size_t *ends, struct error *err)
 {
-    struct buffer bytes;
-    struct address signer, stated = payer ? transaction->payer : transaction->from;
-    buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
-    enum tracer_status status =
-        transaction_write(network, transaction, payer ? FORM_PAID : FORM_SIGNED, &bytes, err);
+    const struct evm_header *header = signers->header;
+    struct recovery *sender = &signers->items[signers->count], *payer = sender + 1;
+    bool is_paid = transaction->type == TYPE_SPONSORED;
+    if (transaction->type == TYPE_DEPOSIT || !transaction->known)
+        return TRACER_OK; /* made by the chain, and `from` is in the envelope; or nobody knows what is signed */
+    sender->signature = (struct signature){transaction->r, transaction->s, 0};
+    enum tracer_status status = parity_of(signers->network, header, transaction, &sender->signature.parity, err);
+    if (!status && is_paid && u256_compare(transaction->payer_v, u256_from_u64(1)) > 0)
+        status = error_set(err, TRACER_E_REPLY, "payerV: 0x0 or 0x1 was expected");
     if (!status)
-        status = signature_recover(keccak256(bytes.data, bytes.size), signature, &signer, err);
-    buffer_release(&bytes);
-    if (!status && !address_equal(signer, stated))
-        status = differs_address(err, payer ? "payer" : "from", stated, "the signature is by", signer);
+        status = check_signature(signers->network, header, &sender->signature, false, err);
+    if (!status)
+        status = transaction_write(signers->network, transaction, FORM_SIGNED, bytes, err);
+    ends[signers->count++] = bytes->size;
+    if (status || !is_paid)
+        return status;
+    payer->signature = (struct signature){transaction->payer_r, transaction->payer_s, (unsigned)transaction->payer_v.limb[0]};
+    status = check_signature(signers->network, header, &payer->signature, true, err);
+    if (!status)
+        status = transaction_write(signers->network, transaction, FORM_PAID, bytes, err);
+    ends[signers->count++] = bytes->size;
     return status;
 }
 
-enum tracer_status transaction_check_signers(const struct evm_network *network,
-                                             const struct evm_header *header,
-                                             const struct evm_transaction *transaction, struct error *err)
+static bool hash_signed(struct signers *signers, const struct buffer *bytes, const size_t *ends, struct arena *arena)
 {
-    struct signature sender = {transaction->r, transaction->s, 0},
-                     payer = {transaction->payer_r, transaction->payer_s, 0};
-    bool is_paid = transaction->type == TYPE_SPONSORED;
-    if (transaction->type == TYPE_DEPOSIT)
-        return TRACER_OK; /* made by the chain; `from` is in the envelope */
-    enum tracer_status status = parity_of(network, header, transaction, &sender.parity, err);
-    if (!status && is_paid && u256_compare(transaction->payer_v, u256_from_u64(1)) > 0)
-        status = error_set(err, TRACER_E_REPLY, "payerV: 0x0 or 0x1 was expected");
-    payer.parity = (unsigned)transaction->payer_v.limb[0];
-    if (!status)
-        status = check_signature(network, header, &sender, false, err);
-    if (!status && is_paid)
-        status = check_signature(network, header, &payer, true, err);
-    if (!status)
-        status = check_signer(network, transaction, &sender, false, err);
-    if (!status && is_paid)
-        status = check_signer(network, transaction, &payer, true, err);
+    struct arena_mark mark = arena_mark(arena);
+    struct bytes *texts = arena_calloc(arena, signers->count, sizeof *texts);
+    struct hash *hashes = arena_calloc(arena, signers->count, sizeof *hashes);
+    if (!texts || !hashes || !buffer_ok(bytes))
+        return false;
+    for (size_t i = 0, begin = 0; i < signers->count; begin = ends[i++])
+        texts[i] = (struct bytes){(const uint8_t *)bytes->data + begin, ends[i] - begin};
+    keccak256_many(texts, signers->count, hashes);
+    for (size_t i = 0; i < signers->count; i++)
+        signers->items[i].digest = hashes[i];
+    arena_reset(arena, mark);
+    return true;
+}
+
+void signers_begin(struct signers *signers, const struct evm_network *network, const struct evm_header *header, struct arena *arena)
+{
+    struct buffer bytes;
+    size_t most = header->transaction_count * 2, *ends = arena_calloc(arena, most, sizeof *ends);
+    *signers = (struct signers){.network = network, .header = header, .items = arena_calloc(arena, most, sizeof *signers->items)};
+    buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
+    if (!ends || !signers->items)
+        signers->status = no_memory(&signers->err);
+    for (size_t i = 0; i < header->transaction_count && !signers->status; i++) {
+        signers->status = prepare(signers, &header->transactions[i], &bytes, ends, &signers->err);
+        if (signers->status)
+            error_context(&signers->err, "transactions[%zu]", i);
+    }
+    if (!signers->status && !hash_signed(signers, &bytes, ends, arena))
+        signers->status = no_memory(&signers->err);
+    if (!signers->status && signers->count)
+        signers->status = recoveries_begin(&signers->recoveries, signers->items, signers->count, &signers->err);
+    buffer_release(&bytes);
+}
+
+static enum tracer_status compare_signer(const struct recovery *item, const char *name, struct address stated, struct error *err)
+{
+    if (!item->good)
+        return no_key(err);
+    return address_equal(item->signer, stated) ? TRACER_OK : differs_address(err, name, stated, "the signature is by", item->signer);
+}
+
+enum tracer_status signers_end(struct signers *signers, struct error *err)
+{
+    const struct recovery *item = signers->items;
+    enum tracer_status status = signers->status;
+    recoveries_end(&signers->recoveries);
+    if (status)
+        *err = signers->err;
+    for (size_t i = 0; i < signers->header->transaction_count && !status; i++) {
+        const struct evm_transaction *transaction = &signers->header->transactions[i];
+        if (transaction->type == TYPE_DEPOSIT || !transaction->known)
+            continue;
+        status = compare_signer(item++, "from", transaction->from, err);
+        if (!status && transaction->type == TYPE_SPONSORED)
+            status = compare_signer(item++, "payer", transaction->payer, err);
+        if (status)
+            error_context(err, "transactions[%zu]", i);
+    }
     return status;
 }
 

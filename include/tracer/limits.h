@@ -94,6 +94,7 @@
 
 /* batches */
 #define TRACER_BATCH_WORKERS_MAX 64u
+#define TRACER_RECOVERY_THREADS_MAX 15u /* that recover senders of one block, beside the one that proves it */
 #define TRACER_BATCH_RESTARTS_MAX 3u /* because stored blocks became others under it */
 #define TRACER_BATCH_CHECKPOINT TRACER_MIB(64) /* of output between two notes of what is done (--checkpoint) */
 

@@ -2,8 +2,6 @@
  * every transaction of the real blocks, and the rules of signatures by era. */
 #include "evm/vectors.h"
 
-#include "evm/signature.h"
-
 #define PLACE ",\"blockHash\":\"" HASH("b0") "\",\"blockNumber\":\"0x10\",\"transactionIndex\":\"0x0\""
 
 static struct decoder open_decoder(const char *json, struct error *err)
@@ -78,7 +76,14 @@ static struct subject subject_named(const char *name)
 
 static enum tracer_status check_signers(struct subject *subject, struct error *err)
 {
-    return transaction_check_signers(&subject->network, &subject->header, &subject->transaction, err);
+    struct arena *arena = arena_new(TRACER_MIB(1));
+    struct signers signers;
+    subject->header.transactions = &subject->transaction;
+    subject->header.transaction_count = 1;
+    signers_begin(&signers, &subject->network, &subject->header, arena);
+    enum tracer_status status = signers_end(&signers, err);
+    arena_free(arena);
+    return status;
 }
 
 static void expect_refused(struct subject *subject, const char *part)
@@ -356,6 +361,31 @@ Test(transaction, two_of_ronin)
     free(text);
 }
 
+/* Whoever is ready first, the first transaction that is wrong is told. */
+Test(transaction, the_first_of_many_wrong_signers_is_told)
+{
+    enum { COUNT = 64 };
+    struct subject subject = subject_named("t2");
+    struct evm_transaction transactions[COUNT];
+    for (size_t i = 0; i < COUNT; i++)
+        transactions[i] = subject.transaction;
+    subject.header.transactions = transactions;
+    subject.header.transaction_count = COUNT;
+    for (size_t wrong = COUNT; wrong-- > 0;) { /* from behind: one more each time */
+        struct arena *arena = arena_new(TRACER_MIB(1));
+        struct signers signers;
+        struct error err = {0};
+        char part[64];
+        snprintf(part, sizeof part, "transactions[%zu]: from is ", wrong);
+        transactions[wrong].from.bytes[0] ^= 1;
+        signers_begin(&signers, &subject.network, &subject.header, arena);
+        cr_assert_eq(signers_end(&signers, &err), TRACER_E_REPLY);
+        cr_assert_not_null(strstr(err.text, part), "\"%s\" is not in \"%s\"", part, err.text);
+        arena_free(arena);
+    }
+    free(subject.json);
+}
+
 static size_t real_count, real_types[5];
 
 static void check_real_transactions(const char *name, struct json_span block)
@@ -363,13 +393,14 @@ static void check_real_transactions(const char *name, struct json_span block)
     struct evm_network network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1};
     struct arena *arena = arena_new(TRACER_MIB(256));
     struct evm_header header = real_header(&network, block, arena);
+    struct signers signers;
+    struct error err = {0};
+    signers_begin(&signers, &network, &header, arena);
+    cr_assert_eq(signers_end(&signers, &err), TRACER_OK, "%s: %s", name, err.text);
     for (size_t i = 0; i < header.transaction_count; i++) {
         struct evm_transaction *transaction = &header.transactions[i];
-        struct error err = {0};
         cr_assert(hash_equal(hash_of(&network, transaction, FORM_WHOLE), transaction->hash), "%s: %zu", name,
                   i);
-        cr_assert_eq(transaction_check_signers(&network, &header, transaction, &err), TRACER_OK,
-                     "%s: %zu: %s", name, i, err.text);
         real_types[transaction->type]++;
         real_count++;
     }
