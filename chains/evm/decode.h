@@ -154,8 +154,9 @@ struct signers {
     const struct evm_network *network;
     const struct evm_header *header;
     struct recovery *items;
-    size_t count;
+    size_t count, hashed;
     struct recoveries recoveries;
+    size_t transaction_count; /* that can be compared; `status`: what is wrong with the next one */
     enum tracer_status status;
     struct error err;
 };

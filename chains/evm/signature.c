@@ -2,6 +2,7 @@
 #include "signature.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <secp256k1.h>
 #include <secp256k1_recovery.h>
 #include <string.h>
@@ -107,28 +108,44 @@ enum tracer_status signature_recover(struct hash digest, const struct signature 
 
 #define WORTH_A_THREAD 4u /* so many take several times as long as a thread takes to start */
 
+/* Whether there is, or will be, an item `i`. It is awaited without sleep: making one ready takes a part of what its recovery takes. */
+static bool await(struct recoveries *recoveries, size_t i)
+{
+    for (;;) {
+        bool closed = atomic_load(&recoveries->closed);
+        if (i < atomic_load(&recoveries->ready))
+            return true;
+        if (closed)
+            return false;
+        sched_yield();
+    }
+}
+
 /* Who is done with one takes the next: all threads end within one signature of each other. */
 static void *take_turns(void *context)
 {
     struct recoveries *recoveries = context;
-    for (size_t i; (i = atomic_fetch_add(&recoveries->next, 1)) < recoveries->count;)
+    for (size_t i; await(recoveries, i = atomic_fetch_add(&recoveries->next, 1));)
         recover(&recoveries->items[i]);
     return NULL;
 }
 
-enum tracer_status recoveries_begin(struct recoveries *recoveries, struct recovery *items, size_t count, struct error *err)
+enum tracer_status recoveries_begin(struct recoveries *recoveries, struct recovery *items, size_t most, struct error *err)
 {
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    *recoveries = (struct recoveries){.items = items, .count = count};
-    if (!loaded(err)) {
-        recoveries->count = 0;
+    *recoveries = (struct recoveries){.items = items};
+    if (!loaded(err))
         return TRACER_E_UNAVAILABLE;
-    }
     while ((long)recoveries->thread_count + 1 < processors && recoveries->thread_count < TRACER_RECOVERY_THREADS_MAX &&
-           (recoveries->thread_count + 2) * WORTH_A_THREAD <= count &&
+           (recoveries->thread_count + 2) * WORTH_A_THREAD <= most &&
            pthread_create(&recoveries->threads[recoveries->thread_count], NULL, take_turns, recoveries) == 0)
         recoveries->thread_count++; /* without another one it only takes longer */
     return TRACER_OK;
+}
+
+void recoveries_add(struct recoveries *recoveries, size_t count)
+{
+    atomic_fetch_add(&recoveries->ready, count);
 }
 
 void recoveries_end(struct recoveries *recoveries)
@@ -136,12 +153,14 @@ void recoveries_end(struct recoveries *recoveries)
     enum { GROUP = 64 };
     struct bytes keys[GROUP];
     struct hash hashes[GROUP];
+    size_t all = atomic_load(&recoveries->ready);
+    atomic_store(&recoveries->closed, true);
     take_turns(recoveries);
     for (size_t i = 0; i < recoveries->thread_count; i++)
         pthread_join(recoveries->threads[i], NULL);
-    for (size_t first = 0; first < recoveries->count; first += GROUP) {
+    for (size_t first = 0; first < all; first += GROUP) {
         struct recovery *items = recoveries->items + first;
-        size_t count = recoveries->count - first < GROUP ? recoveries->count - first : GROUP;
+        size_t count = all - first < GROUP ? all - first : GROUP;
         for (size_t i = 0; i < count; i++)
             keys[i] = (struct bytes){items[i].key, sizeof items[i].key};
         keccak256_many(keys, count, hashes);

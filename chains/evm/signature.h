@@ -35,14 +35,17 @@ struct recovery {
 };
 struct recoveries {
     struct recovery *items;
-    size_t count, thread_count;
-    atomic_size_t next;
+    size_t thread_count;
+    atomic_size_t ready, next;
+    atomic_bool closed; /* no more become ready */
     pthread_t threads[TRACER_RECOVERY_THREADS_MAX];
 };
-/** Recover all on all processors, while the caller goes on. The items are left alone until the end.
- * @retval TRACER_E_UNAVAILABLE  as above; there is an end nevertheless */
-TRACER_MUST_USE enum tracer_status recoveries_begin(struct recoveries *recoveries, struct recovery *items, size_t count,
+/** Recover up to `most` items on all processors, while the caller goes on. There is an end, whatever this returns.
+ * @retval TRACER_E_UNAVAILABLE  as above */
+TRACER_MUST_USE enum tracer_status recoveries_begin(struct recoveries *recoveries, struct recovery *items, size_t most,
                                                     struct error *err);
+/** `count` more of the items are ready: they are left alone until the end. */
+void recoveries_add(struct recoveries *recoveries, size_t count);
 /** The caller's thread does its share of what is left, and waits for the others. */
 void recoveries_end(struct recoveries *recoveries);
 

@@ -340,68 +340,79 @@ static enum tracer_status check_signature(const struct evm_network *network, con
     return TRACER_OK;
 }
 
-/* What signs the transaction: its sender and, of a sponsored one, its payer. *ret_count: 0 if the chain made it. */
-static enum tracer_status prepare(struct signers *signers, const struct evm_transaction *transaction, struct buffer *bytes,
-                                  size_t *ends, struct error *err)
+/* What is signed, of a few transactions: hashed together. */
+#define SIGNED_MAX 16u
+struct signed_texts {
+    struct buffer bytes;
+    size_t ends[SIGNED_MAX];
+};
+
+static enum tracer_status add_signed(struct signers *signers, const struct evm_transaction *transaction, bool payer,
+                                     struct signed_texts *texts, struct error *err)
 {
-    const struct evm_header *header = signers->header;
-    struct recovery *sender = &signers->items[signers->count], *payer = sender + 1;
-    bool is_paid = transaction->type == TYPE_SPONSORED;
-    if (transaction->type == TYPE_DEPOSIT || !transaction->known)
-        return TRACER_OK; /* made by the chain, and `from` is in the envelope; or nobody knows what is signed */
-    sender->signature = (struct signature){transaction->r, transaction->s, 0};
-    enum tracer_status status = parity_of(signers->network, header, transaction, &sender->signature.parity, err);
-    if (!status && is_paid && u256_compare(transaction->payer_v, u256_from_u64(1)) > 0)
+    struct signature *signature = &signers->items[signers->count].signature;
+    enum tracer_status status;
+    if (payer)
+        *signature = (struct signature){transaction->payer_r, transaction->payer_s, (unsigned)transaction->payer_v.limb[0]};
+    else
+        *signature = (struct signature){transaction->r, transaction->s, 0};
+    if (payer && u256_compare(transaction->payer_v, u256_from_u64(1)) > 0)
         status = error_set(err, TRACER_E_REPLY, "payerV: 0x0 or 0x1 was expected");
+    else
+        status = payer ? TRACER_OK : parity_of(signers->network, signers->header, transaction, &signature->parity, err);
     if (!status)
-        status = check_signature(signers->network, header, &sender->signature, false, err);
+        status = check_signature(signers->network, signers->header, signature, payer, err);
     if (!status)
-        status = transaction_write(signers->network, transaction, FORM_SIGNED, bytes, err);
-    ends[signers->count++] = bytes->size;
-    if (status || !is_paid)
-        return status;
-    payer->signature = (struct signature){transaction->payer_r, transaction->payer_s, (unsigned)transaction->payer_v.limb[0]};
-    status = check_signature(signers->network, header, &payer->signature, true, err);
+        status = transaction_write(signers->network, transaction, payer ? FORM_PAID : FORM_SIGNED, &texts->bytes, err);
     if (!status)
-        status = transaction_write(signers->network, transaction, FORM_PAID, bytes, err);
-    ends[signers->count++] = bytes->size;
+        texts->ends[signers->count++ - signers->hashed] = texts->bytes.size;
     return status;
 }
 
-static bool hash_signed(struct signers *signers, const struct buffer *bytes, const size_t *ends, struct arena *arena)
+static void hash_signed(struct signers *signers, struct signed_texts *texts)
 {
-    struct arena_mark mark = arena_mark(arena);
-    struct bytes *texts = arena_calloc(arena, signers->count, sizeof *texts);
-    struct hash *hashes = arena_calloc(arena, signers->count, sizeof *hashes);
-    if (!texts || !hashes || !buffer_ok(bytes))
-        return false;
-    for (size_t i = 0, begin = 0; i < signers->count; begin = ends[i++])
-        texts[i] = (struct bytes){(const uint8_t *)bytes->data + begin, ends[i] - begin};
-    keccak256_many(texts, signers->count, hashes);
-    for (size_t i = 0; i < signers->count; i++)
-        signers->items[i].digest = hashes[i];
-    arena_reset(arena, mark);
-    return true;
+    struct bytes items[SIGNED_MAX];
+    struct hash hashes[SIGNED_MAX];
+    size_t count = signers->count - signers->hashed;
+    for (size_t i = 0, begin = 0; i < count; begin = texts->ends[i++])
+        items[i] = (struct bytes){(const uint8_t *)texts->bytes.data + begin, texts->ends[i] - begin};
+    keccak256_many(items, count, hashes);
+    for (size_t i = 0; i < count; i++)
+        signers->items[signers->hashed++].digest = hashes[i];
+    recoveries_add(&signers->recoveries, count);
+    buffer_clear(&texts->bytes);
+}
+
+/* Made by the chain, and `from` is in the envelope; or nobody knows what is signed. */
+static bool is_unsigned(const struct evm_transaction *transaction)
+{
+    return transaction->type == TYPE_DEPOSIT || !transaction->known;
 }
 
 void signers_begin(struct signers *signers, const struct evm_network *network, const struct evm_header *header, struct arena *arena)
 {
-    struct buffer bytes;
-    size_t most = header->transaction_count * 2, *ends = arena_calloc(arena, most, sizeof *ends);
+    struct signed_texts texts;
+    size_t most = header->transaction_count * 2;
     *signers = (struct signers){.network = network, .header = header, .items = arena_calloc(arena, most, sizeof *signers->items)};
-    buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
-    if (!ends || !signers->items)
-        signers->status = no_memory(&signers->err);
+    buffer_init(&texts.bytes, TRACER_REPLY_BLOCK_MAX);
+    signers->status = signers->items ? recoveries_begin(&signers->recoveries, signers->items, header->transaction_count, &signers->err)
+                                     : no_memory(&signers->err);
     for (size_t i = 0; i < header->transaction_count && !signers->status; i++) {
-        signers->status = prepare(signers, &header->transactions[i], &bytes, ends, &signers->err);
+        const struct evm_transaction *transaction = &header->transactions[i];
+        if (signers->count - signers->hashed + 2 > SIGNED_MAX)
+            hash_signed(signers, &texts);
+        if (!is_unsigned(transaction)) {
+            signers->status = add_signed(signers, transaction, false, &texts, &signers->err);
+            if (!signers->status && transaction->type == TYPE_SPONSORED)
+                signers->status = add_signed(signers, transaction, true, &texts, &signers->err);
+        }
         if (signers->status)
             error_context(&signers->err, "transactions[%zu]", i);
+        else
+            signers->transaction_count++;
     }
-    if (!signers->status && !hash_signed(signers, &bytes, ends, arena))
-        signers->status = no_memory(&signers->err);
-    if (!signers->status && signers->count)
-        signers->status = recoveries_begin(&signers->recoveries, signers->items, signers->count, &signers->err);
-    buffer_release(&bytes);
+    hash_signed(signers, &texts);
+    buffer_release(&texts.bytes);
 }
 
 static enum tracer_status compare_signer(const struct recovery *item, const char *name, struct address stated, struct error *err)
@@ -414,13 +425,11 @@ static enum tracer_status compare_signer(const struct recovery *item, const char
 enum tracer_status signers_end(struct signers *signers, struct error *err)
 {
     const struct recovery *item = signers->items;
-    enum tracer_status status = signers->status;
+    enum tracer_status status = TRACER_OK;
     recoveries_end(&signers->recoveries);
-    if (status)
-        *err = signers->err;
-    for (size_t i = 0; i < signers->header->transaction_count && !status; i++) {
+    for (size_t i = 0; i < signers->transaction_count && !status; i++) {
         const struct evm_transaction *transaction = &signers->header->transactions[i];
-        if (transaction->type == TYPE_DEPOSIT || !transaction->known)
+        if (is_unsigned(transaction))
             continue;
         status = compare_signer(item++, "from", transaction->from, err);
         if (!status && transaction->type == TYPE_SPONSORED)
@@ -428,7 +437,10 @@ enum tracer_status signers_end(struct signers *signers, struct error *err)
         if (status)
             error_context(err, "transactions[%zu]", i);
     }
-    return status;
+    if (status || !signers->status)
+        return status;
+    *err = signers->err;
+    return signers->status;
 }
 
 /* ---- back ---- */

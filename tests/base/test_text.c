@@ -8,6 +8,31 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Any byte at any place of texts of any length: what is decoded many digits at a time and what is left of it are the same. */
+Test(hex, digits_at_every_place)
+{
+    char text[2 * 19 + 1];
+    uint8_t back[20];
+    for (size_t size = 0; size < 20; size++)
+        for (size_t at = 0; at < 2 * size; at++)
+            for (unsigned c = 0; c < 256; c++) {
+                int value = hex_digit((char)c);
+                memset(text, 'A', sizeof text);
+                memset(back, 0x55, sizeof back);
+                text[at] = (char)c;
+                cr_assert_eq(hex_decode(text, 2 * size, back, size), value >= 0, "%u at %zu of %zu", c, at, 2 * size);
+                cr_assert_eq(back[size], 0x55);
+                for (size_t i = 0; i < size && value >= 0; i++) {
+                    unsigned other = i != at / 2 ? 0xaa : at % 2 ? 0xa0 | (unsigned)value : (unsigned)value << 4 | 0xa;
+                    cr_assert_eq(back[i], other, "%u at %zu of %zu", c, at, 2 * size);
+                }
+            }
+    for (int c = 0; c < 256; c++) {
+        const char *found = c ? strchr("0123456789abcdefABCDEF", c) : NULL;
+        cr_assert_eq(hex_digit((char)c) >= 0, found != NULL);
+    }
+}
+
 Test(hex, decodes_only_what_it_encodes)
 {
     uint8_t bytes[3], back[3];

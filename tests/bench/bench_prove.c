@@ -134,6 +134,7 @@ static void recover_all(const struct signature *signatures, struct recovery *ite
         items[i] = (struct recovery){.digest = {{1}}, .signature = signatures[i]};
     if (recoveries_begin(&recoveries, items, count, &err))
         exit(1);
+    recoveries_add(&recoveries, count);
     recoveries_end(&recoveries);
 }
 
