@@ -403,7 +403,8 @@ enum tracer_status case_add_seed(struct case_state *state, const char *text, boo
             return error_set(err, TRACER_E_NOT_FOUND,
                              "%s is in no stored transfer (blocks %" PRIu64 " to %" PRIu64 " of %s)",
                              spec_text, state->range.first, state->range.last, state->network.name);
-        return seed_address(state, source, spec.address, has_since ? since : state->first, spec_text, err);
+        status = seed_address(state, source, spec.address, has_since ? since : state->first, spec_text, err);
+        return status || !has_since || since >= state->first ? status : note_older(state, "the --since of source", source, err);
     }
     struct transfer *rows;
     size_t count;

@@ -89,6 +89,9 @@ with tempfile.TemporaryDirectory() as folder:
     run(*asked, "--from", "1648300000", "0x" + binance, code=11)
     run("check", "--store", store, "--source", "kucoin-2020", "--to", "1648400000", "0x" + binance, code=11)
     run("trace", "--store", store, "--from", "1648300000", "ronin-2022", code=11)
+    mine = ("check", "--store", store, "--source", "mine=" + EXPLOITER, "--to", "1648042000", "0x" + "12" * 20)
+    run(*mine, "--since", "1648041417", code=0)
+    run(*mine, "--since", "1648041416", code=11)
     for columns in ("verdict", "verdict,reason"):
         (here / "one.csv").write_text(f"target\n0x{binance}\n")
         run("batch", here / "one.csv", *asked[1:], "--from", "1648300000", "--columns", columns, "--output", here / f"{columns}.csv", code=11)

@@ -746,6 +746,12 @@ async function evidenceTests(run, world) {
     exits(fetched, EXIT.done);
     for (const file of ['transfers.csv', 'blocks.csv', 'headers.rlp', 'nodes.rlp', 'explored.txt', 'seeds.csv', 'labels.csv', 'assets.csv'])
       equal(sha256(readFileSync(join(tracer.path('evidence-fetched'), file))), sha256(readFileSync(join(tracer.path('evidence-fifo'), file))), file);
+    // Without a range an endpoint is for the proofs alone: nothing is ingested, however far the chain goes on.
+    const stat = async () => (await tracer.run('store', 'stat', '--store', tracer.path('unkept'))).stdout;
+    const before = await stat();
+    exits(await bundled('unkept', 'fifo', 'evidence-alone', tracer.source({ rpc: world.gate.url(), opening: false })), EXIT.done);
+    equal(sha256(readFileSync(join(tracer.path('evidence-alone'), 'nodes.rlp'))), sha256(readFileSync(join(tracer.path('evidence-fifo'), 'nodes.rlp'))), 'nodes.rlp');
+    equal(await stat(), before, 'the store after it');
   });
   await run.test('evidence: what was fetched for it is kept where asked, and the next bundle needs no endpoint', async () => {
     exits(await tracer.run('ingest', '--store', tracer.path('unkept'), '--config', tracer.config, '--chain', tracer.name, '--keep-raw', 'flagged'), EXIT.usage);

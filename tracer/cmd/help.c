@@ -25,6 +25,7 @@ const struct command commands[] = {
      "checked against nonces and balances. --explorer names block explorers that say where an account\n"
      "acted, for endpoints that cannot; what happened there is read from the endpoints. What was read stays in the store; after an interrupt\n"
      "--resume goes on. With --rpc, --from and --to these blocks are ingested first, and all of them.\n"
+     "With --evidence and --rpc alone nothing is: the endpoint is asked for the proofs of what the store has.\n"
      "With --rpc and --follow it goes on at the head: standard output has a line for each new\n"
      "flagged hop, and --output FILE is rewritten whenever the result changes.\n"
      "Exit code 11 when the result touches a gap of what the store covers.",

@@ -311,6 +311,22 @@ static bool is_lazy(const struct options *options)
                                !options->keep_flagged && !options->refetch && !options->has_from && !options->has_to_block && !options->all_policies);
 }
 
+/* Endpoints are named for the proofs of a bundle alone: the trace is of what the store has. */
+static bool only_proves(const struct options *options)
+{
+    return options->evidence && !options->has_from && !options->has_to_block && !options->opening && !options->refetch && !options->keep_raw;
+}
+
+static enum tracer_status connect(struct session *session)
+{
+    enum tracer_status status = session_network(session);
+    if (!status)
+        status = session_endpoints(session);
+    if (!status)
+        status = session_store(session, GRAPH_READ);
+    return status ? status : session_client(session);
+}
+
 /* What does not go together; NULL: all of it does. */
 static const char *misfit(const struct options *options)
 {
@@ -363,8 +379,8 @@ int command_trace(const struct options *options)
         return code;
     }
     if (!status && (options->rpc_count || options->replay)) {
-        status = session_ingest(&session, NULL, NULL);
-        graph_close(session.graph); /* it was open for writing */
+        status = only_proves(options) ? connect(&session) : session_ingest(&session, NULL, NULL);
+        graph_close(session.graph); /* it may be open for writing */
         session.graph = NULL;
     }
     if (!status)
