@@ -355,6 +355,9 @@ async function ingestTests(run, world) {
     const result = await tracer.ingest('wrong', { rpc: world.rpc, first: 1, last: scenario.last, config });
     exits(result, EXIT.endpoints);
     assert(!tracer.hasStore('wrong'), 'a store was made');
+    const probed = await tracer.run('endpoint', 'probe', '--config', config, '--chain', tracer.name, '--allow-local', world.gate.url());
+    exits(probed, EXIT.endpoints);
+    assert(/chain id +\d+\n$/.test(probed.stdout), `more than its chain id is said to be known:\n${probed.stdout}`);
   });
   await run.test('a test node is not the built-in chain of its id', async () => {
     const result = await tracer.ingest('wrong', { rpc: world.rpc, first: 1, last: scenario.last, chain: world.chainId === 1 ? 'ethereum' : 'ronin' });

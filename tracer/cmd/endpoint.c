@@ -87,8 +87,10 @@ static int probe_one(struct session *session, size_t endpoint, struct chain_know
         print_probe(name, &probe, known, false);
         print_learned(known);
         status = remember_keep(session->graph, session->rpc, endpoint, session->network.chain_id, known, &session->err);
-    } else if (!status || probe.chain_id) {
+    } else if (!status) {
         print_probe(name, &probe, NULL, false);
+    } else if (probe.chain_id) { /* nothing more is known of it */
+        printf("%s\n  chain id           %" PRIu64 "\n", name, probe.chain_id);
     }
     if (status)
         return session_fail(session, status);
