@@ -54,18 +54,41 @@ static bool is_part(const struct case_state *state, const struct graph_coverage 
     return coverage->first > state->first || coverage->last < state->last;
 }
 
+static enum tracer_status add_gapped(struct case_state *state, struct address account, struct error *err)
+{
+    if (state->gapped_count && address_equal(state->gapped[state->gapped_count - 1], account))
+        return TRACER_OK; /* records come by account */
+    struct address *gapped = case_grow(state->arena, state->gapped, state->gapped_count, &state->gapped_capacity, sizeof(*gapped));
+    if (!gapped)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    state->gapped = gapped;
+    gapped[state->gapped_count++] = account;
+    return TRACER_OK;
+}
+
 /* A note for each of the first accounts whose history is not whole; the others are counted. What an imported file says
  * of its own gaps is counted too, but its rows are asserted as they are: the ledger has the words (store coverage). */
 static enum tracer_status account_gap(struct case_state *state, const struct graph_coverage *coverage, struct error *err)
 {
     char account[ADDRESS_TEXT_SIZE];
-    if (state->network.imported || (!coverage->gap[0] && !is_part(state, coverage))) {
+    if (state->network.imported) {
         bool first = coverage->gap[0] && !(state->holed && address_equal(state->last_holed, coverage->account)); /* records come by account */
         state->holed += first;
         if (first)
             state->last_holed = coverage->account;
         return TRACER_OK;
     }
+    if (!coverage->gap[0] && !is_part(state, coverage)) {
+        state->whole = coverage->account;
+        if (state->gapped_count && !address_equal(state->audited, coverage->account))
+            state->gapped_count -= address_equal(state->gapped[state->gapped_count - 1], coverage->account);
+        return TRACER_OK;
+    }
+    if (address_equal(state->whole, coverage->account))
+        return TRACER_OK; /* the ledger has it whole by another record */
+    enum tracer_status status = add_gapped(state, coverage->account, err);
+    if (status)
+        return status;
     state->touches_gap = true;
     if (state->account_gaps++ >= ACCOUNT_GAPS_TOLD)
         return TRACER_OK;
@@ -83,8 +106,10 @@ static enum tracer_status add_audit_gap(struct case_state *state, const struct g
     bool tokens = strncmp(coverage->gap, AUDIT_TOKEN_GAP, strlen(AUDIT_TOKEN_GAP)) == 0;
     size_t *count = tokens ? &state->audit_token_gaps : &state->audit_gaps;
     state->touches_gap = state->touches_gap || !tokens;
-    if ((*count)++ >= AUDIT_GAPS_SHOWN)
-        return TRACER_OK;
+    state->audited = tokens ? state->audited : coverage->account;
+    enum tracer_status status = tokens ? TRACER_OK : add_gapped(state, coverage->account, err);
+    if (status || (*count)++ >= AUDIT_GAPS_SHOWN)
+        return status;
     address_format(coverage->account, account);
     return case_note(state, tokens ? NOTE_DISAGREEMENT : NOTE_GAP, err, "audit of blocks %" PRIu64 " to %" PRIu64 ": %s: %s",
                      coverage->first, coverage->last, account, coverage->gap);
@@ -380,7 +405,10 @@ enum tracer_status case_engine(struct case_state *state, struct taint_options op
                                    .has_assets = true,
                                    .explored = state->explored,
                                    .explored_count = state->explored_count,
-                                   .has_explored = state->has_explored};
+                                   .has_explored = state->has_explored,
+                                   .doubted = state->gapped,
+                                   .doubted_count = state->as_if_whole ? 0 : state->gapped_count,
+                                   .doubts_added = !state->as_if_whole && !state->network.imported};
     enum tracer_status status =
         graph_cursor(input->graph, input->chain_id, state->first, state->last, &state->cursor, err);
     if (!status)

@@ -228,6 +228,7 @@ enum tracer_status trace_compare(const struct trace_request *request, struct com
     result->arena = arena;
     enum tracer_status status = trace_case(&state, request, arena, err);
     state.compares = true;
+    state.as_if_whole = false; /* a policy's amounts stand beside each other only as far as they are proven */
     if (!status)
         status = replay_all(&state, taints, err);
     if (!status)

@@ -261,6 +261,7 @@ static enum tracer_status run(struct explaining *x)
     const struct explain_request *request = x->request;
     struct case_state *state = &x->state;
     enum tracer_status status = case_open(state, &request->input, x->result->arena, x->err);
+    state->as_if_whole = true;
     for (size_t i = 0; i < request->source_count && !status; i++)
         status = case_add_seed(state, request->sources[i], request->has_since, request->since, x->err);
     if (!status && request->source_count == 0)

@@ -51,7 +51,7 @@ static bool describe(const struct case_state *state, struct taint_options option
     const struct case_input *input = state->input;
     const uint64_t numbers[] = {LOOKUP_VERSION, state->network.chain_id, state->first, state->last < state->range.last ? state->last : UINT64_MAX,
                                 options.policy, options.links, options.fees, options.unknown, options.opening,
-                                state->seed_count, state->label_count, input->token_count, state->has_explored, state->explored_count};
+                                state->seed_count, state->label_count, input->token_count, state->has_explored, state->explored_count, state->gapped_count};
     buffer_add(to, numbers, sizeof(numbers));
     for (size_t i = 0; i < state->seed_count; i++) {
         const struct taint_seed *seed = &state->seeds[i];
@@ -79,6 +79,8 @@ static bool describe(const struct case_state *state, struct taint_options option
         add_asset(to, &input->tokens[i].asset);
     if (state->explored_count)
         buffer_add(to, state->explored, state->explored_count * sizeof(*state->explored));
+    if (state->gapped_count)
+        buffer_add(to, state->gapped, state->gapped_count * sizeof(*state->gapped));
     return buffer_ok(to);
 }
 
@@ -170,10 +172,11 @@ static enum tracer_status put_head(struct layout *layout, const struct case_stat
                              .diag = taint_diag(state->taint),
                              .source_count = taint_source_count(state->taint)};
     struct block block;
-    enum tracer_status status = state->has_explored ? taint_settle(state->taint, err) : TRACER_OK;
+    bool all_explored = !state->has_explored && !state->gapped_count;
+    enum tracer_status status = all_explored ? TRACER_OK : taint_settle(state->taint, err);
     if (status)
         return status;
-    head.accounted = !state->has_explored || all_accounted(state->taint);
+    head.accounted = all_explored || all_accounted(state->taint);
     status = graph_get_block(state->input->graph, state->network.chain_id, state->last, &block, err);
     if (!status)
         head.last_hash = block.hash;

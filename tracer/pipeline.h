@@ -8,6 +8,7 @@
 
 #include "tracer/trace.h"
 
+struct trace_proof;
 struct case_state {
     const struct case_input *input;
     struct arena *arena; /* the result's */
@@ -25,6 +26,10 @@ struct case_state {
     size_t account_gaps; /* accounts whose history is not whole */
     size_t holed;        /* accounts of which an imported file says that something is missing, */
     struct address last_holed; /* and the last one */
+    struct address *gapped; /* these, in order: what they pay is of unknown history (taint_input.doubted) */
+    size_t gapped_count, gapped_capacity;
+    struct address whole, audited; /* while the ledger is read: the last account that one of its records has whole; that an audit found wanting */
+    bool as_if_whole;     /* they are replayed as if they had no gap; what is proven of the result is asked apart (trace_prove()) */
     uint64_t covered_to; /* the ledger covers first..covered_to - 1 for every account */
 
     struct address *looked_for; /* case_look_for(): sorted, */
@@ -52,6 +57,7 @@ struct case_state {
     bool compares;                /* several policies: the notes speak of none */
     struct cursor cursor;
     struct taint *taint;
+    struct trace_proof *proof; /* proven.h */
 
     /* tables of the result; see tables.c */
     struct address *named; /* every address that the result names */

@@ -1,5 +1,5 @@
 /* trace.c - from seeds to flagged hops and places (architecture 8). */
-#include "pipeline.h"
+#include "proven.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -110,6 +110,7 @@ enum tracer_status trace_build_hops(struct case_state *state, struct trace_resul
                                        .to = account_of(state, hop.to),
                                        .amount = hop.amount,
                                        .tainted = hop.tainted,
+                                       .unproven = unproven_of_hop(trace_proven(state), &hop),
                                        .parent = RESULT_NONE,
                                        .grade = facts[row].grade,
                                        .path_grade = facts[row].grade,
@@ -199,18 +200,26 @@ static enum tracer_status build_places(struct case_state *state, struct trace_re
         return error_set(err, TRACER_E_NOMEM, "no memory");
     for (size_t i = 0; i < held; i++)
         if (is_source(holdings[i].tag))
-            places[count++] = (struct result_place){holdings[i].tag, asset_of(state, holdings[i].asset),
-                                                    PLACE_IS_HELD, account_of(state, holdings[i].account),
-                                                    u320_from_u256(holdings[i].amount)};
+            places[count++] = (struct result_place){.source = holdings[i].tag,
+                                                    .asset = asset_of(state, holdings[i].asset),
+                                                    .place = PLACE_IS_HELD,
+                                                    .account = account_of(state, holdings[i].account),
+                                                    .amount = u320_from_u256(holdings[i].amount),
+                                                    .unproven = unproven_of_holding(trace_proven(state), &holdings[i])};
     for (size_t i = 0; i < away; i++)
         if (is_source(absorbed[i].tag))
-            places[count++] = (struct result_place){
-                absorbed[i].tag, asset_of(state, absorbed[i].asset), place_of(state, &absorbed[i]),
-                account_of(state, absorbed[i].account), absorbed[i].amount};
+            places[count++] = (struct result_place){.source = absorbed[i].tag,
+                                                    .asset = asset_of(state, absorbed[i].asset),
+                                                    .place = place_of(state, &absorbed[i]),
+                                                    .account = account_of(state, absorbed[i].account),
+                                                    .amount = absorbed[i].amount,
+                                                    .unproven = unproven_of_absorbed(trace_proven(state), &absorbed[i])};
     for (size_t i = 0; i < count; i++) {
         struct result_total *total = total_for(totals, total_count, places[i].source, places[i].asset);
-        if (total)
-            u320_add_u320(&total->places[places[i].place], places[i].amount);
+        if (!total)
+            continue;
+        u320_add_u320(&total->places[places[i].place], places[i].amount);
+        u320_add_u320(&total->unproven[places[i].place], places[i].unproven);
     }
     if (count)
         qsort(places, count, sizeof(*places), order_places);
@@ -263,6 +272,7 @@ enum tracer_status trace_build_totals(struct case_state *state, struct trace_res
                                        .seeded = engine[i].seeded,
                                        .emitted = engine[i].emitted,
                                        .converted_in = engine[i].converted_in};
+        unproven_of_total(trace_proven(state), &engine[i], total->unproven);
         total->places[PLACE_IS_BURNED] = engine[i].burned;
         total->places[PLACE_IS_FEES] = engine[i].fees;
         total->places[PLACE_IS_CONVERTED] = engine[i].converted_out;
@@ -336,10 +346,26 @@ static enum tracer_status explored_note(struct case_state *state, const struct t
         state->explored_count, waiting);
 }
 
+/* What the amounts behind a gap are. */
+static enum tracer_status gapped_note(struct case_state *state, const struct trace_result *result, struct error *err)
+{
+    if (result->gapped_count)
+        return case_note(state, NOTE_GAP, err,
+                         "%zu accounts that had tainted units have a gap: what came out of them is told as if nothing else had come or gone there, and "
+                         "counts as not proven; the truth is between what is proven of a transfer and all of it",
+                         result->gapped_count);
+    if (!state->gapped_count || (state->as_if_whole && result->hops))
+        return TRACER_OK;
+    return state->as_if_whole
+               ? case_note(state, NOTE_GAP, err, "accounts with a gap are told as if nothing else had come or gone there: what came out of them is not proven")
+               : case_note(state, NOTE_GAP, err,
+                           "accounts with a gap pay units of unknown history: what came out of them is not told here (a trace of one policy tells it, as not proven)");
+}
+
 enum tracer_status trace_build_rest(struct case_state *state, struct trace_result *result, struct error *err)
 {
     enum tracer_status status;
-    if ((status = explored_note(state, result, err)) || (status = case_common_notes(state, err)) ||
+    if ((status = explored_note(state, result, err)) || (status = gapped_note(state, result, err)) || (status = case_common_notes(state, err)) ||
         (status = case_head(state, &result->head, err)))
         return status;
     result->accounts = state->accounts;
@@ -350,14 +376,21 @@ enum tracer_status trace_build_rest(struct case_state *state, struct trace_resul
     return TRACER_OK;
 }
 
-enum tracer_status trace_build(struct case_state *state, struct trace_result *result, struct error *err)
+static enum tracer_status build(struct case_state *state, struct trace_result *result, struct error *err)
 {
     enum tracer_status status;
-    if ((status = trace_gather(state, err)) || (status = case_seal_tables(state, err)) ||
+    if ((status = trace_gather(state, err)) || (status = case_seal_tables(state, err)) || (status = trace_prove(state, result, err)) ||
         (status = trace_build_seeds(state, result, err)) || (status = trace_build_totals(state, result, err)) ||
         (status = trace_build_hops(state, result, err)) || (status = lookalike_notes(state, err)))
         return status;
     return trace_build_rest(state, result, err);
+}
+
+enum tracer_status trace_build(struct case_state *state, struct trace_result *result, struct error *err)
+{
+    enum tracer_status status = build(state, result, err);
+    trace_unprove(state);
+    return status;
 }
 
 enum tracer_status trace_result_new(struct trace_result **ret_result, struct error *err)
@@ -377,6 +410,7 @@ enum tracer_status trace_case(struct case_state *state, const struct trace_reque
                               struct error *err)
 {
     enum tracer_status status = case_open(state, &request->input, arena, err);
+    state->as_if_whole = true;
     if (!status && request->seed_count == 0)
         status = error_set(err, TRACER_E_USAGE, "name at least one seed");
     for (size_t i = 0; i < request->seed_count && !status; i++)

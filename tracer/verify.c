@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "proven.h"
 #include "tracer/csv.h"
 #include "tracer/file.h"
 #include "tracer/import.h"
@@ -59,6 +60,10 @@ struct verifying {
     struct cursor cursor;
     const struct taint_input *input;
     struct taint *taint;
+    struct cursor gapped_cursor;
+    struct taint *gapped_taint; /* accounts that the result has gaps of are doubted; NULL: it has none */
+    struct proven proven_places; /* of that */
+    const struct proven *proven;
     struct evidence_counts counts;
     struct error *err;
 };
@@ -660,6 +665,7 @@ static bool hop_is(const struct verifying *v, const json_t *object, const struct
     return row && text_is(object, "key", key) && text_or_null(object, "parent", hop->has_parent ? parent : NULL) &&
            account_is(v, object, "from", hop->from) && account_is(v, object, "to", hop->to) && asset_is(v, object, hop->asset) &&
            amount_is(object, "amount", u320_from_u256(hop->amount)) && amount_is(object, "tainted", u320_from_u256(hop->tainted)) &&
+           amount_is(object, "unproven", u320_from_u256(unproven_of_hop(v->proven, hop))) &&
            text_is(object, "source", taint_source_name(v->taint, hop->source)) && whole_is(object, "hop", hop->hop) &&
            text_or_null(object, "leg", hop->leg == LEG_NONE ? NULL : leg_name(hop->leg)) && row_is(object, hop, row) &&
            grades_hold(object, parent_object, row);
@@ -767,10 +773,12 @@ static bool place_is(const struct verifying *v, const json_t *place)
     size_t holding_count = taint_holdings(v->taint, &holdings), absorbed_count = taint_absorbed(v->taint, &absorbed);
     if (text_is(place, "place", place_name(PLACE_IS_HELD))) {
         holding = holding_count ? bsearch(&stated, holdings, holding_count, sizeof(*holding), find_holding) : NULL;
-        return holding && amount_is(place, "amount", u320_from_u256(holding->amount));
+        return holding && amount_is(place, "amount", u320_from_u256(holding->amount)) &&
+               amount_is(place, "unproven", unproven_of_holding(v->proven, holding));
     }
     end = absorbed_count ? bsearch(&stated, absorbed, absorbed_count, sizeof(*end), find_absorbed) : NULL;
-    return end && ends_at(place, end->place) && amount_is(place, "amount", end->amount);
+    return end && ends_at(place, end->place) && amount_is(place, "amount", end->amount) &&
+           amount_is(place, "unproven", unproven_of_absorbed(v->proven, end));
 }
 
 /* Amounts of a total may be sums of more than 256 bits. */
@@ -805,6 +813,26 @@ static bool sum_of_ends(const json_t *places, struct u320 *ret_sum)
     return true;
 }
 
+static struct u320 unproven_of_all(const struct verifying *v, const struct taint_total *total)
+{
+    struct u320 sum = {{0}}, places[PLACE_IS_COUNT] = {{{0}}};
+    const struct taint_holding *holdings;
+    const struct taint_absorbed *absorbed;
+    if (!v->proven)
+        return sum;
+    size_t held = taint_holdings(v->taint, &holdings), away = taint_absorbed(v->taint, &absorbed);
+    unproven_of_total(v->proven, total, places);
+    for (int place = 0; place < PLACE_IS_COUNT; place++)
+        u320_add_u320(&sum, places[place]);
+    for (size_t i = 0; i < held; i++)
+        if (holdings[i].asset == total->asset && holdings[i].tag == total->tag)
+            u320_add_u320(&sum, unproven_of_holding(v->proven, &holdings[i]));
+    for (size_t i = 0; i < away; i++)
+        if (absorbed[i].asset == total->asset && absorbed[i].tag == total->tag)
+            u320_add_u320(&sum, unproven_of_absorbed(v->proven, &absorbed[i]));
+    return sum;
+}
+
 static bool total_is(const struct verifying *v, const json_t *object, const struct taint_total *total)
 {
     const json_t *places = json_object_get(object, "places");
@@ -818,7 +846,7 @@ static bool total_is(const struct verifying *v, const json_t *object, const stru
            amount_is(places, place_name(PLACE_IS_FEES), total->fees) &&
            amount_is(places, place_name(PLACE_IS_CONVERTED), total->converted_out) &&
            amount_is(places, place_name(PLACE_IS_RETAGGED), total->retagged) && sum_of_ends(places, &stated) &&
-           u320_compare(stated, ends) == 0 && json_is_true(json_object_get(object, "recognised")) == (listed != NULL) &&
+           u320_compare(stated, ends) == 0 && amount_is(object, "unproven", unproven_of_all(v, total)) && json_is_true(json_object_get(object, "recognised")) == (listed != NULL) &&
            (!listed || whole_is(object, "decimals", listed->decimals));
 }
 
@@ -884,6 +912,39 @@ static enum tracer_status check_head(struct verifying *v, const json_t *root)
     return TRACER_OK;
 }
 
+/* The replay in which the accounts that have a gap pay nothing that is proven. */
+static enum tracer_status replay_gapped(struct verifying *v, const json_t *root)
+{
+    const json_t *gapped = json_object_get(root, "gapped");
+    size_t count = json_array_size(gapped);
+    struct address *doubted = arena_calloc(v->arena, count + 1, sizeof(*doubted));
+    struct taint_input *input = arena_copy(v->arena, v->input, sizeof(*input));
+    if (!doubted || !input)
+        return no_memory(v);
+    if (!json_is_array(gapped))
+        return differs(v, BUNDLE_RESULT, "it does not say which accounts have gaps");
+    for (size_t i = 0; i < count; i++) {
+        const char *text = json_string_value(json_array_get(gapped, i));
+        if (!text || !address_parse(text, strlen(text), &doubted[i]) || (i && address_compare(doubted[i - 1], doubted[i]) >= 0))
+            return differs(v, BUNDLE_RESULT, "its accounts with gaps are no sorted list of addresses");
+    }
+    input->doubted = doubted;
+    input->doubted_count = count;
+    if (!count)
+        return TRACER_OK;
+    enum tracer_status status = import_cursor(v->import, &v->gapped_cursor, v->err);
+    if (!status)
+        status = taint_new(input, &v->gapped_cursor, &v->gapped_taint, v->err);
+    if (!status)
+        status = taint_replay(v->gapped_taint, NULL, NULL, v->err);
+    if (!status) {
+        v->proven_places.taint = v->gapped_taint;
+        v->proven = &v->proven_places;
+        status = proven_index(&v->proven_places, v->input->options.policy, v->arena, v->err);
+    }
+    return found(v, status);
+}
+
 static enum tracer_status check_result(struct verifying *v)
 {
     struct bytes text = text_of(v, BUNDLE_RESULT);
@@ -892,6 +953,8 @@ static enum tracer_status check_result(struct verifying *v)
     if (!root)
         return differs(v, BUNDLE_RESULT, "is no JSON: %.120s", why.text);
     enum tracer_status status = check_head(v, root);
+    if (!status)
+        status = replay_gapped(v, root);
     if (!status)
         status = check_hops(v, root);
     if (!status)
@@ -943,6 +1006,8 @@ enum tracer_status evidence_verify(const char *directory, struct evidence_report
         fill_report(&v, ret_report);
     taint_free(v.taint);
     cursor_close(&v.cursor);
+    taint_free(v.gapped_taint);
+    cursor_close(&v.gapped_cursor);
     import_close(v.import);
     for (int i = 0; i < BUNDLE_FILE_COUNT; i++)
         buffer_release(&v.files[i]);

@@ -75,6 +75,11 @@ struct taint_input {
     const struct address *explored;
     size_t explored_count;
     bool has_explored;
+    /* Accounts whose history is not known whole. Beside taint/1, which wants it whole of all that are explored (12): such a one keeps no units.
+     * What arrives is absorbed as in a frontier account; what leaves is of the source that the account is itself (6.1), else unknown. */
+    const struct address *doubted;
+    size_t doubted_count;
+    bool doubts_added; /* so are those that only seeds add to the explored set */
 };
 
 #endif

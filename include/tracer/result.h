@@ -98,6 +98,7 @@ struct result_place {
     enum place place;
     uint32_t account; /* held, labelled, not explored; RESULT_NONE for burned (void), fees, converted */
     struct u320 amount;
+    struct u320 unproven; /* as of a hop */
 };
 /* One line of the headline: for a source and an asset, everything that came in equals everything that is
  * somewhere: seeded + emitted + converted_in = sum of places (taint-spec 9.1). */
@@ -105,6 +106,7 @@ struct result_total {
     uint32_t source, asset;
     struct u320 seeded, emitted, converted_in;
     struct u320 places[PLACE_IS_COUNT];
+    struct u320 unproven[PLACE_IS_COUNT]; /* of these, as of a hop */
 };
 
 struct result_hop {
@@ -117,6 +119,9 @@ struct result_hop {
     enum transfer_kind kind;
     uint32_t asset, from, to; /* indices */
     struct u256 amount, tainted;
+    /* Units of `tainted` that came out of an account whose history has a gap: what else it had, and so which units these were, is not known.
+     * The truth is between tainted - unproven and the amount. */
+    struct u256 unproven;
     uint32_t parent;       /* index into hops, RESULT_NONE: the origin */
     enum grade grade;      /* of this transfer */
     enum grade path_grade; /* weakest along the path */
@@ -142,6 +147,8 @@ struct trace_result {
     size_t place_count;
     const struct result_hop *hops; /* by key, source */
     size_t hop_count;
+    const struct address *gapped; /* sorted: accounts that had tainted units and whose history has a gap; what they paid is unproven */
+    size_t gapped_count;
     bool touches_gap; /* exit code 11 */
 };
 void trace_result_free(struct trace_result *result); /* NULL is fine */

@@ -444,9 +444,9 @@ def check_tables(table, result):
               for account in result["accounts"]}
     wanted = {
         "totals": [[total["source"], *of_asset(total["asset"]), total["seeded"], total["emitted"], total["converted_in"],
-                    *total["places"].values(), str(int(total["balanced"]))] for total in result["totals"]],
+                    *total["places"].values(), str(int(total["balanced"])), total["unproven"]] for total in result["totals"]],
         "places": [[place["source"], *of_asset(place["asset"]), place["place"], place["account"] or "",
-                    cell(labels[place["account"]]["name"]) if place["account"] else "", place["amount"]] for place in result["places"]],
+                    cell(labels[place["account"]]["name"]) if place["account"] else "", place["amount"], place["unproven"]] for place in result["places"]],
         "seeds": [seed(item) for item in result["seeds"]],
         "accounts": [[address, label["class"], *(cell(label[key]) for key in ("name", "category", "entity", "origin"))]
                      for address, label in labels.items()],
@@ -460,7 +460,7 @@ def check_tables(table, result):
         assert lines[1:] == [row + [f"tracer/{name}-csv/1"] for row in rows], name
         assert f"`{','.join(lines[0])}`" in (root / "docs/formats.md").read_text(), f"columns of {name} in docs/formats.md"
         if rows and name == "totals":
-            assert lines[0][8:-2] == list(result["totals"][0]["places"])
+            assert lines[0][8:-3] == list(result["totals"][0]["places"])
     lines = list(csv.reader(io.StringIO(table("limits")), strict=True))
     assert collections.Counter(map(tuple, lines[1:])) == collections.Counter(
         (kind, note, "tracer/limits-csv/1") for kind, notes in result["limits"].items() for note in notes)

@@ -206,7 +206,7 @@ export function exportedRows(text) {
 export function tracedHops(json) {
   return json.hops.map((hop) => ({
     key: hop.key, hash: hop.transaction_hash, kind: hop.kind, from: hop.from, to: hop.to, asset: hop.asset, amount: hop.amount,
-    leg: hop.leg, group: groupOf(hop.link), rule: hop.rule, source: hop.source, tainted: hop.tainted, hop: hop.hop, parent: hop.parent ?? null, logIndex: hop.log_index,
+    leg: hop.leg, group: groupOf(hop.link), rule: hop.rule, source: hop.source, tainted: hop.tainted, unproven: hop.unproven ?? '0', hop: hop.hop, parent: hop.parent ?? null, logIndex: hop.log_index,
   }));
 }
 

@@ -109,20 +109,20 @@ static inline void sample_totals(struct sample *s)
     s->totals[1].places[PLACE_IS_CONVERTED] = sum_of("25500000000000");
     s->totals[2] = (struct result_total){.asset = IS_FAKE, .converted_in = sum_of("777")};
     s->totals[2].places[PLACE_IS_HELD] = sum_of("777");
-    s->places[n++] = (struct result_place){0, IS_FAKE, PLACE_IS_HELD, IS_HOSTILE, sum_of("777")};
+    s->places[n++] = (struct result_place){0, IS_FAKE, PLACE_IS_HELD, IS_HOSTILE, sum_of("777"), {{0}}};
     s->places[n++] =
-        (struct result_place){0, IS_ETH, PLACE_IS_HELD, IS_THIEF, sum_of("2000123456789012345678")};
+        (struct result_place){0, IS_ETH, PLACE_IS_HELD, IS_THIEF, sum_of("2000123456789012345678"), {{0}}};
     s->places[n++] =
-        (struct result_place){0, IS_ETH, PLACE_IS_SERVICE, IS_HUOBI_1, sum_of("3000000000000000000000")};
+        (struct result_place){0, IS_ETH, PLACE_IS_SERVICE, IS_HUOBI_1, sum_of("3000000000000000000000"), {{0}}};
     s->places[n++] =
-        (struct result_place){0, IS_ETH, PLACE_IS_SERVICE, IS_FTX, sum_of("2200000000000000000000")};
+        (struct result_place){0, IS_ETH, PLACE_IS_SERVICE, IS_FTX, sum_of("2200000000000000000000"), {{0}}};
     s->places[n++] =
-        (struct result_place){0, IS_ETH, PLACE_IS_SERVICE, IS_HUOBI_2, sum_of("1800000000000000000000")};
+        (struct result_place){0, IS_ETH, PLACE_IS_SERVICE, IS_HUOBI_2, sum_of("1800000000000000000000"), {{0}}};
     s->places[n++] =
-        (struct result_place){0, IS_ETH, PLACE_IS_MIXER, IS_TORNADO, sum_of("147164000000000000000000")};
+        (struct result_place){0, IS_ETH, PLACE_IS_MIXER, IS_TORNADO, sum_of("147164000000000000000000"), {{0}}};
     for (uint32_t i = IS_OTHERS; i < IS_OTHERS + 13; i++)
         s->places[n++] =
-            (struct result_place){0, IS_ETH, PLACE_IS_NOT_EXPLORED, i, sum_of("2000000000000000000000")};
+            (struct result_place){0, IS_ETH, PLACE_IS_NOT_EXPLORED, i, sum_of("2000000000000000000000"), {{0}}};
     s->trace.place_count = n;
 }
 

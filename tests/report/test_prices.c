@@ -121,7 +121,7 @@ Test(prices, what_has_no_price_has_no_value_and_is_said)
     cr_expect(strstr(text, "held: 2,000.123456789012345678 ETH = 2,000.12 USD") == NULL);
     cr_expect(strstr(text, "held: 2,000.123456789012345678 ETH = 2.00 USD"), "%s", text);
     cr_expect(strstr(sar, "VALUE IN USD"));
-    cr_expect(strstr(csv, "rule,usd_price,usd,schema\n") && strstr(csv, ",2,347200,tracer/trace-csv/1\n") &&
+    cr_expect(strstr(csv, "rule,unproven,usd_price,usd,schema\n") && strstr(csv, ",2,347200,tracer/trace-csv/1\n") &&
               strstr(csv, ",,,tracer/trace-csv/1\n"));
     prices_free(prices);
     free(text);

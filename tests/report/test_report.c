@@ -124,6 +124,30 @@ Test(report, views_leave_out_what_they_say)
     free(hops);
 }
 
+Test(report, what_is_not_proven_is_marked_in_every_format)
+{
+    static const char *const marks[][2] = {{"text", "3,000?"}, {"text", "proven: 2,000 ETH"}, {"text", "NOT PROVEN (?): 2,000 ETH"}, {"text", "'?' means not proven: of 1 of the 7"},
+                                           {"html", "3,000?"}, {"html", "Not proven (?): "}, {"sar", "3,000?"}, {"dot", "3,000? "}, {"dot", "unproven=\"1000000000000000000000\""},
+                                           {"mermaid", "3,000? "}, {"misp", "not all proven"}, {"stix", "\"unproven\": \"1000000000000000000000\""},
+                                           {"sankey", "\"unproven\": \"1000000000000000000000\""}, {"tagpack", "\"unproven\": \"1000000000000000000000\""},
+                                           {"gexf", "value=\"1000000000000000000000\""}, {"graphml", ">1000000000000000000000<"},
+                                           {"csv", ",1000000000000000000000,tracer/trace-csv/1"}, {"json", "\"unproven\": \"2000000000000000000000\""}};
+    for (int gap = 0; gap < 2; gap++) {
+        if (gap) {
+            sample.hops[2].unproven = units("1000000000000000000000");
+            sample.places[2].unproven = sample.totals[0].unproven[PLACE_IS_SERVICE] = sum_of("2000000000000000000000");
+        }
+        for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+            char *text = sample_print(&sample, marks[i][0], false, 200, VIEW_FULL);
+            cr_expect_eq(strstr(text, marks[i][1]) != NULL, gap != 0, "%s: %s", marks[i][0], marks[i][1]);
+            free(text);
+        }
+    }
+    char *tree = sample_print(&sample, "text", false, 200, VIEW_TREE);
+    cr_expect(strstr(tree, "3,000? of 5,000 ETH"));
+    free(tree);
+}
+
 Test(report, E4_bad_news_has_a_section_that_is_never_empty)
 {
     sample.trace.head.note_count = 0;

@@ -335,6 +335,137 @@ Test(taint_invariants, a_partial_view_errs_towards_unknown_only, .timeout = 0)
     free(c);
 }
 
+/* ---- an account of which not all is known: whatever else it received and paid, what is tainted is, and what could be is told ---- */
+
+static bool is_whole(const struct taint_case *c, struct address account)
+{
+    for (size_t i = 0; i < c->input.doubted_count; i++)
+        if (address_equal(c->input.doubted[i], account))
+            return false;
+    return in_set(c, account);
+}
+
+/* Hide rows of doubted accounts that are in no other account's history. */
+static void hide_rows(struct taint_case *c, uint64_t seed)
+{
+    struct random_source random = {seed};
+    size_t kept = 0;
+    for (size_t i = 0; i < c->row_count; i++) {
+        const struct transfer *row = &c->rows[i];
+        bool seeded = position_compare(row->position, c->seeds[0].position) == 0;
+        if (seeded || is_whole(c, row->from) || is_whole(c, row->to) || chance(&random, 40))
+            c->rows[kept++] = *row;
+    }
+    c->row_count = kept;
+}
+
+Test(taint_invariants, an_account_with_a_gap_errs_towards_unknown_only, .timeout = 0)
+{
+    const struct case_limits limits = {.rows_max = 55, .no_huge = true, .no_groups = true, .no_labels = true, .no_address_seeds = true, .one_asset = true};
+    struct taint_case *c = new_case();
+    struct address doubted[CASE_ACCOUNTS];
+    uint64_t compared = 0, tainted = 0, wider = 0, believed = 0;
+    for (uint64_t seed = 0; seed < 8 * PROPERTY_CASES; seed++) {
+        struct engine_run full, partial, whole;
+        struct position asks[CASE_ROWS_MAX];
+        const struct taint_check *a, *b, *w;
+        case_generate(c, 800000 + seed, &limits);
+        fund_overspending(c);
+        c->input.options.policy = seed % 2 ? POLICY_LIFO : POLICY_FIFO;
+        c->input.options.unknown = UNKNOWN_TRACK;
+        c->input.options.opening = OPENING_UNKNOWN;
+        c->input.seed_count = c->row_count > 0;
+        if (!c->row_count)
+            continue;
+        struct transfer seeded = c->rows[seed % (1 + c->row_count / 3)];
+        c->seeds[0] = (struct taint_seed){.source = "s", .position = seeded.position};
+        c->input.has_explored = c->input.doubts_added = false;
+        c->input.doubted_count = 0;
+        size_t asked = c->row_count;
+        for (size_t i = 0; i < asked; i++)
+            asks[i] = c->rows[i].position;
+        replay(c, asks, asked, &full);
+        if (taint_diag(full.taint).overspend || address_is_void(seeded.to)) {
+            engine_run_release(&full);
+            continue;
+        }
+        c->input.doubted = doubted;
+        c->input.has_explored = c->input.doubts_added = true;
+        c->input.explored_count = 0;
+        for (size_t i = 1; i < CASE_ACCOUNTS; i++) {
+            bool left_out = i % 5 == seed % 7, gap = i % 3 == seed % 4;
+            if (!left_out)
+                c->explored[c->input.explored_count++] = c->accounts[i];
+            if (gap)
+                doubted[c->input.doubted_count++] = c->accounts[i];
+        }
+        hide_rows(c, seed);
+        replay(c, asks, asked, &partial);
+        c->input.doubted_count = 0;
+        c->input.doubts_added = false;
+        replay(c, asks, asked, &whole);
+        taint_checks(full.taint, &a);
+        taint_checks(partial.taint, &b);
+        taint_checks(whole.taint, &w);
+        for (size_t i = 0; i < asked; i++) {
+            struct u256 most;
+            if (b[i].status == CHECK_NOT_IN_GRAPH)
+                continue;
+            cr_assert_eq(a[i].status, b[i].status);
+            cr_assert(u256_add(b[i].tainted, b[i].unknown, &most));
+            cr_assert(u256_compare(b[i].tainted, a[i].tainted) <= 0 && u256_compare(a[i].tainted, most) <= 0,
+                      "seed %" PRIu64 " row %zu", seed, i);
+            compared++;
+            tainted += !u256_is_zero(b[i].tainted);
+            wider += u256_compare(b[i].tainted, a[i].tainted) < 0;
+            believed += u256_compare(w[i].tainted, a[i].tainted) > 0;
+        }
+        engine_run_release(&full);
+        engine_run_release(&partial);
+        engine_run_release(&whole);
+    }
+    cr_assert_gt(compared, 1000u);
+    cr_assert_gt(tainted, 500u);
+    cr_assert_gt(wider, 50u);
+    cr_assert_gt(believed, 50u, "with its gap taken for whole, too much is tainted in only %" PRIu64 " rows: nothing was shown", believed);
+    free(c);
+}
+
+Test(taint_invariants, a_source_with_a_gap_pays_what_is_its_own)
+{
+    struct taint_case *c = new_case();
+    const struct case_limits limits = {.rows_max = 0};
+    for (uint64_t policy = 0; policy < POLICY_COUNT; policy++) {
+        struct engine_run run;
+        const struct taint_check *checks;
+        struct position asks[3];
+        case_generate(c, 1, &limits);
+        c->input.options = (struct taint_options){.policy = (enum taint_policy)policy};
+        c->row_count = 3;
+        for (size_t i = 0; i < 3; i++) {
+            asks[i] = (struct position){.block_number = i + 1};
+            c->rows[i] = (struct transfer){.position = asks[i],
+                                           .kind = TRANSFER_TOKEN,
+                                           .asset = c->asset[1],
+                                           .from = c->accounts[i ? 1 : 0],
+                                           .to = c->accounts[i ? 2 : 1],
+                                           .amount = u256_from_u64(i ? 8 : 5)};
+        }
+        c->input.seed_count = 1;
+        c->seeds[0] = (struct taint_seed){.source = "s", .is_address = true, .address = c->accounts[1], .block_number = 3};
+        c->input.label_count = 0;
+        c->input.has_explored = false;
+        c->input.doubted = &c->accounts[1];
+        c->input.doubted_count = 1;
+        replay(c, asks, 3, &run);
+        cr_assert_eq(taint_checks(run.taint, &checks), 3u);
+        cr_expect(u256_is_zero(checks[1].tainted) && (policy == POLICY_POISON || u256_equal(checks[1].unknown, u256_from_u64(8))));
+        cr_expect(u256_equal(checks[2].tainted, u256_from_u64(8)) && checks[2].sources[0].hop == 1);
+        engine_run_release(&run);
+    }
+    free(c);
+}
+
 /* ---- what rows are said to carry is what asking for each of them says; a holding alone is what the list of all has ---- */
 
 struct carried_check {

@@ -53,6 +53,7 @@ static void add_hop(struct line *line, const struct trace_result *result, const 
     else
         add_text(line, "");
     add_text(line, link_rules_text(hop->rules, rules));
+    add_amount(line, u320_from_u256(hop->unproven));
     if (prices)
         add_value(line, view, hop, prices);
     add_text(line, "tracer/trace-csv/1");
@@ -87,7 +88,7 @@ enum tracer_status csv_trace(FILE *stream, const struct trace_result *result,
     const struct prices *prices = options ? options->prices : NULL;
     fputs("key,block_number,transaction_hash,log_index,time,time_utc,kind,from,from_name,to,to_name,asset,"
           "symbol,"
-          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,leg,link,rule,",
+          "decimals,recognised,amount,source,tainted,hop,parent,grade,path_grade,leg,link,rule,unproven,",
           stream);
     fputs(prices ? "usd_price,usd,schema\n" : "schema\n", stream);
     return put_hops(stream, result, 0, prices, err);

@@ -32,6 +32,7 @@ static void add_totals(struct line *line, const struct trace_result *result, con
     for (int place = 0; place < PLACE_IS_COUNT; place++)
         add_amount(line, total->places[place]);
     add_text(line, total_is_balanced(total) ? "1" : "0");
+    add_amount(line, total_unproven(total));
 }
 
 static void add_places(struct line *line, const struct trace_result *result, const struct view *view,
@@ -43,6 +44,7 @@ static void add_places(struct line *line, const struct trace_result *result, con
     add_text(line, place_name(place->place));
     add_account(line, view, place->account);
     add_amount(line, place->amount);
+    add_amount(line, place->unproven);
 }
 
 static void add_seeds(struct line *line, const struct trace_result *result, const struct view *view,
@@ -114,10 +116,10 @@ static const struct {
     [TABLE_TOTALS] =
         {"tracer/totals-csv/1",
          "source,asset,symbol,decimals,recognised,seeded,emitted,converted_in,held,service,mixer,"
-         "bridge,venue,burned,fees,converted,not_explored,retagged,balanced",
+         "bridge,venue,burned,fees,converted,not_explored,retagged,balanced,unproven",
          add_totals},
     [TABLE_PLACES] = {"tracer/places-csv/1",
-                      "source,asset,symbol,decimals,recognised,place,account,account_name,amount",
+                      "source,asset,symbol,decimals,recognised,place,account,account_name,amount,unproven",
                       add_places},
     [TABLE_SEEDS] =
         {"tracer/seeds-csv/1",

@@ -32,7 +32,7 @@ static void put_edge(FILE *stream, const struct trace_result *result, const stru
         name[ASSET_SHOWN_SIZE], key[POSITION_TEXT_SIZE];
     address_format(view_account(view, edge->from)->address, from);
     address_format(view_account(view, edge->to)->address, to);
-    view_amount(view, edge->asset, edge->tainted, amount);
+    view_tainted(view, edge->asset, edge->tainted, edge->unproven, amount);
     view_asset_name(view, edge->asset, name);
     u320_format_decimal(edge->tainted, exact);
     asset_format(view_asset(view, edge->asset)->asset, asset);
@@ -42,7 +42,9 @@ static void put_edge(FILE *stream, const struct trace_result *result, const stru
     fprintf(stream, "\", tainted=\"%s\", asset=\"%s\", source=\"%s\", hops=\"%" PRIu64 "\", hop=\"%" PRIu32 "\", first=\"%s\", ", exact, asset,
             result->sources[edge->source], edge->count, edge->least_hop, key);
     position_format(result->hops[edge->last].position, key);
-    fprintf(stream, "last=\"%s\", grade=\"%s\"];\n", key, grade_name(edge->grade));
+    fprintf(stream, "last=\"%s\", grade=\"%s\"", key, grade_name(edge->grade));
+    u320_format_decimal(edge->unproven, exact);
+    fprintf(stream, u320_is_zero(edge->unproven) ? "];\n" : ", unproven=\"%s\", style=dashed];\n", exact);
 }
 
 enum tracer_status dot_trace(FILE *stream, const struct trace_result *result, const struct report_options *options, struct error *err)

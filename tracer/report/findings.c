@@ -33,6 +33,7 @@ enum tracer_status findings_make(const struct trace_result *result, struct findi
                                              .asset = hop->asset,
                                              .count = 1,
                                              .tainted = u320_from_u256(hop->tainted),
+                                             .unproven = u320_from_u256(hop->unproven),
                                              .least_hop = hop->hop,
                                              .first = i,
                                              .last = i,
@@ -51,6 +52,7 @@ enum tracer_status findings_make(const struct trace_result *result, struct findi
         }
         last->count++;
         u320_add_u320(&last->tainted, next->tainted);
+        u320_add_u320(&last->unproven, next->unproven);
         last->least_hop = next->least_hop < last->least_hop ? next->least_hop : last->least_hop;
         last->last = next->last;
         last->grade = next->grade > last->grade ? next->grade : last->grade;

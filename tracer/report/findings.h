@@ -9,7 +9,8 @@
 struct finding {
     uint32_t account, source, asset;
     uint64_t count;      /* flagged hops into the account */
-    struct u320 tainted; /* their sum */
+    struct u320 tainted; /* their sum, */
+    struct u320 unproven; /* and what of it is not proven */
     uint32_t least_hop;
     size_t first, last; /* hops, in chain order */
     enum grade grade;   /* weakest path grade */

@@ -51,6 +51,7 @@ static size_t merge(struct flow_edge *edges, size_t count, bool by_hop)
         struct flow_edge *edge = &edges[kept - 1];
         edge->count++;
         u320_add_u320(&edge->tainted, edges[i].tainted);
+        u320_add_u320(&edge->unproven, edges[i].unproven);
         edge->last = edges[i].last;
         edge->least_hop = edges[i].least_hop < edge->least_hop ? edges[i].least_hop : edge->least_hop;
         edge->grade = edges[i].grade > edge->grade ? edges[i].grade : edge->grade;
@@ -95,6 +96,7 @@ static enum tracer_status make(const struct trace_result *result, bool by_hop, s
                                            .source = hop->source,
                                            .count = 1,
                                            .tainted = u320_from_u256(hop->tainted),
+                                           .unproven = u320_from_u256(hop->unproven),
                                            .least_hop = hop->hop,
                                            .first = i,
                                            .last = i,

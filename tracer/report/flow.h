@@ -10,7 +10,8 @@
 struct flow_edge {
     uint32_t from, to, asset, source;
     uint64_t count;       /* flagged hops */
-    struct u320 tainted;  /* their sum */
+    struct u320 tainted;  /* their sum, */
+    struct u320 unproven; /* and what of it is not proven */
     uint64_t weight;      /* of a line to be drawn: floor(tainted * FLOW_WEIGHT_MAX / that of the asset's greatest edge), 1 at least */
     uint32_t least_hop;
     size_t first, last;   /* hops, in chain order */

@@ -51,6 +51,8 @@ static void put_edge(FILE *stream, const struct trace_result *result, const stru
     position_format(result->hops[edge->last].position, key);
     put_value(stream, "last", key);
     put_value(stream, "grade", grade_name(edge->grade));
+    u320_format_decimal(edge->unproven, exact);
+    put_value(stream, "unproven", exact);
     put_number(stream, "decimals", what->decimals);
     put_number(stream, "hops", edge->count);
     put_number(stream, "hop", edge->least_hop);
@@ -68,7 +70,7 @@ enum tracer_status gexf_trace(FILE *stream, const struct trace_result *result,
 {
     static const char *const nodes[] = {"name", "class"}, *const edges[] = {"tainted",      "asset", "symbol",
                                                                             "taint_source", "first", "last",
-                                                                            "grade"},
+                                                                            "grade", "unproven"},
                              *const numbers[] = {"decimals", "hops", "hop"};
     struct flow flow;
     struct view view = view_of_trace(result);

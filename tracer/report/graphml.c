@@ -50,12 +50,14 @@ static void put_edge(FILE *stream, const struct trace_result *result, const stru
     position_format(result->hops[edge->last].position, key);
     put_data(stream, "last", key);
     put_data(stream, "grade", grade_name(edge->grade));
+    u320_format_decimal(edge->unproven, exact);
+    put_data(stream, "unproven", exact);
     fputs("</edge>\n", stream);
 }
 
 enum tracer_status graphml_trace(FILE *stream, const struct trace_result *result, const struct report_options *options, struct error *err)
 {
-    static const char *const nodes[] = {"name", "class"}, *const edges[] = {"tainted", "asset", "symbol", "taint_source", "first", "last", "grade"},
+    static const char *const nodes[] = {"name", "class"}, *const edges[] = {"tainted", "asset", "symbol", "taint_source", "first", "last", "grade", "unproven"},
                              *const numbers[] = {"decimals", "hops", "hop"};
     struct flow flow;
     struct view view = view_of_trace(result);

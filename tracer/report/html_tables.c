@@ -127,10 +127,10 @@ static void put_bar(const struct html *html, const struct result_total *total, s
     fputs("</svg>\n", html->stream);
 }
 
-static void put_amount_cells(const struct html *html, uint32_t asset, struct u320 amount, struct u320 whole)
+static void put_amount_cells(const struct html *html, uint32_t asset, struct u320 amount, struct u320 unproven, struct u320 whole)
 {
     char text[AMOUNT_TEXT_SIZE], share[SHARE_TEXT_SIZE];
-    view_amount(&html->text.view, asset, amount, text);
+    view_tainted(&html->text.view, asset, amount, unproven, text);
     share_text(amount, whole, share);
     fprintf(html->stream, "<td class=\"num\">%s<td class=\"num\">", text);
     html_words(html->stream, share);
@@ -142,7 +142,7 @@ static void put_place_accounts(const struct html *html, const struct result_tota
                                struct u320 whole)
 {
     const struct result_place *places = html->result->places;
-    struct u320 rest = {{0}};
+    struct u320 rest = {{0}}, unproven = {{0}};
     size_t first = 0, end;
     while (first < html->result->place_count &&
            (places[first].source != total->source || places[first].asset != total->asset ||
@@ -155,15 +155,16 @@ static void put_place_accounts(const struct html *html, const struct result_tota
     for (size_t i = first; i < end; i++) {
         if (i - first >= shown) {
             u320_add_u320(&rest, places[i].amount);
+            u320_add_u320(&unproven, places[i].unproven);
         } else if (places[i].account != RESULT_NONE) {
             fputs("<tr class=\"under\"><td>", html->stream);
             html_account(html, places[i].account);
-            put_amount_cells(html, total->asset, places[i].amount, whole);
+            put_amount_cells(html, total->asset, places[i].amount, places[i].unproven, whole);
         }
     }
     if (shown < end - first) {
         fprintf(html->stream, "<tr class=\"under\"><td>and %zu more", end - first - shown);
-        put_amount_cells(html, total->asset, rest, whole);
+        put_amount_cells(html, total->asset, rest, unproven, whole);
     }
 }
 
@@ -197,7 +198,7 @@ static void put_place(const struct html *html, const struct result_total *total,
         html->stream,
         "<tr class=\"place\"><td><svg class=\"sw\" aria-hidden=\"true\"><rect class=\"p-%s\" width=\"100%%\" height=\"100%%\"/></svg> %s",
         place_name(place), place_words(place));
-    put_amount_cells(html, total->asset, total->places[place], whole);
+    put_amount_cells(html, total->asset, total->places[place], total->unproven[place], whole);
 }
 
 static void put_accounts(const struct html *html, const struct result_total *total, struct u320 whole,
@@ -222,6 +223,18 @@ static void put_accounts(const struct html *html, const struct result_total *tot
     fputs("</table></div></details>\n", html->stream);
 }
 
+static void put_unproven(const struct html *html, const struct result_total *total)
+{
+    struct u320 unproven = total_unproven(total);
+    if (u320_is_zero(unproven))
+        return;
+    fputs("<p class=\"warn\">Not proven (?): ", html->stream);
+    html_amount(html, total->asset, unproven);
+    fputs(" of it came out of accounts whose history has a gap, or lies there. It is told as if nothing else had come or gone; where it is, and how "
+          "much of it is tainted, depends on what is missing.</p>\n",
+          html->stream);
+}
+
 static void put_total(const struct html *html, const struct result_total *total)
 {
     FILE *stream = html->stream;
@@ -241,13 +254,14 @@ static void put_total(const struct html *html, const struct result_total *total)
     for (int i = 0; i < count; i++)
         put_place(html, total, (enum place)order[i], whole);
     fputs("<tr class=\"sum\"><td>sum", stream);
-    put_amount_cells(html, total->asset, whole, whole);
+    put_amount_cells(html, total->asset, whole, (struct u320){{0}}, whole);
     fprintf(stream, "</table></div>\n<p%s</p>\n",
             !total_is_balanced(total)
                 ? " class=\"warn\">DOES NOT BALANCE: this is an error of the program, do not use it."
             : !u320_is_zero(total->converted_in)
                 ? ">The sum equals what was stolen and received in exchange, to the unit."
                 : ">The sum equals what was stolen, to the unit.");
+    put_unproven(html, total);
     put_accounts(html, total, whole, order, count);
     fputs("</div>\n", stream);
 }
@@ -311,7 +325,7 @@ static void put_hop(const struct html *html, size_t index)
     char time[32], transaction[HASH_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
     clock_format_utc(hop->time, time);
     text_transaction(&html->text, hop->transaction_hash, hop->position, transaction);
-    view_amount(&html->text.view, hop->asset, u320_from_u256(hop->tainted), amount);
+    view_tainted(&html->text.view, hop->asset, u320_from_u256(hop->tainted), u320_from_u256(hop->unproven), amount);
     fprintf(stream, "<tr id=h%zu><td>%zu<td>%" PRIu32 "<td>%s<td>%s", index + 1, index + 1, hop->hop,
             hop->time ? time : "-", amount);
     if (!u256_equal(hop->amount, hop->tainted)) {
@@ -347,6 +361,14 @@ void html_hops(const struct html *html)
         "<p>Hop 0 is the theft itself. Tainted is the part of the transfer that is tainted, all of it where no &ldquo;of&rdquo; follows. "
         "Came by is the hop that brought the units to the sender.</p>\n<div id=\"tools\" class=\"script\"></div>\n",
         stream);
+    size_t unproven = 0;
+    for (size_t i = 0; i < count; i++)
+        unproven += !u256_is_zero(html->result->hops[i].unproven);
+    if (unproven)
+        fprintf(stream,
+                "<p class=\"warn\">? means not proven: of %zu of the hops some units came out of an account whose history has a gap. How many of them are "
+                "tainted depends on what is missing there: between what the result inside this page has as proven and the whole transfer.</p>\n",
+                unproven);
     if (shown < count)
         fprintf(
             stream,

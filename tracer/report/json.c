@@ -49,6 +49,7 @@ static void put_totals(struct json_writer *json, const struct trace_result *resu
         for (int place = 0; place < PLACE_IS_COUNT; place++)
             json_put_amount(json, place_name((enum place)place), total->places[place]);
         json_shut(json, '}');
+        json_put_amount(json, "unproven", total_unproven(total));
         json_put_truth(json, "balanced", total_is_balanced(total));
         json_shut(json, '}');
     }
@@ -66,6 +67,7 @@ static void put_places(struct json_writer *json, const struct trace_result *resu
         json_put_text(json, "place", place_name(place->place));
         json_put_account(json, "account", view, place->account);
         json_put_amount(json, "amount", place->amount);
+        json_put_amount(json, "unproven", place->unproven);
         json_shut(json, '}');
     }
     json_shut(json, ']');
@@ -107,6 +109,7 @@ static void put_hop(struct json_writer *json, const struct trace_result *result,
     json_put_amount256(json, "amount", hop->amount);
     json_put_text(json, "source", result->sources[hop->source]);
     json_put_amount256(json, "tainted", hop->tainted);
+    json_put_amount256(json, "unproven", hop->unproven);
     json_put_u64(json, "hop", hop->hop);
     if (hop->parent == RESULT_NONE)
         json_put_nothing(json, "parent");
@@ -152,6 +155,13 @@ enum tracer_status json_trace(FILE *stream, const struct trace_result *result,
     json_put_open(&json, "hops", '[');
     for (size_t i = 0; i < result->hop_count; i++)
         put_hop(&json, result, &view, &result->hops[i]);
+    json_shut(&json, ']');
+    json_put_open(&json, "gapped", '[');
+    for (size_t i = 0; i < result->gapped_count; i++) {
+        char address[ADDRESS_TEXT_SIZE];
+        address_format(result->gapped[i], address);
+        json_text(&json, address);
+    }
     json_shut(&json, ']');
     json_put_truth(&json, "touches_gap", result->touches_gap);
     json_put_tail(&json, &view);

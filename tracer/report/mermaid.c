@@ -37,7 +37,7 @@ static void put_edge(FILE *stream, const struct trace_result *result, const stru
                      const struct flow_edge *edge)
 {
     char amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE];
-    view_amount(view, edge->asset, edge->tainted, amount);
+    view_tainted(view, edge->asset, edge->tainted, edge->unproven, amount);
     view_asset_name(view, edge->asset, asset);
     fprintf(stream, "  n%" PRIu32 " -->|\"%s ", edge->from, amount);
     put_label(stream, asset);

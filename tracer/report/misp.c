@@ -9,6 +9,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#define NOT_PROVEN "; ? not all proven: some came out of an account whose history has a gap"
 #define ORGANISATION "d405e438-139b-40ae-9e32-6fbdbc56fcd2" /* the identity of stix.c */
 #define TEMPLATE "d0e6997e-78da-4815-a6a1-cfc1c1cb8a46"
 #define TEXT_BYTES_MAX 60000u /* MISP keeps 65,535 of a value */
@@ -100,13 +101,13 @@ static enum tracer_status put_text(struct misp *misp, const char *address, size_
             buffer_printf(&text, "; and %zu more assets or sources", end - i);
             break;
         }
-        view_amount(&misp->view, finding->asset, finding->tainted, amount);
+        view_tainted(&misp->view, finding->asset, finding->tainted, finding->unproven, amount);
         view_asset_name(&misp->view, finding->asset, asset);
         buffer_printf(&text,
                       "%s%s %s of %.64s came in (flagged hops: %" PRIu64 ", least hop number: %" PRIu32
-                      ", weakest grade: %s)",
+                      ", weakest grade: %s%s)",
                       i > first ? "; " : "", amount, asset, misp->result->sources[finding->source],
-                      finding->count, finding->least_hop, grade_name(finding->grade));
+                      finding->count, finding->least_hop, grade_name(finding->grade), u320_is_zero(finding->unproven) ? "" : NOT_PROVEN);
     }
     bool is_made = buffer_ok(&text);
     if (is_made)
@@ -121,11 +122,11 @@ static void put_reference(struct misp *misp, const char *from, size_t index)
     const struct flow_edge *edge = &misp->flow.edges[index];
     char to[ADDRESS_TEXT_SIZE], number[32], amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE], comment[512];
     address_format(view_account(&misp->view, edge->to)->address, to);
-    view_amount(&misp->view, edge->asset, edge->tainted, amount);
+    view_tainted(&misp->view, edge->asset, edge->tainted, edge->unproven, amount);
     view_asset_name(&misp->view, edge->asset, asset);
     snprintf(number, sizeof(number), "%zu", index);
-    snprintf(comment, sizeof(comment), "%s %s of %.64s (flagged hops: %" PRIu64 ", weakest grade: %s)",
-             amount, asset, misp->result->sources[edge->source], edge->count, grade_name(edge->grade));
+    snprintf(comment, sizeof(comment), "%s %s of %.64s (flagged hops: %" PRIu64 ", weakest grade: %s%s)",
+             amount, asset, misp->result->sources[edge->source], edge->count, grade_name(edge->grade), u320_is_zero(edge->unproven) ? "" : NOT_PROVEN);
     json_open(json, '{');
     put_uuid(misp, "uuid", "reference", number);
     put_uuid(misp, "object_uuid", "coin-address", from);

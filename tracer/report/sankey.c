@@ -73,6 +73,8 @@ static void put_link(struct json_writer *json, const struct trace_result *result
     json_put_u64(json, "target", index_of(head_of(edge), nodes, count));
     json_put_u64(json, "value", edge->weight);
     json_put_amount(json, "tainted", edge->tainted);
+    if (!u320_is_zero(edge->unproven))
+        json_put_amount(json, "unproven", edge->unproven);
     json_put_asset(json, "asset", view, edge->asset);
     json_put_text(json, "symbol", asset->symbol);
     json_put_u64(json, "decimals", asset->decimals);
@@ -114,7 +116,7 @@ static void put_node_label(struct json_writer *json, const struct view *view, st
 static void put_link_label(struct json_writer *json, const struct view *view, const struct flow_edge *edge)
 {
     char amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE], label[LABEL_SIZE];
-    view_amount(view, edge->asset, edge->tainted, amount);
+    view_tainted(view, edge->asset, edge->tainted, edge->unproven, amount);
     view_asset_name(view, edge->asset, asset);
     snprintf(label, sizeof(label), "%s %s", amount, asset);
     put_label(json, label);

@@ -131,6 +131,7 @@ static void put_movements(const struct sar *sar)
     text_wrap(&sar->text, "  ",
               "Tainted units between two accounts, in the order of the first transfer; several transfers of "
               "an asset with the same hop number stand together.");
+    text_unproven(&sar->text, sar->result);
     for (size_t i = 0; i < flow->edge_count; i++)
         count += flow->edges[i].least_hop != 0;
     for (size_t i = 0; i < flow->edge_count && shown < TRACER_NARRATIVE_ITEMS_MAX; i++) {
@@ -141,7 +142,7 @@ static void put_movements(const struct sar *sar)
         if (edge->least_hop == 0)
             continue;
         shown++;
-        view_amount(&sar->text.view, edge->asset, edge->tainted, amount);
+        view_tainted(&sar->text.view, edge->asset, edge->tainted, edge->unproven, amount);
         view_asset_name(&sar->text.view, edge->asset, asset);
         time_text(hop->time, time);
         whole_party(sar, edge->from, from);
@@ -178,7 +179,7 @@ static void put_place(const struct sar *sar, const struct result_place *place)
         found = bsearch(&wanted, sar->findings.items, sar->findings.count, sizeof(wanted), order_finding);
     if (found)
         reference(found->first, found->last, found->count, rests);
-    view_amount(&sar->text.view, place->asset, place->amount, amount);
+    view_tainted(&sar->text.view, place->asset, place->amount, place->unproven, amount);
     view_asset_name(&sar->text.view, place->asset, asset);
     whole_party(sar, place->account, party);
     text_wrap_printf(&sar->text, "  - ", "%s: %s %s %s%s%s%s%s", sar->result->sources[place->source], amount,
@@ -224,7 +225,7 @@ static void put_evidence(const struct sar *sar, size_t index)
         snprintf(log, sizeof(log), ", log index %" PRIu32, hop->log_index);
     time_text(hop->time, time);
     view_amount(&sar->text.view, hop->asset, u320_from_u256(hop->amount), amount);
-    view_amount(&sar->text.view, hop->asset, u320_from_u256(hop->tainted), tainted);
+    view_tainted(&sar->text.view, hop->asset, u320_from_u256(hop->tainted), u320_from_u256(hop->unproven), tainted);
     view_asset_name(&sar->text.view, hop->asset, asset);
     snprintf(brought, sizeof(brought), "brought by [E%" PRIu32 "]", hop->parent + 1);
     snprintf(number, sizeof(number), "[E%zu]", index + 1);

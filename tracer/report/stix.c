@@ -148,6 +148,8 @@ static void put_transfer(struct stix *stix, const struct result_hop *hop)
     json_put_truth(json, "recognised", asset->recognised);
     json_put_amount256(json, "amount", hop->amount);
     json_put_amount256(json, "tainted", hop->tainted);
+    if (!u256_is_zero(hop->unproven))
+        json_put_amount256(json, "unproven", hop->unproven);
     json_put_text(json, "taint_source", stix->result->sources[hop->source]);
     json_put_u64(json, "hop", hop->hop);
     if (hop->parent != RESULT_NONE) {

@@ -94,6 +94,8 @@ static enum tracer_status put_context(FILE *stream, const struct trace_result *r
         json_put_text(&json, "symbol", view_asset(view, items[i].asset)->symbol);
         json_put_u64(&json, "decimals", view_asset(view, items[i].asset)->decimals);
         json_put_amount(&json, "tainted", items[i].tainted);
+        if (!u320_is_zero(items[i].unproven))
+            json_put_amount(&json, "unproven", items[i].unproven);
         json_put_u64(&json, "hops", items[i].count);
         json_put_u64(&json, "hop", items[i].least_hop);
         json_put_position(&json, "first", result->hops[items[i].first].position);

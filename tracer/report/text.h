@@ -58,6 +58,8 @@ TRACER_MUST_USE enum tracer_status text_where(const struct text *text, const str
                                               struct error *err);
 /** Every place, one line an account. */
 void text_all_places(const struct text *text, const struct trace_result *result);
+/** What "?" behind an amount means, if any hop has it. */
+void text_unproven(const struct text *text, const struct trace_result *result);
 void text_hops(const struct text *text, const struct trace_result *result);
 /* That a transfer is a leg of an exchange, and by which rules, on a line that begins with `first`; nothing if it
  * is none. */

@@ -42,9 +42,9 @@ static void make_cells(const struct text *text, const struct trace_result *resul
     else
         snprintf(cells->parent, sizeof(cells->parent), "< #%" PRIu32, hop->parent + 1);
     view_amount(&text->view, hop->asset, u320_from_u256(hop->amount), cells->amount);
-    view_amount(&text->view, hop->asset, u320_from_u256(hop->tainted), cells->tainted);
+    view_tainted(&text->view, hop->asset, u320_from_u256(hop->tainted), u320_from_u256(hop->unproven), cells->tainted);
     if (u256_equal(hop->amount, hop->tainted))
-        snprintf(cells->tainted, sizeof(cells->tainted), "all");
+        snprintf(cells->tainted, sizeof(cells->tainted), "%s", u256_is_zero(hop->unproven) ? "all" : "all?");
     view_asset_name(&text->view, hop->asset, cells->asset);
     text_party(text, hop->from, cells->from);
     text_party(text, hop->to, cells->to);
@@ -147,6 +147,18 @@ void text_leg(const struct text *text, const char *first, enum transfer_leg leg,
                      *shown ? ": " : "", shown);
 }
 
+/* Under a hop of which a part is proven: how much. */
+static void print_proven(const struct text *text, const struct result_hop *hop)
+{
+    char amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE];
+    struct u256 proven;
+    if (u256_is_zero(hop->unproven) || !u256_sub(hop->tainted, hop->unproven, &proven) || u256_is_zero(proven))
+        return;
+    view_amount(&text->view, hop->asset, u320_from_u256(proven), amount);
+    view_asset_name(&text->view, hop->asset, asset);
+    text_wrap_printf(text, LEG_INDENT, "proven: %s %s", amount, asset);
+}
+
 static void print_hop(const struct text *text, const struct hop_widths *widths, const struct hop_cells *cells)
 {
     char first[32];
@@ -193,6 +205,7 @@ static void print_table(const struct text *text, const struct trace_result *resu
         make_cells(text, result, i, &cells);
         print_hop(text, &widths, &cells);
         text_leg(text, LEG_INDENT, result->hops[i].leg, result->hops[i].rules);
+        print_proven(text, &result->hops[i]);
     }
 }
 
@@ -211,6 +224,18 @@ enum tracer_status text_new_hops(FILE *stream, const struct trace_result *result
     return stream_done(stream, err);
 }
 
+void text_unproven(const struct text *text, const struct trace_result *result)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < result->hop_count; i++)
+        count += !u256_is_zero(result->hops[i].unproven);
+    if (count)
+        text_wrap_printf(text, "  ",
+                         "'?' means not proven: of %zu of the %zu hops some units came out of an account whose history has a gap. How many of them are "
+                         "tainted depends on what is missing there: as many as proven at least, the whole transfer at most.",
+                         count, result->hop_count);
+}
+
 void text_hops(const struct text *text, const struct trace_result *result)
 {
     size_t known = 0;
@@ -221,6 +246,7 @@ void text_hops(const struct text *text, const struct trace_result *result)
               "hop 0 is the theft itself; parent is the hop that brought the units to the sender; 'all' "
               "means that every "
               "unit of the transfer is tainted.");
+    text_unproven(text, result);
     fputc('\n', text->stream);
     if (known)
         print_table(text, result, true);

@@ -47,7 +47,7 @@ struct group {
     const char *name; /* NULL: by account */
     uint32_t account;
     size_t count;
-    struct u320 amount;
+    struct u320 amount, unproven;
 };
 
 static int order_groups_by_name(const void *a, const void *b)
@@ -84,12 +84,13 @@ static size_t make_groups(const struct text *text, const struct result_place *pl
     size_t kept = 0;
     for (size_t i = 0; i < count; i++)
         groups[i] = (struct group){group_name(view_account(&text->view, places[i].account), places[i].place),
-                                   places[i].account, 1, places[i].amount};
+                                   places[i].account, 1, places[i].amount, places[i].unproven};
     qsort(groups, count, sizeof(*groups), order_groups_by_name);
     for (size_t i = 0; i < count; i++) {
         if (kept && groups[i].name && groups[kept - 1].name &&
             strcmp(groups[i].name, groups[kept - 1].name) == 0) {
             u320_add_u320(&groups[kept - 1].amount, groups[i].amount);
+            u320_add_u320(&groups[kept - 1].unproven, groups[i].unproven);
             groups[kept - 1].count++;
         } else {
             groups[kept++] = groups[i];
@@ -112,7 +113,7 @@ struct lines {
     bool is_shortened; /* some accounts stand together in "and N more" */
 };
 
-static bool add_line(const struct text *text, struct lines *lines, unsigned indent, struct u320 amount)
+static bool add_line(const struct text *text, struct lines *lines, unsigned indent, struct u320 amount, struct u320 unproven)
 {
     if (lines->count == lines->capacity) {
         size_t capacity = lines->capacity ? lines->capacity * 2 : 64;
@@ -124,7 +125,7 @@ static bool add_line(const struct text *text, struct lines *lines, unsigned inde
     }
     struct line *line = &lines->items[lines->count++];
     *line = (struct line){.indent = indent};
-    view_amount(&text->view, lines->asset, amount, line->amount);
+    view_tainted(&text->view, lines->asset, amount, unproven, line->amount);
     share_text(amount, lines->whole, line->share);
     return true;
 }
@@ -160,16 +161,18 @@ static bool add_groups(const struct text *text, struct lines *lines, const struc
     for (size_t i = 0; i < shown && is_enough; i++) {
         if (!groups[i].name && groups[i].account == RESULT_NONE)
             continue; /* void: the place says it all */
-        is_enough = add_line(text, lines, 4, groups[i].amount);
+        is_enough = add_line(text, lines, 4, groups[i].amount, groups[i].unproven);
         if (is_enough)
             group_words(text, &groups[i], &lines->items[lines->count - 1]);
     }
-    struct u320 rest = {{0}};
-    for (size_t i = shown; i < group_count; i++)
+    struct u320 rest = {{0}}, unproven = {{0}};
+    for (size_t i = shown; i < group_count; i++) {
         u320_add_u320(&rest, groups[i].amount);
+        u320_add_u320(&unproven, groups[i].unproven);
+    }
     if (is_enough && shown < group_count) {
         lines->is_shortened = true;
-        is_enough = add_line(text, lines, 4, rest);
+        is_enough = add_line(text, lines, 4, rest, unproven);
         if (is_enough)
             snprintf(lines->items[lines->count - 1].words, WORDS_SIZE, "and %zu more", group_count - shown);
     }
@@ -198,7 +201,7 @@ static bool add_places(const struct text *text, struct lines *lines, const struc
         int place = order[i];
         if (u320_is_zero(total->places[place]))
             continue;
-        if (!add_line(text, lines, 2, total->places[place]))
+        if (!add_line(text, lines, 2, total->places[place], total->unproven[place]))
             return false;
         snprintf(lines->items[lines->count - 1].words, WORDS_SIZE, "%s", place_words((enum place)place));
         while (first < result->place_count && (result->places[first].source != total->source ||
@@ -285,6 +288,21 @@ static void print_parts(const struct text *text, const struct result_total *tota
     fputc('\n', text->stream);
 }
 
+/* How much of it is only told as if nothing were missing. */
+static void print_unproven(const struct text *text, const struct result_total *total)
+{
+    char amount[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE];
+    struct u320 unproven = total_unproven(total);
+    if (u320_is_zero(unproven))
+        return;
+    view_amount(&text->view, total->asset, unproven, amount);
+    view_asset_name(&text->view, total->asset, asset);
+    text_wrap_printf(text, "  ",
+                     "NOT PROVEN (?): %s %s of it came out of accounts whose history has a gap, or lies there. It is told as if nothing else had come or "
+                     "gone; where it is, and how much of it is tainted, depends on what is missing.",
+                     amount, asset);
+}
+
 static enum tracer_status print_total(const struct text *text, const struct trace_result *result,
                                       const struct result_total *total, struct error *err)
 {
@@ -296,7 +314,7 @@ static enum tracer_status print_total(const struct text *text, const struct trac
     bool is_bought = !u320_is_zero(total->converted_in);
     if (is_bought || !u320_is_zero(total->emitted))
         print_parts(text, total);
-    bool is_enough = add_places(text, &lines, result, total) && add_line(text, &lines, 2, lines.whole);
+    bool is_enough = add_places(text, &lines, result, total) && add_line(text, &lines, 2, lines.whole, (struct u320){{0}});
     if (is_enough) {
         snprintf(lines.items[lines.count - 1].words, WORDS_SIZE, "sum");
         print_lines(text, &lines,
@@ -305,6 +323,8 @@ static enum tracer_status print_total(const struct text *text, const struct trac
                     : is_bought ? "The sum equals what was stolen and received in exchange, to the unit."
                                 : "The sum equals what was stolen, to the unit.");
     }
+    if (is_enough)
+        print_unproven(text, total);
     free(lines.items);
     return is_enough ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the report");
 }
@@ -356,7 +376,7 @@ static void print_block(const struct text *text, const struct trace_result *resu
     fprintf(text->stream, "%s%s, %s, %s\n", first ? "\n" : "", result->sources[places[first].source], asset,
             place_words(places[first].place));
     for (size_t i = first; i < end; i++) {
-        view_amount(&text->view, places[i].asset, places[i].amount, amount);
+        view_tainted(&text->view, places[i].asset, places[i].amount, places[i].unproven, amount);
         amount_column_add(&amounts, amount);
     }
     for (size_t i = first; i < end; i++) {
@@ -366,7 +386,7 @@ static void print_block(const struct text *text, const struct trace_result *resu
             address_format(account->address, address);
             name_shown(account->name, name);
         }
-        view_amount(&text->view, places[i].asset, places[i].amount, amount);
+        view_tainted(&text->view, places[i].asset, places[i].amount, places[i].unproven, amount);
         fprintf(text->stream, "  %-42s  ", address);
         amount_column_print(text, &amounts, amount);
         if (!name[0])

@@ -41,7 +41,7 @@ static void hop_words(const struct tree *tree, const struct result_hop *hop, boo
     const struct result_account *account = view_account(view, hop->to);
     char amount[AMOUNT_TEXT_SIZE], whole[AMOUNT_TEXT_SIZE], asset[ASSET_SHOWN_SIZE], party[PARTY_TEXT_SIZE],
         more[64];
-    view_amount(view, hop->asset, u320_from_u256(hop->tainted), amount);
+    view_tainted(view, hop->asset, u320_from_u256(hop->tainted), u320_from_u256(hop->unproven), amount);
     view_amount(view, hop->asset, u320_from_u256(hop->amount), whole);
     view_asset_name(view, hop->asset, asset);
     clock_format_utc(hop->time, more);
@@ -141,6 +141,7 @@ enum tracer_status text_tree(const struct text *text, const struct trace_result 
         text, "  ",
         "Under each hop stand those that spent the units which it brought. #5 is hop 5 of the full report; '3 of 10 "
         "ETH' is a transfer of 10 of which 3 are tainted.");
+    text_unproven(text, result);
     if (!tree.child || !tree.sibling) {
         status = error_set(err, TRACER_E_NOMEM, "no memory for the report");
     } else {

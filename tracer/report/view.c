@@ -170,3 +170,19 @@ enum tracer_status stream_done(FILE *stream, struct error *err)
     return error_set(err, TRACER_E_IO, "writing the report failed (%s)",
                      errno ? strerror(errno) : "output error");
 }
+
+void view_tainted(const struct view *view, uint32_t asset, struct u320 amount, struct u320 unproven, char to[static AMOUNT_TEXT_SIZE])
+{
+    view_amount(view, asset, amount, to);
+    size_t length = strlen(to);
+    if (!u320_is_zero(unproven))
+        snprintf(to + length, AMOUNT_TEXT_SIZE - length, "?");
+}
+
+struct u320 total_unproven(const struct result_total *total)
+{
+    struct u320 sum = {{0}};
+    for (int place = 0; place < PLACE_IS_COUNT; place++)
+        u320_add_u320(&sum, total->unproven[place]);
+    return sum;
+}

@@ -27,6 +27,9 @@ const struct result_account *view_account(const struct view *view, uint32_t acco
 /** The amount in the asset's units, exact. */
 void view_amount(const struct view *view, uint32_t asset, struct u320 amount,
                  char to[static AMOUNT_TEXT_SIZE]);
+/** The same of tainted units; "?" behind it where not all of them are proven (result_hop). */
+void view_tainted(const struct view *view, uint32_t asset, struct u320 amount, struct u320 unproven, char to[static AMOUNT_TEXT_SIZE]);
+struct u320 total_unproven(const struct result_total *total);
 /** Symbol of a recognised asset; an unrecognised one is its symbol and its whole contract (X1). */
 void view_asset_name(const struct view *view, uint32_t asset, char to[static ASSET_SHOWN_SIZE]);
 

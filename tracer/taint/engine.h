@@ -70,7 +70,7 @@ struct parcel {
     size_t info_count, info_capacity;
 };
 
-enum account_class { ACCOUNT_UNSEEN, ACCOUNT_PLAIN, ACCOUNT_VOID, ACCOUNT_FRONTIER, ACCOUNT_SERVICE, ACCOUNT_MIXER,
+enum account_class { ACCOUNT_UNSEEN, ACCOUNT_PLAIN, ACCOUNT_VOID, ACCOUNT_FRONTIER, ACCOUNT_DOUBTED, ACCOUNT_SERVICE, ACCOUNT_MIXER,
                      ACCOUNT_BRIDGE, ACCOUNT_VENUE };
 
 struct account_state {
@@ -161,8 +161,8 @@ struct taint {
     struct large asset_memory;
     struct asset_state *assets; /* in `asset_memory` */
     size_t asset_capacity;
-    uint32_t *label_table, *explored_table, *slot_table; /* open addressing over addresses, index + 1 */
-    size_t label_mask, explored_mask, slot_mask;
+    uint32_t *label_table, *explored_table, *slot_table, *doubted_table; /* open addressing over addresses, index + 1 */
+    size_t label_mask, explored_mask, slot_mask, doubted_mask;
     struct address *explored; /* with what 12 adds */
     size_t explored_count;
     struct seed_slot *slots;
@@ -227,6 +227,10 @@ struct taint {
 static inline bool tag_is_source(const struct taint *taint, uint32_t tag)
 {
     return tag < taint->source_count;
+}
+static inline bool class_is_explored(enum account_class class_) /* 12; where there is no explored set, all that are not labelled are */
+{
+    return class_ == ACCOUNT_PLAIN || class_ == ACCOUNT_DOUBTED;
 }
 static inline bool class_is_boundary(enum account_class class_)
 {

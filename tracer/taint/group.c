@@ -67,8 +67,7 @@ static bool order_allows(const struct taint *taint, int32_t number, size_t last_
 static bool leg_concerns(const struct taint *taint, size_t index)
 {
     const struct cursor_row *row = &taint->rows[index];
-    return !taint->input->has_explored || class_of(taint, row->from) == ACCOUNT_PLAIN ||
-           class_of(taint, row->to) == ACCOUNT_PLAIN;
+    return !taint->input->has_explored || class_is_explored(class_of(taint, row->from)) || class_is_explored(class_of(taint, row->to));
 }
 
 /* The legs of group `number`, of any group if -1, become ordinary rows. */

@@ -289,13 +289,25 @@ bool tables_make(struct taint *taint)
         make_table(taint->explored, taint->explored_count, sizeof(struct address), &taint->explored_mask);
     taint->slot_table =
         make_table(taint->slots, taint->slot_count, sizeof(struct seed_slot), &taint->slot_mask);
-    return taint->label_table && taint->explored_table && taint->slot_table;
+    taint->doubted_table =
+        make_table(taint->input->doubted, taint->input->doubted_count, sizeof(struct address), &taint->doubted_mask);
+    return taint->label_table && taint->explored_table && taint->slot_table && taint->doubted_table;
 }
 
 bool is_explored(const struct taint *taint, struct address address)
 {
     return look_up(taint->explored_table, taint->explored_mask, taint->explored, sizeof(struct address),
                    address) != 0;
+}
+
+/* Of an account of the explored set; what was asked for stands in front of what seeds added. */
+static bool is_doubted(const struct taint *taint, struct address address)
+{
+    const struct taint_input *input = taint->input;
+    if (look_up(taint->doubted_table, taint->doubted_mask, input->doubted, sizeof(struct address), address))
+        return true;
+    return input->doubts_added && input->has_explored &&
+           look_up(taint->explored_table, taint->explored_mask, taint->explored, sizeof(struct address), address) > input->explored_count;
 }
 
 static uint32_t source_of(const struct taint *taint, const char *name)
@@ -326,8 +338,9 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
     }
     account->slot =
         look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address) & 0xffffff;
-    account->class_ =
-        !taint->input->has_explored || is_explored(taint, address) ? ACCOUNT_PLAIN : ACCOUNT_FRONTIER;
+    account->class_ = taint->input->has_explored && !is_explored(taint, address) ? ACCOUNT_FRONTIER
+                      : is_doubted(taint, address)                               ? ACCOUNT_DOUBTED
+                                                                                 : ACCOUNT_PLAIN;
 }
 
 const struct account_state *account_get(struct taint *taint, uint32_t id)

@@ -122,7 +122,7 @@ struct absorbed *absorbed_slot(struct taint *taint, uint32_t account, uint32_t a
     return &taint->absorbed[at];
 }
 
-static const uint8_t places[] = {[ACCOUNT_FRONTIER] = PLACE_FRONTIER, [ACCOUNT_SERVICE] = PLACE_SERVICE,
+static const uint8_t places[] = {[ACCOUNT_FRONTIER] = PLACE_FRONTIER, [ACCOUNT_DOUBTED] = PLACE_FRONTIER, [ACCOUNT_SERVICE] = PLACE_SERVICE,
                                  [ACCOUNT_MIXER] = PLACE_MIXER, [ACCOUNT_BRIDGE] = PLACE_BRIDGE,
                                  [ACCOUNT_VENUE] = PLACE_VENUE};
 
@@ -213,6 +213,24 @@ static bool depart_plain(struct taint *taint, const struct cursor_row *row, stru
     return ok && taint->policy->take(taint, holding, row->amount, parcel);
 }
 
+/* An account that is a source itself pays what is its own, whatever else it had: as in 4.4, of an account with no units. */
+static bool depart_doubted(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
+{
+    uint32_t slot = taint->accounts[row->from].slot;
+    const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
+    bool ok = true;
+    if (!seeds || !seeds->active_count) {
+        uint32_t tag = unknown_tag(taint);
+        return is_poison(taint) || (parcel_put(taint, parcel, row->amount, tag) &&
+                                    count_one(taint, row->asset, tag, row->amount, offsetof(struct taint_total, emitted)));
+    }
+    for (uint32_t i = 0; i < (is_poison(taint) ? seeds->active_count : 1u) && ok; i++) {
+        info_set(parcel, seeds->active[i], 1, RECORD_NONE, &ok);
+        ok = ok && parcel_put(taint, parcel, row->amount, seeds->active[i]);
+    }
+    return ok && count_one(taint, row->asset, seeds->active[0], row->amount, offsetof(struct taint_total, seeded));
+}
+
 static bool depart(struct taint *taint, const struct cursor_row *row, struct parcel *parcel)
 {
     const struct account_state *from = &taint->accounts[row->from];
@@ -223,6 +241,8 @@ static bool depart(struct taint *taint, const struct cursor_row *row, struct par
     switch ((enum account_class)from->class_) {
     case ACCOUNT_PLAIN:
         return depart_plain(taint, row, parcel);
+    case ACCOUNT_DOUBTED:
+        return depart_doubted(taint, row, parcel);
     case ACCOUNT_VOID:
         column = offsetof(struct taint_total, created);
         if (row->kind == TRANSFER_ADJUST ||
@@ -372,8 +392,8 @@ static bool run_ordinary(struct taint *taint, const struct cursor_row *row)
 static bool concerns(const struct taint *taint, size_t index)
 {
     const struct cursor_row *row = &taint->rows[index];
-    return !taint->input->has_explored || taint->accounts[row->from].class_ == ACCOUNT_PLAIN ||
-           taint->accounts[row->to].class_ == ACCOUNT_PLAIN || group_concerns(taint, index);
+    return !taint->input->has_explored || class_is_explored(taint->accounts[row->from].class_) ||
+           class_is_explored(taint->accounts[row->to].class_) || group_concerns(taint, index);
 }
 
 static bool run_group_row(struct taint *taint, size_t index)
@@ -642,6 +662,7 @@ void taint_free(struct taint *taint)
     free(taint->label_table);
     free(taint->explored_table);
     free(taint->slot_table);
+    free(taint->doubted_table);
     large_free(&taint->account_memory);
     large_free(&taint->asset_memory);
     free(taint->kept);

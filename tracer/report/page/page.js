@@ -97,6 +97,7 @@ const step = i => {
   if (!result.network.time_keys) add('key', make('code', hop.key), copy(hop.key));
   add('where', [hop.block_number ? `block ${hop.block_number}` : 'block not known', hop.log_index === null ? '' : `log ${hop.log_index}`,
     `${hop.kind} transfer`, hop.leg ? `${hop.leg} leg of an exchange${hop.rule ? ' (' + hop.rule + ')' : ''}` : ''].filter(Boolean).join(', '));
+  if (hop.unproven !== '0') add('not proven', `${hop.unproven} of ${hop.tainted} (smallest units): out of an account whose history has a gap`);
   add('grade', hop.grade === hop.path_grade ? hop.grade : `${hop.grade}; weakest on the path: ${hop.path_grade}`);
   item.append(list);
   return item;
