@@ -8,11 +8,10 @@
 
 /* ---- asking ---- */
 
+/* Of the kind that is asked for, and no other: the order of a block's rows (architecture 4, row keys) must not be whose answer came first. */
 static bool traces_of(const struct fetching *fetching, size_t endpoint)
 {
-    const struct chain_client *client = fetching->client;
-    enum chain_traces traces = client->endpoints[endpoint].traces;
-    return (client->traces == TRACES_TRACE_BLOCK) == (traces == TRACES_TRACE_BLOCK) && traces != TRACES_NONE;
+    return fetching->client->endpoints[endpoint].traces == fetching->client->traces;
 }
 
 bool fetching_wants_traces(const struct fetching *fetching)
@@ -422,6 +421,20 @@ static enum tracer_status check_known(const struct fetching *fetching, const str
     return error_set(fetching->err, TRACER_E_REPLY, "hash is %s, but %s %s: another chain, or a lie", text, from, known_text);
 }
 
+/* The endpoint that traced the block says nothing of where its logs stand, which shows only now. *ret_again: another one may. */
+static void lacks_log_positions(struct fetching *fetching, struct unit *unit, size_t block, bool *ret_again)
+{
+    struct chain_client *client = fetching->client;
+    bool others = false;
+    unit_note_source(unit, (block + 1) * calls_a_block(unit) - 1);
+    client->endpoints[unit->source].traces = TRACES_CALL_TRACER;
+    for (size_t i = 0; i < client->endpoint_count; i++)
+        others = others || (client->endpoints[i].usable && client->endpoints[i].traces == TRACES_CALL_TRACER_LOGS);
+    if (!others)
+        client->traces = TRACES_CALL_TRACER;
+    *ret_again = others;
+}
+
 static enum tracer_status decode_block(struct fetching *fetching, struct unit *unit, size_t block,
                                        size_t *receipt_next, const bool *trace_missing, bool *ret_done)
 {
@@ -464,8 +477,11 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
         *fetching->err = why;
         return status == TRACER_E_REPLY ? reject(fetching, unit, block, &why) : status;
     }
-    if (texts.traces_kind == EVM_TRACES_CALL_TRACER && decoded.order == ORDER_SPLIT)
-        client->traces = TRACES_CALL_TRACER; /* log positions are not offered after all */
+    bool elsewhere = false;
+    if (texts.traces_kind == EVM_TRACES_CALL_TRACER && decoded.order == ORDER_SPLIT && client->traces == TRACES_CALL_TRACER_LOGS)
+        lacks_log_positions(fetching, unit, block, &elsewhere);
+    if (elsewhere)
+        return unit_begin(fetching, unit);
     evm_notes_add(&fetching->notes, &notes);
     if (!keep_block(unit, &decoded, &unit->blocks[block]))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");

@@ -184,6 +184,26 @@ Test(fetch, a_tracer_without_log_positions_is_found_out)
     run_free(&run);
 }
 
+/* Whose answer comes first is chance; the order of rows is not. */
+Test(fetch, one_tracer_with_log_positions_is_enough_for_the_order_of_all_rows)
+{
+    struct fake_chain whole = {.head = 20};
+    struct run alone = fetch_chain(&whole, 0, 20);
+    cr_assert_eq(alone.collected.exact, 21);
+    for (size_t at = 0; at < 3; at++) {
+        struct fake_chain with = {.head = 20}, without = {.head = 20, .without_logs = true}, too = without;
+        struct fake_chain *chains[] = {&without, &too, &without};
+        chains[at] = &with;
+        struct run run = fetch_chains(chains, at == 2 ? 3 : 2, (struct chain_fetch){.first = 0, .last = 20, .want_traces = true});
+        cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+        cr_assert_eq(run.collected.exact, 21, "%zu: %zu", at, (size_t)run.collected.exact);
+        cr_assert_eq(run.traces, TRACES_CALL_TRACER_LOGS);
+        cr_assert_null(strstr(run.notes, "not believed"), "%s", run.notes);
+        run_free(&run);
+    }
+    run_free(&alone);
+}
+
 Test(fetch, without_traces_internals_are_none_and_it_is_said)
 {
     struct fake_chain chain = {.head = 20, .no_traces = true};
