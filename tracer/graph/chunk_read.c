@@ -105,10 +105,10 @@ bool chunk_parse(const uint8_t *from, size_t size, struct chunk *ret_chunk)
 
 void chunk_move(struct chunk *chunk, const uint8_t *from, const uint8_t *to)
 {
-    const uint8_t **const columns[] = {&chunk->blocks, &chunk->txi,   &chunk->run_rows, &chunk->kind, &chunk->width, &chunk->from,
-                                       &chunk->to,     &chunk->asset, &chunk->log,      &chunk->index, &chunk->link, &chunk->amounts};
-    for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
-        *columns[i] = to + (*columns[i] - from);
+    chunk->blocks = to + (chunk->blocks - from);
+    chunk->amounts = to + (chunk->amounts - from);
+    for (size_t i = 0; i < LOG_COLUMNS; i++)
+        chunk->columns[i].bytes = to + (chunk->columns[i].bytes - from);
 }
 
 uint32_t chunk_find(const struct chunk *chunk, uint64_t number)
