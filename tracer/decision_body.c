@@ -8,85 +8,117 @@
 
 #define TEXT_SIZE 1024u /* of a text of a record, as shown */
 
-/* Printable ASCII, so that the record reads the same everywhere; NULL becomes null. */
-static json_t *text_of(const char *text)
+/* Writing: members in their order, a blank after each comma and colon. `before` is what stands between the value before and this one,
+ * with its key. */
+
+/* What is shown of a text: printable ASCII, so that the record reads the same everywhere; NULL becomes null. */
+static void put_text(struct buffer *to, const char *before, const char *text)
 {
-    char shown[TEXT_SIZE];
-    return text ? json_string(shown_text(shown, sizeof(shown), text, strlen(text))) : json_null();
+    char shown[TEXT_SIZE], quoted[2 * TEXT_SIZE];
+    size_t size = 0;
+    buffer_text(to, before);
+    if (!text) {
+        buffer_text(to, "null");
+        return;
+    }
+    shown_text(shown, sizeof(shown), text, strlen(text));
+    for (const char *at = shown; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            quoted[size++] = '\\';
+        quoted[size++] = *at;
+    }
+    buffer_char(to, '"');
+    buffer_add(to, quoted, size);
+    buffer_char(to, '"');
 }
 
-static json_t *whole(uint64_t value)
+static void put_whole(struct buffer *to, const char *before, bool has, uint64_t value)
 {
-    return json_integer((json_int_t)value);
+    buffer_text(to, before);
+    if (has)
+        buffer_u64(to, value);
+    else
+        buffer_text(to, "null");
 }
 
-static json_t *whole_if(bool has, uint64_t value)
+static void put_texts(struct buffer *to, const char *before, const char *const *texts, size_t count)
 {
-    return has ? whole(value) : json_null();
-}
-
-static json_t *texts_of(const char *const *texts, size_t count)
-{
-    json_t *array = json_array();
+    buffer_text(to, before);
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, text_of(texts[i]));
-    return array;
+        put_text(to, i ? ", " : "", texts[i]);
+    buffer_char(to, ']');
 }
 
-static enum tracer_status put(json_t *object, struct buffer *to, struct error *err)
+static void put_asked(struct buffer *to, const struct decision_question *asked)
 {
-    char *text = object ? json_dumps(object, JSON_ENSURE_ASCII) : NULL;
-    json_decref(object);
-    bool good = text && buffer_text(to, text);
-    free(text);
-    return good ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the record of a decision, or it is too long");
+    put_text(to, "{\"policy\": ", taint_policy_name(asked->options.policy));
+    put_text(to, ", \"links\": ", links_name(asked->options.links));
+    put_text(to, ", \"fees\": ", fees_name(asked->options.fees));
+    put_text(to, ", \"unknown\": ", unknown_name(asked->options.unknown));
+    put_text(to, ", \"opening\": ", opening_name(asked->options.opening));
+    put_whole(to, ", \"from\": ", asked->has_from, asked->from);
+    put_whole(to, ", \"to\": ", asked->has_to, asked->to);
+    put_whole(to, ", \"since\": ", asked->has_since, asked->since);
+    put_text(to, ", \"as_of\": ", asked->as_of);
+    put_whole(to, ", \"list_age_max\": ", true, asked->list_age_days_max);
+    buffer_text(to, asked->builtin_labels ? ", \"builtin_labels\": true" : ", \"builtin_labels\": false");
+    put_texts(to, ", \"sources\": [", asked->sources, asked->source_count);
+    buffer_char(to, '}');
 }
 
-static json_t *asked_of(const struct decision_question *asked)
+static void put_input(struct buffer *to, bool is_first, const struct result_input *input)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "policy", taint_policy_name(asked->options.policy), "links",
-                     links_name(asked->options.links), "fees", fees_name(asked->options.fees), "unknown", unknown_name(asked->options.unknown),
-                     "opening", opening_name(asked->options.opening), "from", whole_if(asked->has_from, asked->from), "to",
-                     whole_if(asked->has_to, asked->to), "since", whole_if(asked->has_since, asked->since), "as_of", text_of(asked->as_of),
-                     "list_age_max", whole(asked->list_age_days_max), "builtin_labels", asked->builtin_labels, "sources",
-                     texts_of(asked->sources, asked->source_count));
+    put_text(to, is_first ? "{\"role\": " : ", {\"role\": ", input->role);
+    put_text(to, ", \"name\": ", input->name);
+    put_text(to, ", \"sha256\": ", input->sha256[0] ? input->sha256 : NULL);
+    buffer_char(to, '}');
 }
 
-static void add_inputs(json_t *array, const struct result_input *inputs, size_t count)
+static enum tracer_status end_body(struct buffer *to, struct error *err)
 {
-    for (size_t i = 0; i < count; i++)
-        json_array_append_new(array, json_pack("{s:o, s:o, s:o}", "role", text_of(inputs[i].role), "name", text_of(inputs[i].name), "sha256",
-                                               text_of(inputs[i].sha256[0] ? inputs[i].sha256 : NULL)));
+    return buffer_char(to, '}') ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the record of a decision, or it is too long");
 }
 
 enum tracer_status decision_context_body(const struct decision_question *asked, const struct result_head *head,
                                          const struct result_input *inputs, size_t input_count, struct buffer *to, struct error *err)
 {
     char hash[HASH_TEXT_SIZE];
-    json_t *list = json_array();
-    add_inputs(list, head->inputs, head->input_count);
-    add_inputs(list, inputs, input_count);
     hash_format(head->last_hash, hash);
-    json_t *as_of = json_pack("{s:o, s:o, s:o, s:o, s:s, s:s}", "first_block", whole(head->first_block), "last_block", whole(head->last_block),
-                              "last_hash", hash_is_zero(head->last_hash) ? json_null() : json_string(hash), "last_time", whole(head->last_time),
-                              "grade", grade_name(head->last_grade), "finality", head->last_grade == GRADE_PROVEN ? "final" : "provisional");
-    return put(json_pack("{s:s, s:{s:o, s:o}, s:o, s:o, s:s, s:o, s:{s:o, s:o}}", "kind", "context", "network", "name", text_of(head->network),
-                         "chain_id", whole(head->chain_id), "asked", asked_of(asked), "as_of", as_of, "opening",
-                         opening_name(head->options.opening), "inputs", list, "program", "version", text_of(head->version), "commit",
-                         text_of(head->commit)),
-               to, err);
+    put_text(to, "{\"kind\": \"context\", \"network\": {\"name\": ", head->network);
+    put_whole(to, ", \"chain_id\": ", true, head->chain_id);
+    buffer_text(to, "}, \"asked\": ");
+    put_asked(to, asked);
+    put_whole(to, ", \"as_of\": {\"first_block\": ", true, head->first_block);
+    put_whole(to, ", \"last_block\": ", true, head->last_block);
+    put_text(to, ", \"last_hash\": ", hash_is_zero(head->last_hash) ? NULL : hash);
+    put_whole(to, ", \"last_time\": ", true, head->last_time);
+    put_text(to, ", \"grade\": ", grade_name(head->last_grade));
+    put_text(to, ", \"finality\": ", head->last_grade == GRADE_PROVEN ? "final" : "provisional");
+    put_text(to, "}, \"opening\": ", opening_name(head->options.opening));
+    buffer_text(to, ", \"inputs\": [");
+    for (size_t i = 0; i < head->input_count; i++)
+        put_input(to, i == 0, &head->inputs[i]);
+    for (size_t i = 0; i < input_count; i++)
+        put_input(to, head->input_count + i == 0, &inputs[i]);
+    put_text(to, "], \"program\": {\"version\": ", head->version);
+    put_text(to, ", \"commit\": ", head->commit);
+    buffer_char(to, '}');
+    return end_body(to, err);
 }
 
 enum tracer_status decision_body(const struct decision *decision, struct buffer *to, struct error *err)
 {
     char address[ADDRESS_TEXT_SIZE];
     address_format(decision->to, address);
-    return put(json_pack("{s:s, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o}", "kind", "decision", "target", text_of(decision->target), "to",
-                         text_of(decision->has_to ? address : NULL), "verdict", verdict_name(decision->verdict), "rule", text_of(decision->rule),
-                         "reasons", texts_of(decision->reasons, decision->reason_count), "answer_sha256",
-                         text_of(decision->answer_sha256[0] ? decision->answer_sha256 : NULL), "reference", text_of(decision->reference),
-                         "decided_at", text_of(decision->decided_at)),
-               to, err);
+    put_text(to, "{\"kind\": \"decision\", \"target\": ", decision->target);
+    put_text(to, ", \"to\": ", decision->has_to ? address : NULL);
+    put_text(to, ", \"verdict\": ", verdict_name(decision->verdict));
+    put_text(to, ", \"rule\": ", decision->rule);
+    put_texts(to, ", \"reasons\": [", decision->reasons, decision->reason_count);
+    put_text(to, ", \"answer_sha256\": ", decision->answer_sha256[0] ? decision->answer_sha256 : NULL);
+    put_text(to, ", \"reference\": ", decision->reference);
+    put_text(to, ", \"decided_at\": ", decision->decided_at);
+    return end_body(to, err);
 }
 
 void decision_of(const struct check_answer *answer, const char *json, size_t json_size, struct decision *ret_decision)

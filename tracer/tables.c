@@ -136,8 +136,6 @@ static enum tracer_status note_row(void *context, const struct transfer *transfe
 {
     struct facts_walk *walk = context;
     (void)err;
-    if (walk->next == walk->end)
-        return TRACER_OK;
     if (position_compare(transfer->position, walk->positions[walk->next]) == 0) {
         walk->facts[walk->next].kind = transfer->kind;
         walk->facts[walk->next].log_index = transfer->log_index;
@@ -150,7 +148,7 @@ static enum tracer_status note_row(void *context, const struct transfer *transfe
             walk->facts[walk->next].grade = GRADE_ASSERTED;
         walk->next++;
     }
-    return TRACER_OK;
+    return walk->next == walk->end ? TRACER_E_STOPPED : TRACER_OK;
 }
 
 enum tracer_status case_row_facts(struct case_state *state, const struct position *positions, size_t count,
@@ -187,7 +185,7 @@ enum tracer_status case_row_facts(struct case_state *state, const struct positio
         }
         struct facts_walk walk = {state, positions, ret_facts, start, end};
         status = graph_each(graph, chain_id, number, number, note_row, &walk, err);
-        if (status)
+        if (status && status != TRACER_E_STOPPED)
             return status;
         if (walk.next != end)
             return error_set(err, TRACER_E_DAMAGED,

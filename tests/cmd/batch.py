@@ -169,8 +169,8 @@ try:
     lines |= {t.upper().replace("0X", "0x"): (t.upper().replace("0X", "0x"), truth[t]) for t in accounts[:20]}
     lines |= {f'"{t}"': (f'"{t}"', truth[t]) for t in accounts[:20]}
     lines |= {t: (t, "cannot_tell") for t in ["0x1", "0x" + "g" * 40, "0x" + "0" * 39 + ":", "0x" + "a" * 39 + "`", "0X" + "a" * 40, good[:-1], good + "0", '"0x\n1"', '"a""b"',
-                                              "x" * 70000, "\u00e9" * 20, "y" * 63, "y" * 64, "y" * 65]}
-    lines |= {t: ("", "cannot_tell") for t in ["a,b", 'a"b', '"x"y', "\0" + good, good + "\r\r", "z" * 600000]}
+                                              "x" * 65536, "\u00e9" * 20, "y" * 63, "y" * 64, "y" * 65]}
+    lines |= {t: ("", "cannot_tell") for t in ["a,b", 'a"b', '"x"y', "\0" + good, good + "\r\r", "x" * 65537, "z" * 600000]}
 
     def large(count, choose, columns, cut):
         """A file, and what must come out of it. `cut`: the last line has no end."""
@@ -183,7 +183,7 @@ try:
             wanted.append(f"{wide},{verdict}\n")
         return "".join(text).rstrip("\r\n") if cut else "".join(text), "".join(wanted)
 
-    usual = [t for t in accounts] * 5 + [t for t in lines if len(t) < 70000]
+    usual = [t for t in accounts] * 5 + [t for t in lines if len(t) < 65536]
     for name, count, choose, columns in [("usual", 60000, lambda: dice.choice(accounts), "{}"), ("mixed", 40000, lambda: dice.choice(usual), "{}"),
                                          ("wide", 30000, lambda: dice.choice(accounts), "7,{},a note"), ("long", 3000, lambda: dice.choice(list(lines)[-30:] + accounts[:30]), "{}"),
                                          ("spill", 300000, lambda: "" if dice.random() < 0.99 else accounts[0], "{}")]:

@@ -4,6 +4,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,6 +66,53 @@ static struct buffer body_of(const char *target, size_t reason_count)
     buffer_init(&body, TRACER_DECISION_LINE_MAX);
     cr_assert_eq(decision_body(&decision, &body, NULL), TRACER_OK);
     return body;
+}
+
+/* The bytes that Jansson writes of the same values: what is digested never changes. */
+static void is_canonical(const struct buffer *body)
+{
+    json_t *root = json_loadb(body->data, body->size, JSON_REJECT_DUPLICATES, NULL);
+    char *again = json_dumps(root, JSON_ENSURE_ASCII);
+    cr_assert(again && strlen(again) == body->size && memcmp(again, body->data, body->size) == 0, "%s\n%s", body->data, again);
+    free(again);
+    json_decref(root);
+}
+
+Test(decision_log, E6_the_bytes_of_a_record_are_those_of_any_json_writer)
+{
+    static const char *const texts[] = {"a \"quote\", a \\ and a / here", "\x01\t\n\x7f\xff\xc3\xa4\xf0\x9f\x98\x80</script>", ""};
+    char longest[3000];
+    memset(longest, '"', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    for (size_t i = 0; i < 4; i++) {
+        const char *text = i < 3 ? texts[i] : longest;
+        struct decision decision = {.target = text, .has_to = i % 2, .to = {{0xab, 1}}, .verdict = (enum verdict)(i % 3), .rule = text,
+                                    .reasons = texts, .reason_count = i, .reference = i ? text : NULL, .decided_at = i ? NULL : text};
+        struct result_input input = {.role = text, .name = text};
+        struct result_head head = {.version = text, .commit = text, .network = text, .chain_id = INT64_MAX, .inputs = &input, .input_count = i % 2, .last_block = i};
+        struct decision_question asked = {.has_from = i % 2, .has_since = true, .since = 7, .as_of = i ? text : NULL, .builtin_labels = i % 2, .sources = texts, .source_count = i % 3};
+        struct buffer body;
+        buffer_init(&body, TRACER_DECISION_LINE_MAX);
+        cr_assert_eq(decision_body(&decision, &body, NULL), TRACER_OK);
+        is_canonical(&body);
+        buffer_clear(&body);
+        cr_assert_eq(decision_context_body(&asked, &head, &input, i % 3 != 0, &body, NULL), TRACER_OK);
+        is_canonical(&body);
+        buffer_release(&body);
+    }
+    struct buffer context = context_of(100), body = body_of("0xaa", 0);
+    cr_assert_str_eq(body.data, "{\"kind\": \"decision\", \"target\": \"0xaa\", \"to\": null, \"verdict\": \"exposed\", \"rule\": \"default\", \"reasons\": [], "
+                                "\"answer_sha256\": null, \"reference\": null, \"decided_at\": null}");
+    cr_assert_str_eq(context.data,
+                     "{\"kind\": \"context\", \"network\": {\"name\": \"ethereum\", \"chain_id\": 1}, \"asked\": {\"policy\": \"fifo\", \"links\": \"given\", "
+                     "\"fees\": \"sink\", \"unknown\": \"track\", \"opening\": \"unknown\", \"from\": null, \"to\": null, \"since\": null, \"as_of\": null, "
+                     "\"list_age_max\": 30, \"builtin_labels\": true, \"sources\": [\"name=0xaa000000000000000000000000000000000000aa\"]}, \"as_of\": "
+                     "{\"first_block\": 0, \"last_block\": 100, \"last_hash\": \"0x0100000000000000000000000000000000000000000000000000000000000000\", "
+                     "\"last_time\": 0, \"grade\": \"proven\", \"finality\": \"final\"}, \"opening\": \"unknown\", \"inputs\": [{\"role\": \"labels\", \"name\": "
+                     "\"mine.csv\", \"sha256\": \"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}], \"program\": {\"version\": \"1\", \"commit\": "
+                     "\"c\"}}");
+    buffer_release(&context);
+    buffer_release(&body);
 }
 
 static enum tracer_status append_to(struct decision_log *log, uint64_t last_block, size_t count, uint64_t *ret_first,

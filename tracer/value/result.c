@@ -124,7 +124,7 @@ static size_t shown_piece(const uint8_t *from, size_t length, char to[static 16]
         return 1;
     }
     if (code >= 0x20 && code < 0x7f)
-        snprintf(to, 16, "%c", (char)code);
+        memcpy(to, (char[]){(char)code, '\0'}, 2);
     else
         snprintf(to, 16, "\\u{%x}", (unsigned)code);
     return taken;
