@@ -1,5 +1,5 @@
 /* keccak.c - see keccak.h. One permutation, written for any type that has ^, &, ~ and shifts: a 64-bit word,
- * or a vector of four, which then hashes four messages at once (architecture 9). */
+ * or a vector of four or eight, which then hashes as many messages at once (architecture 9). */
 #include "keccak.h"
 
 #include <assert.h>
@@ -19,65 +19,67 @@ static const uint64_t round_constants[24] = {
 
 /* An array that is only indexed by constants lives in registers. */
 #define UNROLL _Pragma("GCC unroll 25")
-#define ROTATE(v, n) ((v) << (n) | (v) >> (64 - (n)))
+#define ROTATE(v, n) ((v) << (n) | (v) >> (64 - (n)) % 64)
 
 /* NOLINTBEGIN(bugprone-macro-parentheses): the arguments are names of arrays and a type */
-/* rho, pi and chi of one plane of the new state: where its five lanes come from, and how far they turn */
-#define PLANE(to, y, from, i0, r0, i1, r1, i2, r2, i3, r3, i4, r4)                                           \
-    b0 = from[i0] ^ d[(i0) % 5];                                                                             \
-    b1 = from[i1] ^ d[(i1) % 5];                                                                             \
-    b2 = from[i2] ^ d[(i2) % 5];                                                                             \
-    b3 = from[i3] ^ d[(i3) % 5];                                                                             \
-    b4 = from[i4] ^ d[(i4) % 5];                                                                             \
+/* A round moves every lane: instead, each stays in its place, and `place` says where lane (x, y) is in the
+ * four rounds after which all are back. The five lanes that make a plane of the new state are where they were
+ * when they were read. */
+#define MOVED(n) ((n) % 5 + 5 * (((n) % 5 + 2 * ((n) / 5)) % 5))
+#define PLACE_0(n) (n)
+#define PLACE_1(n) MOVED(n)
+#define PLACE_2(n) MOVED(MOVED(n))
+#define PLACE_3(n) MOVED(MOVED(MOVED(n)))
+
+#define COLUMN(s, place, x)                                                                                  \
+    (s[place(x)] ^ s[place((x) + 5)] ^ s[place((x) + 10)] ^ s[place((x) + 15)] ^ s[place((x) + 20)])
+
+/* rho, pi and chi of one plane of the new state: which five lanes it comes from, and how far they turn */
+#define PLANE(s, place, y, i0, r0, i1, r1, i2, r2, i3, r3, i4, r4)                                           \
+    b0 = s[place(i0)] ^ d[(i0) % 5];                                                                         \
+    b1 = s[place(i1)] ^ d[(i1) % 5];                                                                         \
+    b2 = s[place(i2)] ^ d[(i2) % 5];                                                                         \
+    b3 = s[place(i3)] ^ d[(i3) % 5];                                                                         \
+    b4 = s[place(i4)] ^ d[(i4) % 5];                                                                         \
     b0 = ROTATE(b0, r0);                                                                                     \
     b1 = ROTATE(b1, r1);                                                                                     \
     b2 = ROTATE(b2, r2);                                                                                     \
     b3 = ROTATE(b3, r3);                                                                                     \
     b4 = ROTATE(b4, r4);                                                                                     \
-    to[5 * (y) + 0] = b0 ^ (~b1 & b2);                                                                       \
-    to[5 * (y) + 1] = b1 ^ (~b2 & b3);                                                                       \
-    to[5 * (y) + 2] = b2 ^ (~b3 & b4);                                                                       \
-    to[5 * (y) + 3] = b3 ^ (~b4 & b0);                                                                       \
-    to[5 * (y) + 4] = b4 ^ (~b0 & b1)
+    s[place(MOVED(5 * (y) + 0))] = b0 ^ (~b1 & b2);                                                          \
+    s[place(MOVED(5 * (y) + 1))] = b1 ^ (~b2 & b3);                                                          \
+    s[place(MOVED(5 * (y) + 2))] = b2 ^ (~b3 & b4);                                                          \
+    s[place(MOVED(5 * (y) + 3))] = b3 ^ (~b4 & b0);                                                          \
+    s[place(MOVED(5 * (y) + 4))] = b4 ^ (~b0 & b1)
 
-#define ROUND(to, from, constant)                                                                            \
+#define ROUND(s, place, constant)                                                                            \
     do {                                                                                                     \
-        c[0] = from[0] ^ from[5] ^ from[10] ^ from[15] ^ from[20];                                           \
-        c[1] = from[1] ^ from[6] ^ from[11] ^ from[16] ^ from[21];                                           \
-        c[2] = from[2] ^ from[7] ^ from[12] ^ from[17] ^ from[22];                                           \
-        c[3] = from[3] ^ from[8] ^ from[13] ^ from[18] ^ from[23];                                           \
-        c[4] = from[4] ^ from[9] ^ from[14] ^ from[19] ^ from[24];                                           \
+        c[0] = COLUMN(s, place, 0);                                                                          \
+        c[1] = COLUMN(s, place, 1);                                                                          \
+        c[2] = COLUMN(s, place, 2);                                                                          \
+        c[3] = COLUMN(s, place, 3);                                                                          \
+        c[4] = COLUMN(s, place, 4);                                                                          \
         d[0] = c[4] ^ ROTATE(c[1], 1);                                                                       \
         d[1] = c[0] ^ ROTATE(c[2], 1);                                                                       \
         d[2] = c[1] ^ ROTATE(c[3], 1);                                                                       \
         d[3] = c[2] ^ ROTATE(c[4], 1);                                                                       \
         d[4] = c[3] ^ ROTATE(c[0], 1);                                                                       \
-        b0 = from[0] ^ d[0];                                                                                 \
-        b1 = from[6] ^ d[1];                                                                                 \
-        b2 = from[12] ^ d[2];                                                                                \
-        b3 = from[18] ^ d[3];                                                                                \
-        b4 = from[24] ^ d[4];                                                                                \
-        b1 = ROTATE(b1, 44);                                                                                 \
-        b2 = ROTATE(b2, 43);                                                                                 \
-        b3 = ROTATE(b3, 21);                                                                                 \
-        b4 = ROTATE(b4, 14);                                                                                 \
-        to[0] = b0 ^ (~b1 & b2) ^ (constant);                                                                \
-        to[1] = b1 ^ (~b2 & b3);                                                                             \
-        to[2] = b2 ^ (~b3 & b4);                                                                             \
-        to[3] = b3 ^ (~b4 & b0);                                                                             \
-        to[4] = b4 ^ (~b0 & b1);                                                                             \
-        PLANE(to, 1, from, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);                                             \
-        PLANE(to, 2, from, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);                                               \
-        PLANE(to, 3, from, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56);                                            \
-        PLANE(to, 4, from, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2);                                             \
+        PLANE(s, place, 0, 0, 0, 6, 44, 12, 43, 18, 21, 24, 14);                                             \
+        s[place(0)] ^= (constant);                                                                           \
+        PLANE(s, place, 1, 3, 28, 9, 20, 10, 3, 16, 45, 22, 61);                                             \
+        PLANE(s, place, 2, 1, 1, 7, 6, 13, 25, 19, 8, 20, 18);                                               \
+        PLANE(s, place, 3, 4, 27, 5, 36, 11, 10, 17, 15, 23, 56);                                            \
+        PLANE(s, place, 4, 2, 62, 8, 55, 14, 39, 15, 41, 21, 2);                                             \
     } while (0)
 
 #define PERMUTE(word, s)                                                                                     \
     do {                                                                                                     \
-        word e[25], c[5], d[5], b0, b1, b2, b3, b4;                                                          \
-        for (int round = 0; round < 24; round += 2) {                                                        \
-            ROUND(e, s, round_constants[round]);                                                             \
-            ROUND(s, e, round_constants[round + 1]);                                                         \
+        word c[5], d[5], b0, b1, b2, b3, b4;                                                                 \
+        for (int round = 0; round < 24; round += 4) {                                                        \
+            ROUND(s, PLACE_0, round_constants[round]);                                                       \
+            ROUND(s, PLACE_1, round_constants[round + 1]);                                                   \
+            ROUND(s, PLACE_2, round_constants[round + 2]);                                                   \
+            ROUND(s, PLACE_3, round_constants[round + 3]);                                                   \
         }                                                                                                    \
     } while (0)
 /* NOLINTEND(bugprone-macro-parentheses) */
@@ -125,54 +127,54 @@ struct hash keccak256(const void *data, size_t size)
     return hash;
 }
 
-/* ---- four messages ---- */
+/* ---- four and eight messages ---- */
 
 #ifdef __x86_64__
 
-#define LANES 4u
-typedef uint64_t four __attribute__((vector_size(8 * LANES), may_alias));
+#define LANES_MAX 8u
+typedef uint64_t four __attribute__((vector_size(32), may_alias));
+typedef uint64_t eight __attribute__((vector_size(64), may_alias));
 
-struct four_states {
-    uint64_t word[25][LANES] __attribute__((aligned(32)));
-};
-
-/* Absorb one block of each lane; a lane whose `keep` is zero begins anew. */
-typedef void absorb_four_fn(struct four_states *states, const uint8_t *const block[LANES],
-                            const uint64_t keep[LANES]);
-#define ABSORB_FOUR(name, features)                                                                          \
-    __attribute__((target(features))) static void name(                                                      \
-        struct four_states *states, const uint8_t *const block[LANES], const uint64_t keep[LANES])           \
+/* Absorb one block of each lane; a lane whose `keep` is zero begins anew. Word i of the states is of all
+ * lanes, side by side. */
+typedef void absorb_many_fn(uint64_t *states, const uint8_t *const *block, const uint64_t *keep);
+#define FOUR_WORDS(from, i)                                                                                  \
+    word_at(block[from], i), word_at(block[(from) + 1], i), word_at(block[(from) + 2], i),                   \
+        word_at(block[(from) + 3], i)
+#define EIGHT_WORDS(from, i) FOUR_WORDS(from, i), FOUR_WORDS((from) + 4, i)
+#define ABSORB_MANY(name, features, vector, words)                                                           \
+    __attribute__((target(features))) static void name(uint64_t *states, const uint8_t *const *block,        \
+                                                       const uint64_t *keep)                                 \
     {                                                                                                        \
-        four s[25], mask = {keep[0], keep[1], keep[2], keep[3]};                                             \
+        vector s[25], *kept = (vector *)states, mask = *(const vector *)keep;                                \
         UNROLL for (size_t i = 0; i < 25; i++)                                                               \
         {                                                                                                    \
-            s[i] = *(const four *)states->word[i] & mask;                                                    \
+            s[i] = kept[i] & mask;                                                                           \
             if (i < WORDS)                                                                                   \
-                s[i] ^= (four){word_at(block[0], i), word_at(block[1], i), word_at(block[2], i),             \
-                               word_at(block[3], i)};                                                        \
+                s[i] ^= (vector){words(0, i)};                                                               \
         }                                                                                                    \
-        PERMUTE(four, s);                                                                                    \
-        UNROLL for (size_t i = 0; i < 25; i++) * (four *)states->word[i] = s[i];                             \
+        PERMUTE(vector, s);                                                                                  \
+        UNROLL for (size_t i = 0; i < 25; i++) kept[i] = s[i];                                               \
     }
-ABSORB_FOUR(absorb_avx2, "avx2")
-ABSORB_FOUR(absorb_avx512vl, "avx512vl")
+ABSORB_MANY(absorb_avx2, "avx2", four, FOUR_WORDS)
+ABSORB_MANY(absorb_avx512vl, "avx512vl", four, FOUR_WORDS)
+ABSORB_MANY(absorb_avx512, "avx512f", eight, EIGHT_WORDS)
 
 /* Each lane takes the next message as soon as it is done with one, so sizes may differ. */
-static void many_by_four(absorb_four_fn *absorb_four, const struct bytes *messages, size_t count,
-                         struct hash *ret_hashes)
+static void many_by_lanes(absorb_many_fn *absorb_many, size_t lanes, const struct bytes *messages,
+                          size_t count, struct hash *ret_hashes)
 {
     static const uint8_t nothing[RATE];
-    struct four_states states;
-    uint8_t ends[LANES][RATE];
-    struct bytes left[LANES] = {{NULL, 0}};
-    size_t index[LANES], next = 0;
-    bool busy[LANES] = {false};
-    memset(&states, 0, sizeof states);
+    uint64_t states[25 * LANES_MAX] __attribute__((aligned(64))) = {0};
+    uint8_t ends[LANES_MAX][RATE];
+    struct bytes left[LANES_MAX] = {{NULL, 0}};
+    size_t index[LANES_MAX], next = 0;
+    bool busy[LANES_MAX] = {false};
     for (;;) {
-        const uint8_t *block[LANES];
-        uint64_t keep[LANES];
-        bool any = false, last[LANES];
-        for (size_t lane = 0; lane < LANES; lane++) {
+        const uint8_t *block[LANES_MAX];
+        uint64_t keep[LANES_MAX] __attribute__((aligned(64)));
+        bool any = false, last[LANES_MAX];
+        for (size_t lane = 0; lane < lanes; lane++) {
             keep[lane] = busy[lane] ? UINT64_MAX : 0;
             if (!busy[lane] && next < count) {
                 busy[lane] = true;
@@ -191,11 +193,11 @@ static void many_by_four(absorb_four_fn *absorb_four, const struct bytes *messag
         }
         if (!any)
             return;
-        absorb_four(&states, block, keep);
-        for (size_t lane = 0; lane < LANES; lane++)
+        absorb_many(states, block, keep);
+        for (size_t lane = 0; lane < lanes; lane++)
             if (last[lane]) {
                 for (size_t i = 0; i < 4; i++)
-                    memcpy(ret_hashes[index[lane]].bytes + 8 * i, &states.word[i][lane], 8);
+                    memcpy(ret_hashes[index[lane]].bytes + 8 * i, &states[i * lanes + lane], 8);
                 busy[lane] = false;
             }
     }
@@ -213,9 +215,12 @@ bool keccak_can(enum keccak_way way)
         return __builtin_cpu_supports("avx2");
     case KECCAK_AVX512VL:
         return __builtin_cpu_supports("avx512vl");
+    case KECCAK_AVX512:
+        return __builtin_cpu_supports("avx512f");
 #else
     case KECCAK_AVX2:
     case KECCAK_AVX512VL:
+    case KECCAK_AVX512:
 #endif
     case KECCAK_WAY_COUNT:
         break;
@@ -229,7 +234,9 @@ void keccak256_many_by(enum keccak_way way, const struct bytes *messages, size_t
     assert(keccak_can(way));
 #ifdef __x86_64__
     if (way != KECCAK_ONE) {
-        many_by_four(way == KECCAK_AVX2 ? absorb_avx2 : absorb_avx512vl, messages, count, ret_hashes);
+        static absorb_many_fn *const absorb_many[KECCAK_WAY_COUNT] = {NULL, absorb_avx2, absorb_avx512vl,
+                                                                      absorb_avx512};
+        many_by_lanes(absorb_many[way], way == KECCAK_AVX512 ? 8 : 4, messages, count, ret_hashes);
         return;
     }
 #endif
@@ -239,8 +246,9 @@ void keccak256_many_by(enum keccak_way way, const struct bytes *messages, size_t
 
 void keccak256_many(const struct bytes *messages, size_t count, struct hash *ret_hashes)
 {
-    enum keccak_way way = keccak_can(KECCAK_AVX512VL) ? KECCAK_AVX512VL
-                          : keccak_can(KECCAK_AVX2)   ? KECCAK_AVX2
-                                                      : KECCAK_ONE;
+    enum keccak_way way = count > 4 && keccak_can(KECCAK_AVX512) ? KECCAK_AVX512
+                          : keccak_can(KECCAK_AVX512VL)          ? KECCAK_AVX512VL
+                          : keccak_can(KECCAK_AVX2)              ? KECCAK_AVX2
+                                                                 : KECCAK_ONE;
     keccak256_many_by(count > 1 ? way : KECCAK_ONE, messages, count, ret_hashes);
 }

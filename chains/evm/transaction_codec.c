@@ -371,7 +371,7 @@ static enum tracer_status add_signed(struct signers *signers, const struct evm_t
 
 static void hash_signed(struct signers *signers, struct signed_texts *texts)
 {
-    struct bytes items[SIGNED_MAX];
+    struct bytes items[SIGNED_MAX] = {{NULL, 0}};
     struct hash hashes[SIGNED_MAX];
     size_t count = signers->count - signers->hashed;
     for (size_t i = 0, begin = 0; i < count; begin = texts->ends[i++])
