@@ -563,20 +563,6 @@ static void count_requests(struct ancestry *work)
     work->result->stats.requests = chain_calls(work->request->explore.client) - work->requests_before;
 }
 
-/* Which limit ends the search here; "": none. */
-static void check_limits(const struct ancestry *work, char *text, size_t size)
-{
-    const struct ancestors_request *request = work->request;
-    uint64_t seconds = (clock_monotonic_ms() - work->start_ms) / 1000;
-    text[0] = '\0';
-    if (work->result->explored_count >= request->accounts_max)
-        snprintf(text, size, "stopped after %zu explored accounts (--max-accounts)", work->result->explored_count);
-    else if (request->requests_max && work->result->stats.requests >= request->requests_max)
-        snprintf(text, size, "stopped at the limit of %" PRIu64 " requests (--max-requests)", request->requests_max);
-    else if (request->seconds_max && seconds >= request->seconds_max)
-        snprintf(text, size, "stopped at the limit of %" PRIu64 " seconds (--max-time)", request->seconds_max);
-}
-
 /* An account with a gap may have had units that are not known, and what it paid could be those. Only what it received stands. */
 static enum tracer_status leave(struct ancestry *work, struct address account, const struct explore_outcome *outcome)
 {
@@ -642,8 +628,9 @@ static enum tracer_status step(struct ancestry *work, bool *ret_done)
         *ret_done = !status && !choose(&round, false, &next, &waiting);
     }
     if (!status && !again && !*ret_done) {
-        check_limits(work, limit, sizeof(limit));
-        if (limit[0] && !choose(&round, true, &next, &waiting)) {
+        const struct explore_limits limits = {work->request->accounts_max, work->request->requests_max, work->request->seconds_max};
+        bool ends = explore_ends(&limits, work->result->explored_count, work->result->stats.requests, clock_monotonic_ms() - work->start_ms, limit, sizeof(limit));
+        if (ends && !choose(&round, true, &next, &waiting)) {
             snprintf(text, sizeof(text), "%s: units of unknown history came out of others, which were not explored", limit);
             *ret_done = true;
             status = add_limit(work, text);

@@ -590,6 +590,19 @@ enum tracer_status explore_account(struct explorer *explorer, struct address acc
     return status;
 }
 
+bool explore_ends(const struct explore_limits *limits, uint64_t explored, uint64_t requests, uint64_t elapsed_ms, char *ret_text, size_t size)
+{
+    if (explored >= limits->accounts_max)
+        snprintf(ret_text, size, "stopped after %" PRIu64 " explored accounts (--max-accounts)", explored);
+    else if (limits->requests_max && requests >= limits->requests_max)
+        snprintf(ret_text, size, "stopped at the limit of %" PRIu64 " requests (--max-requests)", limits->requests_max);
+    else if (limits->seconds_max && elapsed_ms / 1000 >= limits->seconds_max)
+        snprintf(ret_text, size, "stopped at the limit of %" PRIu64 " seconds (--max-time)", limits->seconds_max);
+    else
+        return false;
+    return true;
+}
+
 enum tracer_status explore_open(const struct explore_request *request, struct explorer **ret_explorer, struct error *err)
 {
     struct explorer *explorer = calloc(1, sizeof(*explorer));

@@ -113,16 +113,11 @@ static enum tracer_status add_limit(struct lazy *lazy, const char *text)
 static enum tracer_status check_limits(struct lazy *lazy, bool *ret_ended)
 {
     const struct lazy_request *request = lazy->request;
-    uint64_t seconds = (clock_monotonic_ms() - lazy->start_ms) / 1000, requests = lazy->stats->requests;
-    char text[160];
-    if (lazy->explored_count >= request->limits.accounts_max)
-        snprintf(text, sizeof(text), "stopped after %zu explored accounts (--max-accounts): others wait", lazy->explored_count);
-    else if (request->requests_max && requests >= request->requests_max)
-        snprintf(text, sizeof(text), "stopped at the limit of %" PRIu64 " requests (--max-requests): accounts wait", request->requests_max);
-    else if (request->seconds_max && seconds >= request->seconds_max)
-        snprintf(text, sizeof(text), "stopped at the limit of %" PRIu64 " seconds (--max-time): accounts wait", request->seconds_max);
-    else
+    const struct explore_limits limits = {request->limits.accounts_max, request->requests_max, request->seconds_max};
+    char limit[96], text[128];
+    if (!explore_ends(&limits, lazy->explored_count, lazy->stats->requests, clock_monotonic_ms() - lazy->start_ms, limit, sizeof(limit)))
         return TRACER_OK;
+    snprintf(text, sizeof(text), "%s: accounts wait", limit);
     *ret_ended = true;
     return add_limit(lazy, text);
 }

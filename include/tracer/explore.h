@@ -46,6 +46,12 @@ struct explore_stats {
     uint64_t first, last, explored, hubs, known, requests;
 };
 
+struct explore_limits {
+    uint64_t accounts_max, requests_max, seconds_max; /* of the last two 0: none */
+};
+/** Whether a limit ends the search here: which, in words. */
+bool explore_ends(const struct explore_limits *limits, uint64_t explored, uint64_t requests, uint64_t elapsed_ms, char *ret_text, size_t size);
+
 struct explorer;
 TRACER_MUST_USE enum tracer_status explore_open(const struct explore_request *request, struct explorer **ret_explorer,
                                                 struct error *err);
