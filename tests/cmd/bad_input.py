@@ -4,6 +4,7 @@ import os
 import pathlib
 import random
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,19 @@ with tempfile.TemporaryDirectory() as folder:
     done = run("check", "--store", store, "--source", "ronin-2022", "1:0:0", code=11)
     assert "is not in the store" in done.stdout and "transaction is stored" not in done.stdout, done.stdout
 
+    # I6_an_output_is_no_input_no_log_of_decisions_and_no_file_of_the_store
+    (here / "mine.csv").write_text("address,class\n")
+    (here / "rules.json").write_text('{"schema": "tracer/rules/1", "rules": [], "otherwise": "exposed"}')
+    before = (store / "data.mdb").read_bytes()
+    for option, name in (("--labels", "mine.csv"), ("--rules", "rules.json"), ("--decisions", "log.jsonl")):
+        (here / "x").mkdir(exist_ok=True)
+        run("batch", here / "one.csv", *asked[1:], option, here / name, "--output", here / "x" / ".." / name, code=2, says="name another")
+        run("check", *asked[1:], option, here / name, "--output", here / name, "0x" + binance, code=2, says="name another")
+    run("batch", here / "one.csv", *asked[1:], "--output", here / "one.csv", code=2)
+    run("check", *asked[1:], "--output", store / "data.mdb", "0x" + binance, code=2, says="in the directory of the store")
+    run("trace", "--store", store, "--output", store / "new.txt", "ronin-2022", code=2, says="in the directory of the store")
+    assert (store / "data.mdb").read_bytes() == before and (here / "rules.json").stat().st_size > 20 and not (here / "log.jsonl").exists()
+
     # S13_a_full_or_closed_output_is_told
     with open("/dev/full", "w") as full:
         run("demo", code=4, says="could not be written", stdout=full)
@@ -129,7 +143,7 @@ with tempfile.TemporaryDirectory() as folder:
         (copy / data.name).write_bytes(broken)
         done = subprocess.run([tracer, "check", "--store", copy, EXPLOITER], capture_output=True, text=True, env=signals)
         if done.returncode == 10:
-            assert done.stdout.splitlines()[:6] == right.splitlines()[:6], "another answer from a damaged store"
+            assert done.stdout.splitlines()[:6] == right.splitlines()[:6], f"another answer from a damaged store:\n{done.stdout}{done.stderr}"
         else:
             refused += 1
             assert done.returncode == 4 or (sanitized and done.returncode < 0), f"exit {done.returncode}: {done.stderr}"
@@ -138,4 +152,31 @@ with tempfile.TemporaryDirectory() as folder:
         assert verified.returncode == 4 or done.returncode == 10, (verified, done)
         shutil.rmtree(copy)
     assert refused, "no damage was noticed at all"
+
+    # S5_a_page_that_lost_its_last_record_is_noticed: LMDB gives the records that are left, and no error.
+    (here / "list.txt").write_text(EXPLOITER + "\n")
+    run("import", "--store", store, here / "list.txt", code=0)
+    original = data.read_bytes()
+    copy = here / "copy"
+    shutil.copytree(store, copy)
+    questions = [("trace", "--store", copy, "ronin-2022"), ("check", "--store", copy, "--source", "ronin-2022", "--to", "1648400000", "0x" + binance)]
+
+    def ask(question):
+        shutil.rmtree(copy / "taint", ignore_errors=True)
+        return subprocess.run([tracer, *question], capture_output=True, text=True, env=signals)
+
+    answers = [ask(question) for question in questions]
+    noticed = 0
+    for page in range(0, len(original), 4096):
+        flags, lower = struct.unpack_from("<HH", original, page + 10)
+        if not flags & 2 or flags & 4 or lower <= 16:
+            continue  # no leaf with records
+        broken = bytearray(original)
+        struct.pack_into("<H", broken, page + 12, lower - 2)
+        (copy / data.name).write_bytes(broken)
+        for question, answer in zip(questions, answers):
+            done = ask(question)
+            assert done.returncode == 4 or (done.returncode, done.stdout) == (answer.returncode, answer.stdout), f"page {page // 4096}: {done.stdout}{done.stderr}"
+            noticed += done.returncode == 4
+    assert noticed, "no page is read at all"
 print(f"bad input: {passed} runs, {refused} of 40 damaged stores refused")

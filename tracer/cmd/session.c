@@ -8,11 +8,13 @@
 #include "tracer/remember.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 volatile int session_stop;
@@ -77,6 +79,50 @@ int exit_for(enum tracer_status status)
     return EXIT_INTERNAL;
 }
 
+static bool stat_folder(const char *path, struct stat *ret_folder)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof(folder), "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    return stat(folder, ret_folder) == 0;
+}
+
+/* Both paths name one file, also one that is not there yet. */
+static bool is_same_file(const char *a, const char *b)
+{
+    struct stat of_a, of_b;
+    if (stat(a, &of_a) == 0)
+        return stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+    const char *slash_a = strrchr(a, '/'), *slash_b = strrchr(b, '/');
+    return strcmp(slash_a ? slash_a + 1 : a, slash_b ? slash_b + 1 : b) == 0 && stat_folder(a, &of_a) && stat_folder(b, &of_b) &&
+           of_a.st_dev == of_b.st_dev && of_a.st_ino == of_b.st_ino;
+}
+
+/* An output takes the place of what had its name: that is no file of the store, no input, and no log of decisions (threat-model I6). */
+static enum tracer_status check_output(struct session *session)
+{
+    const struct options *options = session->options;
+    const char *decisions = options->decisions ? options->decisions : config_decisions(session->config);
+    const char *others[] = {options->config,    options->assets,   options->seeds, options->explored, options->transfers,
+                            options->prices, options->comments, options->rules, decisions};
+    const char *output = options->output, *found = NULL;
+    if (!output || strcmp(output, "-") == 0)
+        return TRACER_OK;
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]) && !found; i++)
+        found = others[i] && is_same_file(output, others[i]) ? others[i] : NULL;
+    for (size_t i = 0; i < options->labels_count && !found; i++)
+        found = is_same_file(output, options->labels[i]) ? options->labels[i] : NULL;
+    for (size_t i = 0; i < options->argument_count && !found; i++)
+        found = is_same_file(output, options->arguments[i]) ? options->arguments[i] : NULL;
+    if (found)
+        return error_set(&session->err, TRACER_E_USAGE, "--output: %s is the output, and is read or kept by this run, too: name another file", found);
+    struct stat of_output, of_store;
+    if (options->store && stat_folder(output, &of_output) && stat(options->store, &of_store) == 0 && of_output.st_dev == of_store.st_dev &&
+        of_output.st_ino == of_store.st_ino)
+        return error_set(&session->err, TRACER_E_USAGE, "--output: %s is in the directory of the store: name another place", output);
+    return TRACER_OK;
+}
+
 enum tracer_status session_open(struct session *session, const struct options *options)
 {
     *session = (struct session){.options = options};
@@ -85,7 +131,8 @@ enum tracer_status session_open(struct session *session, const struct options *o
     session->arena = arena_new(TRACER_MEMORY_MAX);
     if (!session->arena)
         return error_set(&session->err, TRACER_E_NOMEM, "no memory");
-    return config_open(options->config, &session->config, &session->err);
+    enum tracer_status status = config_open(options->config, &session->config, &session->err);
+    return status ? status : check_output(session);
 }
 
 /* Hints for the next run: this one is not worse for it if they are lost. */

@@ -152,23 +152,41 @@ static bool decode_coverage(const uint8_t *key, size_t key_size, const struct re
     return true;
 }
 
-/* Copy all records with the prefix out, so that no snapshot is held while the visitor runs. */
-static enum tracer_status read_coverage(struct graph *graph, const struct key *prefix,
+/* A page that lost records gives those that are left without an error: there must be as many as the table says. */
+static enum tracer_status all_are_there(struct graph *graph, enum table table, size_t count, size_t wanted, struct error *err)
+{
+    if (count >= wanted)
+        return TRACER_OK;
+    return store_error(graph, err, TRACER_E_DAMAGED, "damaged: table %s has %zu of %zu records. Nothing was answered. Restore a backup", table_name(table), count,
+                       wanted);
+}
+
+/* Copy all records with the prefix out, so that no snapshot is held while the visitor runs. Of a whole chain all records of
+ * the table are walked, so that none can be missing. */
+static enum tracer_status read_coverage(struct graph *graph, const struct key *prefix, bool whole_chain,
                                         struct graph_coverage **ret_records, size_t *ret_count,
                                         struct error *err)
 {
     MDB_txn *txn;
     struct store_cursor cursor = {0};
     struct graph_coverage *records = NULL;
-    size_t count = 0, capacity = 0;
+    size_t count = 0, capacity = 0, walked = 0;
+    MDB_stat stat = {0};
     enum tracer_status status = store_read_begin(graph, &txn, err);
     if (status)
         return status;
-    status = store_cursor_open(graph, txn, TABLE_COVERAGE, &cursor, err);
+    if (whole_chain && mdb_stat(txn, graph->tables[TABLE_COVERAGE], &stat))
+        status = store_damaged(graph, TABLE_COVERAGE, prefix->bytes, prefix->size, err);
     if (!status)
-        status = store_cursor_move(&cursor, MDB_SET_RANGE, prefix, err);
-    while (!status && store_cursor_in(&cursor, prefix)) {
+        status = store_cursor_open(graph, txn, TABLE_COVERAGE, &cursor, err);
+    if (!status)
+        status = whole_chain ? store_cursor_move(&cursor, MDB_FIRST, NULL, err) : store_cursor_move(&cursor, MDB_SET_RANGE, prefix, err);
+    for (; !status && (whole_chain || store_cursor_in(&cursor, prefix)); walked++) {
         struct record record;
+        if (!store_cursor_in(&cursor, prefix)) {
+            status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
+            continue;
+        }
         if (count == capacity) {
             struct graph_coverage *grown = realloc(records, (capacity = capacity * 2 + 16) * sizeof(*grown));
             if (!grown) {
@@ -187,7 +205,9 @@ static enum tracer_status read_coverage(struct graph *graph, const struct key *p
     store_read_end(graph);
     *ret_records = records;
     *ret_count = count;
-    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+    if (status && status != TRACER_E_NOT_FOUND)
+        return status;
+    return all_are_there(graph, TABLE_COVERAGE, walked, stat.ms_entries, err);
 }
 
 enum tracer_status graph_each_coverage(struct graph *graph, uint64_t chain_id, const struct address *account,
@@ -200,7 +220,7 @@ enum tracer_status graph_each_coverage(struct graph *graph, uint64_t chain_id, c
         key_bytes(&prefix, account->bytes, sizeof(account->bytes));
     enum tracer_status status = store_check(graph, err);
     if (!status)
-        status = read_coverage(graph, &prefix, &records, &count, err);
+        status = read_coverage(graph, &prefix, !account, &records, &count, err);
     for (size_t i = 0; !status && i < count; i++)
         status = visit(context, &records[i], err);
     free(records);
@@ -268,17 +288,20 @@ enum tracer_status graph_get_item(struct graph *graph, enum graph_item item, con
     return status;
 }
 
-/* The item behind `key` (or the first, if its size is 0). NOT_FOUND at the end. */
+/* The item behind `key` (or the first, if its size is 0), and how many there are now. NOT_FOUND at the end. */
 static enum tracer_status next_item(struct graph *graph, enum table table, struct key *key, size_t *ret_size,
-                                    struct error *err)
+                                    size_t *ret_entries, struct error *err)
 {
     MDB_txn *txn;
+    MDB_stat stat = {0};
     struct store_cursor cursor = {0};
     struct record record;
     enum tracer_status status = store_read_begin(graph, &txn, err);
     if (status)
         return status;
-    status = store_cursor_open(graph, txn, table, &cursor, err);
+    status = mdb_stat(txn, graph->tables[table], &stat) ? store_damaged(graph, table, key->bytes, key->size, err)
+                                                        : store_cursor_open(graph, txn, table, &cursor, err);
+    *ret_entries = stat.ms_entries;
     if (!status)
         status = key->size ? store_cursor_move(&cursor, MDB_SET_RANGE, key, err)
                            : store_cursor_move(&cursor, MDB_FIRST, NULL, err);
@@ -301,16 +324,17 @@ enum tracer_status graph_each_item(struct graph *graph, enum graph_item item, gr
                                    void *context, struct error *err)
 {
     struct key key = {.size = 0};
-    size_t size = 0;
+    size_t size = 0, entries = 0, least = SIZE_MAX, count = 0; /* others may write meanwhile */
     enum tracer_status status = store_check(graph, err);
-    while (!status) {
+    for (; !status; count++) {
         char name[KEY_SIZE_MAX + 1];
-        status = next_item(graph, item_table(item), &key, &size, err);
+        status = next_item(graph, item_table(item), &key, &size, &entries, err);
+        least = entries < least ? entries : least;
         if (status)
             break;
         memcpy(name, key.bytes, key.size);
         name[key.size] = '\0';
         status = visit(context, name, size, err);
     }
-    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+    return status == TRACER_E_NOT_FOUND ? all_are_there(graph, item_table(item), count, least, err) : status;
 }
