@@ -251,6 +251,7 @@ void holdings_release(struct taint *taint);
 void account_prefetch(const struct taint *taint, uint32_t account);
 void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset);
 void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset);
+void holding_prefetch_queue(const struct taint *taint, uint32_t account, uint32_t asset);
 /** accounts[id] and assets[id], classified on first sight; NULL: no memory. */
 const struct account_state *account_get(struct taint *taint, uint32_t id);
 const struct asset_state *asset_get(struct taint *taint, uint32_t id);
@@ -278,6 +279,8 @@ struct u256 scale_next(struct u320 *cumulative, struct u256 amount, struct u256 
 
 /* ordered.c: units of one tag become the newest; the balance is still what it was before. */
 bool ordered_push(struct holding *holding, struct u256 amount, uint32_t tag);
+/** When the tags have changed: back to the cheap form if one tag is left (or none). */
+void ordered_simplify(const struct taint *taint, struct holding *holding);
 
 /* quick.c: run a row, if it is one of the common kind; not for poison. */
 enum quick { QUICK_NO, QUICK_DONE, QUICK_FAILED /* no memory */ };

@@ -96,6 +96,17 @@ void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asse
         __builtin_prefetch(&holding->tags, 1);
 }
 
+void holding_prefetch_queue(const struct taint *taint, uint32_t account, uint32_t asset)
+{
+    if (account >= taint->account_capacity || !taint->accounts[account].first)
+        return;
+    const struct holding *holding = holding_find(taint, account, asset);
+    if (!holding || holding->few[0].mark || !holding->queue)
+        return;
+    __builtin_prefetch(holding->queue, 1);
+    __builtin_prefetch((const char *)holding->queue + 64, 1);
+}
+
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)
 {
     struct holding *holding = holding_find(taint, account, asset);

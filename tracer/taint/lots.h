@@ -8,6 +8,7 @@
 #ifndef TRACER_TAINT_LOTS_H
 #define TRACER_TAINT_LOTS_H
 
+#include "tracer/limits.h"
 #include "tracer/u256.h"
 
 #include <assert.h>
@@ -74,13 +75,33 @@ struct u256 lot_tree_amount(const struct lot_tree *tree);
 
 /* ---- queue.c ---- */
 
-/* The live lots of the array are lots[start, start + count): all of a short queue, the oldest of a long one.
- */
-struct queue {
-    struct lot *lots;
-    size_t start, count, capacity;
-    struct queue_long *rest; /* NULL: short */
+/* A lot of less than 2^111 units, as nearly all are, in the array of a queue. */
+struct small_lot {
+    uint64_t low;
+    uint64_t high : 47, tag : 17;
 };
+_Static_assert(TRACER_SOURCES_MAX + 1 < 1u << 17, "every tag fits a small lot");
+
+#define QUEUE_FEW 6u
+
+/* The live lots of the array are those from `start` on, `count` of them: all of a short queue, the oldest of a long one. */
+struct queue {
+    void *lots;              /* struct small_lot, or struct lot if one of them was large; NULL: in `few` */
+    struct queue_long *rest; /* NULL: short */
+    uint32_t start, count, capacity;
+    bool large;
+    struct small_lot few[QUEUE_FEW];
+};
+
+/** The live lots of a queue that is neither long nor large. */
+static inline struct small_lot *queue_small(struct queue *queue)
+{
+    return (queue->lots ? (struct small_lot *)queue->lots : queue->few) + queue->start;
+}
+static inline unsigned __int128 small_lot_amount(const struct small_lot *lot)
+{
+    return (unsigned __int128)lot->high << 64 | lot->low;
+}
 
 static inline bool queue_is_empty(const struct queue *queue)
 {

@@ -17,8 +17,7 @@ static bool make_queue(struct holding *holding)
     return !queue_is_empty(holding->queue) || queue_push(holding->queue, holding->balance, holding->uniform);
 }
 
-/* Back to the cheap form when one tag is left (or none). */
-static void simplify(const struct taint *taint, struct holding *holding)
+void ordered_simplify(const struct taint *taint, struct holding *holding)
 {
     bool one = holding->tag_count == 1 && u256_equal(holding->tags[0].amount, holding->balance);
     if (holding->tag_count && !one)
@@ -49,7 +48,7 @@ static bool take_all(struct taint *taint, struct holding *holding, struct parcel
         ok = ok && queue_append(&parcel->queue, holding->queue);
     holding->balance = (struct u256){{0}};
     holding->tag_count = 0;
-    simplify(taint, holding);
+    ordered_simplify(taint, holding);
     return ok;
 }
 
@@ -84,7 +83,7 @@ static bool take(struct taint *taint, struct holding *holding, struct u256 v, st
     if (parcel->sums.count == 1)
         queue_clear(&parcel->queue);
     lose(taint, holding, parcel);
-    simplify(taint, holding);
+    ordered_simplify(taint, holding);
     return true;
 }
 
@@ -170,7 +169,7 @@ static bool retag(struct taint *taint, struct holding *holding, uint32_t tag)
         return ok;
     ok = ok && (is_uniform(holding) || queue_retag(holding->queue, taint->source_count, tag));
     holding->uniform = tag; /* of no meaning if there is a queue */
-    simplify(taint, holding);
+    ordered_simplify(taint, holding);
     return ok;
 }
 

@@ -33,34 +33,96 @@ void queue_release(struct queue *queue)
 
 /* ---- the array ---- */
 
+static size_t lot_size(const struct queue *queue)
+{
+    return queue->large ? sizeof(struct lot) : sizeof(struct small_lot);
+}
+
+static size_t room(const struct queue *queue)
+{
+    return queue->lots ? queue->capacity : QUEUE_FEW;
+}
+
+static struct lot get(const struct queue *queue, size_t index)
+{
+    if (queue->large)
+        return ((const struct lot *)queue->lots)[queue->start + index];
+    const struct small_lot *lot = (queue->lots ? (const struct small_lot *)queue->lots : queue->few) + queue->start + index;
+    return (struct lot){{{lot->low, lot->high, 0, 0}}, lot->tag};
+}
+
+static void set(struct queue *queue, size_t index, struct lot lot)
+{
+    if (queue->large)
+        ((struct lot *)queue->lots)[queue->start + index] = lot;
+    else
+        queue_small(queue)[index] = (struct small_lot){lot.amount.limb[0], lot.amount.limb[1] & (UINT64_MAX >> 17), lot.tag & 0x1ffff};
+}
+
+static bool is_small(struct u256 amount)
+{
+    return (amount.limb[2] | amount.limb[3] | amount.limb[1] >> 47) == 0;
+}
+
+/* See that a lot of that many units can be set. */
+static bool make_fit(struct queue *queue, struct u256 amount)
+{
+    if (queue->large || is_small(amount))
+        return true;
+    struct queue grown = *queue;
+    grown.capacity = (uint32_t)room(queue);
+    grown.large = true;
+    if (!(grown.lots = malloc(grown.capacity * sizeof(struct lot))))
+        return false;
+    for (size_t i = 0; i < queue->count; i++)
+        set(&grown, i, get(queue, i));
+    free(queue->lots);
+    *queue = grown;
+    return true;
+}
+
+static bool replace(struct queue *queue, size_t index, struct lot lot)
+{
+    if (!make_fit(queue, lot.amount))
+        return false;
+    set(queue, index, lot);
+    return true;
+}
+
 /* Room for one more lot behind the live ones; the gap that cuts left at the oldest end is used again when it
  * is at least half. */
 static bool make_room(struct queue *queue)
 {
-    if (queue->start + queue->count < queue->capacity)
+    size_t size = lot_size(queue), capacity = 2 * room(queue);
+    char *lots = queue->lots ? queue->lots : (char *)queue->few;
+    if (queue->start + queue->count < capacity / 2)
         return true;
     if (queue->start > 0 && queue->start >= queue->count) {
-        memmove(queue->lots, queue->lots + queue->start, queue->count * sizeof(*queue->lots));
+        memmove(lots, lots + queue->start * size, queue->count * size);
         queue->start = 0;
         return true;
     }
-    struct lot *lots = grow(queue->lots, queue->start + queue->count, &queue->capacity, sizeof(*lots));
-    if (!lots)
+    if (capacity > UINT32_MAX || !(lots = realloc(queue->lots, capacity * size)))
         return false;
+    if (!queue->lots)
+        memcpy(lots, queue->few, sizeof(queue->few));
     queue->lots = lots;
+    queue->capacity = (uint32_t)capacity;
     return true;
 }
 
 static bool array_push(struct queue *queue, struct u256 amount, uint32_t tag)
 {
-    struct lot *newest = queue->count ? &queue->lots[queue->start + queue->count - 1] : NULL;
-    if (newest && newest->tag == tag) {
-        newest->amount = units_sum(newest->amount, amount);
-        return true;
+    if (queue->count) {
+        struct lot newest = get(queue, queue->count - 1);
+        if (newest.tag == tag) {
+            newest.amount = units_sum(newest.amount, amount);
+            return replace(queue, queue->count - 1, newest);
+        }
     }
-    if (!make_room(queue))
+    if (!make_fit(queue, amount) || !make_room(queue))
         return false;
-    queue->lots[queue->start + queue->count++] = (struct lot){amount, tag};
+    set(queue, queue->count++, (struct lot){amount, tag});
     return true;
 }
 
@@ -83,7 +145,13 @@ static bool visit_push(void *context, const struct lot *lot)
 /* All lots as one tree; the queue is empty afterwards. */
 static struct lot_tree *gather(struct queue *queue, bool *ok)
 {
-    struct lot_tree *tree = lot_tree_make(queue->lots + queue->start, queue->count, ok);
+    struct lot_tree *tree = NULL;
+    struct lot lots[LOTS_LEAF];
+    for (size_t i = 0; i < queue->count; i++) {
+        lots[i % LOTS_LEAF] = get(queue, i);
+        if (i % LOTS_LEAF == LOTS_LEAF - 1 || i + 1 == queue->count)
+            tree = lot_tree_join(tree, lot_tree_make(lots, i % LOTS_LEAF + 1, ok), ok);
+    }
     if (queue->rest) {
         tree = lot_tree_join(tree, queue->rest->middle, ok);
         tree = lot_tree_join(tree, lot_tree_make(queue->rest->newest, queue->rest->newest_count, ok), ok);
@@ -181,20 +249,25 @@ bool queue_push_oldest(struct queue *queue, struct u256 amount, uint32_t tag)
 {
     if (u256_is_zero(amount))
         return true;
-    if (queue->count && queue->lots[queue->start].tag == tag) {
-        queue->lots[queue->start].amount = units_sum(queue->lots[queue->start].amount, amount);
-        return true;
+    struct lot oldest = {.tag = tag};
+    if (queue->count && (oldest = get(queue, 0)).tag == tag) {
+        oldest.amount = units_sum(oldest.amount, amount);
+        return replace(queue, 0, oldest);
     }
+    if (!make_fit(queue, amount))
+        return false;
     if (!queue->start) {
         if (!make_room(queue))
             return false;
-        size_t gap = queue->capacity - queue->count;
+        size_t gap = room(queue) - queue->count, size = lot_size(queue);
+        char *lots = queue->lots ? queue->lots : (char *)queue->few;
         gap -= gap / 2;
-        memmove(queue->lots + gap, queue->lots, queue->count * sizeof(*queue->lots));
-        queue->start = gap;
+        memmove(lots + gap * size, lots, queue->count * size);
+        queue->start = (uint32_t)gap;
     }
-    queue->lots[--queue->start] = (struct lot){amount, tag};
+    queue->start--;
     queue->count++;
+    set(queue, 0, (struct lot){amount, tag});
     return true;
 }
 
@@ -208,8 +281,10 @@ bool queue_append(struct queue *queue, struct queue *from)
         return true;
     }
     if (!from->rest) {
-        for (size_t i = from->start; i < from->start + from->count && ok; i++)
-            ok = queue_push(queue, from->lots[i].amount, from->lots[i].tag);
+        for (size_t i = 0; i < from->count && ok; i++) {
+            struct lot lot = get(from, i);
+            ok = queue_push(queue, lot.amount, lot.tag);
+        }
         queue_clear(from);
         return ok;
     }
@@ -248,13 +323,14 @@ bool queue_cut_oldest(struct queue *queue, struct u256 v, struct queue *to)
             return split(queue, v, to, queue);
         if (!refill_oldest(queue))
             return false;
-        struct lot *oldest = &queue->lots[queue->start];
-        struct u256 part = u256_min(v, oldest->amount);
-        if (!queue_push(to, part, oldest->tag))
+        struct lot oldest = get(queue, 0);
+        struct u256 part = u256_min(v, oldest.amount);
+        if (!queue_push(to, part, oldest.tag))
             return false;
-        oldest->amount = units_difference(oldest->amount, part);
+        oldest.amount = units_difference(oldest.amount, part);
         v = units_difference(v, part);
-        if (u256_is_zero(oldest->amount)) {
+        set(queue, 0, oldest);
+        if (u256_is_zero(oldest.amount)) {
             queue->start++;
             queue->count--;
         }
@@ -265,8 +341,8 @@ bool queue_cut_oldest(struct queue *queue, struct u256 v, struct queue *to)
 static struct u256 total(const struct queue *queue)
 {
     struct u256 amount = {{0}};
-    for (size_t i = queue->start; i < queue->start + queue->count; i++)
-        amount = units_sum(amount, queue->lots[i].amount);
+    for (size_t i = 0; i < queue->count; i++)
+        amount = units_sum(amount, get(queue, i).amount);
     if (!queue->rest)
         return amount;
     for (size_t i = 0; i < queue->rest->newest_count; i++)
@@ -274,30 +350,47 @@ static struct u256 total(const struct queue *queue)
     return units_sum(amount, lot_tree_amount(queue->rest->middle));
 }
 
+/* Of the array at the newest end. */
+static struct lot get_newest(const struct queue *queue, size_t index)
+{
+    return queue->rest ? queue->rest->newest[index] : get(queue, index);
+}
+
 bool queue_cut_newest(struct queue *queue, struct u256 v, struct queue *to)
 {
     if (!refill_newest(queue))
         return false;
-    struct lot *lots = queue->rest ? queue->rest->newest : queue->lots + queue->start;
-    size_t *count = queue->rest ? &queue->rest->newest_count : &queue->count, first = *count;
+    size_t count = queue->rest ? queue->rest->newest_count : queue->count, first = count;
     size_t least = queue->rest && first > CUT_LOTS ? first - CUT_LOTS : 0;
     struct u256 left = v;
     while (first > least && !u256_is_zero(left)) {
-        if (u256_compare(left, lots[first - 1].amount) < 0)
+        struct lot lot = get_newest(queue, first - 1);
+        if (u256_compare(left, lot.amount) < 0)
             break;
-        left = units_difference(left, lots[--first].amount);
+        left = units_difference(left, lot.amount);
+        first--;
     }
     if (first == least && !u256_is_zero(left)) /* deeper than the array, or than is worth while */
         return split(queue, units_difference(total(queue), v), queue, to);
     if (!u256_is_zero(left)) {
-        lots[first - 1].amount = units_difference(lots[first - 1].amount, left);
-        if (!queue_push(to, left, lots[first - 1].tag))
+        struct lot lot = get_newest(queue, first - 1);
+        lot.amount = units_difference(lot.amount, left);
+        if (queue->rest)
+            queue->rest->newest[first - 1] = lot;
+        else
+            set(queue, first - 1, lot);
+        if (!queue_push(to, left, lot.tag))
             return false;
     }
-    for (size_t i = first; i < *count; i++)
-        if (!queue_push(to, lots[i].amount, lots[i].tag))
+    for (size_t i = first; i < count; i++) {
+        struct lot lot = get_newest(queue, i);
+        if (!queue_push(to, lot.amount, lot.tag))
             return false;
-    *count = first;
+    }
+    if (queue->rest)
+        queue->rest->newest_count = first;
+    else
+        queue->count = (uint32_t)first;
     return refill_newest(queue);
 }
 
@@ -305,10 +398,12 @@ bool queue_cut_newest(struct queue *queue, struct u256 v, struct queue *to)
 static bool cut_kind_short(struct queue *queue, struct u256 *v, uint32_t tag_end, bool below,
                            struct queue *to)
 {
-    size_t end = queue->start + queue->count;
+    size_t count = queue->count;
+    if (!make_fit(queue, total(queue))) /* neighbours that merge may be large */
+        return false;
     queue->count = 0;
-    for (size_t i = queue->start; i < end; i++) {
-        struct lot lot = queue->lots[i];
+    for (size_t i = 0; i < count; i++) {
+        struct lot lot = get(queue, i);
         struct u256 part = (lot.tag < tag_end) == below ? u256_min(*v, lot.amount) : (struct u256){{0}};
         if (!queue_push(to, part, lot.tag))
             return false;
@@ -326,9 +421,11 @@ bool queue_cut_kind(struct queue *queue, struct u256 *v, uint32_t tag_end, bool 
     if (!refill_oldest(queue))
         return false;
     struct u256 there = {{0}}; /* in the array */
-    for (size_t i = queue->start; queue->rest && i < queue->start + queue->count; i++)
-        if ((queue->lots[i].tag < tag_end) == below)
-            there = units_sum(there, queue->lots[i].amount);
+    for (size_t i = 0; queue->rest && i < queue->count; i++) {
+        struct lot lot = get(queue, i);
+        if ((lot.tag < tag_end) == below)
+            there = units_sum(there, lot.amount);
+    }
     if (!queue->rest || u256_compare(there, *v) >= 0)
         return cut_kind_short(queue, v, tag_end, below, to) && refill_oldest(queue);
     struct lot_tree *picked, *rest;
@@ -346,11 +443,14 @@ bool queue_retag(struct queue *queue, uint32_t tag_end, uint32_t tag)
     bool ok = true;
     if (queue->rest)
         return spread(queue, lot_tree_retag(gather(queue, &ok), tag_end, tag, &ok)) && ok;
-    size_t end = queue->start + queue->count;
+    size_t count = queue->count;
+    if (!make_fit(queue, total(queue)))
+        return false;
     queue->count = 0;
-    for (size_t i = queue->start; i < end && ok; i++)
-        ok =
-            array_push(queue, queue->lots[i].amount, queue->lots[i].tag < tag_end ? queue->lots[i].tag : tag);
+    for (size_t i = 0; i < count && ok; i++) {
+        struct lot lot = get(queue, i);
+        ok = array_push(queue, lot.amount, lot.tag < tag_end ? lot.tag : tag);
+    }
     return ok;
 }
 
@@ -379,8 +479,10 @@ bool queue_each(const struct queue *queue, lots_visit_fn *visit, void *context)
 {
     struct merging merging = {.visit = visit, .context = context};
     bool on = true;
-    for (size_t i = queue->start; i < queue->start + queue->count && on; i++)
-        on = visit_merged(&merging, &queue->lots[i]);
+    for (size_t i = 0; i < queue->count && on; i++) {
+        struct lot lot = get(queue, i);
+        on = visit_merged(&merging, &lot);
+    }
     if (queue->rest)
         on = on && lot_tree_each(queue->rest->middle, visit_merged, &merging);
     for (size_t i = 0; queue->rest && i < queue->rest->newest_count && on; i++)
@@ -394,8 +496,10 @@ bool sums_add_queue(struct sums *sums, const struct queue *queue)
     size_t middle_count = queue->rest ? lot_tree_sums(queue->rest->middle, &middle) : 0;
     size_t newest_count = queue->rest ? queue->rest->newest_count : 0;
     bool ok = true;
-    for (size_t i = queue->start; i < queue->start + queue->count && ok; i++)
-        ok = sums_add(sums, queue->lots[i].amount, queue->lots[i].tag);
+    for (size_t i = 0; i < queue->count && ok; i++) {
+        struct lot lot = get(queue, i);
+        ok = sums_add(sums, lot.amount, lot.tag);
+    }
     for (size_t i = 0; i < middle_count && ok; i++)
         ok = sums_add(sums, middle[i].amount, middle[i].tag);
     for (size_t i = 0; i < newest_count && ok; i++)
@@ -406,7 +510,11 @@ bool sums_add_queue(struct sums *sums, const struct queue *queue)
 bool queue_copy(const struct queue *queue, struct queue *ret_copy)
 {
     *ret_copy = (struct queue){0};
-    bool ok = array_set(ret_copy, queue->lots + queue->start, queue->count);
+    bool ok = true;
+    for (size_t i = 0; i < queue->count && ok; i++) {
+        struct lot lot = get(queue, i);
+        ok = array_push(ret_copy, lot.amount, lot.tag);
+    }
     if (!queue->rest || !ok || !(ok = lengthen(ret_copy)))
         return ok;
     ret_copy->rest->middle = lot_tree_share(queue->rest->middle);

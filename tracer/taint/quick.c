@@ -124,6 +124,85 @@ static void take_uniform(const struct taint *taint, struct holding *holding, u12
     holding->uniform = taint->clean;
 }
 
+/* What a lot of the holding carries away is added up by its place in the tags, and becomes the newest of `to`, if it goes there. */
+static bool move_lot(const struct taint *taint, const struct holding *holding, u128 amount, uint32_t tag, struct holding *to,
+                     u128 sums[PARTS_MAX])
+{
+    for (uint32_t i = 0; i < holding->tag_count && tag != taint->clean; i++)
+        sums[i] += holding->tags[i].tag == tag ? amount : 0;
+    if (!to)
+        return true;
+    bool ok = ordered_push(to, wide(amount), tag);
+    set_low(&to->balance, low(to->balance) + amount);
+    return ok;
+}
+
+static bool move_oldest(const struct taint *taint, struct holding *from, u128 v, struct holding *to, u128 sums[PARTS_MAX])
+{
+    struct queue *queue = from->queue;
+    bool ok = true;
+    while (v && ok) {
+        struct small_lot *lot = queue_small(queue);
+        u128 amount = small_lot_amount(lot), part = amount < v ? amount : v;
+        ok = move_lot(taint, from, part, lot->tag, to, sums);
+        v -= part;
+        amount -= part;
+        lot->low = (uint64_t)amount;
+        lot->high = (uint64_t)(amount >> 64) & (UINT64_MAX >> 17);
+        queue->start += !amount;
+        queue->count -= !amount;
+    }
+    return ok;
+}
+
+static bool move_newest(const struct taint *taint, struct holding *from, u128 v, struct holding *to, u128 sums[PARTS_MAX])
+{
+    struct small_lot *lots = queue_small(from->queue);
+    uint32_t end = from->queue->count, first = end;
+    bool ok = true;
+    while (v && small_lot_amount(&lots[first - 1]) <= v)
+        v -= small_lot_amount(&lots[--first]);
+    from->queue->count = first;
+    if (v) {
+        struct small_lot *lot = &lots[first - 1];
+        u128 rest = small_lot_amount(lot) - v;
+        lot->low = (uint64_t)rest;
+        lot->high = (uint64_t)(rest >> 64) & (UINT64_MAX >> 17);
+        ok = move_lot(taint, from, v, lot->tag, to, sums);
+    }
+    for (uint32_t i = first; i < end && ok; i++)
+        ok = move_lot(taint, from, small_lot_amount(&lots[i]), lots[i].tag, to, sums);
+    return ok;
+}
+
+/* Of several tags: lot by lot from queue to queue; `to` is NULL if their order does not matter there. */
+static bool move_lots(const struct taint *taint, struct holding *from, u128 v, struct holding *to, struct parts *parts)
+{
+    u128 sums[PARTS_MAX] = {0};
+    uint32_t kept = 0;
+    if (to)
+        to->few[0].mark = 0;
+    bool ok = taint->options.policy == POLICY_FIFO ? move_oldest(taint, from, v, to, sums) : move_newest(taint, from, v, to, sums);
+    set_low(&from->balance, low(from->balance) - v);
+    for (uint32_t i = 0; i < from->tag_count; i++) {
+        struct tagged *tagged = &from->tags[i];
+        put(parts, sums[i], tagged);
+        set_low(&tagged->amount, low(tagged->amount) - sums[i]);
+        if (!u256_is_zero(tagged->amount))
+            from->tags[kept++] = *tagged;
+    }
+    from->tag_count = kept;
+    ordered_simplify(taint, from);
+    return ok;
+}
+
+/* Its lots can be moved like that: few tags, in an array, and the policy takes from its ends. */
+static bool has_small_lots(const struct taint *taint, const struct holding *holding)
+{
+    return holding->queue && !queue_is_empty(holding->queue) && !holding->queue->rest && !holding->queue->large &&
+           holding->tag_count <= PARTS_MAX && (taint->options.policy == POLICY_FIFO || taint->options.policy == POLICY_LIFO);
+}
+
 /* hop, via and amounts, as arrive_hops() and holding_gain(). */
 static bool gain(struct taint *taint, struct holding *holding, const struct parts *parts)
 {
@@ -218,7 +297,7 @@ enum quick quick_row(struct taint *taint, const struct cursor_row *row)
         from = find(taint, from_state, row, row->from);
         if (!from || !is_small(from->balance) || low(from->balance) < v)
             return QUICK_NO;
-        if (!from->few[0].mark && (ordered || from->tag_count > PARTS_MAX))
+        if (!from->few[0].mark && !(ordered ? has_small_lots(taint, from) : from->tag_count <= PARTS_MAX))
             return QUICK_NO;
     } else if (!is_clean_origin(from_state, row)) {
         return QUICK_NO;
@@ -236,16 +315,20 @@ enum quick quick_row(struct taint *taint, const struct cursor_row *row)
         if (to)
             mark(taint, to);
     }
-    if (from) {
+    bool ok = true, lots = from && ordered && !from->few[0].mark, come = to && !(lots && !fee);
+    if (lots) {
+        ok = move_lots(taint, from, v, fee ? NULL : to, &parts);
+    } else if (from) {
         if (ordered)
             take_uniform(taint, from, v, &parts);
         else
             take_share(from, v, &parts);
         set_low(&from->balance, low(from->balance) - v);
     }
-    bool ok = !to || !ordered || push(taint, to, row->amount, parts.count && !fee ? parts.at[0].info.source : taint->clean);
+    if (come && ordered)
+        ok = ok && push(taint, to, row->amount, parts.count && !fee ? parts.at[0].info.source : taint->clean);
     ok = ok && (to && !fee ? gain(taint, to, &parts) : end(taint, row, &parts, fee));
-    if (to)
+    if (come)
         set_low(&to->balance, low(to->balance) + v);
     return ok && (fee || record(taint, row, &parts)) ? QUICK_DONE : QUICK_FAILED;
 }

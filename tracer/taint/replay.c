@@ -527,7 +527,8 @@ static enum tracer_status flush(struct taint *taint, struct error *err)
 
 #define PREFETCH_ACCOUNTS 24u /* rows ahead */
 #define PREFETCH_SLOTS 12u
-#define PREFETCH_HOLDINGS 6u
+#define PREFETCH_HOLDINGS 8u
+#define PREFETCH_QUEUES 4u
 
 static void prefetch(const struct taint *taint, const struct cursor_row *rows, size_t count, size_t at)
 {
@@ -544,6 +545,11 @@ static void prefetch(const struct taint *taint, const struct cursor_row *rows, s
         const struct cursor_row *row = &rows[at + PREFETCH_HOLDINGS];
         holding_prefetch(taint, row->from, row->asset);
         holding_prefetch(taint, row->to, row->asset);
+    }
+    if (taint->policy->ordered && at + PREFETCH_QUEUES < count) {
+        const struct cursor_row *row = &rows[at + PREFETCH_QUEUES];
+        holding_prefetch_queue(taint, row->from, row->asset);
+        holding_prefetch_queue(taint, row->to, row->asset);
     }
 }
 
