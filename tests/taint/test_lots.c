@@ -92,7 +92,7 @@ static void same(const struct queue *queue, const struct model *model)
 
 static struct u256 some_of(struct random_source *random, struct u256 total)
 {
-    struct u256 v = u256_from_u64(draw64(random) % total.limb[0]); /* less than all */
+    struct u256 v = {{draw64(random) % total.limb[0], draw64(random) % (total.limb[1] + 1), 0, 0}}; /* less than all */
     return chance(random, 50) ? u256_min(v, u256_from_u64(draw(random, 60))) : v;
 }
 
@@ -105,6 +105,8 @@ static void one_step(struct random_source *random, struct queue *queues, struct 
     if (chance(random, 25)) { /* many small lots */
         for (uint32_t i = draw(random, 300); i > 0; i--) {
             struct u256 amount = u256_from_u64(draw(random, 9));
+            if (chance(random, 2)) /* around 2^111, where lots are large */
+                amount = (struct u256){{1, draw64(random) >> (14 + draw(random, 6)), 0, 0}};
             uint32_t tag = draw(random, TAGS);
             bool oldest = chance(random, 3);
             struct model *model = &models[a];
