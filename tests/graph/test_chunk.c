@@ -246,7 +246,8 @@ static size_t damage(uint8_t *bytes, size_t size)
     if (random_below(8) == 0)
         return random_below(size);
     size_t at = random_below(2) ? random_below(size) : random_below(size < 120 ? size : 120);
-    bytes[at] = random_below(2) ? (uint8_t)random_next() : (uint8_t)(bytes[at] ^ 1u << random_below(8));
+    uint8_t changed = (uint8_t)(bytes[at] ^ 1u << random_below(8));
+    bytes[at] = random_below(2) ? (uint8_t)random_next() : changed;
     return size;
 }
 

@@ -1,5 +1,6 @@
 /* build.c - building sorted runs from the log, a window at a time (segment.h). */
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "chunk.h"
@@ -10,7 +11,6 @@
 
 #define WINDOW_BLOCKS_MAX ((UINT32_C(1) << PLACE_BITS) - CHUNK_BLOCKS_MAX)
 _Static_assert(WINDOW_ENTRIES_MAX < UINT32_C(1) << PLACE_BITS, "places of addresses");
-/* Its memory is kept from one window to the next: pages that the kernel must clear cost more than sorting. */
 struct index_window {
     struct items rows, keys; /* ends of rows; hashes or addresses */
     size_t row_count;
@@ -20,6 +20,14 @@ struct index_window {
     uint64_t last; /* everything up to this block is in the window */
     bool complete; /* no block of the fresh ranges is left behind it */
 };
+/* While one is written the next is gathered. Their memory is kept: pages that the kernel must clear cost more
+ * than sorting. */
+struct index_windows {
+    struct index_window one, other;
+    bool gathered; /* `one`, from these blocks of this chain */
+    uint64_t chain_id;
+    struct chain_state state;
+};
 
 void items_release(struct items *items)
 {
@@ -28,29 +36,35 @@ void items_release(struct items *items)
     *items = (struct items){0};
 }
 
-void segment_forget(struct graph *graph)
+static void window_release(struct index_window *window)
 {
-    struct index_window *window = graph->window;
-    if (!window)
-        return;
     items_release(&window->rows);
     items_release(&window->keys);
     free(window->blocks);
-    free(window);
-    graph->window = NULL;
 }
 
-/* The window of the store, emptied. NULL: no memory. */
-static struct index_window *use_window(struct graph *graph)
+void segment_forget(struct graph *graph)
 {
-    if (!graph->window)
-        graph->window = calloc(1, sizeof(*graph->window));
-    struct index_window *window = graph->window;
-    if (window) {
-        window->rows.count = window->keys.count = window->row_count = window->block_count = 0;
-        window->account_bits = 0;
-    }
-    return window;
+    if (!graph->windows)
+        return;
+    window_release(&graph->windows->one);
+    window_release(&graph->windows->other);
+    free(graph->windows);
+    graph->windows = NULL;
+}
+
+static void window_clear(struct index_window *window)
+{
+    window->rows.count = window->keys.count = window->row_count = window->block_count = 0;
+    window->account_bits = 0;
+}
+
+/* The windows of the store. NULL: no memory. */
+static struct index_windows *use_windows(struct graph *graph)
+{
+    if (!graph->windows)
+        graph->windows = calloc(1, sizeof(*graph->windows));
+    return graph->windows;
 }
 
 /* Room for `wanted` items, of which `used` are there. */
@@ -191,6 +205,7 @@ static enum tracer_status gather(struct graph *graph, uint64_t chain_id, const s
 {
     MDB_txn *txn;
     struct store_cursor cursor;
+    window_clear(window);
     enum tracer_status status = store_read_begin(graph, &txn, err);
     if (status)
         return status;
@@ -206,7 +221,7 @@ static enum tracer_status gather(struct graph *graph, uint64_t chain_id, const s
     return status;
 }
 
-/* --- sorting: stable, by 11 bits a pass -------------------------------------------------------------- */
+/* --- sorting: stable, by up to 11 bits a pass -------------------------------------------------------- */
 
 #define DIGIT_BITS 11u
 #define DIGITS (1u << DIGIT_BITS)
@@ -216,24 +231,26 @@ static bool sort_bits(struct items *items, unsigned shift, unsigned end)
 {
     if (!room(&items->spare, &items->spare_capacity, 0, items->capacity, sizeof(*items->spare)))
         return false;
-    for (; shift < end; shift += DIGIT_BITS) {
+    for (unsigned passes = (end - shift + DIGIT_BITS - 1) / DIGIT_BITS; passes > 0; passes--) {
+        const unsigned bits = (end - shift + passes - 1) / passes, mask = (1u << bits) - 1;
         size_t starts[DIGITS] = {0}, sum = 0;
         const uint64_t *from = items->at;
         uint64_t *to = items->spare;
         for (size_t i = 0; i < items->count; i++)
-            starts[from[i] >> shift & (DIGITS - 1)]++;
-        for (size_t i = 0; i < DIGITS; i++) {
+            starts[from[i] >> shift & mask]++;
+        for (size_t i = 0; i <= mask; i++) {
             size_t count = starts[i];
             starts[i] = sum;
             sum += count;
         }
         for (size_t i = 0; i < items->count; i++)
-            to[starts[from[i] >> shift & (DIGITS - 1)]++] = from[i];
+            to[starts[from[i] >> shift & mask]++] = from[i];
         size_t capacity = items->spare_capacity;
         items->spare = items->at;
         items->spare_capacity = items->capacity;
         items->at = to;
         items->capacity = capacity;
+        shift += bits;
     }
     return true;
 }
@@ -319,21 +336,65 @@ static void cover(struct chain_state *state, const struct index_window *window)
         kept == 0 || state->fresh_rows < window->row_count ? 0 : state->fresh_rows - window->row_count;
 }
 
+/* The second core sorts hashes while the first one is at the rows. */
+struct sorting {
+    struct items *items;
+    pthread_t thread;
+    bool threaded, done;
+};
+#define THREAD_ITEMS 50000u /* fewer are sorted before a thread has begun */
+
+static void *sort_hashes(void *argument)
+{
+    struct sorting *sorting = argument;
+    sorting->done = items_sort_hashes(sorting->items);
+    return NULL;
+}
+
+static void sorting_begin(struct sorting *sorting, struct items *items)
+{
+    *sorting = (struct sorting){.items = items};
+    sorting->threaded =
+        items->count >= THREAD_ITEMS && !pthread_create(&sorting->thread, NULL, sort_hashes, sorting);
+}
+
+/* False: no memory. */
+static bool sorting_end(struct sorting *sorting)
+{
+    if (sorting->threaded)
+        pthread_join(sorting->thread, NULL);
+    else
+        sort_hashes(sorting);
+    return sorting->done;
+}
+
+static enum tracer_status write_runs(struct graph *graph, uint64_t chain_id, struct run_list *list,
+                                     struct index_window *window, struct error *err)
+{
+    struct sorting sorting;
+    enum tracer_status status = TRACER_E_NOMEM;
+    sorting_begin(&sorting, &window->keys);
+    bool sorted = items_sort_ids(&window->rows, bits_of(window->account_bits));
+    if (sorted)
+        status = write_run(graph, chain_id, list, RUN_ROWS, &window->rows, window->blocks, 0, err);
+    sorted &= sorting_end(&sorting);
+    if (!sorted)
+        return store_error(graph, err, TRACER_E_NOMEM, "no memory to index the log");
+    return status ? status
+                  : write_run(graph, chain_id, list, RUN_HASHES, &window->keys, window->blocks, 0, err);
+}
+
 static enum tracer_status write_window(struct graph *graph, uint64_t chain_id, struct index_window *window,
                                        struct error *err)
 {
     struct run_list list;
     struct chain *chain;
-    if (!items_sort_ids(&window->rows, bits_of(window->account_bits)) || !items_sort_hashes(&window->keys))
-        return store_error(graph, err, TRACER_E_NOMEM, "no memory to index the log");
     enum tracer_status status = store_write_begin(graph, err);
     if (status)
         return status;
     status = store_get_runs(graph, graph->writer, chain_id, &list, err);
     if (!status)
-        status = write_run(graph, chain_id, &list, RUN_ROWS, &window->rows, window->blocks, 0, err);
-    if (!status)
-        status = write_run(graph, chain_id, &list, RUN_HASHES, &window->keys, window->blocks, 0, err);
+        status = write_runs(graph, chain_id, &list, window, err);
     if (!status)
         status = store_load_chain(graph, chain_id, &chain, err);
     if (!status)
@@ -401,23 +462,75 @@ enum tracer_status segment_build_addresses(struct graph *graph, uint64_t chain_i
     enum tracer_status status = TRACER_OK;
     while (!status && first < end) {
         uint32_t here = end - first < WINDOW_ENTRIES_MAX ? end - first : WINDOW_ENTRIES_MAX;
-        struct index_window *window = use_window(graph);
-        if (!window || !items_room(&window->keys, here))
+        struct index_windows *windows = use_windows(graph);
+        if (windows) {
+            windows->gathered = false;
+            window_clear(&windows->one);
+        }
+        if (!windows || !items_room(&windows->one.keys, here))
             return store_error(graph, err, TRACER_E_NOMEM, "no memory to index addresses");
-        status = gather_addresses(graph, chain_id, first, first + here, &window->keys, err);
+        status = gather_addresses(graph, chain_id, first, first + here, &windows->one.keys, err);
         if (!status)
-            status = write_addresses(graph, chain_id, first, first + here, &window->keys, err);
+            status = write_addresses(graph, chain_id, first, first + here, &windows->one.keys, err);
         first += here;
     }
     return status;
 }
 
+/* --- one window after the other ---------------------------------------------------------------------- */
+
+struct gathering { /* of the next window, by the second core: it reads, who writes holds the writer */
+    struct graph *graph;
+    struct index_windows *windows;
+    enum tracer_status status;
+    pthread_t thread;
+    bool threaded;
+};
+
+static void *gather_next(void *argument)
+{
+    struct gathering *gathering = argument;
+    struct index_windows *windows = gathering->windows;
+    gathering->status = gather(gathering->graph, windows->chain_id, &windows->state, &windows->other, NULL);
+    return NULL;
+}
+
+static bool is_gathered(const struct index_windows *windows, uint64_t chain_id,
+                        const struct chain_state *state)
+{
+    return windows->gathered && windows->chain_id == chain_id &&
+           windows->state.fresh_count == state->fresh_count &&
+           memcmp(windows->state.fresh, state->fresh, state->fresh_count * sizeof(state->fresh[0])) == 0;
+}
+
 enum tracer_status segment_build_rows(struct graph *graph, uint64_t chain_id, const struct chain_state *state,
                                       struct error *err)
 {
-    struct index_window *window = use_window(graph);
-    if (!window)
+    struct index_windows *windows = use_windows(graph);
+    struct gathering next = {.graph = graph, .windows = windows};
+    enum tracer_status status = TRACER_OK;
+    if (!windows)
         return store_error(graph, err, TRACER_E_NOMEM, "no memory to index the log");
-    enum tracer_status status = gather(graph, chain_id, state, window, err);
-    return status ? status : write_window(graph, chain_id, window, err);
+    if (!is_gathered(windows, chain_id, state))
+        status = gather(graph, chain_id, state, &windows->one, err);
+    windows->gathered = false;
+    if (status)
+        return status;
+    windows->chain_id = chain_id;
+    windows->state = *state;
+    cover(&windows->state, &windows->one);
+    next.threaded = windows->state.fresh_count > 0 && !pthread_create(&next.thread, NULL, gather_next, &next);
+    status = write_window(graph, chain_id, &windows->one, err);
+    if (!next.threaded)
+        return status;
+    pthread_join(next.thread, NULL);
+    struct index_window written = windows->one;
+    windows->one = windows->other;
+    windows->other = written;
+    windows->one.rows.spare = written.rows.spare; /* one is enough: the next window has not been sorted */
+    windows->one.rows.spare_capacity = written.rows.spare_capacity;
+    windows->other.rows.spare = NULL;
+    windows->other.rows.spare_capacity = 0;
+    windows->gathered = !status && !next.status; /* what failed is tried again, and then told */
+    return status;
 }

@@ -68,7 +68,7 @@ struct graph {
     bool last_known[TABLE_COUNT];
     uint64_t commits;
     struct graph_write *write;
-    struct index_window *window; /* build.c: memory kept between the flushes of one load */
+    struct index_windows *windows; /* build.c: memory kept between the flushes of one load */
     struct chain *chains;
     unsigned cursors; /* open cursors keep the id pages */
     size_t page_bytes;

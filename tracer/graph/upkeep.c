@@ -7,22 +7,21 @@
 
 #define SWEEP_KEYS 4096u
 
-/* Delete one batch of a run's pages; *ret_count 0: none are left. Keys are collected first
- * (threat-model 10.2). */
-static enum tracer_status sweep_batch(struct graph *graph, uint64_t chain_id, uint32_t run, size_t *ret_count,
-                                      struct error *err)
+/* Delete up to `limit` pages of a run; fewer: none are left. Keys are collected first (threat-model 10.2). */
+static enum tracer_status sweep_run(struct graph *graph, uint64_t chain_id, uint32_t run, size_t limit,
+                                    size_t *ret_count, struct error *err)
 {
     struct store_cursor cursor;
     struct key prefix = key_of_chain(chain_id), key;
     key_u32(&prefix, run);
-    uint8_t(*keys)[28] = malloc(SWEEP_KEYS * sizeof(*keys));
+    uint8_t(*keys)[28] = malloc(limit * sizeof(*keys));
     size_t count = 0;
     if (!keys)
         return store_error(graph, err, TRACER_E_NOMEM, "no memory");
     enum tracer_status status = store_cursor_open(graph, graph->writer, TABLE_SEGMENT, &cursor, err);
     if (!status)
         status = store_cursor_move(&cursor, MDB_SET_RANGE, &prefix, err);
-    while (!status && count < SWEEP_KEYS && store_cursor_in(&cursor, &prefix) &&
+    while (!status && count < limit && store_cursor_in(&cursor, &prefix) &&
            cursor.key_size == sizeof(keys[0])) {
         memcpy(keys[count++], cursor.key, sizeof(keys[0]));
         status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
@@ -40,36 +39,56 @@ static enum tracer_status sweep_batch(struct graph *graph, uint64_t chain_id, ui
     return status;
 }
 
-/* Delete the pages of dead and unfinished runs, then forget the runs. */
+/* Delete the pages of dead and unfinished runs, and forget runs without pages, as far as one transaction
+ * goes. */
+static enum tracer_status sweep_some(struct graph *graph, uint64_t chain_id, struct run_list *list,
+                                     struct error *err)
+{
+    size_t left = SWEEP_KEYS;
+    enum tracer_status status = TRACER_OK;
+    for (uint32_t at = 0; !status && left > 0 && at < list->count;) {
+        size_t count = 0;
+        if (list->runs[at].phase == RUN_LIVE) {
+            at++;
+            continue;
+        }
+        status = sweep_run(graph, chain_id, list->runs[at].id, left, &count, err);
+        if (!status && count < left) {
+            list->count--;
+            memmove(&list->runs[at], &list->runs[at + 1], (list->count - at) * sizeof(list->runs[0]));
+        }
+        left -= count;
+    }
+    return status ? status : store_put_runs(graph, chain_id, list, err);
+}
+
+static bool has_unswept(const struct run_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->runs[i].phase != RUN_LIVE)
+            return true;
+    return false;
+}
+
 static enum tracer_status sweep(struct graph *graph, uint64_t chain_id, struct error *err)
 {
-    struct run_list list;
-    enum tracer_status status;
     for (;;) {
-        status = store_write_begin(graph, err);
+        struct run_list list;
+        enum tracer_status status = store_write_begin(graph, err);
         if (status)
             return status;
         status = store_get_runs(graph, graph->writer, chain_id, &list, err);
-        uint32_t at = 0;
-        while (!status && at < list.count && list.runs[at].phase == RUN_LIVE)
-            at++;
-        if (status || at == list.count)
-            break;
-        size_t count = 0;
-        status = sweep_batch(graph, chain_id, list.runs[at].id, &count, err);
-        if (!status && count == 0) {
-            list.count--;
-            memmove(&list.runs[at], &list.runs[at + 1], (list.count - at) * sizeof(list.runs[0]));
-            status = store_put_runs(graph, chain_id, &list, err);
+        bool done = status || !has_unswept(&list);
+        if (!done)
+            status = sweep_some(graph, chain_id, &list, err);
+        if (status || done) {
+            store_write_abort(graph);
+            return status;
         }
-        if (status)
-            break;
         status = store_write_commit(graph, err);
         if (status)
             return status;
     }
-    store_write_abort(graph);
-    return status;
 }
 
 /* The runs to merge: the smallest ones, and larger ones as long as they are not much larger than those
@@ -124,8 +143,8 @@ static enum tracer_status merge(struct graph *graph, uint64_t chain_id, struct r
     if (!readers)
         return store_error(graph, err, TRACER_E_NOMEM, "no memory to merge runs");
     for (size_t i = 0; !status && i < count; i++) {
-        status = run_reader_seek(&readers[i], graph, graph->writer, chain_id, &list->runs[chosen[i]],
-                                 &start, err);
+        status =
+            run_reader_seek(&readers[i], graph, graph->writer, chain_id, &list->runs[chosen[i]], &start, err);
         base = !status && readers[i].base < base ? readers[i].base : base;
     }
     run_writer_begin(&writer, graph, chain_id, list, kind, base);
@@ -192,14 +211,6 @@ static enum tracer_status look(struct graph *graph, uint64_t chain_id, struct ch
         status = store_get_runs(graph, txn, chain_id, ret_list, err);
     store_read_end(graph);
     return status;
-}
-
-static bool has_unswept(const struct run_list *list)
-{
-    for (uint32_t i = 0; i < list->count; i++)
-        if (list->runs[i].phase != RUN_LIVE)
-            return true;
-    return false;
 }
 
 static bool has_surplus(const struct run_list *list)
