@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "chains/place.h"
+#include "tracer/audit.h"
 #include "tracer/evidence.h"
 #include "tracer/file.h"
 #include "tracer/ingest.h"
@@ -38,6 +39,8 @@ static size_t count_kept(struct test_place *place, uint64_t last)
     return kept;
 }
 
+static size_t gapped, unproven; /* of the last bundle: accounts, hops */
+
 /* The manifest of the bundle, which has the digest of every file; the bundle is removed again. */
 static enum tracer_status bundle(struct test_place *place, struct fake_chain *chain, bool keep,
                                  struct buffer *manifest, struct error *err)
@@ -69,6 +72,13 @@ static enum tracer_status bundle(struct test_place *place, struct fake_chain *ch
         cr_assert_gt(counts.transactions_proven, 0);
         snprintf(path, sizeof path, "%s/manifest.json", directory);
         cr_assert_eq(file_read(path, TRACER_MIB(1), manifest, err), TRACER_OK, "%s", err->text);
+        gapped = result->gapped_count;
+        unproven = 0;
+        for (size_t i = 0; i < result->hop_count; i++) {
+            bool from_gap = address_equal(result->accounts[result->hops[i].from].address, fake_address(FAKE_B));
+            cr_expect(u256_equal(result->hops[i].unproven, gapped && from_gap ? result->hops[i].tainted : u256_from_u64(0)));
+            unproven += !u256_is_zero(result->hops[i].unproven);
+        }
         trace_result_free(result);
         nftw(directory, remove_entry, 8, FTW_DEPTH | FTW_PHYS);
     }
@@ -125,5 +135,25 @@ Test(evidence, R5_a_block_that_is_another_one_now_is_not_kept)
                      TRACER_E_NOT_FOUND);
         buffer_release(&archive);
     }
+    close_place(&place);
+}
+
+/* A bundle verifies itself before it counts: the replay without what a gap leaves open, too. */
+Test(evidence, an_account_with_a_gap_pays_nothing_that_is_proven)
+{
+    struct test_place place = open_place();
+    struct fake_chain chain = {.head = 60};
+    struct buffer manifest;
+    struct error err;
+    struct graph_coverage gap = {.account = fake_address(FAKE_B), .last = 40, .what = "all", .strategy = AUDIT_STRATEGY, .gap = "coins are missing"};
+    buffer_init(&manifest, TRACER_MIB(1));
+    ingest(&place, &chain, 40);
+    cr_assert_eq(bundle(&place, &chain, false, &manifest, &err), TRACER_OK, "%s", err.text);
+    cr_assert(gapped == 0 && unproven == 0);
+    cr_assert_eq(graph_put_coverage(place.graph, 777, &gap, &err), TRACER_OK, "%s", err.text);
+    buffer_clear(&manifest);
+    cr_assert_eq(bundle(&place, &chain, false, &manifest, &err), TRACER_OK, "%s", err.text);
+    cr_assert(gapped == 1 && unproven > 0, "%zu, %zu", gapped, unproven);
+    buffer_release(&manifest);
     close_place(&place);
 }
