@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include "graph/record.h"
+#include "graph/segment.h"
 #include "graph/store.h"
 
 static enum tracer_status try_open(const char *path, enum graph_mode mode, size_t bytes_max,
@@ -557,6 +558,29 @@ Test(graph, S5_a_newer_schema_is_refused_and_untouched)
 Test(graph, S5_an_older_schema_is_refused_and_untouched)
 {
     refuse_schema(STORE_SCHEMA - 1);
+}
+
+Test(graph, S5_a_store_without_its_directory_of_runs_is_damaged)
+{
+    char path[256];
+    struct error err = {0};
+    store_path(path);
+    random_seed(8);
+    struct model *model = damage_store(path);
+    struct graph *graph = store_open(path, GRAPH_WRITE);
+    cr_assert_eq(segment_flush(graph, CHAIN, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(store_write_begin(graph, &err), TRACER_OK);
+    struct key key = key_of_meta_chain("runs", CHAIN);
+    cr_assert_eq(store_delete(graph, TABLE_META, &key, &err), TRACER_OK);
+    cr_assert_eq(store_write_commit(graph, &err), TRACER_OK);
+    graph_close(graph);
+    cr_assert_eq(ask_in_child(path, model), 1);
+    graph = store_open(path, GRAPH_WRITE);
+    cr_assert_eq(segment_rebuild(graph, CHAIN, &err), TRACER_OK, "%s", err.text);
+    graph_close(graph);
+    cr_assert_eq(ask_in_child(path, model), 0);
+    model_free(model);
+    store_remove(path);
 }
 
 /* --- backup ------------------------------------------------------------------------------------------ */

@@ -41,9 +41,13 @@ enum tracer_status store_get_runs(struct graph *graph, MDB_txn *txn, uint64_t ch
     struct record record;
     struct key key = key_of_meta_chain("runs", chain_id);
     enum tracer_status status = store_get(graph, txn, TABLE_META, &key, &record, err);
-    if (status == TRACER_E_NOT_FOUND) {
+    if (status == TRACER_E_NOT_FOUND) { /* nothing was flushed yet; else the blocks that are not fresh would be lost */
+        struct chain_state state;
         memset(ret_list, 0, sizeof(*ret_list));
-        return TRACER_OK;
+        status = store_get_state(graph, txn, chain_id, &state, err);
+        if (!status && (state.transfers > state.fresh_rows || (state.transactions && !state.fresh_count)))
+            return store_damaged(graph, TABLE_META, key.bytes, key.size, err);
+        return status;
     }
     if (!status && !run_list_decode(record.data, record.size, ret_list))
         return store_damaged(graph, TABLE_META, key.bytes, key.size, err);
