@@ -7,7 +7,7 @@ root=$(pwd)
 jobs=$(nproc)
 mkdir -p build
 long=${1:-}
-[ "$long" = --long ] && export TRACER_CASES=1000000 TRACER_TEST_KILLS=1000 TRACER_TEST_FLIPS=10000 TRACER_TEST_FAILURES=all TRACER_TEST_CUTS=all
+[ "$long" = --long ] && export TRACER_CASES=1000000 TRACER_TEST_KILLS=1000 TRACER_TEST_FLIPS=10000 TRACER_TEST_FAILURES=all TRACER_TEST_CUTS=all TRACER_DROPS=10000
 
 passed=0 failed=0 skipped=0
 # step NAME COMMAND...: run it, time it, show its output only when it fails.
@@ -39,7 +39,7 @@ step "tests: gcc, debug" tests debug
 step "build: clang, release" build clang
 step "build: ASan and UBSan" build asan
 # The random harnesses ran in full above; instrumented ones run a part of them unless asked for more.
-[ "$long" = --long ] || export TRACER_CASES=3000 TRACER_TEST_FLIPS=250 TRACER_TEST_KILLS=40
+[ "$long" = --long ] || export TRACER_CASES=3000 TRACER_TEST_FLIPS=250 TRACER_TEST_KILLS=20 TRACER_DROPS=100
 step "tests: ASan and UBSan" tests asan
 step "build: verify (invariants checked inside)" build verify
 step "tests: verify, taint and graph" ctest --test-dir build/verify --output-on-failure -j "$jobs" -L 'taint|graph'
