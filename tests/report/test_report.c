@@ -127,7 +127,7 @@ Test(report, views_leave_out_what_they_say)
 Test(report, what_is_not_proven_is_marked_in_every_format)
 {
     static const char *const marks[][2] = {{"text", "3,000?"}, {"text", "proven: 2,000 ETH"}, {"text", "NOT PROVEN (?): 2,000 ETH"}, {"text", "'?' means not proven: of 1 of the 7"},
-                                           {"html", "3,000?"}, {"html", "Not proven (?): "}, {"sar", "3,000?"}, {"dot", "3,000? "}, {"dot", "unproven=\"1000000000000000000000\""},
+                                           {"html", "3,000?"}, {"html", ": 3,000? "}, {"html", "<td class=\"num\">3,000? "}, {"html", "Not proven (?): "}, {"sar", "3,000?"}, {"dot", "3,000? "}, {"dot", "unproven=\"1000000000000000000000\""},
                                            {"mermaid", "3,000? "}, {"misp", "not all proven"}, {"stix", "\"unproven\": \"1000000000000000000000\""},
                                            {"sankey", "\"unproven\": \"1000000000000000000000\""}, {"tagpack", "\"unproven\": \"1000000000000000000000\""},
                                            {"gexf", "value=\"1000000000000000000000\""}, {"graphml", ">1000000000000000000000<"},

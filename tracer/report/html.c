@@ -52,12 +52,17 @@ void html_asset(const struct html *html, uint32_t asset)
     html_words(html->stream, name);
 }
 
-void html_amount(const struct html *html, uint32_t asset, struct u320 amount)
+void html_tainted(const struct html *html, uint32_t asset, struct u320 amount, struct u320 unproven)
 {
     char text[AMOUNT_TEXT_SIZE];
-    view_amount(&html->text.view, asset, amount, text);
+    view_tainted(&html->text.view, asset, amount, unproven, text);
     fprintf(html->stream, "%s ", text);
     html_asset(html, asset);
+}
+
+void html_amount(const struct html *html, uint32_t asset, struct u320 amount)
+{
+    html_tainted(html, asset, amount, (struct u320){{0}});
 }
 
 void html_account(const struct html *html, uint32_t account)

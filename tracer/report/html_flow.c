@@ -121,7 +121,7 @@ static void put_flow(const struct html *html, const struct picture *picture, con
     fputs(" to ", html->stream);
     put_name(html, to, HTML_NAME_MAX);
     fputs(": ", html->stream);
-    html_amount(html, flow->asset, flow->tainted);
+    html_tainted(html, flow->asset, flow->tainted, flow->unproven);
     fprintf(html->stream, " in %" PRIu64 " hop%s, ", flow->count, flow->count == 1 ? "" : "s");
     put_day(html, flow->first, 19);
     if (flow->count > 1) {
@@ -209,7 +209,7 @@ static void put_table(const struct html *html, const struct picture *picture)
                     group->is_rest ? "put together" : class_words(group), group->column);
         }
         fputs("<td class=\"num\">", stream);
-        html_amount(html, flow->asset, flow->tainted);
+        html_tainted(html, flow->asset, flow->tainted, flow->unproven);
         fprintf(stream, "<td class=\"num\">%" PRIu64 "<td>", flow->count);
         put_day(html, flow->first, 19);
         fputs("<td>", stream);

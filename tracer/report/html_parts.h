@@ -24,6 +24,7 @@ void html_words(FILE *stream, const char *words);
 void html_shown(FILE *stream, const char *foreign, size_t characters);
 void html_asset(const struct html *html, uint32_t asset);
 void html_amount(const struct html *html, uint32_t asset, struct u320 amount); /* and the asset's name */
+void html_tainted(const struct html *html, uint32_t asset, struct u320 amount, struct u320 unproven); /* view_tainted() */
 /** The whole address and, if there is one, the name. */
 void html_account(const struct html *html, uint32_t account);
 

@@ -197,6 +197,7 @@ static void make_flows(struct picture *picture, const struct trace_result *resul
                                       .asset = edge->asset,
                                       .count = edge->count,
                                       .tainted = edge->tainted,
+                                      .unproven = edge->unproven,
                                       .first = edge->first,
                                       .last = edge->last};
     }
@@ -211,6 +212,7 @@ static void make_flows(struct picture *picture, const struct trace_result *resul
         }
         last->count += next->count;
         u320_add_u320(&last->tainted, next->tainted);
+        u320_add_u320(&last->unproven, next->unproven);
         if (next->last > last->last)
             last->last = next->last;
     }

@@ -27,7 +27,7 @@ struct picture_group {
 struct picture_flow { /* all flagged hops of an asset from one group to another, by group, group, asset */
     uint32_t from, to, asset;
     uint64_t count;
-    struct u320 tainted;
+    struct u320 tainted, unproven;
     size_t first, last; /* hops */
     uint32_t width, from_y, to_y;
 };
