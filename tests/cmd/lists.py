@@ -69,7 +69,8 @@ with tempfile.TemporaryDirectory() as folder:
     # The others: a name in results, by their rank.
     said = take("pack.yaml", (lists / "pack.yaml").read_text())
     assert "3 labels" in said and "skipped: 2 entries" in said, said
-    assert "3 labels" in take("plain.txt", (lists / "plain.txt").read_text())
+    said = take("plain.txt", (lists / "plain.txt").read_text())
+    assert "3 labels" in said and "plain.txt: a plain list gives names without consequence: name its addresses with --source" in said
     assert "its last version had 3" in take("plain.txt", "# one\n" + EXPLOITER + "\n", code=2)
     assert "holds no address" in take("none.yaml", "title: x\ntags: []\n", code=2)
     (folder / "fifo").unlink(missing_ok=True)

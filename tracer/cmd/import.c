@@ -107,6 +107,9 @@ int command_import(const struct options *options)
             status = session_store(&session, GRAPH_CREATE);
         if (!status)
             status = import_file(&session, options->arguments[i], kind, list, &stats);
+        if (!status && kind == FILE_LIST && list == LIST_PLAIN && !options->quiet)
+            fprintf(stderr, "%s: a plain list gives names without consequence: name its addresses with --source to ask about what they sent\n",
+                    options->arguments[i]);
     }
     if (!status && !options->quiet)
         fprintf(stderr,

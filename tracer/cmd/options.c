@@ -73,7 +73,7 @@ static enum tracer_status set_policy(struct options *options, const char *name, 
     if (options->all_policies)
         return TRACER_OK;
     if (!taint_policy_parse(value, &options->taint.policy))
-        return bad_value(err, name, value, "one of fifo, lifo, haircut, poison, cleanfirst, taintfirst");
+        return bad_value(err, name, value, "one of fifo, lifo, haircut, poison, cleanfirst, taintfirst; for trace, demo and check also all");
     return TRACER_OK;
 }
 
