@@ -3,7 +3,7 @@
 
 enum tracer_status label_add_builtin(struct label_set *set, struct error *err)
 {
-    struct builtin builtin = {builtin_claims, builtin_claim_count, builtin_texts, builtin_lists, builtin_list_count};
+    struct builtin builtin = {builtin_claims, builtin_claim_count, builtin_classes, builtin_class_count, builtin_texts, builtin_lists, builtin_list_count};
     return label_set_take_builtin(set, &builtin, err);
 }
 

@@ -13,9 +13,17 @@ struct builtin_claim { /* a struct label of the rank and without emit */
     uint64_t chain_id;
     uint8_t class_, confidence, rank, list;
 };
+struct builtin_class { /* a claim that has a class: all that most starts need to read of it */
+    struct address address;
+    uint16_t claim; /* its place among the claims */
+    uint8_t class_;
+    uint64_t chain_id;
+};
 struct builtin { /* what a set takes of it */
     const struct builtin_claim *claims; /* as claim_order() of set.c sorts */
     size_t count;
+    const struct builtin_class *classes; /* in the order of the claims */
+    size_t class_count;
     const char *texts;
     const struct label_list *lists;
     size_t list_count;
@@ -40,6 +48,8 @@ struct builtin_range { /* rows of one chain; a count of 0 is the end */
 extern const char builtin_texts[];
 extern const struct builtin_claim builtin_claims[];
 extern const size_t builtin_claim_count;
+extern const struct builtin_class builtin_classes[];
+extern const size_t builtin_class_count;
 extern const struct label_list builtin_lists[];
 extern const size_t builtin_list_count;
 extern const struct heist builtin_heists[];

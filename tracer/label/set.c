@@ -18,6 +18,7 @@
 #define CLAIMS_FIRST 16u
 
 static const struct builtin_claim no_claims[1];
+static const struct builtin_class no_classes[1];
 
 struct label_set {
     struct arena *arena; /* texts */
@@ -38,6 +39,7 @@ enum tracer_status label_set_new(struct label_set **ret_set, struct error *err)
         set->claims = calloc(CLAIMS_FIRST, sizeof(*set->claims));
         set->capacity = CLAIMS_FIRST;
         set->builtin.claims = no_claims;
+        set->builtin.classes = no_classes;
     }
     if (!set || !set->arena || !set->claims) {
         label_set_free(set);
@@ -422,52 +424,48 @@ const struct label *label_all(const struct label_set *set, size_t *ret_count)
     return set->claims;
 }
 
-/* The claims about the next address. */
-static inline struct group next_group(const struct label_set *set, const struct group *before)
+/* What the first claim with a class that holds on the chain says of the next address, if there is one; both places move behind that
+ * address. */
+static bool next_class(const struct label_set *set, uint64_t chain_id, const struct label **own, const struct builtin_class **builtin,
+                       struct taint_label *ret_label)
 {
-    const struct label *own = before->own_end;
-    const struct builtin_claim *builtin = before->builtin_end;
-    struct group group = {own, own, builtin, builtin};
-    bool has_own = own < set->claims + set->count, has_builtin = builtin < set->builtin.claims + set->builtin.count;
-    int order = has_own && has_builtin ? memcmp(&own->address, &builtin->address, sizeof(own->address)) : 0;
+    const struct label *own_stop = set->claims + set->count, *ours = NULL;
+    const struct builtin_class *builtin_stop = set->builtin.classes + set->builtin.class_count, *theirs = NULL;
+    bool has_own = *own < own_stop, has_builtin = *builtin < builtin_stop;
+    int order = has_own && has_builtin ? address_compare((*own)->address, (*builtin)->address) : 0;
     if (has_own && order <= 0)
-        group.own_end = own_end(set, own);
+        for (const struct label *end = own_end(set, *own); *own < end; (*own)++)
+            if (!ours && (*own)->class_ != CLASS_NONE && label_holds(set, *own, chain_id))
+                ours = *own;
     if (has_builtin && order >= 0)
-        group.builtin_end = builtin_end(set, builtin);
-    return group;
-}
-
-/* As many as label_classes() can give, or more. */
-static size_t count_classes(const struct label_set *set, uint64_t chain_id)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < set->count; i++)
-        count += set->claims[i].class_ != CLASS_NONE && (!set->claims[i].chain_id || set->claims[i].chain_id == chain_id);
-    for (size_t i = 0; i < set->builtin.count; i++) {
-        const struct builtin_claim *claim = &set->builtin.claims[i];
-        count += claim->class_ != CLASS_NONE && (!claim->chain_id || claim->chain_id == chain_id);
+        for (const struct builtin_class *first = *builtin; *builtin < builtin_stop && address_equal((*builtin)->address, first->address); (*builtin)++)
+            if (!theirs && (set->as_of[0] ? claim_holds(set, (struct claim){.builtin = set->builtin.claims + (*builtin)->claim}, chain_id)
+                                          : !(*builtin)->chain_id || (*builtin)->chain_id == chain_id))
+                theirs = *builtin;
+    if (ours && theirs) {
+        struct label label = label_of(set, (struct claim){.builtin = set->builtin.claims + theirs->claim});
+        if (claim_order(&label, ours) < 0)
+            ours = NULL;
     }
-    return count;
+    if (ours)
+        *ret_label = (struct taint_label){ours->address, ours->class_, ours->emit};
+    else if (theirs)
+        *ret_label = (struct taint_label){theirs->address, theirs->class_, ""};
+    return ours || theirs;
 }
 
 enum tracer_status label_classes(const struct label_set *set, uint64_t chain_id, struct arena *arena,
                                  struct taint_label **ret_labels, size_t *ret_count, struct error *err)
 {
-    size_t count = 0, capacity = count_classes(set, chain_id);
+    size_t count = 0, capacity = set->count + set->builtin.class_count;
     struct taint_label *labels = arena_alloc(arena, (capacity + 1) * sizeof(*labels));
-    struct group group = {set->claims, set->claims, set->builtin.claims, set->builtin.claims};
-    struct claim best, classy;
+    const struct label *own = set->claims, *own_stop = own + set->count;
+    const struct builtin_class *builtin = set->builtin.classes, *builtin_stop = builtin + set->builtin.class_count;
     if (!labels)
         return error_set(err, TRACER_E_NOMEM, "no memory for %zu labels", capacity);
-    for (group = next_group(set, &group); group.own < group.own_end || group.builtin < group.builtin_end; group = next_group(set, &group)) {
-        pick(set, group, chain_id, &best, &classy);
-        if (!is_claim(classy))
-            continue;
-        const struct address *address = classy.own ? &classy.own->address : &classy.builtin->address;
-        if (address_is_void(*address))
-            continue;
-        labels[count++] = (struct taint_label){*address, claim_class(classy), classy.own ? classy.own->emit : ""};
-    }
+    while (own < own_stop || builtin < builtin_stop)
+        if (next_class(set, chain_id, &own, &builtin, &labels[count]) && !address_is_void(labels[count].address))
+            count++;
     *ret_labels = labels;
     *ret_count = count;
     return TRACER_OK;

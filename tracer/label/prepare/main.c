@@ -114,6 +114,19 @@ static void put_claims(const struct prepared *prepared)
                (int)claim->rank, claim->list);
     }
     printf("};\nconst size_t builtin_claim_count = %zu;\n", count);
+    size_t classes = 0;
+    if (count > UINT16_MAX)
+        fail("more claims than a builtin_class can count");
+    puts("const struct builtin_class builtin_classes[] = {");
+    for (size_t i = 0; i < count; i++) {
+        if (claims[i].class_ == CLASS_NONE)
+            continue;
+        fputs("    {", stdout);
+        put_bytes(claims[i].address.bytes, sizeof(claims[i].address.bytes));
+        printf(", %zu, %d, %" PRIu64 "u},\n", i, (int)claims[i].class_, claims[i].chain_id);
+        classes++;
+    }
+    printf("};\nconst size_t builtin_class_count = %zu;\n", classes);
     puts("const struct label_list builtin_lists[] = {");
     for (size_t i = 0; i < label_list_count(prepared->set); i++) {
         const struct label_list *list = label_list(prepared->set, i);
