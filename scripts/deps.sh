@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-build="gcc libc6-dev cmake ninja-build pkg-config git libcurl4-openssl-dev libjansson-dev liblmdb-dev libmd-dev libxxhash-dev
+build="gcc libc6-dev cmake ninja-build pkg-config git libcurl4-openssl-dev libjansson-dev liblmdb-dev nettle-dev libxxhash-dev
   libsecp256k1-dev libzstd-dev libexpat1-dev libyaml-dev"
 test_tools="clang libclang-rt-14-dev clang-tidy libcriterion-dev valgrind python3 python3-jsonschema python3-networkx python3-yaml graphviz openssl curl chromium"
 run="ca-certificates libcurl4 libsecp256k1-1 libzstd1 libexpat1 libyaml-0-2"
@@ -13,7 +13,7 @@ want="$build $run"
 
 if ! command -v apt-get >/dev/null 2>&1; then
   echo "deps: this is no Debian. Install: a C11 compiler, CMake 3.25, Ninja, pkg-config, and the development files of" >&2
-  echo "deps: libcurl, Jansson 2.14, LMDB 0.9.24, libmd, xxHash 0.8, libsecp256k1 0.2 with its recovery module, zstd, expat 2.4, libyaml; for the" >&2
+  echo "deps: libcurl, Jansson 2.14, LMDB 0.9.24, Nettle 3.6, xxHash 0.8, libsecp256k1 0.2 with its recovery module, zstd, expat 2.4, libyaml; for the" >&2
   echo "deps: tests also Criterion 2.4, clang, valgrind, Python 3 with jsonschema, NetworkX and PyYAML, Graphviz, Chromium, Node.js 18 with npm." >&2
   command -v cmake >/dev/null 2>&1 && command -v cc >/dev/null 2>&1 || exit 1
   exit 0

@@ -4,6 +4,9 @@
 
 #include <assert.h>
 #include <endian.h>
+#ifdef __x86_64__
+#include <sys/platform/x86.h> /* what the C library knows already: asking the processor can be slow, and is done at each start */
+#endif
 
 #define RATE 136u /* bytes absorbed by one permutation */
 #define WORDS (RATE / 8)
@@ -212,11 +215,11 @@ bool keccak_can(enum keccak_way way)
         return true;
 #ifdef __x86_64__
     case KECCAK_AVX2:
-        return __builtin_cpu_supports("avx2");
+        return CPU_FEATURE_ACTIVE(AVX2);
     case KECCAK_AVX512VL:
-        return __builtin_cpu_supports("avx512vl");
+        return CPU_FEATURE_ACTIVE(AVX512VL);
     case KECCAK_AVX512:
-        return __builtin_cpu_supports("avx512f");
+        return CPU_FEATURE_ACTIVE(AVX512F);
 #else
     case KECCAK_AVX2:
     case KECCAK_AVX512VL:

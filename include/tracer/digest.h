@@ -1,4 +1,4 @@
-/* digest.h - SHA-256 of inputs and outputs (FIPS 180-4), through libmd. */
+/* digest.h - SHA-256 of inputs and outputs (FIPS 180-4), through Nettle. */
 #ifndef TRACER_DIGEST_H
 #define TRACER_DIGEST_H
 

@@ -1,4 +1,4 @@
-/* uuid.h - ids that follow from names (RFC 4122, version 5: SHA-1), through libmd. */
+/* uuid.h - ids that follow from names (RFC 4122, version 5: SHA-1), through Nettle. */
 #ifndef TRACER_UUID_H
 #define TRACER_UUID_H
 

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sha256.h>
+#include <nettle/sha2.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,10 +13,10 @@
 struct digest digest_bytes(const void *data, size_t size)
 {
     struct digest digest;
-    SHA256_CTX context;
-    SHA256_Init(&context);
-    SHA256_Update(&context, data, size);
-    SHA256_Final(digest.bytes, &context);
+    struct sha256_ctx context;
+    sha256_init(&context);
+    sha256_update(&context, size, data);
+    sha256_digest(&context, sizeof(digest.bytes), digest.bytes);
     return digest;
 }
 
@@ -31,18 +31,18 @@ enum tracer_status digest_file(const char *path, struct digest *ret_digest, stru
             close(file);
         return status;
     }
-    SHA256_CTX context;
-    SHA256_Init(&context);
+    struct sha256_ctx context;
+    sha256_init(&context);
     unsigned char block[65536];
     ssize_t got;
     while ((got = read(file, block, sizeof(block))) > 0 || (got < 0 && errno == EINTR))
         if (got > 0)
-            SHA256_Update(&context, block, (size_t)got);
+            sha256_update(&context, (size_t)got, block);
     int problem = errno;
     close(file);
     if (got < 0)
         return error_set(err, TRACER_E_IO, "%s: %s", path, strerror(problem));
-    SHA256_Final(ret_digest->bytes, &context);
+    sha256_digest(&context, sizeof(ret_digest->bytes), ret_digest->bytes);
     return TRACER_OK;
 }
 

@@ -1,18 +1,18 @@
 /* uuid.c - see tracer/uuid.h. */
 #include "tracer/uuid.h"
 
-#include <sha1.h>
+#include <nettle/sha1.h>
 #include <string.h>
 
 struct uuid uuid_v5(struct uuid name_space, const char *name)
 {
-    SHA1_CTX context;
-    uint8_t digest[SHA1_DIGEST_LENGTH];
+    struct sha1_ctx context;
+    uint8_t digest[SHA1_DIGEST_SIZE];
     struct uuid uuid;
-    SHA1Init(&context);
-    SHA1Update(&context, name_space.bytes, sizeof(name_space.bytes));
-    SHA1Update(&context, (const uint8_t *)name, strlen(name));
-    SHA1Final(digest, &context);
+    sha1_init(&context);
+    sha1_update(&context, sizeof(name_space.bytes), name_space.bytes);
+    sha1_update(&context, strlen(name), (const uint8_t *)name);
+    sha1_digest(&context, sizeof(digest), digest);
     memcpy(uuid.bytes, digest, sizeof(uuid.bytes));
     uuid.bytes[6] = (uint8_t)((uuid.bytes[6] & 0x0f) | 0x50);
     uuid.bytes[8] = (uint8_t)((uuid.bytes[8] & 0x3f) | 0x80);
