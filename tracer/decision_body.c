@@ -74,6 +74,20 @@ static void put_input(struct buffer *to, bool is_first, const struct result_inpu
     buffer_char(to, '}');
 }
 
+static void put_fetched(struct buffer *to, const struct decision_fetched *fetched)
+{
+    char account[ADDRESS_TEXT_SIZE];
+    put_whole(to, ", \"fetched\": {\"first_block\": ", true, fetched->first);
+    put_whole(to, ", \"last_block\": ", true, fetched->last);
+    buffer_text(to, ", \"accounts\": [");
+    for (size_t i = 0; i < fetched->account_count; i++) {
+        address_format(fetched->accounts[i], account);
+        put_text(to, i ? ", " : "", account);
+    }
+    put_texts(to, "], \"limits\": [", fetched->limits, fetched->limit_count);
+    buffer_char(to, '}');
+}
+
 static enum tracer_status end_body(struct buffer *to, struct error *err)
 {
     return buffer_char(to, '}') ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the record of a decision, or it is too long");
@@ -95,6 +109,8 @@ enum tracer_status decision_context_body(const struct decision_question *asked, 
     put_text(to, ", \"grade\": ", grade_name(head->last_grade));
     put_text(to, ", \"finality\": ", head->last_grade == GRADE_PROVEN ? "final" : "provisional");
     put_text(to, "}, \"opening\": ", opening_name(head->options.opening));
+    if (asked->fetched)
+        put_fetched(to, asked->fetched);
     buffer_text(to, ", \"inputs\": [");
     for (size_t i = 0; i < head->input_count; i++)
         put_input(to, i == 0, &head->inputs[i]);
@@ -247,6 +263,27 @@ static void read_asked(struct reading *reading, const json_t *object, struct dec
     to->sources = texts_at(reading, object, "sources", &to->source_count);
 }
 
+static const struct decision_fetched *read_fetched(struct reading *reading, const json_t *object)
+{
+    size_t count;
+    struct decision_fetched *fetched = arena_calloc(reading->arena, 1, sizeof(*fetched));
+    const char *const *texts = texts_at(reading, object, "accounts", &count);
+    struct address *accounts = arena_calloc(reading->arena, count + 1, sizeof(*accounts));
+    for (size_t i = 0; i < count && accounts; i++)
+        if (!address_parse(texts[i], strlen(texts[i]), &accounts[i]) && !reading->wrong)
+            reading->wrong = "accounts";
+    if ((!fetched || !accounts) && !reading->wrong)
+        reading->wrong = "fetched";
+    if (reading->wrong)
+        return NULL;
+    *fetched = (struct decision_fetched){.first = whole_at(reading, object, "first_block"),
+                                         .last = whole_at(reading, object, "last_block"),
+                                         .accounts = accounts,
+                                         .account_count = count};
+    fetched->limits = texts_at(reading, object, "limits", &fetched->limit_count);
+    return fetched;
+}
+
 static void read_inputs(struct reading *reading, const json_t *list, struct decision_context *to)
 {
     struct result_input *inputs = arena_calloc(reading->arena, json_array_size(list) + 1, sizeof(*inputs));
@@ -267,7 +304,9 @@ static void read_inputs(struct reading *reading, const json_t *list, struct deci
 static void read_context(struct reading *reading, const json_t *root, struct decision_context *to)
 {
     const json_t *network = member(reading, root, "network"), *as_of = member(reading, root, "as_of"), *program = member(reading, root, "program");
+    const json_t *fetched = json_object_get(root, "fetched");
     read_asked(reading, member(reading, root, "asked"), &to->asked);
+    to->asked.fetched = fetched ? read_fetched(reading, fetched) : NULL;
     to->network = text_at(reading, network, "name");
     to->chain_id = whole_at(reading, network, "chain_id");
     to->first_block = whole_at(reading, as_of, "first_block");
@@ -354,6 +393,26 @@ static bool same_number(bool has_a, uint64_t a, bool has_b, uint64_t b)
     return has_a == has_b && (!has_a || a == b);
 }
 
+static bool is_fetched(const struct decision_fetched *fetched, struct address account)
+{
+    for (size_t i = 0; fetched && i < fetched->account_count; i++)
+        if (address_equal(fetched->accounts[i], account))
+            return true;
+    return false;
+}
+
+static bool same_fetched(const struct decision_fetched *a, const struct decision_fetched *b)
+{
+    if (!a || !b)
+        return a == b;
+    bool same = a->first == b->first && a->last == b->last && a->account_count == b->account_count && a->limit_count == b->limit_count;
+    for (size_t i = 0; same && i < a->account_count; i++)
+        same = address_equal(a->accounts[i], b->accounts[i]);
+    for (size_t i = 0; same && i < a->limit_count; i++)
+        same = strcmp(a->limits[i], b->limits[i]) == 0;
+    return same;
+}
+
 bool decision_same_question(const struct decision_context *a, const struct decision_context *b)
 {
     const struct decision_question *x = &a->asked, *y = &b->asked;
@@ -362,7 +421,7 @@ bool decision_same_question(const struct decision_context *a, const struct decis
                 same_number(x->has_from, x->from, y->has_from, y->from) && same_number(x->has_to, x->to, y->has_to, y->to) &&
                 same_number(x->has_since, x->since, y->has_since, y->since) && !x->as_of == !y->as_of &&
                 (!x->as_of || strcmp(x->as_of, y->as_of) == 0) && x->list_age_days_max == y->list_age_days_max &&
-                x->builtin_labels == y->builtin_labels && x->source_count == y->source_count;
+                x->builtin_labels == y->builtin_labels && x->source_count == y->source_count && same_fetched(x->fetched, y->fetched);
     for (size_t i = 0; i < x->source_count && same; i++)
         same = strcmp(x->sources[i], y->sources[i]) == 0;
     return same;
@@ -407,10 +466,34 @@ static void put_inputs(const struct decision_context *before, const struct decis
             buffer_printf(to, "%s %s is new: sha256 %s\n", after->inputs[i].role, after->inputs[i].name, after->inputs[i].sha256);
 }
 
+size_t decision_unread(const struct decision_context *before, const struct decision_context *after)
+{
+    const struct decision_fetched *was = before->asked.fetched;
+    size_t count = 0;
+    for (size_t i = 0; was && i < was->account_count; i++)
+        count += !is_fetched(after->asked.fetched, was->accounts[i]);
+    return count;
+}
+
+static void put_unread(const struct decision_context *before, const struct decision_context *after, struct buffer *to)
+{
+    char account[ADDRESS_TEXT_SIZE];
+    const struct decision_fetched *was = before->asked.fetched;
+    size_t count = decision_unread(before, after), first = 0;
+    if (!count)
+        return;
+    while (is_fetched(after->asked.fetched, was->accounts[first]))
+        first++;
+    address_format(was->accounts[first], account);
+    buffer_printf(to, "the histories of %zu of the %zu accounts that were fetched are not in the store, the first is that of %s\n", count,
+                  was->account_count, account);
+}
+
 void decision_differences(const struct decision_context *before, const struct decision_context *after, struct buffer *to)
 {
     char was[HASH_TEXT_SIZE], is[HASH_TEXT_SIZE];
     put_inputs(before, after, to);
+    put_unread(before, after, to);
     if (before->first_block != after->first_block)
         buffer_printf(to, "the blocks begin with %" PRIu64 ", now with %" PRIu64 "\n", before->first_block, after->first_block);
     if (before->last_block != after->last_block)

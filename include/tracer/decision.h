@@ -25,6 +25,14 @@ struct decision_place {
 void decision_place_format(const struct decision_place *place, char to[static DECISION_PLACE_TEXT_SIZE]);
 bool decision_place_parse(const char *text, struct decision_place *ret_place);
 
+/* The histories that were read from endpoints for the answers: they stand on these, whatever else the store has. */
+struct decision_fetched {
+    uint64_t first, last; /* blocks */
+    const struct address *accounts; /* that were explored, in that order */
+    size_t account_count;
+    const char *const *limits; /* of the search; each a gap */
+    size_t limit_count;
+};
 /* What was asked, as it was given, so that it can be asked again. */
 struct decision_question {
     struct taint_options options;
@@ -35,6 +43,7 @@ struct decision_question {
     bool builtin_labels;
     const char *const *sources;
     size_t source_count;
+    const struct decision_fetched *fetched; /* NULL: it was asked of what the store had */
 };
 /* What the decisions of one run have in common. */
 struct decision_context {
@@ -109,6 +118,8 @@ TRACER_MUST_USE enum tracer_status decision_read_bodies(const struct buffer *con
                                                         struct decision_context *ret_context, struct decision *ret_decision,
                                                         struct error *err);
 bool decision_same_question(const struct decision_context *a, const struct decision_context *b);
+/** Of the accounts that were fetched for `before`, those that `after` could not take from the store. */
+size_t decision_unread(const struct decision_context *before, const struct decision_context *after);
 /** What differs between two contexts, or two decisions of one target, a sentence a line ("" nothing). */
 void decision_differences(const struct decision_context *before, const struct decision_context *after, struct buffer *to);
 void decision_reasons(const struct decision *before, const struct decision *after, struct buffer *to);

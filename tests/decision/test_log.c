@@ -91,6 +91,9 @@ Test(decision_log, E6_the_bytes_of_a_record_are_those_of_any_json_writer)
         struct result_input input = {.role = text, .name = text};
         struct result_head head = {.version = text, .commit = text, .network = text, .chain_id = INT64_MAX, .inputs = &input, .input_count = i % 2, .last_block = i};
         struct decision_question asked = {.has_from = i % 2, .has_since = true, .since = 7, .as_of = i ? text : NULL, .builtin_labels = i % 2, .sources = texts, .source_count = i % 3};
+        struct address accounts[] = {{{0xab, 1}}, {{2}}};
+        struct decision_fetched fetched = {.first = 3, .last = 4, .accounts = accounts, .account_count = i % 3, .limits = texts, .limit_count = i};
+        asked.fetched = i ? &fetched : NULL;
         struct buffer body;
         buffer_init(&body, TRACER_DECISION_LINE_MAX);
         cr_assert_eq(decision_body(&decision, &body, NULL), TRACER_OK);
@@ -113,6 +116,56 @@ Test(decision_log, E6_the_bytes_of_a_record_are_those_of_any_json_writer)
                      "\"c\"}}");
     buffer_release(&context);
     buffer_release(&body);
+}
+
+/* What was fetched is read as it was written, and tells one question from another. */
+Test(decision_log, fetched_histories)
+{
+    const struct address accounts[] = {{{0xab, 1}}, {{2}}};
+    const char *const limits[] = {"stopped after 2 explored accounts"};
+    struct decision_fetched fetched = {.first = 3, .last = 100, .accounts = accounts, .account_count = 2, .limits = limits, .limit_count = 1};
+    struct decision_question asked = {.list_age_days_max = 30, .fetched = &fetched};
+    struct result_head head = {.version = "1", .commit = "c", .network = "ethereum", .chain_id = 1, .first_block = 3, .last_block = 100};
+    struct decision_context read, without, fewer;
+    struct decision ignored;
+    struct arena *arena = arena_new(TRACER_MIB(1));
+    struct error err = {0};
+    struct buffer body, decision = body_of("0xaa", 0), text;
+    buffer_init(&body, TRACER_DECISION_LINE_MAX);
+    buffer_init(&text, TRACER_MIB(1));
+    cr_assert_eq(decision_context_body(&asked, &head, NULL, 0, &body, &err), TRACER_OK);
+    cr_assert(strstr(body.data, ", \"fetched\": {\"first_block\": 3, \"last_block\": 100, \"accounts\": [\"0xab01000000000000000000000000000000000000\", "
+                                "\"0x0200000000000000000000000000000000000000\"], \"limits\": [\"stopped after 2 explored accounts\"]}, \"inputs\": ["),
+              "%s", body.data);
+    cr_assert_eq(decision_read_bodies(&body, &decision, arena, &read, &ignored, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(read.asked.fetched->first, 3);
+    cr_assert_eq(read.asked.fetched->last, 100);
+    cr_assert_eq(read.asked.fetched->limit_count, 1);
+    cr_assert_str_eq(read.asked.fetched->limits[0], limits[0]);
+    cr_assert_eq(read.asked.fetched->account_count, 2);
+    cr_assert(address_equal(read.asked.fetched->accounts[1], accounts[1]));
+    cr_assert(decision_same_question(&read, &read));
+    without = fewer = read;
+    without.asked.fetched = NULL;
+    struct decision_fetched one = *read.asked.fetched;
+    one.account_count = 1;
+    fewer.asked.fetched = &one;
+    cr_assert(!decision_same_question(&read, &without));
+    cr_assert(!decision_same_question(&without, &read));
+    cr_assert(!decision_same_question(&read, &fewer));
+    cr_assert_eq(decision_unread(&read, &read), 0);
+    cr_assert_eq(decision_unread(&read, &fewer), 1);
+    buffer_text(&text, "");
+    decision_differences(&read, &fewer, &text);
+    cr_assert_str_eq(text.data, "the histories of 1 of the 2 accounts that were fetched are not in the store, the first is that of 0x0200000000000000000000000000000000000000\n");
+    /* a damaged one is no record */
+    char *account = strstr(body.data, "0xab01");
+    account[2] = 'g';
+    cr_assert_eq(decision_read_bodies(&body, &decision, arena, &read, &ignored, &err), TRACER_E_VERIFY);
+    buffer_release(&body);
+    buffer_release(&decision);
+    buffer_release(&text);
+    arena_free(arena);
 }
 
 static enum tracer_status append_to(struct decision_log *log, uint64_t last_block, size_t count, uint64_t *ret_first,

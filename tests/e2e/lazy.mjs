@@ -318,6 +318,41 @@ try {
       if (each) console.log(`  one by one: ${explored.join(' ')} accounts explored`);
     }
 
+    // Decided on what was fetched, and asked again of the store without an endpoint: the same, whatever the store read since; where the
+    // histories are not there any more, never clean and no replay.
+    {
+      use({});
+      const log = tracer.path('fetched.jsonl');
+      const [deposit] = questions, common = ['--config', tracer.config, '--labels', tracer.labels, '--assets', tracer.assets];
+      const decided = await tracer.check('decided', 'fifo', seeds, [deposit], [...fetching, '--decisions', log]);
+      const before = await tracer.check('check-0-0', 'fifo', seeds, [deposit], fetching);
+      check(decided.json && plain(checkedAnswers(decided.json)[0], true) === plain(checkedAnswers(before.json)[0], true), `a recorded answer is another: ${failure(decided)}`);
+      const records = readFileSync(log, 'utf8').trim().split('\n').map((line) => JSON.parse(line));
+      const { fetched } = records.find(({ kind }) => kind === 'context');
+      check(fetched?.accounts.length > 0 && fetched.accounts.length === Number(/([0-9]+) accounts explored/.exec(decided.stderr)[1]), `fetched: ${JSON.stringify(fetched)}`);
+      const number = records.findLast(({ kind }) => kind === 'decision').number;
+      const again = (store) => tracer.run('decision', 'replay', log, String(number), '--store', tracer.path(store), ...common);
+      const calls = proxy.calls;
+      const at = await again('decided');
+      check(at.code === EXIT.done && /nothing differs/.test(at.stdout), `asked again: ${failure(at)}${at.stdout}`);
+      await tracer.check('decided', 'fifo', seeds, questions, fetching);
+      const later = await again('decided');
+      check(later.code === EXIT.done && /nothing differs/.test(later.stdout), `asked again of a store that read more: ${failure(later)}${later.stdout}`);
+      const everything = await again('whole');
+      check(everything.code === EXIT.done, `asked again of a store that has everything: ${failure(everything)}${everything.stdout}`);
+      const screened = await tracer.run('rescreen', log, '--store', tracer.path('decided'), ...common);
+      check(screened.code === EXIT.done && /1 decisions asked again: 1 as they were/.test(screened.stdout), `rescreen: ${failure(screened)}${screened.stdout}`);
+      const other = await tracer.check('lacking', 'fifo', seeds, [deposit], [...fetching, '--max-accounts', '1']);
+      check(fetched.accounts.length > 1 && other.code === EXIT.cannotTell, `one account: ${failure(other)}`);
+      const lacking = await again('lacking');
+      check(lacking.code === EXIT.cannotTell && /histories of \d+ of the \d+ accounts that were fetched are not in the store/.test(lacking.stdout) && !/is clean/.test(lacking.stdout),
+        `asked again without the histories: ${failure(lacking)}${lacking.stdout}`);
+      const nowhere = await tracer.run('check', ...fetching, ...common, '--decisions', log, '--source', seeds[0], deposit);
+      check(nowhere.code === EXIT.usage && /--store DIR/.test(nowhere.stderr), `a decision that keeps nothing: ${failure(nowhere)}`);
+      check(readFileSync(log, 'utf8').trim().split('\n').length === records.length, 'more is on record than was decided');
+      console.log(`check --rpc --decisions: on record with ${fetched.accounts.length} accounts; asked again the same, ${proxy.calls} calls in all (${calls} before)`);
+    }
+
     // What cannot be seen is never clean, and what is told to be tainted is.
     const whole = checkedAnswers((await tracer.check('whole', 'fifo', seeds, questions)).json);
     const byKey = (answer) => new Map(answer.lines.map((line) => [`${line.what} ${line.key ?? line.asset}`, line]));

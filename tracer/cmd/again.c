@@ -1,7 +1,10 @@
 /* again.c - see again.h. */
 #include "again.h"
 
+#include "tracer/audit.h"
+
 #include <inttypes.h>
+#include <string.h>
 
 static enum tracer_status watch(void *context, uint64_t rows)
 {
@@ -35,6 +38,53 @@ static enum tracer_status take_question(struct again *again, const struct decisi
     return to->chain ? TRACER_OK : error_set(&again->session.err, TRACER_E_NOMEM, "no memory");
 }
 
+struct held { /* what the ledger says of an account, or of all of them */
+    uint64_t next; /* blocks before it are there, from the first that was fetched */
+};
+
+static enum tracer_status read_held(void *context, const struct graph_coverage *coverage, struct error *err)
+{
+    struct held *held = context;
+    (void)err; /* records come by their first block */
+    if (strcmp(coverage->strategy, AUDIT_STRATEGY) != 0 && coverage->first <= held->next && coverage->last >= held->next)
+        held->next = coverage->last + 1;
+    return TRACER_OK;
+}
+
+/* Are the histories of an account, or with the void address of all, in the store as they were fetched? */
+static enum tracer_status is_held(struct session *session, const struct decision_fetched *fetched, struct address account, bool *ret_held)
+{
+    struct held held = {fetched->first};
+    enum tracer_status status = graph_each_coverage(session->graph, session->chain_id, &account, read_held, &held, &session->err);
+    *ret_held = held.next > fetched->last;
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
+/* What was fetched then, as far as this store has it: an account whose history it has not is one that was not explored. */
+static enum tracer_status take_fetched(struct again *again, const struct decision_fetched *then)
+{
+    struct session *session = &again->session;
+    struct decision_fetched *now = arena_calloc(session->arena, 1, sizeof(*now));
+    struct address *accounts = arena_calloc(session->arena, then->account_count + 1, sizeof(*accounts));
+    bool is_whole = false;
+    if (!now || !accounts)
+        return error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    *now = *then;
+    now->accounts = accounts;
+    now->account_count = 0;
+    enum tracer_status status = is_held(session, then, (struct address){{0}}, &is_whole);
+    for (size_t i = 0; i < then->account_count && !status; i++) {
+        bool is_there = is_whole;
+        if (!is_there)
+            status = is_held(session, then, then->accounts[i], &is_there);
+        if (is_there)
+            accounts[now->account_count++] = then->accounts[i];
+    }
+    session->fetched = now;
+    session_take_fetched(session, &again->request.input);
+    return status;
+}
+
 enum tracer_status again_open(struct again *again, const struct options *given, const struct decision_context *context, bool as_then)
 {
     *again = (struct again){.options = *given};
@@ -61,6 +111,8 @@ enum tracer_status again_open(struct again *again, const struct options *given, 
         input->has_to = true;
         input->to = context->last_block;
     }
+    if (context->asked.fetched && (status = take_fetched(again, context->asked.fetched)))
+        return status;
     again->request.sources = again->options.source;
     again->request.source_count = again->options.source_count;
     again->request.has_since = again->options.has_since;

@@ -58,11 +58,14 @@ static int code_of(const struct check_result *result)
     return code;
 }
 
-/* What both begin with: the store, its labels and assets, the format. `ret_links`: endpoints will be read; NULL: none. */
-static enum tracer_status begin(struct session *session, const struct options *options, const char *command, struct link_facts *ret_links,
-                                const struct report_format **ret_format, struct case_input *ret_input)
+/* What both begin with: the store, its labels and assets, the format. `is_kept`: the store outlives this run. `ret_links`: endpoints
+ * will be read; NULL: none. */
+static enum tracer_status begin(struct session *session, const struct options *options, const char *command, bool is_kept,
+                                struct link_facts *ret_links, const struct report_format **ret_format, struct case_input *ret_input)
 {
     enum tracer_status status = session_open(session, options);
+    if (!status && !is_kept && session_decisions(session))
+        status = error_set(&session->err, TRACER_E_USAGE, "what a decision stands on is kept, so that it can be asked again: name a store for it with --store DIR");
     if (!status && !(*ret_format = session_format(session, "text")))
         status = TRACER_E_USAGE;
     if (!status && (!(*ret_format)->check || !(*ret_format)->explain))
@@ -103,7 +106,7 @@ int command_explain(const struct options *options)
                                       .has_since = options->has_since,
                                       .since = options->since};
     const struct report_format *format = NULL;
-    enum tracer_status status = begin(&session, options, "explain", NULL, &format, &request.input);
+    enum tracer_status status = begin(&session, options, "explain", true, NULL, &format, &request.input);
     progress_begin(&session, "replay");
     if (!status)
         status = explain_run(&request, &result, &session.err);
@@ -127,8 +130,6 @@ static int check_policies(struct session *session, const struct report_format *f
     struct report_options options = session_report_options(session);
     enum tracer_status status = format->check_policies ? TRACER_OK : session_no_writer(session, format);
     int code = EXIT_DONE;
-    if (!status && (session_decisions(session) || session->options->funds))
-        status = error_set(&session->err, TRACER_E_USAGE, "a decision, and a source of funds, are of one policy: not with --policy all");
     request->compares = true;
     for (size_t i = 0; i < COMPARED_COUNT && !status; i++) {
         struct screen *screen = NULL;
@@ -197,8 +198,7 @@ static enum tracer_status fetch(struct session *session, const struct link_facts
                                       .progress = session_exploring,
                                       .progress_context = session};
     size_t next_note = 0;
-    enum tracer_status status = session_decisions(session) ? error_set(&session->err, TRACER_E_USAGE, "a decision is made from what a store has: fetch with check --rpc --store DIR first, then decide without --rpc")
-                                                           : ingest_network(session->graph, &session->network, &session->err);
+    enum tracer_status status = ingest_network(session->graph, &session->network, &session->err);
     session_print_notes(session, &next_note);
     fetch.explore.degree_max = options->max_degree == UINT32_MAX ? 10000 : options->max_degree;
     if (options->all_policies)
@@ -212,17 +212,21 @@ static enum tracer_status fetch(struct session *session, const struct link_facts
         return status;
     session_tell_explored(session, &ret_ancestors->stats);
     struct case_input *input = &request->input;
-    input->has_from = input->has_to = input->has_explored = input->spare_sources = true;
-    input->from = ret_ancestors->stats.first;
-    input->to = ret_ancestors->stats.last;
-    input->explored = ret_ancestors->explored;
-    input->explored_count = ret_ancestors->explored_count;
-    input->limits = ret_ancestors->limits;
-    input->limit_count = ret_ancestors->limit_count;
+    struct decision_fetched *fetched = arena_calloc(session->arena, 1, sizeof(*fetched));
+    if (!fetched)
+        return error_set(&session->err, TRACER_E_NOMEM, "no memory");
+    *fetched = (struct decision_fetched){.first = ret_ancestors->stats.first,
+                                         .last = ret_ancestors->stats.last,
+                                         .accounts = ret_ancestors->explored,
+                                         .account_count = ret_ancestors->explored_count,
+                                         .limits = ret_ancestors->limits,
+                                         .limit_count = ret_ancestors->limit_count};
+    session->fetched = fetched;
+    session_take_fetched(session, input);
     return TRACER_OK;
 }
 
-static int check_store(const struct options *options)
+static int check_store(const struct options *options, bool is_kept)
 {
     struct session session;
     struct link_facts links;
@@ -236,11 +240,13 @@ static int check_store(const struct options *options)
                                      .since = options->since};
     const struct report_format *format = NULL;
     bool fetches = options->rpc_count || options->replay;
-    enum tracer_status status = begin(&session, options, "check", fetches ? &links : NULL, &format, &request.input);
+    enum tracer_status status = begin(&session, options, "check", is_kept, fetches ? &links : NULL, &format, &request.input);
     request.rules = session.rules;
     request.funds = options->funds;
     if (!status)
         status = take_targets(&session, &request, &targets);
+    if (!status && options->all_policies && (session_decisions(&session) || options->funds))
+        status = error_set(&session.err, TRACER_E_USAGE, "a decision, and a source of funds, are of one policy: not with --policy all");
     if (!status && fetches)
         status = fetch(&session, &links, &request, targets, &ancestors);
     progress_begin(&session, "replay");
@@ -286,7 +292,7 @@ int command_check(const struct options *options)
             return EXIT_STORE;
         mine.store = temporary;
     }
-    int code = check_store(&mine);
+    int code = check_store(&mine, !temporary[0]);
     session_remove_temporary(temporary);
     return code;
 }

@@ -165,9 +165,12 @@ static int put_replay(FILE *stream, const struct decision_context *was_asked, co
         put_lines(stream, text->data);
     else if (same)
         fputs("  nothing differs: lists, blocks, program and the whole answer are the same\n", stream);
+    bool unread = decision_unread(was_asked, is_asked);
     if (other_chain)
         fputs("the store does not have the chain as it was then: this is no replay of the decision\n", stream);
-    return other_chain ? EXIT_CANNOT_TELL : same ? EXIT_DONE : EXIT_VERIFICATION;
+    else if (unread)
+        fputs("the store does not have what was fetched then: this is no replay of the decision\n", stream);
+    return other_chain || unread ? EXIT_CANNOT_TELL : same ? EXIT_DONE : EXIT_VERIFICATION;
 }
 
 static enum tracer_status replay(struct reading *reading, int *ret_code)

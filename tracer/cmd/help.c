@@ -46,7 +46,8 @@ const struct command commands[] = {
      "then of the accounts that the units came from, the largest first, until labelled accounts, a\n"
      "source, or a limit (--max-accounts, --max-degree, --max-requests, --max-time); what stays unknown is told.\n"
      "With --decisions FILE each answer is appended to a hash-chained log before it is given out; when\n"
-     "that cannot be written there is no answer (exit 4).\n"
+     "that cannot be written there is no answer (exit 4). With --rpc it names what was fetched, and the\n"
+     "store that keeps it must be named: --store DIR.\n"
      "With --transfers FILE --key KEY one transfer of a file is checked exactly as section 10 of\n"
      "the taint specification says.",
      CASE_OPTIONS "source rules source-of-funds list-age-max decisions reference decided-at " TAINT_OPTIONS RPC_OPTIONS

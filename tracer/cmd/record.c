@@ -17,6 +17,18 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
+void session_take_fetched(const struct session *session, struct case_input *input)
+{
+    const struct decision_fetched *fetched = session->fetched;
+    input->has_from = input->has_to = input->has_explored = input->spare_sources = true;
+    input->from = fetched->first;
+    input->to = fetched->last;
+    input->explored = fetched->accounts;
+    input->explored_count = fetched->account_count;
+    input->limits = fetched->limits;
+    input->limit_count = fetched->limit_count;
+}
+
 enum tracer_status session_context_body(struct session *session, const struct result_head *head, struct buffer *to)
 {
     const struct options *options = session->options;
@@ -31,7 +43,8 @@ enum tracer_status session_context_body(struct session *session, const struct re
                                       .list_age_days_max = options->list_age_max == OPTION_UNSET ? TRACER_LIST_AGE_DAYS : options->list_age_max,
                                       .builtin_labels = !options->no_builtin_labels,
                                       .sources = options->source,
-                                      .source_count = options->source_count};
+                                      .source_count = options->source_count,
+                                      .fetched = session->fetched};
     struct result_input config = {.role = "config"};
     if (options->config) {
         struct digest digest;

@@ -43,6 +43,7 @@ struct session {
     size_t input_count;
     const struct result_input *then; /* inputs of a past decision: lists are taken in these versions, where the store still has them */
     size_t then_count;
+    const struct decision_fetched *fetched; /* the answers stand on these histories; NULL: on what the store has */
     bool took_then; /* an old version was, of a list that has another one now */
     const char *incomplete; /* a file of transfers whose import was interrupted; NULL: none */
     struct prices *prices; /* of --prices; NULL: none */
@@ -82,6 +83,8 @@ int session_fail(struct session *session, enum tracer_status status);
 /* Records of decisions (record.c). */
 /** The log of --decisions or of the configuration, NULL: none. */
 const char *session_decisions(const struct session *session);
+/** The case is about session.fetched. */
+void session_take_fetched(const struct session *session, struct case_input *input);
 /** The body of the context of answers with this head, and of one answer. */
 enum tracer_status session_context_body(struct session *session, const struct result_head *head, struct buffer *to);
 enum tracer_status session_decision_body(struct session *session, const struct check_result *result, size_t index, struct buffer *to);
