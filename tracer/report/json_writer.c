@@ -84,20 +84,32 @@ static size_t take(const uint8_t *text, uint32_t *ret_code)
     return extra + 1;
 }
 
+/* Stands in JSON as it is. "<" would end the script element of a page. */
+static bool is_plain(uint8_t c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '<';
+}
+
 static void quote(FILE *stream, const char *text)
 {
     const uint8_t *at = (const uint8_t *)text;
     fputc('"', stream);
     while (*at) {
         uint32_t code = 0;
+        size_t plain = 0;
+        while (is_plain(at[plain]))
+            plain++;
+        if (plain) {
+            fwrite(at, 1, plain, stream);
+            at += plain;
+            continue;
+        }
         size_t taken = take(at, &code);
         if (taken == 0) { /* cannot stand in JSON: shown as shown_text() does */
             fprintf(stream, "\\\\x{%x}", (unsigned)*at);
             taken = 1;
         } else if (code == '"' || code == '\\') {
             fprintf(stream, "\\%c", (char)code);
-        } else if (code >= 0x20 && code < 0x7f && code != '<') { /* "<" would end the script element of a page */
-            fputc((int)code, stream);
         } else {
             utf16(stream, code);
         }
