@@ -46,11 +46,11 @@ static bool is_watched(const struct taint *taint)
     return taint->inspect || taint->carried || taint->check_count || taint->undo;
 }
 
-/* Is a seed of this transaction still to come? */
+/* Has the transaction of this row a seed? */
 static bool meets_seed(const struct taint *taint, const struct cursor_row *row)
 {
     return taint->next_transfer_seed < taint->transfer_seed_count &&
-           taint->transfer_seeds[taint->next_transfer_seed].position.block_number <= row->position.block_number;
+           position_same_transaction(taint->transfer_seeds[taint->next_transfer_seed].position, row->position);
 }
 
 static struct holding *find(const struct taint *taint, uint32_t account, uint32_t asset)
