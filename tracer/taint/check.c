@@ -116,9 +116,9 @@ static bool tell_carried(struct taint *taint, const struct cursor_row *row, enum
         assert(info);
         part->tag = lot->tag;
         part->hop = fee ? 0 : info->hop;
-        part->has_parent = !fee && info->parent != RECORD_NONE;
+        part->has_parent = !fee && info->parent != MOVE_NONE;
         if (part->has_parent)
-            part->parent = record_position(taint, info->parent);
+            part->parent = move_position(taint, info->parent);
     }
     struct taint_carried carried = {.position = row->position,
                                     .from = row->from,

@@ -13,25 +13,48 @@
 #include "tracer/limits.h"
 #include "tracer/taint.h"
 
-/* record.c: a row that carries sources, and a record of each. */
+/* record.c: a row that carries sources, and a record of each, in order of source. Moves and records are numbered in the order
+ * of execution. */
 struct move {
     struct position position;
     uint64_t amount; /* or its place in `wide` */
-    uint32_t asset, from, to;
-    uint32_t link; /* exchange group, < 2^31; the highest bit: the amount is wide */
+    uint32_t from, to;
+    uint32_t asset : 31, wide : 1;
+    uint32_t first; /* record */
 };
+#define MOVE_NONE UINT32_MAX
 struct record {
-    uint64_t tainted; /* or its place in `wide` */
-    uint32_t move, parent, hop;
-    uint16_t source; /* TRACER_SOURCES_MAX */
-    uint8_t leg, flags;
+    uint32_t parent; /* move, MOVE_NONE: none */
+    uint32_t source : 16, hop : 14;
+    uint32_t part : 1, wide : 1; /* not all of the row's units are its: how many, in a word or four of `words` */
 };
-#define RECORD_NONE UINT32_MAX
+#define HOP_BITS ((1u << 14) - 1)
+/* A hop of HOP_FAR or more is a word too. Of every SAMPLE_RECORDS records it is known where their words begin, and the move of
+ * the first. The verify build has small numbers, so that random cases meet them. */
+#ifdef TRACER_VERIFY
+#define HOP_FAR 2u
+#define SAMPLE_RECORDS 2u
+#else
+#define HOP_FAR HOP_BITS
+#define SAMPLE_RECORDS 32u
+#endif
+_Static_assert(sizeof(struct record) == 8 && TRACER_SOURCES_MAX <= UINT16_MAX, "a source fits");
+struct sample {
+    uint64_t word;
+    uint32_t move;
+};
+struct exchanged { /* a move that is a leg of an exchange group, in their order */
+    uint32_t move, link;
+    enum transfer_leg leg;
+};
+struct record_counts {
+    size_t moves, records, wide, words, exchanged;
+};
 
 /* What a holding knows of one tag other than clean: units (poison: unused), hop and via (3.3). */
 struct tagged {
     uint32_t tag, hop;
-    uint32_t via;  /* number of a record, RECORD_NONE: none */
+    uint32_t via;  /* move, MOVE_NONE: none */
     uint32_t mark; /* of a holding, in the first of its `few`: quick.c */
     struct u256 amount;
 };
@@ -59,7 +82,7 @@ _Static_assert(sizeof(struct holding) == 128 && offsetof(struct holding, few[0].
 /* hop and parent of a source in the units of one transfer (4.2: info). Sorted by source. */
 struct info {
     uint32_t source, hop;
-    uint32_t parent; /* number of a record; RECORD_NONE: none */
+    uint32_t parent; /* move, MOVE_NONE: none */
 };
 
 /* The units of one transfer on their way (3.4). Under poison the sums are (v, source): they overlap. */
@@ -190,10 +213,12 @@ struct taint {
     struct leg *legs; /* parallel to rows when there are groups */
     struct arena *scratch;
 
-    struct large move_memory, record_memory, wide_memory; /* wide: struct u256 */
+    struct large move_memory, record_memory, sample_memory;
+    struct large wide_memory, word_memory, exchanged_memory; /* struct u256, uint64_t, struct exchanged */
     struct move *moves;
     struct record *records;
-    size_t move_count, record_count, wide_count;
+    struct sample *samples;
+    size_t move_count, record_count, wide_count, word_count, exchanged_count;
     uint32_t *order; /* records by position and source; NULL: as they are */
     size_t records_sorted;
     bool records_disordered; /* since they were sorted */
@@ -353,17 +378,19 @@ void inspect_carried(struct taint *taint, const struct parcel *parcel);
 bool inspect_end(struct taint *taint, const struct cursor_row *row);
 void inspect_release(struct taint *taint);
 
-/* record.c; entry i of a parcel's sums will be record number record_count + i. */
+/* record.c; what arrives is of move number move_count. */
 bool record_row(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg,
                 uint32_t link);
 /** The same by hand: a row that carries `count` sources, then each of them in order. */
-bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link);
-bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info, enum transfer_leg leg);
+bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link, enum transfer_leg leg);
+bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info);
 /** An ordinary row whose units all belong to each of the sender's sources (poison). */
 bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count);
-struct position record_position(const struct taint *taint, uint32_t record);
+struct position move_position(const struct taint *taint, uint32_t move);
+uint32_t record_least_hop(const struct taint *taint, uint32_t move); /* of its records */
 bool records_sort(struct taint *taint);
-void records_truncate(struct taint *taint, size_t moves, size_t records, size_t wide);
+struct record_counts records_count(const struct taint *taint);
+void records_truncate(struct taint *taint, struct record_counts counts);
 void records_release(struct taint *taint);
 
 /* result.c */

@@ -48,10 +48,9 @@ static bool is_hub(const struct taint_expand_step *steps, size_t count, struct a
 static uint32_t least_hop(const struct taint *taint, uint32_t account)
 {
     uint32_t least = UINT32_MAX;
-    for (size_t i = 0; i < taint->record_count; i++) {
-        const struct record *record = &taint->records[i];
-        if (taint->moves[record->move].to == account && record->hop < least)
-            least = record->hop;
+    for (uint32_t i = 0; i < taint->move_count; i++) {
+        uint32_t hop = taint->moves[i].to == account ? record_least_hop(taint, i) : UINT32_MAX;
+        least = hop < least ? hop : least;
     }
     return least;
 }

@@ -467,7 +467,7 @@ static bool settle(struct taint *taint, struct group *group)
     return true;
 }
 
-static void purse_source(struct group *group, const struct info *info, uint32_t record)
+static void purse_source(struct group *group, const struct info *info, uint32_t move)
 {
     uint32_t base = info->hop > 0 ? info->hop - 1 : 0;
     for (size_t i = 0; i < group->base_count; i++) {
@@ -475,11 +475,11 @@ static void purse_source(struct group *group, const struct info *info, uint32_t 
             continue;
         if (base < group->bases[i].hop) {
             group->bases[i].hop = base;
-            group->bases[i].parent = record;
+            group->bases[i].parent = move;
         }
         return;
     }
-    group->bases[group->base_count++] = (struct info){.source = info->source, .hop = base, .parent = record};
+    group->bases[group->base_count++] = (struct info){.source = info->source, .hop = base, .parent = move};
 }
 
 static bool record_leg(struct taint *taint, const struct cursor_row *row, enum transfer_leg leg)
@@ -498,7 +498,7 @@ bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
     if (taint->inspect)
         inspect_leg(taint, (size_t)(group - taint->groups) + 1, false);
     check_row(taint, row, CHECK_OK, parcel, false, &ok);
-    size_t record = taint->record_count; /* the first of this leg */
+    uint32_t move = (uint32_t)taint->move_count; /* of this leg */
     if (!ok || !record_leg(taint, row, LEG_IN))
         return false;
     struct side *side = side_of(group, row->asset);
@@ -510,7 +510,7 @@ bool group_in_leg(struct taint *taint, size_t index, bool *ret_last)
             continue;
         u320_add(&side->paid_tags[lot->tag], lot->amount);
         if (tag_is_source(taint, lot->tag))
-            purse_source(group, info_find(parcel, lot->tag), (uint32_t)(record + i));
+            purse_source(group, info_find(parcel, lot->tag), move);
     }
     bool known = false;
     for (size_t i = 0; i < group->payer_count; i++)

@@ -196,7 +196,7 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
     }
     memmove(holding->tags + at + 1, holding->tags + at, (holding->tag_count - at) * sizeof(*holding->tags));
     holding->tag_count++;
-    holding->tags[at] = (struct tagged){.tag = tag, .via = RECORD_NONE};
+    holding->tags[at] = (struct tagged){.tag = tag, .via = MOVE_NONE};
     return &holding->tags[at];
 }
 

@@ -59,10 +59,10 @@ static struct holding *find(const struct taint *taint, uint32_t account, uint32_
     return state->first && state->asset == asset ? state->first : holding_find(taint, account, asset);
 }
 
-/* 4.5 for each source of the sender; their records are the last `count`. */
+/* 4.5 for each source of the sender; their move is the last. */
 static bool receive(struct taint *taint, struct holding *to, const struct tagged *tags, size_t count)
 {
-    uint32_t via = (uint32_t)(taint->record_count - count);
+    uint32_t via = (uint32_t)taint->move_count - 1;
     for (size_t i = 0, at = 0; i < count; i++, at++) {
         while (at < to->tag_count && to->tags[at].tag < tags[i].tag)
             at++;
@@ -71,7 +71,7 @@ static bool receive(struct taint *taint, struct holding *to, const struct tagged
             return false;
         if (!held || tags[i].hop + 1 < to->tags[at].hop) {
             to->tags[at].hop = tags[i].hop + 1;
-            to->tags[at].via = via + (uint32_t)i;
+            to->tags[at].via = via;
         }
     }
     return true;

@@ -221,7 +221,7 @@ static bool gain(struct taint *taint, struct holding *holding, const struct part
         }
         if (tag_is_source(taint, part->info.source) && (!held || part->info.hop < tagged->hop)) {
             tagged->hop = part->info.hop;
-            tagged->via = (uint32_t)taint->record_count + i;
+            tagged->via = (uint32_t)taint->move_count;
         }
         set_low(&tagged->amount, low(tagged->amount) + part->amount);
     }
@@ -247,9 +247,9 @@ static bool record(struct taint *taint, const struct cursor_row *row, const stru
     uint32_t count = 0;
     while (count < parts->count && tag_is_source(taint, parts->at[count].info.source))
         count++;
-    bool ok = count == 0 || record_move(taint, row, count, 0);
+    bool ok = count == 0 || record_move(taint, row, count, 0, LEG_NONE);
     for (uint32_t i = 0; i < count && ok; i++)
-        ok = record_source(taint, row, wide(parts->at[i].amount), parts->at[i].info, LEG_NONE);
+        ok = record_source(taint, row, wide(parts->at[i].amount), parts->at[i].info);
     return ok;
 }
 

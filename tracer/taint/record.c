@@ -1,69 +1,74 @@
 /* record.c - what a replay writes down of each row that carries sources (taint-spec 4.2, step 6), small, since
- * there may be as many records as rows: the row once, one record a source of it. A parent is the number of its
- * record; records are read in chain order. */
+ * there may be as many records as rows: the row once (a move), and eight bytes a source of it. A parent is the move
+ * that brought it; records are read in chain order. */
 #include "engine.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-/* The record's place in `wide` instead of the amount itself: amounts of more than 64 bits. */
-#define MOVE_WIDE (UINT32_C(1) << 31) /* in `link` */
-enum { RECORD_WIDE = 1 };
-
-static bool put_amount(struct taint *taint, struct u256 amount, uint64_t *ret_amount, bool *ret_wide)
+bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link, enum transfer_leg leg)
 {
-    *ret_wide = !u256_fits_u64(amount);
-    *ret_amount = *ret_wide ? taint->wide_count : amount.limb[0];
-    if (!*ret_wide)
-        return true;
-    if (!large_grow(&taint->wide_memory, (taint->wide_count + 1) * sizeof(amount)))
-        return false;
-    ((struct u256 *)taint->wide_memory.at)[taint->wide_count++] = amount;
-    return true;
-}
-
-static struct u256 get_amount(const struct taint *taint, uint64_t amount, bool wide)
-{
-    return wide ? ((const struct u256 *)taint->wide_memory.at)[amount] : u256_from_u64(amount);
-}
-
-bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link)
-{
-    bool wide;
-    if (taint->record_count + count > RECORD_NONE || !asset_get(taint, row->asset) ||
-        !large_grow(&taint->move_memory, (taint->move_count + 1) * sizeof(struct move)) ||
-        !large_grow(&taint->record_memory, (taint->record_count + count) * sizeof(struct record)))
+    size_t number = taint->move_count, records = taint->record_count + count;
+    bool wide = !u256_fits_u64(row->amount), exchanged = link || leg;
+    if (records > MOVE_NONE || row->asset >> 31 || !asset_get(taint, row->asset) ||
+        !large_grow(&taint->move_memory, (number + 1) * sizeof(struct move)) ||
+        !large_grow(&taint->record_memory, records * sizeof(struct record)) ||
+        !large_grow(&taint->sample_memory, (records / SAMPLE_RECORDS + 1) * sizeof(struct sample)) ||
+        (wide && !large_grow(&taint->wide_memory, (taint->wide_count + 1) * sizeof(struct u256))) ||
+        (exchanged && !large_grow(&taint->exchanged_memory, (taint->exchanged_count + 1) * sizeof(struct exchanged))))
         return false;
     taint->moves = taint->move_memory.at;
     taint->records = taint->record_memory.at;
-    struct move *move = &taint->moves[taint->move_count];
-    *move = (struct move){.position = row->position, .asset = row->asset, .from = row->from, .to = row->to, .link = link};
-    if (!put_amount(taint, row->amount, &move->amount, &wide))
-        return false;
-    move->link |= wide ? MOVE_WIDE : 0;
-    if (taint->move_count && position_compare(move[-1].position, move->position) > 0)
+    taint->samples = taint->sample_memory.at;
+    struct move *move = &taint->moves[number];
+    *move = (struct move){.position = row->position,
+                          .amount = wide ? taint->wide_count : row->amount.limb[0],
+                          .asset = row->asset & INT32_MAX,
+                          .wide = wide,
+                          .from = row->from,
+                          .to = row->to,
+                          .first = (uint32_t)taint->record_count};
+    if (wide)
+        ((struct u256 *)taint->wide_memory.at)[taint->wide_count++] = row->amount;
+    if (exchanged)
+        ((struct exchanged *)taint->exchanged_memory.at)[taint->exchanged_count++] =
+            (struct exchanged){(uint32_t)number, link, leg};
+    if (number && position_compare(move[-1].position, move->position) > 0)
         taint->records_disordered = true; /* only exchanges run rows out of key order */
     taint->move_count++;
     return true;
 }
 
-bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info, enum transfer_leg leg)
+static bool put_words(struct taint *taint, const uint64_t *words, size_t count)
 {
-    const struct move *move = &taint->moves[taint->move_count - 1];
-    struct record *record = &taint->records[taint->record_count];
-    bool wide = move->link & MOVE_WIDE;
-    *record = (struct record){.move = (uint32_t)taint->move_count - 1,
-                              .parent = info.parent,
-                              .hop = info.hop,
-                              .source = (uint16_t)info.source,
-                              .leg = (uint8_t)leg};
-    if (wide && u256_equal(amount, row->amount))
-        record->tainted = move->amount; /* both are the same wide amount */
-    else if (!put_amount(taint, amount, &record->tainted, &wide))
+    if (!large_grow(&taint->word_memory, (taint->word_count + count) * sizeof(*words)))
         return false;
-    record->flags = wide ? RECORD_WIDE : 0;
-    taint->record_count++;
+    for (size_t i = 0; i < count; i++)
+        ((uint64_t *)taint->word_memory.at)[taint->word_count++] = words[i];
     return true;
+}
+
+/* The next record, of the last move. */
+static struct record *put_record(struct taint *taint, const struct info *info)
+{
+    uint32_t number = (uint32_t)taint->record_count++;
+    if (number % SAMPLE_RECORDS == 0)
+        taint->samples[number / SAMPLE_RECORDS] = (struct sample){taint->word_count, (uint32_t)taint->move_count - 1};
+    struct record *record = &taint->records[number];
+    *record = (struct record){.parent = info->parent, .source = info->source & UINT16_MAX, .hop = info->hop < HOP_FAR ? info->hop & HOP_BITS : HOP_FAR};
+    return record;
+}
+
+bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info)
+{
+    struct record *record = put_record(taint, &info);
+    if (!u256_equal(amount, row->amount)) {
+        record->part = true;
+        record->wide = !u256_fits_u64(amount);
+        if (!put_words(taint, amount.limb, record->wide ? 4 : 1))
+            return false;
+    }
+    return info.hop < HOP_FAR || put_words(taint, &(uint64_t){info.hop}, 1);
 }
 
 bool record_row(struct taint *taint, const struct cursor_row *row, const struct parcel *parcel, enum transfer_leg leg, uint32_t link)
@@ -71,13 +76,79 @@ bool record_row(struct taint *taint, const struct cursor_row *row, const struct 
     size_t count = 0;
     while (count < parcel->sums.count && tag_is_source(taint, parcel->sums.lots[count].tag))
         count++;
-    bool ok = count == 0 || record_move(taint, row, count, link);
+    bool ok = count == 0 || record_move(taint, row, count, link, leg);
     for (size_t i = 0; i < count && ok; i++) {
         const struct info *info = info_find(parcel, parcel->sums.lots[i].tag);
         assert(info);
-        ok = record_source(taint, row, parcel->sums.lots[i].amount, *info, leg);
+        ok = record_source(taint, row, parcel->sums.lots[i].amount, *info);
     }
     return ok;
+}
+
+bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count)
+{
+    bool ok = record_move(taint, row, count, 0, LEG_NONE);
+    for (size_t i = 0; i < count && ok; i++)
+        ok = record_source(taint, row, row->amount, (struct info){tags[i].tag, tags[i].hop + 1, tags[i].via});
+    return ok;
+}
+
+/* ---- what they say ---- */
+
+/* Words that a record has, from `first` on: its tainted units, if they are not all of the row, then its hop. */
+static size_t word_count(struct record record)
+{
+    return (record.part ? record.wide ? 4u : 1u : 0u) + (record.hop == HOP_FAR);
+}
+
+static const uint64_t *words_of(const struct taint *taint, uint32_t record)
+{
+    uint32_t at = record / SAMPLE_RECORDS * SAMPLE_RECORDS;
+    size_t word = taint->samples[record / SAMPLE_RECORDS].word;
+    for (; at < record; at++)
+        word += word_count(taint->records[at]);
+    return (const uint64_t *)taint->word_memory.at + word;
+}
+
+static uint32_t record_end(const struct taint *taint, uint32_t move)
+{
+    return move + 1 < taint->move_count ? taint->moves[move + 1].first : (uint32_t)taint->record_count;
+}
+
+static uint32_t move_of(const struct taint *taint, uint32_t record)
+{
+    uint32_t sample = record / SAMPLE_RECORDS, low = taint->samples[sample].move, high = (uint32_t)taint->move_count - 1;
+    if ((sample + 1) * (size_t)SAMPLE_RECORDS < taint->record_count)
+        high = taint->samples[sample + 1].move;
+    while (low < high) { /* the last whose first record is not behind it */
+        uint32_t middle = high - (high - low) / 2;
+        if (taint->moves[middle].first <= record)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static uint32_t hop_of(const struct taint *taint, uint32_t record)
+{
+    struct record found = taint->records[record];
+    return found.hop == HOP_FAR ? (uint32_t)words_of(taint, record)[word_count(found) - 1] : found.hop;
+}
+
+uint32_t record_least_hop(const struct taint *taint, uint32_t move)
+{
+    uint32_t least = UINT32_MAX;
+    for (uint32_t i = taint->moves[move].first, end = record_end(taint, move); i < end; i++) {
+        uint32_t hop = hop_of(taint, i);
+        least = hop < least ? hop : least;
+    }
+    return least;
+}
+
+struct position move_position(const struct taint *taint, uint32_t move)
+{
+    return taint->moves[move].position;
 }
 
 /* ---- in chain order ---- */
@@ -90,15 +161,15 @@ static uint32_t record_at(const struct taint *taint, size_t index)
 static int compare_record(const struct taint *taint, uint32_t record, struct position position, uint32_t source)
 {
     const struct record *x = &taint->records[record];
-    int order = position_compare(taint->moves[x->move].position, position);
+    int order = position_compare(taint->moves[move_of(taint, record)].position, position);
     return order ? order : x->source < source ? -1 : x->source > source;
 }
 
 static int order_records(const void *a, const void *b, void *context)
 {
     const struct taint *taint = context;
-    const struct record *y = &taint->records[*(const uint32_t *)b];
-    return compare_record(taint, *(const uint32_t *)a, taint->moves[y->move].position, y->source);
+    uint32_t y = *(const uint32_t *)b;
+    return compare_record(taint, *(const uint32_t *)a, taint->moves[move_of(taint, y)].position, taint->records[y].source);
 }
 
 /* What was sorted before stays: records of later blocks come behind it. */
@@ -121,11 +192,19 @@ bool records_sort(struct taint *taint)
     return true;
 }
 
-void records_truncate(struct taint *taint, size_t moves, size_t records, size_t wide)
+struct record_counts records_count(const struct taint *taint)
 {
-    taint->move_count = moves;
+    return (struct record_counts){taint->move_count, taint->record_count, taint->wide_count, taint->word_count, taint->exchanged_count};
+}
+
+void records_truncate(struct taint *taint, struct record_counts counts)
+{
+    size_t records = counts.records;
+    taint->move_count = counts.moves;
     taint->record_count = records;
-    taint->wide_count = wide;
+    taint->wide_count = counts.wide;
+    taint->word_count = counts.words;
+    taint->exchanged_count = counts.exchanged;
     if (taint->records_sorted > records)
         taint->records_sorted = records;
 }
@@ -134,30 +213,11 @@ void records_release(struct taint *taint)
 {
     large_free(&taint->move_memory);
     large_free(&taint->record_memory);
+    large_free(&taint->sample_memory);
     large_free(&taint->wide_memory);
+    large_free(&taint->word_memory);
+    large_free(&taint->exchanged_memory);
     free(taint->order);
-}
-
-bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count)
-{
-    if (!record_move(taint, row, count, 0))
-        return false;
-    const struct move *move = &taint->moves[taint->move_count - 1];
-    struct record *records = taint->records + taint->record_count;
-    for (size_t i = 0; i < count; i++)
-        records[i] = (struct record){.tainted = move->amount,
-                                     .move = (uint32_t)taint->move_count - 1,
-                                     .parent = tags[i].via,
-                                     .hop = tags[i].hop + 1,
-                                     .source = (uint16_t)tags[i].tag,
-                                     .flags = (uint8_t)(move->link & MOVE_WIDE ? RECORD_WIDE : 0)};
-    taint->record_count += count;
-    return true;
-}
-
-struct position record_position(const struct taint *taint, uint32_t record)
-{
-    return taint->moves[taint->records[record].move].position;
 }
 
 size_t taint_hop_count(const struct taint *taint)
@@ -165,13 +225,30 @@ size_t taint_hop_count(const struct taint *taint)
     return taint->record_count;
 }
 
+/* The record of a source in a move. */
+static size_t find_source(const struct taint *taint, uint32_t move, uint32_t source)
+{
+    uint32_t low = taint->moves[move].first, high = record_end(taint, move);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (taint->records[middle].source == source)
+            return middle;
+        if (taint->records[middle].source < source)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SIZE_MAX;
+}
+
 size_t taint_find_hop(const struct taint *taint, struct position position, uint32_t source)
 {
-    for (size_t low = 0, high = taint->record_count; low < high;) {
+    for (size_t low = 0, high = taint->order ? taint->record_count : taint->move_count; low < high;) {
         size_t middle = low + (high - low) / 2;
-        int order = compare_record(taint, record_at(taint, middle), position, source);
+        int order = taint->order ? compare_record(taint, taint->order[middle], position, source)
+                                 : position_compare(taint->moves[middle].position, position);
         if (order == 0)
-            return middle;
+            return taint->order ? middle : find_source(taint, (uint32_t)middle, source);
         if (order < 0)
             low = middle + 1;
         else
@@ -183,28 +260,43 @@ size_t taint_find_hop(const struct taint *taint, struct position position, uint3
 size_t taint_parent(const struct taint *taint, size_t hop_index)
 {
     const struct record *record = &taint->records[record_at(taint, hop_index)];
-    if (record->parent == RECORD_NONE)
+    if (record->parent == MOVE_NONE)
         return SIZE_MAX;
-    return taint->order ? taint_find_hop(taint, record_position(taint, record->parent), record->source) : record->parent;
+    return taint->order ? taint_find_hop(taint, move_position(taint, record->parent), record->source)
+                        : find_source(taint, record->parent, record->source);
+}
+
+static int order_exchanged(const void *key, const void *entry)
+{
+    uint32_t move = *(const uint32_t *)key, other = ((const struct exchanged *)entry)->move;
+    return move < other ? -1 : move > other;
 }
 
 struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
 {
-    const struct record *record = &taint->records[record_at(taint, hop_index)];
-    const struct move *move = &taint->moves[record->move];
+    uint32_t number = record_at(taint, hop_index), of = move_of(taint, number);
+    const struct record *record = &taint->records[number];
+    const struct move *move = &taint->moves[of];
+    const struct exchanged *exchanged = NULL;
+    if (taint->exchanged_count)
+        exchanged = bsearch(&of, taint->exchanged_memory.at, taint->exchanged_count, sizeof(*exchanged), order_exchanged);
     struct taint_hop hop = {.position = move->position,
-                            .amount = get_amount(taint, move->amount, move->link & MOVE_WIDE),
-                            .tainted = get_amount(taint, record->tainted, record->flags & RECORD_WIDE),
+                            .amount = move->wide ? ((const struct u256 *)taint->wide_memory.at)[move->amount] : u256_from_u64(move->amount),
                             .asset = move->asset,
                             .from = move->from,
                             .to = move->to,
                             .source = record->source,
-                            .hop = record->hop,
-                            .has_parent = record->parent != RECORD_NONE,
-                            .leg = (enum transfer_leg)record->leg,
-                            .link = move->link & ~MOVE_WIDE};
+                            .hop = hop_of(taint, number),
+                            .has_parent = record->parent != MOVE_NONE,
+                            .leg = exchanged ? exchanged->leg : LEG_NONE,
+                            .link = exchanged ? exchanged->link : 0};
+    hop.tainted = hop.amount;
+    if (record->part) {
+        const uint64_t *words = words_of(taint, number);
+        hop.tainted = record->wide ? (struct u256){{words[0], words[1], words[2], words[3]}} : u256_from_u64(words[0]);
+    }
     if (hop.has_parent)
-        hop.parent = record_position(taint, record->parent);
+        hop.parent = move_position(taint, record->parent);
     hop.shown = u256_compare(hop.tainted, taint->assets[hop.asset].dust) >= 0;
     return hop;
 }

@@ -195,7 +195,7 @@ static bool overspend(struct taint *taint, struct holding *holding, struct u256 
         if (!tagged)
             return false;
         tagged->hop = 0;
-        tagged->via = RECORD_NONE;
+        tagged->via = MOVE_NONE;
     }
     return count_one(taint, holding->asset, seeds->active[0], u, offsetof(struct taint_total, seeded));
 }
@@ -225,7 +225,7 @@ static bool depart_doubted(struct taint *taint, const struct cursor_row *row, st
                                     count_one(taint, row->asset, tag, row->amount, offsetof(struct taint_total, emitted)));
     }
     for (uint32_t i = 0; i < (is_poison(taint) ? seeds->active_count : 1u) && ok; i++) {
-        info_set(parcel, seeds->active[i], 1, RECORD_NONE, &ok);
+        info_set(parcel, seeds->active[i], 1, MOVE_NONE, &ok);
         ok = ok && parcel_put(taint, parcel, row->amount, seeds->active[i]);
     }
     return ok && count_one(taint, row->asset, seeds->active[0], row->amount, offsetof(struct taint_total, seeded));
@@ -255,7 +255,7 @@ static bool depart(struct taint *taint, const struct cursor_row *row, struct par
     case ACCOUNT_VENUE:
         if (from->slot) {
             tag = from->slot - 1;
-            info_set(parcel, tag, 1, RECORD_NONE, &ok);
+            info_set(parcel, tag, 1, MOVE_NONE, &ok);
         } else if (from->class_ != ACCOUNT_SERVICE) {
             tag = unknown_tag(taint);
         }
@@ -300,10 +300,10 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
             origin = origin || seeds->active[s] == source;
         if (origin) {
             tagged->hop = 0;
-            tagged->via = RECORD_NONE;
+            tagged->via = MOVE_NONE;
         } else if (!held || info->hop < tagged->hop) {
             tagged->hop = info->hop;
-            tagged->via = (uint32_t)(taint->record_count + i);
+            tagged->via = (uint32_t)taint->move_count;
         }
     }
     return true;

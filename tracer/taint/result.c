@@ -95,9 +95,9 @@ static bool show_tag(const struct taint *taint, const struct holding *holding, c
                                     .balance = holding->balance,
                                     .amount = poison ? holding->balance : tagged->amount,
                                     .hop = tagged->hop,
-                                    .has_via = source && tagged->via != RECORD_NONE};
+                                    .has_via = source && tagged->via != MOVE_NONE};
     if (shown->has_via)
-        shown->via = record_position(taint, tagged->via);
+        shown->via = move_position(taint, tagged->via);
     return true;
 }
 

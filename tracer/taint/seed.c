@@ -247,7 +247,7 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
     if (!tagged)
         return true;
     tagged->hop = 0;
-    tagged->via = RECORD_NONE;
+    tagged->via = MOVE_NONE;
     if (taint->options.policy == POLICY_POISON)
         return true;
     gained = units_difference(tagged->amount, before);
@@ -399,7 +399,7 @@ bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, 
                 there = there || parcel->sums.lots[l].tag == seed->source;
             if (!there && !parcel_put(taint, parcel, v, seed->source))
                 return false;
-            info_set(parcel, seed->source, 0, RECORD_NONE, &ok);
+            info_set(parcel, seed->source, 0, MOVE_NONE, &ok);
             ok = ok && done(taint, i);
             continue;
         }
@@ -407,7 +407,7 @@ bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, 
         if (!retag_parcel(taint, parcel, seed->source, seed->has_amount ? seed->amount : all, asset, &units))
             return false;
         if (!u256_is_zero(units)) {
-            info_set(parcel, seed->source, 0, RECORD_NONE, &ok);
+            info_set(parcel, seed->source, 0, MOVE_NONE, &ok);
             ok = ok && done(taint, i);
         }
     }

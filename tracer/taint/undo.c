@@ -24,7 +24,8 @@ struct undo_absorbed {
 /* The state before a block, and where its entries begin. */
 struct undo_block {
     uint64_t number;
-    size_t holdings, totals, absorbed, seeds, moves, records, wide, next_address_seed;
+    size_t holdings, totals, absorbed, seeds, next_address_seed;
+    struct record_counts records;
     struct taint_diag diag;
 };
 
@@ -69,9 +70,7 @@ bool undo_begin(struct taint *taint, uint64_t block_number)
                                                       .totals = undo->total_count,
                                                       .absorbed = undo->absorbed_count,
                                                       .seeds = undo->seed_count,
-                                                      .moves = taint->move_count,
-                                                      .records = taint->record_count,
-                                                      .wide = taint->wide_count,
+                                                      .records = records_count(taint),
                                                       .next_address_seed = taint->next_address_seed,
                                                       .diag = taint->diag};
     return true;
@@ -200,7 +199,7 @@ static bool undo_block(struct taint *taint, const struct undo_block *block)
     }
     for (; undo->seed_count > block->seeds; undo->seed_count--)
         taint->transfer_seeds[undo->seeds[undo->seed_count - 1]].done = false;
-    records_truncate(taint, block->moves, block->records, block->wide);
+    records_truncate(taint, block->records);
     taint->diag = block->diag;
     seeds_deactivate(taint, block->next_address_seed);
     taint->next_transfer_seed = 0; /* the next transaction finds its place */
