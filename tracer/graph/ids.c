@@ -310,6 +310,19 @@ static bool grow_pages(struct id_pages *pages, size_t wanted)
     return true;
 }
 
+/* A page may be read again when it has more. */
+static void count_all(struct id_pages *pages, size_t per_page)
+{
+    for (size_t at = pages->all / per_page; at < pages->capacity && pages->pages[at]; at++) {
+        size_t there = at * per_page + pages->pages[at]->count;
+        if (there <= pages->all)
+            return;
+        pages->all = there;
+        if (there % per_page)
+            return;
+    }
+}
+
 static enum tracer_status need(struct graph *graph, MDB_txn *txn, const struct id_table *table,
                                uint64_t chain_id, struct id_pages *pages, uint32_t id, struct error *err)
 {
@@ -329,6 +342,7 @@ static enum tracer_status need(struct graph *graph, MDB_txn *txn, const struct i
     memcpy(page->bytes, record.data, record.size);
     free(pages->pages[number]);
     pages->pages[number] = page;
+    count_all(pages, table->per_record);
     graph->page_bytes += record.size;
     return TRACER_OK;
 }

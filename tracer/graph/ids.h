@@ -38,6 +38,7 @@ struct id_page {
 struct id_pages {
     struct id_page **pages;
     size_t capacity;
+    size_t all; /* ids below are there */
 };
 #define ID_PAGES_BYTES_MAX TRACER_MIB(256) /* of all chains; then they are dropped and read anew */
 
@@ -59,7 +60,7 @@ struct asset ids_asset(const struct chain *chain, uint32_t id);
 static inline bool ids_have(const struct id_pages *pages, uint32_t id, uint32_t per_page)
 {
     uint32_t page = id / per_page;
-    return page < pages->capacity && pages->pages[page] && id % per_page < pages->pages[page]->count;
+    return id < pages->all || (page < pages->capacity && pages->pages[page] && id % per_page < pages->pages[page]->count);
 }
 
 #endif
