@@ -51,33 +51,33 @@ struct record_counts {
     size_t moves, records, wide, words, exchanged;
 };
 
-/* What a holding knows of one tag other than clean: units (poison: unused), hop and via (3.3). */
+/* What a holding knows of one tag other than clean, hop and via (3.3); its units stand elsewhere, in the same order. */
 struct tagged {
     uint32_t tag, hop;
     uint32_t via;  /* move, MOVE_NONE: none */
     uint32_t mark; /* of a holding, in the first of its `few`: quick.c */
-    struct u256 amount;
 };
 
 #define HOLDING_INLINE_TAGS 1u
 #define HOLDING_BLOCKS 29u /* 16 << b holdings in block b: 2^32 in all */
 
 /* Units of one account in one asset; two cache lines. The first has what quick.c needs: the balance, and of the first tag all
- * but what an amount has above 2^128. A holding does not move (its `tags` may point into itself). While it has no queue, or
+ * but what an amount has above 2^128. A holding does not move (its `tags` and `amounts` may point into itself). While it has no queue, or
  * an empty one, all of the balance has the tag `uniform`: the common case. */
 struct holding {
     struct u256 balance;
     struct tagged few[HOLDING_INLINE_TAGS];
+    struct u256 few_amounts[HOLDING_INLINE_TAGS];
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
+    struct u256 *amounts; /* of the tags; `few_amounts` until it is too small; NULL under poison, where a tag has all units */
     struct queue *queue; /* ordered policies; NULL until two tags meet */
     uint32_t tag_count;  /* there is room up to the next power of two */
     uint32_t uniform;
     uint32_t epoch; /* undo.c */
     uint32_t asset, account;
     uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */
-    uint64_t unused;  /* whole cache lines */
 };
-_Static_assert(sizeof(struct holding) == 128 && offsetof(struct holding, few[0].amount.limb[2]) == 64, "two cache lines");
+_Static_assert(sizeof(struct holding) == 128 && offsetof(struct holding, few_amounts[0].limb[2]) == 64, "two cache lines");
 
 /* hop and parent of a source in the units of one transfer (4.2: info). Sorted by source. */
 struct info {
@@ -232,7 +232,8 @@ struct taint {
     size_t check_count, check_capacity;
     size_t *check_order; /* by position */
 
-    struct taint_holding *holdings_shown;
+    struct large holdings_shown_memory;
+    struct taint_holding *holdings_shown; /* in it */
     size_t holdings_shown_count;
     struct taint_absorbed *absorbed_shown;
     size_t absorbed_shown_count;
@@ -262,13 +263,18 @@ static inline bool class_is_boundary(enum account_class class_)
     return class_ >= ACCOUNT_SERVICE;
 }
 
+static inline struct u256 *tag_amount(struct holding *holding, const struct tagged *tagged) /* not under poison */
+{
+    return &holding->amounts[tagged - holding->tags];
+}
+
 /* holding.c */
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset); /* makes it; NULL: no memory */
 struct holding *holding_find(const struct taint *taint, uint32_t account, uint32_t asset);
 struct holding *holding_at(const struct taint *taint, size_t index);
 struct tagged *holding_tag(struct holding *holding, uint32_t tag); /* NULL: none */
 struct tagged *holding_tag_add(struct holding *holding, uint32_t tag); /* finds or makes; NULL: no memory */
-bool holding_tags_set(struct holding *holding, const struct tagged *tags, uint32_t count); /* copies */
+bool holding_tags_set(struct holding *holding, const struct tagged *tags, const struct u256 *amounts, uint32_t count); /* copies */
 void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount); /* drops it at zero */
 void holdings_release(struct taint *taint);
 /** Rows are known long before they are run: fetch into the cache what the account is, then (some rows later) where its
@@ -277,6 +283,8 @@ void account_prefetch(const struct taint *taint, uint32_t account);
 void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset);
 void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset);
 void holding_prefetch_queue(const struct taint *taint, uint32_t account, uint32_t asset);
+/** Room for so many accounts at once: memory that grows in steps keeps the small pages that it began with. */
+bool accounts_reserve(struct taint *taint, size_t count);
 /** accounts[id] and assets[id], classified on first sight; NULL: no memory. */
 const struct account_state *account_get(struct taint *taint, uint32_t id);
 const struct asset_state *asset_get(struct taint *taint, uint32_t id);

@@ -27,14 +27,16 @@ static bool take(struct taint *taint, struct holding *holding, struct u256 v, st
     bool all = u256_equal(v, w);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < holding->tag_count; i++) {
-        struct tagged *tagged = &holding->tags[i];
-        struct u256 part = all ? tagged->amount : scale_next(&cumulative, tagged->amount, v, w, &previous);
+        uint32_t tag = holding->tags[i].tag;
+        struct u256 amount = holding->amounts[i], part = all ? amount : scale_next(&cumulative, amount, v, w, &previous);
         taken = units_sum(taken, part);
-        tagged->amount = units_difference(tagged->amount, part);
-        if (!parcel_put(taint, parcel, part, tagged->tag))
+        amount = units_difference(amount, part);
+        if (!parcel_put(taint, parcel, part, tag))
             return false;
-        if (!u256_is_zero(tagged->amount))
-            holding->tags[kept++] = *tagged;
+        if (u256_is_zero(amount))
+            continue;
+        holding->tags[kept] = holding->tags[i];
+        holding->amounts[kept++] = amount;
     }
     holding->tag_count = kept;
     holding->balance = units_difference(w, v);

@@ -133,6 +133,7 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
         table->count++;
     }
     holding->tags = holding->few;
+    holding->amounts = taint->options.policy == POLICY_POISON ? NULL : holding->few_amounts;
     holding->account = account;
     holding->asset = asset;
     holding->uniform = taint->clean;
@@ -144,6 +145,16 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
     return holding;
 }
 
+static void tags_release(struct holding *holding)
+{
+    if (holding->tags != holding->few)
+        free(holding->tags);
+    if (holding->amounts != holding->few_amounts)
+        free(holding->amounts);
+    holding->tags = holding->few;
+    holding->amounts = holding->amounts ? holding->few_amounts : NULL;
+}
+
 void holdings_release(struct taint *taint)
 {
     for (size_t i = 0; i < taint->holding_count; i++) {
@@ -151,8 +162,7 @@ void holdings_release(struct taint *taint)
         if (holding->queue)
             queue_release(holding->queue);
         free(holding->queue);
-        if (holding->tags != holding->few)
-            free(holding->tags);
+        tags_release(holding);
     }
     for (size_t i = 0; i < HOLDING_BLOCKS; i++)
         large_free(&taint->holding_blocks[i]);
@@ -179,40 +189,58 @@ struct tagged *holding_tag(struct holding *holding, uint32_t tag)
     return at < holding->tag_count && holding->tags[at].tag == tag ? &holding->tags[at] : NULL;
 }
 
+/* Room for `count`: for the next power of two. What is there stays. */
+static bool tags_grow(struct holding *holding, size_t count)
+{
+    bool inside = holding->tags == holding->few;
+    size_t capacity = HOLDING_INLINE_TAGS;
+    while (capacity < count)
+        capacity *= 2;
+    struct tagged *tags = realloc(inside ? NULL : holding->tags, capacity * sizeof(*tags));
+    if (!tags)
+        return false;
+    if (inside)
+        memcpy(tags, holding->few, sizeof(holding->few));
+    holding->tags = tags;
+    if (!holding->amounts)
+        return true;
+    inside = holding->amounts == holding->few_amounts;
+    struct u256 *amounts = realloc(inside ? NULL : holding->amounts, capacity * sizeof(*amounts));
+    if (!amounts)
+        return false;
+    if (inside)
+        memcpy(amounts, holding->few_amounts, sizeof(holding->few_amounts));
+    holding->amounts = amounts;
+    return true;
+}
+
 struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
 {
-    uint32_t at = tag_place(holding, tag);
-    if (at < holding->tag_count && holding->tags[at].tag == tag)
+    uint32_t at = tag_place(holding, tag), count = holding->tag_count;
+    if (at < count && holding->tags[at].tag == tag)
         return &holding->tags[at];
-    uint32_t count = holding->tag_count;
-    if (count && (count & (count - 1)) == 0) {
-        bool inside = holding->tags == holding->few;
-        struct tagged *tags = realloc(inside ? NULL : holding->tags, 2 * (size_t)count * sizeof(*tags));
-        if (!tags)
-            return NULL;
-        if (inside)
-            memcpy(tags, holding->few, sizeof(holding->few));
-        holding->tags = tags;
+    if (count && (count & (count - 1)) == 0 && !tags_grow(holding, (size_t)count + 1))
+        return NULL;
+    memmove(holding->tags + at + 1, holding->tags + at, (count - at) * sizeof(*holding->tags));
+    if (holding->amounts) {
+        memmove(holding->amounts + at + 1, holding->amounts + at, (count - at) * sizeof(*holding->amounts));
+        holding->amounts[at] = (struct u256){{0}};
     }
-    memmove(holding->tags + at + 1, holding->tags + at, (holding->tag_count - at) * sizeof(*holding->tags));
     holding->tag_count++;
     holding->tags[at] = (struct tagged){.tag = tag, .via = MOVE_NONE};
     return &holding->tags[at];
 }
 
-bool holding_tags_set(struct holding *holding, const struct tagged *tags, uint32_t count)
+bool holding_tags_set(struct holding *holding, const struct tagged *tags, const struct u256 *amounts, uint32_t count)
 {
-    size_t capacity = 1;
-    struct tagged *to = holding->few;
-    while (capacity < count)
-        capacity *= 2;
-    if (count > HOLDING_INLINE_TAGS && !(to = malloc(capacity * sizeof(*to))))
+    tags_release(holding);
+    holding->tag_count = 0;
+    if (count > HOLDING_INLINE_TAGS && !tags_grow(holding, count))
         return false;
-    if (holding->tags != holding->few)
-        free(holding->tags);
     if (count)
-        memcpy(to, tags, count * sizeof(*to));
-    holding->tags = to;
+        memcpy(holding->tags, tags, count * sizeof(*tags));
+    if (count && amounts)
+        memcpy(holding->amounts, amounts, count * sizeof(*amounts));
     holding->tag_count = count;
     return true;
 }
@@ -221,35 +249,38 @@ void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount)
 {
     struct tagged *tagged = holding_tag(holding, tag);
     assert(tagged);
-    tagged->amount = units_difference(tagged->amount, amount);
-    if (!u256_is_zero(tagged->amount))
+    struct u256 *left = tag_amount(holding, tagged);
+    *left = units_difference(*left, amount);
+    if (!u256_is_zero(*left))
         return;
-    size_t at = (size_t)(tagged - holding->tags);
-    holding->tag_count--;
-    memmove(tagged, tagged + 1, (holding->tag_count - at) * sizeof(*tagged));
+    size_t at = (size_t)(tagged - holding->tags), behind = --holding->tag_count - at;
+    memmove(tagged, tagged + 1, behind * sizeof(*tagged));
+    memmove(left, left + 1, behind * sizeof(*left));
 }
 
 bool holding_gain(const struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag)
 {
     if (tag == taint->clean)
         return true;
-    struct tagged *tagged = holding_tag_add(holding, tag);
-    if (tagged)
-        tagged->amount = units_sum(tagged->amount, amount);
-    return tagged != NULL;
+    const struct tagged *tagged = holding_tag_add(holding, tag);
+    if (!tagged)
+        return false;
+    struct u256 *units = tag_amount(holding, tagged);
+    *units = units_sum(*units, amount);
+    return true;
 }
 
 bool holding_retag(const struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed)
 {
     struct u256 changed = holding->balance;
     for (uint32_t i = 0; i < holding->tag_count && tag_is_source(taint, holding->tags[i].tag); i++)
-        changed = units_difference(changed, holding->tags[i].amount);
+        changed = units_difference(changed, holding->amounts[i]);
     *ret_changed = !u256_is_zero(changed);
     if (!*ret_changed)
         return true;
     const struct tagged *unknown = holding_tag(holding, taint->unknown);
     if (unknown)
-        holding_tag_lose(holding, taint->unknown, unknown->amount);
+        holding_tag_lose(holding, taint->unknown, *tag_amount(holding, unknown));
     return holding_gain(taint, holding, changed, tag);
 }
 
@@ -354,14 +385,21 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
                                                                                  : ACCOUNT_PLAIN;
 }
 
+bool accounts_reserve(struct taint *taint, size_t count)
+{
+    if (count <= taint->account_capacity)
+        return true;
+    if (!large_grow(&taint->account_memory, count * sizeof(struct account_state)))
+        return false;
+    taint->accounts = taint->account_memory.at;
+    taint->account_capacity = taint->account_memory.size / sizeof(struct account_state);
+    return true;
+}
+
 const struct account_state *account_get(struct taint *taint, uint32_t id)
 {
-    if (id >= taint->account_capacity) {
-        if (!large_grow(&taint->account_memory, ((size_t)id + 1) * sizeof(struct account_state)))
-            return NULL;
-        taint->accounts = taint->account_memory.at;
-        taint->account_capacity = taint->account_memory.size / sizeof(struct account_state);
-    }
+    if (!accounts_reserve(taint, (size_t)id + 1))
+        return NULL;
     struct account_state *account = &taint->accounts[id];
     if (account->class_ == ACCOUNT_UNSEEN)
         classify(taint, id, account);

@@ -99,7 +99,7 @@ static bool note_holding(const struct taint *taint, uint32_t account, uint32_t a
     struct u256 rest = holding->balance; /* clean: under poison nobody knows, and it says nothing */
     bool poison = taint->options.policy == POLICY_POISON;
     for (uint32_t i = 0; i < holding->tag_count && noting.ok; i++) {
-        struct lot lot = {poison ? holding->balance : holding->tags[i].amount, holding->tags[i].tag};
+        struct lot lot = {poison ? holding->balance : holding->amounts[i], holding->tags[i].tag};
         note_lot(&noting, &lot);
         rest = poison ? (struct u256){{0}} : units_difference(rest, lot.amount);
     }

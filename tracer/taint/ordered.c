@@ -19,7 +19,7 @@ static bool make_queue(struct holding *holding)
 
 void ordered_simplify(const struct taint *taint, struct holding *holding)
 {
-    bool one = holding->tag_count == 1 && u256_equal(holding->tags[0].amount, holding->balance);
+    bool one = holding->tag_count == 1 && u256_equal(holding->amounts[0], holding->balance);
     if (holding->tag_count && !one)
         return;
     holding->uniform = one ? holding->tags[0].tag : taint->clean;
@@ -40,8 +40,8 @@ static bool take_all(struct taint *taint, struct holding *holding, struct parcel
     struct u256 clean = holding->balance;
     bool ok = true;
     for (uint32_t i = 0; i < holding->tag_count && ok; i++) {
-        ok = sums_add(&parcel->sums, holding->tags[i].amount, holding->tags[i].tag);
-        clean = units_difference(clean, holding->tags[i].amount);
+        ok = sums_add(&parcel->sums, holding->amounts[i], holding->tags[i].tag);
+        clean = units_difference(clean, holding->amounts[i]);
     }
     ok = ok && sums_add(&parcel->sums, clean, taint->clean);
     if (!is_uniform(holding))

@@ -78,6 +78,11 @@ static struct tagged *tags_of(struct holding *holding)
     return holding->few[0].mark ? holding->few : holding->tags;
 }
 
+static struct u256 *amounts_of(struct holding *holding)
+{
+    return holding->few[0].mark ? holding->few_amounts : holding->amounts;
+}
+
 static void set_count(struct holding *holding, uint32_t count)
 {
     holding->tag_count = count;
@@ -91,8 +96,9 @@ static void take_share(struct holding *holding, u128 v, struct parts *parts)
     u128 w = low(holding->balance), p = 0, previous = 0;
     uint32_t kept = 0, count = count_of(holding);
     struct tagged *tags = tags_of(holding);
+    struct u256 *amounts = amounts_of(holding);
     for (uint32_t i = 0; i < count; i++) {
-        u128 amount = low(tags[i].amount), part = amount;
+        u128 amount = low(amounts[i]), part = amount;
         if (v != w) {
             u128 q = share(p += amount, v, w);
             part = q - previous;
@@ -101,10 +107,9 @@ static void take_share(struct holding *holding, u128 v, struct parts *parts)
         put(parts, part, &tags[i]);
         if (part == amount)
             continue;
-        set_low(&tags[i].amount, amount - part);
         if (kept != i)
             tags[kept] = tags[i];
-        kept++;
+        set_low(&amounts[kept++], amount - part);
     }
     if (kept != count)
         set_count(holding, kept);
@@ -115,9 +120,8 @@ static void take_uniform(const struct taint *taint, struct holding *holding, u12
 {
     if (!count_of(holding))
         return;
-    struct tagged *tagged = holding->few;
-    put(parts, v, tagged);
-    set_low(&tagged->amount, low(tagged->amount) - v);
+    put(parts, v, holding->few);
+    set_low(holding->few_amounts, low(holding->few_amounts[0]) - v);
     if (v != low(holding->balance))
         return;
     set_count(holding, 0);
@@ -185,11 +189,12 @@ static bool move_lots(const struct taint *taint, struct holding *from, u128 v, s
     bool ok = taint->options.policy == POLICY_FIFO ? move_oldest(taint, from, v, to, sums) : move_newest(taint, from, v, to, sums);
     set_low(&from->balance, low(from->balance) - v);
     for (uint32_t i = 0; i < from->tag_count; i++) {
-        struct tagged *tagged = &from->tags[i];
-        put(parts, sums[i], tagged);
-        set_low(&tagged->amount, low(tagged->amount) - sums[i]);
-        if (!u256_is_zero(tagged->amount))
-            from->tags[kept++] = *tagged;
+        u128 left = low(from->amounts[i]) - sums[i];
+        put(parts, sums[i], &from->tags[i]);
+        if (!left)
+            continue;
+        from->tags[kept] = from->tags[i];
+        from->amounts[kept++] = wide(left);
     }
     from->tag_count = kept;
     ordered_simplify(taint, from);
@@ -223,7 +228,8 @@ static bool gain(struct taint *taint, struct holding *holding, const struct part
             tagged->hop = part->info.hop;
             tagged->via = (uint32_t)taint->move_count;
         }
-        set_low(&tagged->amount, low(tagged->amount) + part->amount);
+        struct u256 *amount = &amounts_of(holding)[tagged - tags_of(holding)];
+        set_low(amount, low(*amount) + part->amount);
     }
     return true;
 }

@@ -423,8 +423,8 @@ static void verify_holding(const struct taint *taint, const struct holding *hold
         return;
     struct u320 tags = {{0}}, queue = {{0}}, balance = u320_from_u256(holding->balance);
     for (uint32_t i = 0; i < holding->tag_count; i++) {
-        assert(!u256_is_zero(holding->tags[i].amount));
-        u320_add(&tags, holding->tags[i].amount);
+        assert(!u256_is_zero(holding->amounts[i]));
+        u320_add(&tags, holding->amounts[i]);
     }
     assert(u320_compare(tags, balance) <= 0);
     if (!holding->queue || queue_is_empty(holding->queue))
@@ -687,6 +687,8 @@ static enum tracer_status run_rows(struct taint *taint, taint_watch_fn *watch, v
     size_t count;
     uint64_t seen = 0, watched = 0, next_block = taint->next_block;
     enum tracer_status status = taint->cursor->rewind(taint->cursor->self, err);
+    if (!status && !accounts_reserve(taint, taint->cursor->account_count(taint->cursor->self)))
+        status = error_set(err, TRACER_E_NOMEM, "no memory for the state of the replay");
     while (!status && !(status = taint->cursor->next(taint->cursor->self, &rows, &count, err)) && count) {
         if (seen == 0 && rows[0].position.block_number < next_block)
             return error_set(err, TRACER_E_USAGE, "block %llu was replayed before",

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PREFETCH_HOLDINGS 16u /* of those to show, ahead */
+#define PREFETCH_MOVES 8u
+
 static int order_accounts(const struct taint *taint, uint32_t a, uint32_t b)
 {
     return a == b ? 0
@@ -93,7 +96,7 @@ static bool show_tag(const struct taint *taint, const struct holding *holding, c
                                     .asset = holding->asset,
                                     .tag = public_tag(taint, tagged->tag),
                                     .balance = holding->balance,
-                                    .amount = poison ? holding->balance : tagged->amount,
+                                    .amount = poison ? holding->balance : holding->amounts[tagged - holding->tags],
                                     .hop = tagged->hop,
                                     .has_via = source && tagged->via != MOVE_NONE};
     if (shown->has_via)
@@ -123,9 +126,20 @@ static bool show_holding(struct taint *taint, const struct holding *holding, str
         struct total *total = total_slot(taint, holding->asset, holding->tags[t].tag);
         if (!total)
             return false;
-        u320_add(&total->sums.held, holding->tags[t].amount);
+        u320_add(&total->sums.held, holding->amounts[t]);
     }
     return true;
+}
+
+/* In order of address holdings are anywhere in memory, and so is what brought their taint. */
+static void prefetch(const struct taint *taint, const struct holding_key *keys, size_t count, size_t at)
+{
+    if (at + PREFETCH_HOLDINGS < count) {
+        __builtin_prefetch(&keys[at + PREFETCH_HOLDINGS].holding->balance);
+        __builtin_prefetch(&keys[at + PREFETCH_HOLDINGS].holding->tags);
+    }
+    if (at + PREFETCH_MOVES < count && keys[at + PREFETCH_MOVES].holding->few[0].via < taint->move_count)
+        __builtin_prefetch(&taint->moves[keys[at + PREFETCH_MOVES].holding->few[0].via]);
 }
 
 static bool make_holdings(struct taint *taint)
@@ -136,19 +150,15 @@ static bool make_holdings(struct taint *taint)
     for (size_t i = 0; i < taint->holding_count; i++)
         most += holding_at(taint, i)->tag_count;
     struct holding_key *keys = sort_holdings(taint, &count);
-    struct taint_holding *shown = malloc((most + 1) * sizeof(*shown));
-    bool ok = keys && shown;
-    for (size_t i = 0; i < count && ok; i++)
-        ok = show_holding(taint, keys[i].holding, shown, &at);
-    free(keys);
-    if (!ok) {
-        free(shown);
-        return false;
+    bool ok = keys && large_grow(&taint->holdings_shown_memory, (most + 1) * sizeof(*taint->holdings_shown));
+    taint->holdings_shown = taint->holdings_shown_memory.at;
+    for (size_t i = 0; i < count && ok; i++) {
+        prefetch(taint, keys, count, i);
+        ok = show_holding(taint, keys[i].holding, taint->holdings_shown, &at);
     }
-    free(taint->holdings_shown);
-    taint->holdings_shown = shown;
-    taint->holdings_shown_count = at;
-    return true;
+    free(keys);
+    taint->holdings_shown_count = ok ? at : 0;
+    return ok;
 }
 
 static bool make_absorbed(struct taint *taint)
@@ -241,7 +251,7 @@ enum tracer_status taint_settle(struct taint *taint, struct error *err)
 
 void results_release(struct taint *taint)
 {
-    free(taint->holdings_shown);
+    large_free(&taint->holdings_shown_memory);
     free(taint->absorbed_shown);
     free(taint->totals_shown);
 }

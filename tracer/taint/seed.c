@@ -237,10 +237,11 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
     if (!undo_holding(taint, holding))
         return false;
     struct tagged *tagged = holding_tag(holding, source), *lost = holding_tag(holding, taint->unknown);
-    if (tagged)
-        before = tagged->amount;
-    if (lost)
-        unknown = lost->amount;
+    bool poison = taint->options.policy == POLICY_POISON;
+    if (tagged && !poison)
+        before = *tag_amount(holding, tagged);
+    if (lost && !poison)
+        unknown = *tag_amount(holding, lost);
     if (!taint->policy->retag(taint, holding, source))
         return false;
     tagged = holding_tag(holding, source);
@@ -248,9 +249,9 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
         return true;
     tagged->hop = 0;
     tagged->via = MOVE_NONE;
-    if (taint->options.policy == POLICY_POISON)
+    if (poison)
         return true;
-    gained = units_difference(tagged->amount, before);
+    gained = units_difference(*tag_amount(holding, tagged), before);
     struct taint_total *total = total_get(taint, holding->asset, source);
     if (!total)
         return false;

@@ -10,6 +10,7 @@ struct undo_holding {
     struct holding *holding;
     struct u256 balance;
     struct tagged *tags;
+    struct u256 *amounts; /* NULL under poison */
     struct queue queue;
     uint32_t tag_count, uniform;
 };
@@ -105,10 +106,17 @@ bool undo_holding(struct taint *taint, struct holding *holding)
         if (!(entry.tags = malloc(holding->tag_count * sizeof(*entry.tags))))
             return false;
         memcpy(entry.tags, holding->tags, holding->tag_count * sizeof(*entry.tags));
+        if (holding->amounts && !(entry.amounts = malloc(holding->tag_count * sizeof(*entry.amounts)))) {
+            free(entry.tags);
+            return false;
+        }
+        if (holding->amounts)
+            memcpy(entry.amounts, holding->amounts, holding->tag_count * sizeof(*entry.amounts));
     }
     if (holding->queue && !queue_copy(holding->queue, &entry.queue)) {
         queue_release(&entry.queue);
         free(entry.tags);
+        free(entry.amounts);
         return false;
     }
     entries[undo->holding_count++] = entry;
@@ -163,12 +171,13 @@ static void release_entry(struct undo_holding *entry)
 {
     queue_release(&entry->queue);
     free(entry->tags);
+    free(entry->amounts);
 }
 
 static bool restore_holding(struct undo_holding *entry)
 {
     struct holding *holding = entry->holding;
-    if (!holding_tags_set(holding, entry->tags, entry->tag_count))
+    if (!holding_tags_set(holding, entry->tags, entry->amounts, entry->tag_count))
         return false;
     holding->few[0].mark = 0;
     holding->balance = entry->balance;
