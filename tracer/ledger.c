@@ -123,7 +123,7 @@ static bool is_covered(const struct audit_covered *covered, struct address accou
 static void record_balances(const struct audit_account *account, const char *endpoints,
                             struct graph_coverage *coverage)
 {
-    char asset[ASSET_TEXT_SIZE], amount[U320_DECIMAL_MAX], more[64] = "";
+    char asset[ASSET_TEXT_SIZE], amount[U320_DECIMAL_MAX], more[40] = "";
     snprintf(coverage->what, sizeof(coverage->what), "balances");
     snprintf(coverage->method, sizeof(coverage->method), "balances at %s", endpoints);
     snprintf(coverage->cross_check, sizeof(coverage->cross_check),
