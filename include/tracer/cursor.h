@@ -35,6 +35,17 @@ struct cursor {
     void (*close)(void *self);
 };
 
+/* Of a cursor that gives the transactions of some accounts only, found by the index of a store. */
+struct cursor_index {
+    void *self;
+    /** The account's rows count from the next transaction on, and from the first after rewind(). */
+    enum tracer_status (*add)(void *self, uint32_t account, struct error *err);
+    /** So does a single row, if there is one at this position. */
+    enum tracer_status (*add_row)(void *self, struct position position, struct error *err);
+    /** TRACER_E_NOT_FOUND: the address is in no row. */
+    enum tracer_status (*find)(void *self, struct address address, uint32_t *ret_account, struct error *err);
+};
+
 static inline void cursor_close(struct cursor *cursor)
 {
     if (cursor->close)

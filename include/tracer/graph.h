@@ -134,6 +134,15 @@ TRACER_MUST_USE enum tracer_status graph_each_of_account(struct graph *graph, ui
 TRACER_MUST_USE enum tracer_status graph_cursor(struct graph *graph, uint64_t chain_id, uint64_t first,
                                                 uint64_t last, struct cursor *ret_cursor, struct error *err);
 
+/** The transactions of some accounts, found by the index: what they cost does not depend on the size of the store. The cursor gives
+ * one whole transaction at a time, in order, that has a row of the accounts, or is one of the rows, that were added to its index; and
+ * at the end the last transaction of the range, whatever it moves. The cursor owns the index.
+ * @param rows_max  of all accounts; 0: as many as cost less than reading all blocks. Beyond it adding gives TRACER_E_LIMIT.
+ * @retval TRACER_E_UNAVAILABLE  this store has to be read from its start: it has opening balances there, or amounts of 2^192 units
+ *                               and more, so that what an account sends may depend on a balance that is not looked at. */
+TRACER_MUST_USE enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t rows_max,
+                                                struct cursor *ret_cursor, struct cursor_index *ret_index, struct error *err);
+
 /* Balances before a block, from archive state: the spec's `opening` rows. */
 struct graph_opening {
     struct address account;

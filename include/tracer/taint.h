@@ -56,6 +56,11 @@ struct taint_diag {
     uint64_t groups_bad, groups_ok, overflow, overspend, rows, seeds_noop, self, zero;
 };
 
+/* What of it concerns the sources: overspends of accounts that ever had their units, and exchanges in transactions that moved them. */
+struct taint_met {
+    uint64_t overspend, groups_ok, groups_bad;
+};
+
 #define TAINT_UNKNOWN 0xfffffffeu
 #define TAINT_CLEAN 0xffffffffu
 
@@ -72,6 +77,11 @@ void taint_free(struct taint *taint); /* NULL is fine */
 typedef enum tracer_status taint_watch_fn(void *context, uint64_t rows);
 TRACER_MUST_USE enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void *context,
                                                 struct error *err);
+
+/** Before taint_replay(): find the accounts that taint may reach, and ask the index behind the cursor for their rows. The replay's
+ * results are then those of all rows, but `unknown` units and taint_diag(); it cannot be extended. Another status
+ * than TRACER_OK leaves nothing of use; TRACER_E_UNAVAILABLE, TRACER_E_LIMIT: replay every row instead. */
+TRACER_MUST_USE enum tracer_status taint_reach(struct taint *taint, const struct cursor_index *index, struct error *err);
 
 /* Going on and going back (5.6), by whole blocks: after any of it the state is, to the byte, that of a fresh replay of
  * the rows that count. */
@@ -137,6 +147,7 @@ size_t taint_holdings(const struct taint *taint, const struct taint_holding **re
 size_t taint_absorbed(const struct taint *taint, const struct taint_absorbed **ret_absorbed);
 size_t taint_totals(const struct taint *taint, const struct taint_total **ret_totals); /* none under poison */
 struct taint_diag taint_diag(const struct taint *taint);
+struct taint_met taint_met(const struct taint *taint);
 
 /** Names of sources in tag order. */
 size_t taint_source_count(const struct taint *taint);

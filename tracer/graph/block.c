@@ -240,6 +240,7 @@ static bool append_tile(struct graph_write *write, const struct block *block, si
             !intern_add(accounts, transfer->to.bytes, tile->to[i - first], &row.to) ||
             !intern_asset(write, &transfer->asset, &row.asset))
             return false;
+        write->chain->state.wide_amounts |= row.amount.limb[3] != 0;
         bool new_run =
             i == 0 || block->transfers[i - 1].position.transaction_index != row.position.transaction_index;
         chunk_builder_row(builder, new_run, &row, transfer->log_index);

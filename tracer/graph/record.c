@@ -324,6 +324,7 @@ size_t chain_state_encode(const struct chain_state *state, uint8_t to[static CHA
         write_u64(&writer, state->fresh[i].first);
         write_u64(&writer, state->fresh[i].last);
     }
+    write_u8(&writer, state->wide_amounts);
     assert(!writer.bad);
     return (size_t)(writer.at - to);
 }
@@ -347,6 +348,9 @@ bool chain_state_decode(const uint8_t *from, size_t size, struct chain_state *re
         state->fresh[i].first = read_u64(&reader);
         state->fresh[i].last = read_u64(&reader);
     }
+    state->wide_amounts = true; /* stores that are older than this do not say */
+    if (reader.at < reader.end)
+        state->wide_amounts = read_u8(&reader);
     return reader_done(&reader);
 }
 

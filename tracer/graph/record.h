@@ -237,6 +237,7 @@ struct chain_state {
     uint64_t transactions, transfers;
     uint64_t generation; /* grows when something changes that is not an addition at the end */
     uint32_t accounts, assets;
+    bool wide_amounts;   /* some amount may be 2^192 or more: a balance could overflow */
     uint64_t fresh_rows; /* in blocks that no run covers yet */
     uint32_t fresh_count;
     struct block_range fresh[FRESH_RANGES_MAX]; /* ascending; a superset is harmless */

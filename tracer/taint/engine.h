@@ -227,6 +227,9 @@ struct taint {
     struct absorbed *absorbed;
     size_t absorbed_count, absorbed_capacity;
     struct taint_diag diag;
+    struct taint_met met; /* without overspends: */
+    struct large overspent; /* uint32_t: their accounts; as many as diag counts */
+    uint64_t overspent_met;
 
     struct taint_check *checks;
     size_t check_count, check_capacity;
@@ -246,6 +249,7 @@ struct taint {
     struct undo *undo;       /* NULL: nothing is kept */
     uint64_t next_block; /* of the rows to come, at least */
     bool replayed, asked_sorted;
+    bool gathers; /* reach.c: the cursor gives the transactions of `explored` alone, and whole ones */
     struct taint_input *owned_input; /* of taint_expand() */
     struct address *owned_explored;
 };
@@ -289,7 +293,9 @@ bool accounts_reserve(struct taint *taint, size_t count);
 const struct account_state *account_get(struct taint *taint, uint32_t id);
 const struct asset_state *asset_get(struct taint *taint, uint32_t id);
 bool tables_make(struct taint *taint);
+bool table_explored(struct taint *taint); /* anew */
 bool is_explored(const struct taint *taint, struct address address);
+bool account_is_unlabelled(const struct taint *taint, uint32_t id); /* and not void */
 
 /** All clean and unknown units become `tag`, in the tags. */
 bool holding_retag(const struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed);

@@ -323,17 +323,29 @@ static uint32_t look_up(const uint32_t *table, size_t mask, const void *first, s
     return 0;
 }
 
+bool table_explored(struct taint *taint)
+{
+    free(taint->explored_table);
+    taint->explored_table = make_table(taint->explored, taint->explored_count, sizeof(struct address), &taint->explored_mask);
+    return taint->explored_table != NULL;
+}
+
 bool tables_make(struct taint *taint)
 {
     taint->label_table = make_table(taint->input->labels, taint->input->label_count,
                                     sizeof(struct taint_label), &taint->label_mask);
-    taint->explored_table =
-        make_table(taint->explored, taint->explored_count, sizeof(struct address), &taint->explored_mask);
     taint->slot_table =
         make_table(taint->slots, taint->slot_count, sizeof(struct seed_slot), &taint->slot_mask);
     taint->doubted_table =
         make_table(taint->input->doubted, taint->input->doubted_count, sizeof(struct address), &taint->doubted_mask);
-    return taint->label_table && taint->explored_table && taint->slot_table && taint->doubted_table;
+    return taint->label_table && table_explored(taint) && taint->slot_table && taint->doubted_table;
+}
+
+bool account_is_unlabelled(const struct taint *taint, uint32_t id)
+{
+    struct address address = taint->cursor->account(taint->cursor->self, id);
+    const struct taint_label *labels = taint->input->labels;
+    return !address_is_void(address) && !look_up(taint->label_table, taint->label_mask, labels, sizeof(*labels), address);
 }
 
 bool is_explored(const struct taint *taint, struct address address)
@@ -380,7 +392,7 @@ static void classify(struct taint *taint, uint32_t id, struct account_state *acc
     }
     account->slot =
         look_up(taint->slot_table, taint->slot_mask, taint->slots, sizeof(*taint->slots), address) & 0xffffff;
-    account->class_ = taint->input->has_explored && !is_explored(taint, address) ? ACCOUNT_FRONTIER
+    account->class_ = (taint->input->has_explored || taint->gathers) && !is_explored(taint, address) ? ACCOUNT_FRONTIER
                       : is_doubted(taint, address)                               ? ACCOUNT_DOUBTED
                                                                                  : ACCOUNT_PLAIN;
 }

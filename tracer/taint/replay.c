@@ -176,7 +176,9 @@ static bool overspend(struct taint *taint, struct holding *holding, struct u256 
     struct u256 u;
     bool fits = u256_sub(v, holding->balance, &u);
     assert(fits);
-    taint->diag.overspend++;
+    if (!large_grow(&taint->overspent, (taint->diag.overspend + 1) * sizeof(uint32_t)))
+        return false;
+    ((uint32_t *)taint->overspent.at)[taint->diag.overspend++] = holding->account;
     uint32_t slot = taint->accounts[holding->account].slot;
     const struct seed_slot *seeds = slot ? &taint->slots[slot - 1] : NULL;
     if (!seeds || !seeds->active_count) {
@@ -455,6 +457,8 @@ static bool run_transaction(struct taint *taint, bool quick)
             return false;
         linked = linked || (row->link && taint->options.links == LINKS_GIVEN);
     }
+    const struct taint_diag before = taint->diag;
+    size_t moves = taint->move_count;
     taint->group_count = 0;
     if (linked) {
         arena_reset(taint->scratch, (struct arena_mark){0});
@@ -477,6 +481,10 @@ static bool run_transaction(struct taint *taint, bool quick)
         verify_holding(taint, holding_find(taint, taint->rows[i].from, taint->rows[i].asset));
         verify_holding(taint, holding_find(taint, taint->rows[i].to, taint->rows[i].asset));
 #endif
+    }
+    if (linked && taint->move_count > moves) {
+        taint->met.groups_ok += taint->diag.groups_ok - before.groups_ok;
+        taint->met.groups_bad += taint->diag.groups_bad - before.groups_bad;
     }
     return true;
 }
@@ -677,6 +685,7 @@ void taint_free(struct taint *taint)
     free(taint->totals);
     free(taint->absorbed);
     free(taint->checks);
+    large_free(&taint->overspent);
     arena_free(taint->arena);
     free(taint);
 }
@@ -711,7 +720,7 @@ static enum tracer_status run_rows(struct taint *taint, taint_watch_fn *watch, v
 enum tracer_status taint_replay(struct taint *taint, taint_watch_fn *watch, void *context, struct error *err)
 {
     assert(!taint->replayed);
-    enum tracer_status status = make_explored(taint, err);
+    enum tracer_status status = taint->gathers ? TRACER_OK : make_explored(taint, err);
     if (!status)
         status = run_rows(taint, watch, context, err);
     return status ? status : taint_settle(taint, err);

@@ -241,9 +241,25 @@ static void link_answers(struct taint *taint)
         }
 }
 
+/* Overspends of accounts that received units of a source or have an address seed. */
+static bool count_overspent(struct taint *taint)
+{
+    const uint32_t *accounts = taint->overspent.at;
+    taint->overspent_met = 0;
+    uint8_t *met = taint->diag.overspend ? calloc(taint->account_capacity, 1) : NULL;
+    if (taint->diag.overspend && !met)
+        return false;
+    for (size_t i = 0; met && i < taint->move_count; i++)
+        met[taint->moves[i].to] = 1;
+    for (uint64_t i = 0; i < taint->diag.overspend; i++)
+        taint->overspent_met += met[accounts[i]] || taint->accounts[accounts[i]].slot;
+    free(met);
+    return true;
+}
+
 enum tracer_status taint_settle(struct taint *taint, struct error *err)
 {
-    if (!make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint))
+    if (!make_holdings(taint) || !make_absorbed(taint) || !make_totals(taint) || !count_overspent(taint))
         return error_set(err, TRACER_E_NOMEM, "no memory for the results");
     link_answers(taint);
     return TRACER_OK;
@@ -281,6 +297,13 @@ struct taint_diag taint_diag(const struct taint *taint)
     for (size_t i = 0; i < taint->transfer_seed_count; i++)
         diag.seeds_noop += !taint->transfer_seeds[i].done;
     return diag;
+}
+
+struct taint_met taint_met(const struct taint *taint)
+{
+    struct taint_met met = taint->met;
+    met.overspend = taint->overspent_met;
+    return met;
 }
 
 size_t taint_source_count(const struct taint *taint)

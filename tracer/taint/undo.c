@@ -28,6 +28,7 @@ struct undo_block {
     size_t holdings, totals, absorbed, seeds, next_address_seed;
     struct record_counts records;
     struct taint_diag diag;
+    struct taint_met met;
 };
 
 struct undo {
@@ -73,7 +74,8 @@ bool undo_begin(struct taint *taint, uint64_t block_number)
                                                       .seeds = undo->seed_count,
                                                       .records = records_count(taint),
                                                       .next_address_seed = taint->next_address_seed,
-                                                      .diag = taint->diag};
+                                                      .diag = taint->diag,
+                                                      .met = taint->met};
     return true;
 }
 
@@ -210,6 +212,7 @@ static bool undo_block(struct taint *taint, const struct undo_block *block)
         taint->transfer_seeds[undo->seeds[undo->seed_count - 1]].done = false;
     records_truncate(taint, block->records);
     taint->diag = block->diag;
+    taint->met = block->met;
     seeds_deactivate(taint, block->next_address_seed);
     taint->next_transfer_seed = 0; /* the next transaction finds its place */
 

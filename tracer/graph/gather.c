@@ -1,0 +1,581 @@
+/* gather.c - the transactions of some accounts, in chain order, found by the index: what they cost does not depend on the size
+ * of the store. */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "segment.h"
+#include "walk.h"
+
+/* A transfer by the index costs about as much as this many by the scan. */
+#define GATHER_SHARE 8u
+
+/* The blocks of an account: blocks[first, first + count), ascending. */
+struct gather_list {
+    size_t first, count, at;
+};
+
+struct graph_gather {
+    struct graph *graph;
+    struct chain *chain;
+    uint64_t first, last, generation; /* pinned */
+    uint32_t accounts, assets;
+    uint64_t room; /* blocks that may still be found */
+    uint8_t *wanted; /* a bit for each account: it was added */
+    struct position *named; /* rows that were added, sorted */
+    size_t named_count, named_capacity;
+    uint64_t *blocks;
+    size_t block_count, block_capacity;
+    struct gather_list *lists;
+    size_t list_count, list_capacity;
+    size_t *heap; /* lists that have blocks left, the least first; as many as lists */
+    size_t heap_count;
+    uint8_t *bytes; /* of the chunk that was read last */
+    struct chunk chunk;
+    bool loaded, inside; /* a chunk; its block of `scan` has rows that were not looked at */
+    struct chunk_scan scan;
+    uint32_t row_end;
+    uint64_t next; /* blocks before it were given */
+    struct position given; /* the last row that was, if next > 0 */
+    bool ended;    /* the last transaction of the range was given */
+    struct run_reader *reader;
+    struct cursor_row *rows;
+    size_t row_capacity;
+};
+
+static enum tracer_status no_memory(const struct graph_gather *gather, struct error *err)
+{
+    return store_error(gather->graph, err, TRACER_E_NOMEM, "no memory");
+}
+
+static int compare_blocks(const void *a, const void *b)
+{
+    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+/* ---- lists ---- */
+
+static uint64_t block_of(const struct graph_gather *gather, size_t list)
+{
+    return gather->blocks[gather->lists[list].first + gather->lists[list].at];
+}
+
+static bool comes_before(const struct graph_gather *gather, size_t a, size_t b)
+{
+    return block_of(gather, gather->heap[a]) < block_of(gather, gather->heap[b]);
+}
+
+static void sift_down(struct graph_gather *gather, size_t at)
+{
+    for (;;) {
+        size_t least = at;
+        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < gather->heap_count; child++)
+            if (comes_before(gather, child, least))
+                least = child;
+        if (least == at)
+            return;
+        size_t swapped = gather->heap[at];
+        gather->heap[at] = gather->heap[least];
+        gather->heap[least] = swapped;
+        at = least;
+    }
+}
+
+static void heap_push(struct graph_gather *gather, size_t list)
+{
+    size_t at = gather->heap_count++;
+    gather->heap[at] = list;
+    while (at > 0 && comes_before(gather, at, (at - 1) / 2)) {
+        size_t swapped = gather->heap[at];
+        gather->heap[at] = gather->heap[(at - 1) / 2];
+        gather->heap[(at - 1) / 2] = swapped;
+        at = (at - 1) / 2;
+    }
+}
+
+/* Pass over what was given. */
+static void enter(struct graph_gather *gather, size_t index)
+{
+    struct gather_list *list = &gather->lists[index];
+    while (list->at < list->count && block_of(gather, index) < gather->next)
+        list->at++;
+    if (list->at < list->count)
+        heap_push(gather, index);
+}
+
+static enum tracer_status add_block(struct graph_gather *gather, uint64_t block, struct error *err)
+{
+    if (gather->room == 0)
+        return store_error(gather->graph, err, TRACER_E_LIMIT, "these accounts have too many transfers for the index");
+    gather->room--;
+    if (gather->block_count == gather->block_capacity) {
+        size_t capacity = gather->block_capacity * 2 + 256;
+        uint64_t *grown = realloc(gather->blocks, capacity * sizeof(*grown));
+        if (!grown)
+            return no_memory(gather, err);
+        gather->blocks = grown;
+        gather->block_capacity = capacity;
+    }
+    gather->blocks[gather->block_count++] = block;
+    return TRACER_OK;
+}
+
+static enum tracer_status open_list(struct graph_gather *gather, struct error *err)
+{
+    if (gather->list_count == gather->list_capacity) {
+        size_t capacity = gather->list_capacity * 2 + 64;
+        struct gather_list *lists = realloc(gather->lists, capacity * sizeof(*lists));
+        if (lists)
+            gather->lists = lists;
+        size_t *heap = lists ? realloc(gather->heap, capacity * sizeof(*heap)) : NULL;
+        if (!heap)
+            return no_memory(gather, err);
+        gather->heap = heap;
+        gather->list_capacity = capacity;
+    }
+    gather->lists[gather->list_count] = (struct gather_list){.first = gather->block_count};
+    return TRACER_OK;
+}
+
+static void close_list(struct graph_gather *gather)
+{
+    struct gather_list *list = &gather->lists[gather->list_count];
+    list->count = gather->block_count - list->first;
+    uint64_t *blocks = gather->blocks + list->first;
+    for (size_t i = 1; i < list->count; i++)
+        if (blocks[i - 1] > blocks[i]) {
+            qsort(blocks, list->count, sizeof(*blocks), compare_blocks);
+            break;
+        }
+    enter(gather, gather->list_count++);
+}
+
+/* The hints of one run. */
+static enum tracer_status read_run(struct graph_gather *gather, MDB_txn *txn, const struct run *run, uint32_t id, struct error *err)
+{
+    const struct segment_entry from = {.key = id, .block = gather->first};
+    struct run_reader *reader = gather->reader;
+    enum tracer_status status = run_reader_seek(reader, gather->graph, txn, gather->chain->id, run, &from, err);
+    while (!status && !reader->end && reader->entry.key == id && reader->entry.block <= gather->last) {
+        status = add_block(gather, reader->entry.block, err);
+        if (!status)
+            status = run_reader_next(reader, gather->graph, txn, err);
+    }
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
+/* Blocks that no run knows yet are looked at for every account. */
+static enum tracer_status read_fresh(struct graph_gather *gather, const struct chain_state *state, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    for (uint32_t i = 0; i < state->fresh_count && !status; i++) {
+        uint64_t from = state->fresh[i].first < gather->first ? gather->first : state->fresh[i].first;
+        uint64_t last = state->fresh[i].last > gather->last ? gather->last : state->fresh[i].last;
+        for (uint64_t block = from; block <= last && !status; block++)
+            status = add_block(gather, block, err);
+    }
+    return status;
+}
+
+static enum tracer_status read_lists(struct graph_gather *gather, MDB_txn *txn, uint32_t id, struct error *err)
+{
+    struct run_list list;
+    struct chain_state state;
+    enum tracer_status status = walk_check(gather->graph, txn, gather->chain->id, gather->generation, err);
+    if (!status)
+        status = store_get_runs(gather->graph, txn, gather->chain->id, &list, err);
+    for (uint32_t i = 0; !status && i < list.count; i++)
+        if (list.runs[i].kind == RUN_ROWS && list.runs[i].phase == RUN_LIVE)
+            status = read_run(gather, txn, &list.runs[i], id, err);
+    if (!status)
+        status = store_get_state(gather->graph, txn, gather->chain->id, &state, err);
+    return status ? status : read_fresh(gather, &state, err);
+}
+
+static enum tracer_status gather_add(void *self, uint32_t account, struct error *err)
+{
+    struct graph_gather *gather = self;
+    MDB_txn *txn;
+    if (account >= gather->accounts)
+        return store_error(gather->graph, err, TRACER_E_UNAVAILABLE, "an account that came later");
+    enum tracer_status status = open_list(gather, err);
+    if (status || (status = store_read_begin(gather->graph, &txn, err)))
+        return status;
+    status = read_lists(gather, txn, account, err);
+    store_read_end(gather->graph);
+    if (!status) {
+        gather->wanted[account / 8] |= (uint8_t)(1u << account % 8);
+        close_list(gather);
+    }
+    return status;
+}
+
+static enum tracer_status gather_find(void *self, struct address address, uint32_t *ret_account, struct error *err)
+{
+    struct graph_gather *gather = self;
+    MDB_txn *txn;
+    enum tracer_status status = store_read_begin(gather->graph, &txn, err);
+    if (status)
+        return status;
+    status = find_account(gather->graph, txn, gather->chain, address, ret_account, err);
+    store_read_end(gather->graph);
+    return status;
+}
+
+/* ---- chunks ---- */
+
+/* NOT_FOUND: the block is not stored. */
+static enum tracer_status read_chunk(struct graph_gather *gather, MDB_txn *txn, uint64_t block, struct error *err)
+{
+    struct store_cursor cursor;
+    struct record record;
+    struct key key = key_of_block(gather->chain->id, block);
+    enum tracer_status status = walk_check(gather->graph, txn, gather->chain->id, gather->generation, err);
+    if (status || (status = store_cursor_open(gather->graph, txn, TABLE_LOG, &cursor, err)))
+        return status;
+    status = store_cursor_floor(&cursor, &key, 8, err);
+    if (!status)
+        status = store_cursor_record(&cursor, &record, err);
+    if (!status) {
+        uint8_t *bytes = realloc(gather->bytes, record.size + CHECKSUM_SIZE);
+        if (!bytes) {
+            status = no_memory(gather, err);
+        } else {
+            gather->bytes = bytes;
+            memcpy(bytes, record.data, record.size + CHECKSUM_SIZE);
+            gather->loaded = chunk_parse(bytes, record.size, &gather->chunk);
+            status = gather->loaded ? TRACER_OK : store_damaged(gather->graph, TABLE_LOG, cursor.key, cursor.key_size, err);
+        }
+    }
+    store_cursor_close(&cursor);
+    return status;
+}
+
+static bool has_block(const struct graph_gather *gather, uint64_t block)
+{
+    return gather->loaded && chunk_number(&gather->chunk, 0) <= block &&
+           chunk_number(&gather->chunk, gather->chunk.block_count - 1) >= block;
+}
+
+/* *ret_found false: a hint that points at nothing. */
+static enum tracer_status load_block(struct graph_gather *gather, uint64_t number, uint32_t *ret_block, bool *ret_found, struct error *err)
+{
+    MDB_txn *txn;
+    struct block_record stored;
+    enum tracer_status status = TRACER_OK;
+    if (!has_block(gather, number)) {
+        gather->loaded = gather->inside = false;
+        if ((status = store_read_begin(gather->graph, &txn, err)))
+            return status;
+        status = read_chunk(gather, txn, number, err);
+        store_read_end(gather->graph);
+        if (status && status != TRACER_E_NOT_FOUND)
+            return status;
+    }
+    *ret_block = status ? 0 : chunk_find(&gather->chunk, number);
+    *ret_found = !status && *ret_block < gather->chunk.block_count && chunk_number(&gather->chunk, *ret_block) == number;
+    if (*ret_found)
+        return TRACER_OK;
+    /* A block that a hint names is either stored, and then in its chunk, or gone. */
+    if ((status = store_read_begin(gather->graph, &txn, err)))
+        return status;
+    status = store_get_block_record(gather->graph, txn, gather->chain->id, number, &stored, err);
+    store_read_end(gather->graph);
+    if (!status)
+        return store_error(gather->graph, err, TRACER_E_DAMAGED,
+                           "record missing (log, chain %" PRIu64 ", block %" PRIu64 "). Nothing was answered. Run: store verify, then restore",
+                           gather->chain->id, number);
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
+static enum tracer_status need_ids(struct graph_gather *gather, size_t count, struct error *err)
+{
+    struct chain *chain = gather->chain;
+    enum tracer_status status = TRACER_OK;
+    MDB_txn *txn = NULL;
+    for (size_t i = 0; i < count && !status; i++) {
+        const struct cursor_row *row = &gather->rows[i];
+        if (ids_have(&chain->account_pages, row->from, ACCOUNTS_PER_RECORD) && ids_have(&chain->account_pages, row->to, ACCOUNTS_PER_RECORD) &&
+            ids_have(&chain->asset_pages, row->asset, ASSETS_PER_RECORD))
+            continue;
+        if (!txn && (status = store_read_begin(gather->graph, &txn, err)))
+            return status;
+        if (!(status = ids_need_account(gather->graph, txn, chain, row->from, err)) &&
+            !(status = ids_need_account(gather->graph, txn, chain, row->to, err)))
+            status = ids_need_asset(gather->graph, txn, chain, row->asset, err);
+    }
+    if (txn)
+        store_read_end(gather->graph);
+    return status;
+}
+
+/* The whole transaction that row `row` of the chunk is in; the scan stands at or before its first row. */
+static enum tracer_status give(struct graph_gather *gather, uint32_t row, size_t *ret_count, struct error *err)
+{
+    struct chunk_scan *scan = &gather->scan, from = *scan;
+    chunk_scan_skip(scan, row - scan->row);
+    uint32_t before = scan->run_row, count = scan->run_count;
+    *scan = from;
+    chunk_scan_skip(scan, row - before - scan->row);
+    if (count > gather->row_capacity) {
+        struct cursor_row *rows = realloc(gather->rows, count * sizeof(*rows));
+        if (!rows)
+            return no_memory(gather, err);
+        gather->rows = rows;
+        gather->row_capacity = count;
+    }
+    *ret_count = chunk_scan_rows(scan, gather->rows, NULL, count);
+    gather->given = gather->rows[*ret_count - 1].position;
+    return need_ids(gather, *ret_count, err);
+}
+
+static void enter_block(struct graph_gather *gather, uint32_t block)
+{
+    chunk_scan_at(&gather->scan, &gather->chunk, block);
+    gather->row_end = chunk_row_start(&gather->chunk, block + 1);
+    gather->inside = gather->scan.row < gather->row_end;
+}
+
+static bool is_wanted(const struct graph_gather *gather, uint32_t account)
+{
+    return account < gather->accounts && gather->wanted[account / 8] >> account % 8 & 1;
+}
+
+static bool is_named(const struct graph_gather *gather, uint64_t block)
+{
+    size_t low = 0, high = gather->named_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (gather->named[middle].block_number < block)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < gather->named_count && gather->named[low].block_number == block;
+}
+
+/* The next transaction of the block with a row of the accounts; all of a block that has a named row. */
+static enum tracer_status look_on(struct graph_gather *gather, size_t *ret_count, struct error *err)
+{
+    const struct chunk *chunk = &gather->chunk;
+    const struct column from = chunk->columns[COLUMN_FROM], to = chunk->columns[COLUMN_TO];
+    uint32_t row = gather->scan.row;
+    if (!is_named(gather, gather->next - 1))
+        while (row < gather->row_end && !is_wanted(gather, column_get(&from, row)) && !is_wanted(gather, column_get(&to, row)))
+            row++;
+    gather->inside = row < gather->row_end;
+    enum tracer_status status = gather->inside ? give(gather, row, ret_count, err) : TRACER_OK;
+    gather->inside = gather->inside && gather->scan.row < gather->row_end;
+    return status;
+}
+
+static int compare_positions(const void *a, const void *b)
+{
+    return position_compare(*(const struct position *)a, *(const struct position *)b);
+}
+
+static enum tracer_status gather_add_row(void *self, struct position position, struct error *err)
+{
+    struct graph_gather *gather = self;
+    if (position.block_number < gather->first || position.block_number > gather->last)
+        return TRACER_OK;
+    if (gather->named_count == gather->named_capacity) {
+        size_t capacity = gather->named_capacity * 2 + 16;
+        struct position *named = realloc(gather->named, capacity * sizeof(*named));
+        if (!named)
+            return no_memory(gather, err);
+        gather->named = named;
+        gather->named_capacity = capacity;
+    }
+    gather->named[gather->named_count++] = position;
+    if (gather->named_count > 1 && position_compare(position, gather->named[gather->named_count - 2]) < 0)
+        qsort(gather->named, gather->named_count, sizeof(*gather->named), compare_positions);
+    enum tracer_status status = open_list(gather, err);
+    if (!status)
+        status = add_block(gather, position.block_number, err);
+    if (!status)
+        close_list(gather);
+    return status;
+}
+
+/* Behind the accounts' last row, the last transaction of all: address seeds whose block has come are active. */
+static enum tracer_status give_last(struct graph_gather *gather, size_t *ret_count, struct error *err)
+{
+    uint32_t block = 0;
+    MDB_txn *txn;
+    *ret_count = 0;
+    if (gather->ended)
+        return TRACER_OK;
+    gather->ended = true;
+    gather->loaded = gather->inside = false;
+    enum tracer_status status = store_read_begin(gather->graph, &txn, err);
+    if (status)
+        return status;
+    status = read_chunk(gather, txn, gather->last, err);
+    store_read_end(gather->graph);
+    if (status)
+        return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+    for (block = chunk_find(&gather->chunk, gather->last + 1); block > 0 && chunk_number(&gather->chunk, block - 1) >= gather->first; block--) {
+        enter_block(gather, block - 1);
+        if (!gather->inside)
+            continue;
+        struct position given = gather->given;
+        status = give(gather, gather->row_end - 1, ret_count, err);
+        if (gather->next > 0 && position_compare(gather->given, given) <= 0)
+            *ret_count = 0; /* it was given */
+        gather->inside = false;
+        return status;
+    }
+    return TRACER_OK;
+}
+
+/* ---- the cursor ---- */
+
+static enum tracer_status gather_next(void *self, const struct cursor_row **ret_rows, size_t *ret_count, struct error *err)
+{
+    struct graph_gather *gather = self;
+    enum tracer_status status = store_check(gather->graph, err);
+    *ret_count = 0;
+    while (!status && !*ret_count && (gather->inside || gather->heap_count)) {
+        if (gather->inside) {
+            status = look_on(gather, ret_count, err);
+            continue;
+        }
+        size_t index = gather->heap[0];
+        struct gather_list *list = &gather->lists[index];
+        uint64_t number = block_of(gather, index);
+        uint32_t block;
+        bool found = false;
+        list->at++;
+        if (list->at == list->count)
+            gather->heap[0] = gather->heap[--gather->heap_count];
+        sift_down(gather, 0);
+        if (number < gather->next)
+            continue; /* given with another account's */
+        gather->next = number + 1;
+        status = load_block(gather, number, &block, &found, err);
+        if (!status && found)
+            enter_block(gather, block);
+    }
+    if (!status && !*ret_count)
+        status = give_last(gather, ret_count, err);
+    *ret_rows = gather->rows;
+    return status;
+}
+
+static enum tracer_status gather_rewind(void *self, struct error *err)
+{
+    struct graph_gather *gather = self;
+    gather->next = 0;
+    gather->ended = gather->inside = false;
+    gather->heap_count = 0;
+    for (size_t i = 0; i < gather->list_count; i++) {
+        gather->lists[i].at = 0;
+        enter(gather, i);
+    }
+    return store_check(gather->graph, err);
+}
+
+static uint32_t gather_account_count(void *self)
+{
+    return ((const struct graph_gather *)self)->accounts;
+}
+
+static uint32_t gather_asset_count(void *self)
+{
+    return ((const struct graph_gather *)self)->assets;
+}
+
+static struct address gather_account(void *self, uint32_t id)
+{
+    const struct graph_gather *gather = self;
+    return id == 0 ? (struct address){{0}} : ids_account(gather->chain, id);
+}
+
+static struct asset gather_asset(void *self, uint32_t id)
+{
+    const struct graph_gather *gather = self;
+    return id == 0 ? (struct asset){0} : ids_asset(gather->chain, id);
+}
+
+static void gather_free(void *self)
+{
+    struct graph_gather *gather = self;
+    gather->graph->cursors--;
+    free(gather->blocks);
+    free(gather->wanted);
+    free(gather->named);
+    free(gather->lists);
+    free(gather->heap);
+    free(gather->bytes);
+    free(gather->rows);
+    free(gather->reader);
+    free(gather);
+}
+
+static enum tracer_status has_opening(struct graph *graph, MDB_txn *txn, uint64_t chain_id, uint64_t first, bool *ret_has, struct error *err)
+{
+    struct store_cursor place;
+    struct key prefix = key_of_block(chain_id, first);
+    enum tracer_status status = store_cursor_open(graph, txn, TABLE_OPENING, &place, err);
+    if (status)
+        return status;
+    status = store_cursor_move(&place, MDB_SET_RANGE, &prefix, err);
+    *ret_has = !status && store_cursor_in(&place, &prefix);
+    store_cursor_close(&place);
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+}
+
+static enum tracer_status begin(struct graph_gather *gather, uint64_t first, uint64_t last, struct error *err)
+{
+    MDB_txn *txn;
+    struct chain_state state;
+    bool opened = false;
+    enum tracer_status status = store_read_begin(gather->graph, &txn, err);
+    if (status)
+        return status;
+    status = store_get_state(gather->graph, txn, gather->chain->id, &state, err);
+    if (!status)
+        status = has_opening(gather->graph, txn, gather->chain->id, first, &opened, err);
+    store_read_end(gather->graph);
+    if (status)
+        return status;
+    if (opened || state.count == 0 || state.wide_amounts)
+        return store_error(gather->graph, err, TRACER_E_UNAVAILABLE, "this store is read from its start");
+    gather->first = first;
+    gather->last = last < state.last ? last : state.last;
+    gather->generation = state.generation;
+    gather->accounts = state.accounts;
+    gather->assets = state.assets;
+    if (gather->room == 0)
+        gather->room = state.transfers / GATHER_SHARE;
+    gather->wanted = calloc(gather->accounts / 8 + 1, 1);
+    if (!gather->wanted)
+        return no_memory(gather, err);
+    return TRACER_OK;
+}
+
+enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t rows_max,
+                                struct cursor *ret_cursor, struct cursor_index *ret_index, struct error *err)
+{
+    enum tracer_status status = store_check(graph, err);
+    if (status)
+        return status;
+    struct graph_gather *gather = calloc(1, sizeof(*gather));
+    if (!gather)
+        return store_error(graph, err, TRACER_E_NOMEM, "no memory");
+    graph->cursors++; /* pages that rows need are not dropped */
+    gather->graph = graph;
+    gather->room = rows_max;
+    gather->reader = malloc(sizeof(*gather->reader));
+    gather->chain = store_chain(graph, chain_id);
+    status = gather->reader && gather->chain ? begin(gather, first, last, err) : no_memory(gather, err);
+    if (status) {
+        gather_free(gather);
+        return status;
+    }
+    *ret_index = (struct cursor_index){gather, gather_add, gather_add_row, gather_find};
+    *ret_cursor = (struct cursor){gather,         gather_next, gather_rewind, gather_account_count, gather_asset_count,
+                                  gather_account, gather_asset, gather_free};
+    return TRACER_OK;
+}
