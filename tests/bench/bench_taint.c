@@ -10,7 +10,8 @@
  * what they hold. Stolen is what void paid to all accounts, to every seventh, or to 300. The loop has 64-bit
  * amounts, no records of tainted rows, no checks of keys, and hops and parents under poison only: it is the bound, not a rival. Both must
  * find the same tainted units at the end. Then one holding of very many lots beside the same transfers over many
- * holdings, whole holdings going to and fro, and poison with 64 sources beside one. Every measurement runs in a process of its own; the rows (72 bytes
+ * holdings, whole holdings going to and fro, and poison with 64 sources beside one. With STORE, also heists that reach some accounts only: by
+ * a scan, by the index, and as the planner (graph_gather()) chooses. Every measurement runs in a process of its own; the rows (72 bytes
  * each) are part of its peak memory. CPU seconds, the best of TRACER_BENCH_TIMES (default 3).
  */
 #include <inttypes.h>
@@ -339,6 +340,114 @@ static uint64_t run_engine(struct rows *rows, const char *path, enum taint_polic
     return held;
 }
 
+/* ---- by the index or by a scan ---- */
+
+struct heist {
+    const char *name;
+    uint32_t accounts, gap; /* one of its transfers every `gap` rows; 0: the first of them is what void paid to every seventh account */
+    size_t first;           /* row: the theft */
+};
+
+/* Behind the other accounts come fresh ones that pay each other parts of what was stolen late in the history. */
+static struct rows add_heists(const struct rows *base, struct heist *heists, size_t count)
+{
+    struct rows made = {.count = base->count, .accounts = base->accounts};
+    uint64_t state = 0x9e3779b97f4a7c15u;
+    for (size_t h = 0; h < count; h++)
+        made.count += heists[h].accounts;
+    made.rows = must(calloc(made.count, sizeof(*made.rows)));
+    uint64_t *balance = must(calloc(made.count, sizeof(*balance)));
+    uint32_t *paid = must(calloc(count, sizeof(*paid))), *first = must(calloc(count, sizeof(*first)));
+    for (size_t h = 0; h < count; h++) {
+        first[h] = made.accounts + 1;
+        made.accounts += heists[h].accounts;
+    }
+    for (size_t i = 0, at = 0; i < base->count; i++) {
+        made.rows[at++] = base->rows[i];
+        for (size_t h = 0; h < count; h++) {
+            struct heist *heist = &heists[h];
+            if (paid[h] == heist->accounts || (base->count - i) / heist->gap > heist->accounts - paid[h])
+                continue;
+            uint32_t from = paid[h] ? (uint32_t)(draw(&state) % paid[h]) : 0, to = paid[h];
+            uint64_t v = paid[h] ? 1 + balance[first[h] - 1 + from] / 2 : UINT64_C(1) << 60;
+            heist->first = paid[h] ? heist->first : at;
+            balance[first[h] - 1 + from] -= paid[h] ? v : 0;
+            balance[first[h] - 1 + to] += v;
+            made.rows[at++] = (struct cursor_row){.amount = u256_from_u64(v), .from = paid[h] ? first[h] + from : 0, .to = first[h] + to, .kind = TRANSFER_VALUE};
+            paid[h]++;
+        }
+        made.count = at;
+    }
+    for (size_t i = 0; i < made.count; i++)
+        made.rows[i].position = (struct position){i / 100, (int32_t)(i % 100), 0};
+    free(balance);
+    free(paid);
+    free(first);
+    return made;
+}
+
+enum way { WAY_SCAN, WAY_INDEX, WAY_PLANNED, WAY_COUNT };
+
+static struct taint *make_engine(struct graph *graph, const struct taint_input *input, enum way way, struct cursor *cursor)
+{
+    struct cursor_index index;
+    struct taint *taint = NULL;
+    struct error err = {0};
+    enum tracer_status status = TRACER_E_LIMIT;
+    if (way != WAY_SCAN) {
+        status = graph_gather(graph, CHAIN, 0, UINT64_MAX, way == WAY_INDEX ? UINT64_MAX : 0, cursor, &index, &err);
+        if (!status && !(status = taint_new(input, cursor, &taint, &err)))
+            status = taint_reach(taint, &index, &err);
+    }
+    if (status == TRACER_E_LIMIT) {
+        taint_free(taint);
+        if (way != WAY_SCAN)
+            cursor_close(cursor);
+        status = graph_cursor(graph, CHAIN, 0, UINT64_MAX, cursor, &err);
+        if (!status)
+            status = taint_new(input, cursor, &taint, &err);
+    }
+    if (status)
+        die(err.text);
+    return taint;
+}
+
+/* The best of some runs in one process: the store is open, and its pages are there. */
+static uint64_t run_heist(const struct rows *rows, const char *path, enum taint_policy policy, const struct heist *heist, enum way way,
+                          uint64_t times, double *ret_seconds)
+{
+    struct graph_options options = {.mode = GRAPH_READ};
+    struct taint_seed *seeds = must(calloc(rows->accounts, sizeof(*seeds)));
+    struct taint_input input = {.options.policy = policy, .seeds = seeds};
+    const struct taint_holding *holdings;
+    struct graph *graph;
+    struct error err = {0};
+    uint64_t held = 0;
+    if (heist->accounts)
+        seeds[input.seed_count++] = (struct taint_seed){.source = "s", .position = rows->rows[heist->first].position};
+    for (uint32_t i = 0; !heist->accounts && i < rows->accounts && rows->rows[i].from == 0; i += 7)
+        seeds[input.seed_count++] = (struct taint_seed){.source = "s", .position = rows->rows[i].position};
+    if (graph_open(path, &options, &graph, &err))
+        die(err.text);
+    *ret_seconds = 1e9;
+    for (uint64_t i = 0; i < times; i++) {
+        struct cursor cursor;
+        double begun = seconds_used();
+        struct taint *taint = make_engine(graph, &input, way, &cursor);
+        if (taint_replay(taint, NULL, NULL, &err))
+            die(err.text);
+        double seconds = seconds_used() - begun;
+        *ret_seconds = seconds < *ret_seconds ? seconds : *ret_seconds;
+        size_t count = taint_holdings(taint, &holdings);
+        held = 0;
+        for (size_t l = 0; l < count; l++)
+            held += holdings[l].tag == 0 ? holdings[l].amount.limb[0] : 0;
+        taint_free(taint);
+        cursor_close(&cursor);
+    }
+    return held;
+}
+
 /* ---- many lots, many sources ---- */
 
 enum shape { SHAPE_ONE, SHAPE_SPREAD, SHAPE_TO_AND_FRO };
@@ -475,6 +584,54 @@ static struct figure best(struct rows *rows, const char *path, enum taint_policy
     return best;
 }
 
+/* In a process of its own, as measure(). */
+static struct figure measure_heist(const struct rows *rows, const char *path, enum taint_policy policy, const struct heist *heist, enum way way,
+                                   uint64_t times)
+{
+    int ends[2], exit_status;
+    struct figure figure = {0};
+    fflush(stdout);
+    if (pipe(ends))
+        die("no pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        figure.held = run_heist(rows, path, policy, heist, way, times, &figure.seconds);
+        _exit(write(ends[1], &figure, sizeof(figure)) != (ssize_t)sizeof(figure));
+    }
+    close(ends[1]);
+    bool good = child > 0 && read(ends[0], &figure, sizeof(figure)) == (ssize_t)sizeof(figure);
+    close(ends[0]);
+    if (!good || waitpid(child, &exit_status, 0) != child || exit_status != 0)
+        die("a measurement failed");
+    return figure;
+}
+
+static void make_store(const struct rows *rows, const char *path);
+
+static void bench_heists(const struct rows *base, const char *path, uint64_t times)
+{
+    struct heist heists[] = {{"300", 300, 50, 0}, {"5,000", 5000, 40, 0}, {"100,000", 100000, 20, 0}, {"1/7", 0, 1, 0}};
+    static const enum taint_policy policies[] = {POLICY_POISON, POLICY_FIFO};
+    struct rows rows = add_heists(base, heists, 3);
+    char store[4096];
+    snprintf(store, sizeof(store), "%s-heists", path);
+    make_store(&rows, store);
+    printf("\n%zu rows; accounts that taint reaches, late in the history; milliseconds\n%-8s %-8s %10s %10s %10s %18s\n", rows.count, "policy",
+           "accounts", "scan", "index", "planned", "times the better");
+    for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
+        for (size_t h = 0; h < sizeof(heists) / sizeof(*heists); h++) {
+            struct figure figures[WAY_COUNT];
+            for (enum way way = WAY_SCAN; way < WAY_COUNT; way++)
+                figures[way] = measure_heist(&rows, store, policies[p], &heists[h], way, way == WAY_SCAN || h > 1 ? times : 10 * times);
+            if (figures[WAY_SCAN].held != figures[WAY_INDEX].held || figures[WAY_SCAN].held != figures[WAY_PLANNED].held)
+                die("scan and index do not agree");
+            double better = figures[WAY_SCAN].seconds < figures[WAY_INDEX].seconds ? figures[WAY_SCAN].seconds : figures[WAY_INDEX].seconds;
+            printf("%-8s %-8s %10.2f %10.2f %10.2f %18.2f\n", taint_policy_name(policies[p]), heists[h].name, 1e3 * figures[WAY_SCAN].seconds,
+                   1e3 * figures[WAY_INDEX].seconds, 1e3 * figures[WAY_PLANNED].seconds, figures[WAY_PLANNED].seconds / better);
+        }
+    free(rows.rows);
+}
+
 /* Memory that this machine never gave out costs many times what it costs the second time: give it out once, so that
  * no measurement pays for it. */
 static void warm_memory(size_t size)
@@ -535,6 +692,8 @@ int main(int argc, char **argv)
                    sizes[s].name, (double)rows.count / engine.seconds, (double)rows.count / loop.seconds,
                    100 * loop.seconds / engine.seconds, engine.peak_kb / 1024, loop.peak_kb / 1024);
         }
+    if (path)
+        bench_heists(&rows, path, times);
     if (!path) {
         bench_lots(environment("TRACER_BENCH_LOTS", 1000000), times);
         bench_sources(&rows, times);
