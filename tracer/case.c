@@ -383,7 +383,20 @@ static void number_sources(struct case_state *state)
                 state->shown_seeds[i].source = s;
 }
 
-enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err)
+/* By the index, where that gives the same and costs less than reading every row. */
+static enum tracer_status gather(struct case_state *state, const struct taint_input *engine, struct error *err)
+{
+    const struct case_input *input = state->input;
+    struct cursor_index index;
+    enum tracer_status status = graph_gather(input->graph, input->chain_id, state->first, state->last, input->index_max, &state->cursor, &index, err);
+    if (!status && !(status = taint_new(engine, &state->cursor, &state->taint, err)))
+        status = taint_reach(state->taint, &index, err);
+    if (status)
+        case_close(state);
+    return status;
+}
+
+static enum tracer_status make_engine(struct case_state *state, struct taint_options options, bool may_gather, struct error *err)
 {
     const struct case_input *input = state->input;
     state->options = options;
@@ -409,13 +422,25 @@ enum tracer_status case_engine(struct case_state *state, struct taint_options op
                                    .doubted = state->gapped,
                                    .doubted_count = state->as_if_whole ? 0 : state->gapped_count,
                                    .doubts_added = !state->as_if_whole && !state->network.imported};
-    enum tracer_status status =
-        graph_cursor(input->graph, input->chain_id, state->first, state->last, &state->cursor, err);
-    if (!status)
-        status = taint_new(engine, &state->cursor, &state->taint, err);
+    enum tracer_status status = may_gather && !state->gapped_count ? gather(state, engine, err) : TRACER_E_UNAVAILABLE;
+    if (status == TRACER_E_UNAVAILABLE || status == TRACER_E_LIMIT) {
+        status = graph_cursor(input->graph, input->chain_id, state->first, state->last, &state->cursor, err);
+        if (!status)
+            status = taint_new(engine, &state->cursor, &state->taint, err);
+    }
     if (!status)
         number_sources(state);
     return status;
+}
+
+enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err)
+{
+    return make_engine(state, options, false, err);
+}
+
+enum tracer_status case_engine_of_sources(struct case_state *state, struct taint_options options, struct error *err)
+{
+    return make_engine(state, options, true, err);
 }
 
 enum tracer_status case_adopt(struct case_state *state, const struct case_state *owner, struct error *err)
@@ -477,6 +502,12 @@ enum tracer_status case_common_notes(struct case_state *state, struct error *err
 {
     struct taint_options options = state->options;
     struct taint_diag diag = state->taint ? taint_diag(state->taint) : state->diag;
+    if (state->taint && state->of_sources) {
+        struct taint_met met = taint_met(state->taint);
+        diag.groups_ok = met.groups_ok;
+        diag.groups_bad = met.groups_bad;
+        diag.overspend = met.overspend;
+    }
     enum tracer_status status = option_notes(state, options, err);
     if (!status)
         status = case_note(
@@ -497,9 +528,9 @@ enum tracer_status case_common_notes(struct case_state *state, struct error *err
     if (!status && diag.overspend && options.policy != POLICY_POISON)
         status =
             case_note(state, NOTE_GAP, err,
-                      "%" PRIu64 " transfers spent more than the rows before them show: the difference is of "
+                      "%" PRIu64 " transfers%s spent more than the rows before them show: the difference is of "
                       "unknown history and was taken as the oldest units",
-                      diag.overspend);
+                      diag.overspend, state->of_sources ? " of accounts that taint reached" : "");
     if (!status && diag.overflow)
         status = case_note(state, NOTE_LIMIT, err,
                            "%" PRIu64 " transfers would overflow a balance and moved nothing", diag.overflow);

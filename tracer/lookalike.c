@@ -18,6 +18,7 @@ struct looking {
     uint32_t *by_ends;     /* accounts of the case, by the digits that are shown */
     struct address *found; /* look-alikes told already */
     size_t found_count;
+    uint64_t zero; /* rows of the case's accounts that moved nothing */
 };
 
 /* The first and the last four digits. */
@@ -55,14 +56,16 @@ static bool is_of_case(struct looking *looking, const struct cursor *cursor, uin
 {
     if (id >= looking->capacity)
         return false; /* without memory for it nothing is told of it */
-    if (!looking->named[id])
-        looking->named[id] = case_account(looking->state, cursor->account(cursor->self, id)) == RESULT_NONE ? 2 : 1;
+    struct address address = cursor->account(cursor->self, id);
+    if (!looking->named[id]) /* what void pays is in nobody's history but the receiver's */
+        looking->named[id] = address_is_void(address) || case_account(looking->state, address) == RESULT_NONE ? 2 : 1;
     return looking->named[id] == 1;
 }
 
 static enum tracer_status look_at(struct looking *looking, const struct cursor *cursor, const struct cursor_row *row, struct error *err)
 {
     bool from = is_of_case(looking, cursor, row->from), to = is_of_case(looking, cursor, row->to);
+    looking->zero += (from || to) && u256_is_zero(row->amount);
     if (from == to)
         return TRACER_OK;
     struct address other = cursor->account(cursor->self, from ? row->to : row->from);
@@ -84,13 +87,37 @@ static enum tracer_status look_at(struct looking *looking, const struct cursor *
                      real, looking->found_count == SHOWN_MAX ? "; further look-alikes are not told" : "");
 }
 
+/* The rows of the case's accounts, and perhaps others: by the index, where that costs less than reading every row. */
+static enum tracer_status rows_of_case(const struct case_state *state, struct cursor *ret_cursor, struct error *err)
+{
+    const struct case_input *input = state->input;
+    struct cursor_index index;
+    enum tracer_status status =
+        graph_gather(input->graph, input->chain_id, state->first, state->last, input->index_max, ret_cursor, &index, err);
+    for (size_t i = 0; i < state->account_count && !status; i++) {
+        uint32_t account;
+        if (address_is_void(state->accounts[i].address))
+            continue;
+        status = index.find(index.self, state->accounts[i].address, &account, err);
+        if (!status)
+            status = index.add(index.self, account, err);
+        else if (status == TRACER_E_NOT_FOUND)
+            status = TRACER_OK;
+    }
+    if (status)
+        cursor_close(ret_cursor);
+    return status == TRACER_E_LIMIT || status == TRACER_E_UNAVAILABLE
+               ? graph_cursor(input->graph, input->chain_id, state->first, state->last, ret_cursor, err)
+               : status;
+}
+
 enum tracer_status lookalike_notes(struct case_state *state, struct error *err)
 {
     struct cursor cursor = {0};
     const struct cursor_row *rows;
     size_t count;
     struct looking looking = {.state = state};
-    enum tracer_status status = graph_cursor(state->input->graph, state->input->chain_id, state->first, state->last, &cursor, err);
+    enum tracer_status status = rows_of_case(state, &cursor, err);
     if (status)
         return status;
     looking.by_ends = calloc(state->account_count + 1, sizeof(*looking.by_ends));
@@ -116,9 +143,10 @@ enum tracer_status lookalike_notes(struct case_state *state, struct error *err)
         for (size_t i = 0; i < count && !status; i++)
             status = look_at(&looking, &cursor, &rows[i], err);
     }
-    uint64_t zero = taint_diag(state->taint).zero;
-    if (!status && zero)
-        status = case_note(state, NOTE_LIMIT, err, "%" PRIu64 " transfers of zero units moved nothing (anybody can make them; address poisoning does)", zero);
+    if (!status && looking.zero)
+        status = case_note(state, NOTE_LIMIT, err,
+                           "%" PRIu64 " transfers of zero units to or from accounts named here moved nothing (anybody can make them; address poisoning does)",
+                           looking.zero);
     cursor_close(&cursor);
     free(looking.named);
     free(looking.by_ends);

@@ -55,6 +55,7 @@ struct case_state {
     struct taint_options options; /* as the engine was given them */
     struct taint_diag diag;       /* of the replay, where there is no engine: a lookup's */
     bool compares;                /* several policies: the notes speak of none */
+    bool of_sources;              /* a trace: what is counted is what concerns the sources (taint_met()) */
     struct cursor cursor;
     struct taint *taint;
     struct trace_proof *proof; /* proven.h */
@@ -80,6 +81,8 @@ enum tracer_status case_note(struct case_state *state, enum note_kind kind, stru
                              const char *format, ...) TRACER_PRINTF(4, 5);
 /** Make the engine from the seeds, labels and options gathered so far. */
 enum tracer_status case_engine(struct case_state *state, struct taint_options options, struct error *err);
+/** The same for who asks for the sources' units alone, and never goes on: by the index, where that costs less (taint_reach()). */
+enum tracer_status case_engine_of_sources(struct case_state *state, struct taint_options options, struct error *err);
 enum tracer_status case_replay(struct case_state *state, struct error *err);
 /** Take the engine and the cursor of another case with the same seeds, which keeps owning them. */
 enum tracer_status case_adopt(struct case_state *state, const struct case_state *owner, struct error *err);

@@ -411,6 +411,7 @@ enum tracer_status trace_case(struct case_state *state, const struct trace_reque
 {
     enum tracer_status status = case_open(state, &request->input, arena, err);
     state->as_if_whole = true;
+    state->of_sources = true;
     if (!status && request->seed_count == 0)
         status = error_set(err, TRACER_E_USAGE, "name at least one seed");
     for (size_t i = 0; i < request->seed_count && !status; i++)
@@ -428,7 +429,7 @@ enum tracer_status trace_run(const struct trace_request *request, struct trace_r
         return status;
     status = trace_case(&state, request, result->arena, err);
     if (!status)
-        status = case_engine(&state, request->input.options, err);
+        status = case_engine_of_sources(&state, request->input.options, err);
     if (!status)
         status = case_replay(&state, err);
     if (!status)

@@ -4,6 +4,8 @@
 
 #include "graph/model.h"
 #include "taint/cases.h"
+#include "tracer/report.h"
+#include "tracer/trace.h"
 
 #define STORE_CASES 1000u  /* cases of one store, of the same accounts */
 #define CASE_BLOCKS 10000u /* for each; less are used */
@@ -181,6 +183,94 @@ Test(taint_gather, sources_are_those_of_a_scan, .timeout = 0)
         cr_assert_gt(smaller, 100);
     }
     fprintf(stderr, "%" PRIu64 " cases by the index, %" PRIu64 " of them with fewer rows\n", by_index, smaller);
+}
+
+/* The whole report of a trace that looks for at most `index_max` blocks by the index. */
+static char *report_of(struct graph *graph, const struct taint_case *c, uint64_t place, uint64_t index_max)
+{
+    char texts[CASE_SEEDS_MAX][192], *text = NULL;
+    const char *seeds[CASE_SEEDS_MAX];
+    struct token tokens[CASE_ASSETS];
+    struct label_set *labels;
+    struct trace_result *result;
+    struct error err = {0};
+    size_t size;
+    cr_assert_eq(label_set_new(&labels, &err), TRACER_OK, "%s", err.text);
+    for (size_t i = 0; i < c->input.label_count; i++) {
+        char csv[160], address[ADDRESS_TEXT_SIZE];
+        address_format(c->labels[i].address, address);
+        snprintf(csv, sizeof(csv), "address,class,name\n%s,%s,n\n", address, label_class_name(c->labels[i].class_));
+        cr_assert_eq(label_add_memory(labels, "made.csv", csv, strlen(csv), LABEL_USER, &err), TRACER_OK, "%s", err.text);
+    }
+    for (size_t i = 0; i < c->input.asset_count; i++)
+        tokens[i] = (struct token){.asset = c->assets[i], .symbol = "T"};
+    for (size_t i = 0; i < c->input.seed_count; i++) {
+        char spec[POSITION_TEXT_SIZE + ADDRESS_TEXT_SIZE];
+        if (c->seeds[i].is_address)
+            address_format(c->seeds[i].address, spec);
+        else
+            position_format(c->seeds[i].position, spec);
+        snprintf(texts[i], sizeof(texts[i]), "%s=%s", c->seeds[i].source, spec);
+        seeds[i] = texts[i];
+    }
+    struct trace_request request = {.input = {.graph = graph,
+                                              .chain_id = CHAIN,
+                                              .native_symbol = "ETH",
+                                              .labels = labels,
+                                              .tokens = tokens,
+                                              .token_count = c->input.asset_count,
+                                              .options = c->input.options,
+                                              .has_from = true,
+                                              .from = place * CASE_BLOCKS,
+                                              .has_to = true,
+                                              .to = (place + 1) * CASE_BLOCKS - 1,
+                                              .index_max = index_max,
+                                              .repeat = ""},
+                                    .seeds = seeds,
+                                    .seed_count = c->input.seed_count};
+    enum tracer_status status = trace_run(&request, &result, &err);
+    FILE *stream = open_memstream(&text, &size);
+    cr_assert(stream);
+    if (status) {
+        fprintf(stream, "%d %s", (int)status, err.text);
+    } else {
+        cr_assert_eq(report_find("json")->trace(stream, result, &(struct report_options){0}, &err), TRACER_OK, "%s", err.text);
+        trace_result_free(result);
+    }
+    fclose(stream);
+    label_set_free(labels);
+    return text;
+}
+
+Test(taint_gather, reports_of_traces_are_the_same_bytes, .timeout = 0)
+{
+    const uint64_t from = case_environment("TRACER_SEED", 1), count = 300;
+    struct taint_case *c = calloc(1, sizeof(*c));
+    struct graph_coverage coverage = {.first = 0, .last = count * CASE_BLOCKS, .what = "all", .method = "made", .strategy = "made"};
+    struct error err = {0};
+    uint64_t reports = 0;
+    char path[256];
+    cr_assert(c);
+    store_path(path);
+    struct graph *graph = store_open(path, GRAPH_CREATE);
+    put_cases(graph, c, from, count, true);
+    cr_assert_eq(graph_put_coverage(graph, CHAIN, &coverage, &err), TRACER_OK, "%s", err.text);
+    for (uint64_t i = 0; i < count; i++) {
+        generate(c, from + i, i);
+        if (c->input.seed_count == 0)
+            continue;
+        char *scanned = report_of(graph, c, i, 1), *gathered = report_of(graph, c, i, UINT64_MAX), *planned = report_of(graph, c, i, 0);
+        cr_assert_str_eq(scanned, gathered, "TRACER_SEED=%" PRIu64 "\n--- all rows\n%s\n--- by the index\n%s\n", from + i, scanned, gathered);
+        cr_assert_str_eq(scanned, planned, "TRACER_SEED=%" PRIu64, from + i);
+        reports += scanned[0] == '{';
+        free(scanned);
+        free(gathered);
+        free(planned);
+    }
+    cr_assert_gt(reports, count / 2);
+    graph_close(graph);
+    store_remove(path);
+    free(c);
 }
 
 Test(taint_gather, amounts_that_could_overflow_a_balance_need_all_rows)
