@@ -39,7 +39,7 @@ for i in range(120):
         heist.append((2001 + 10 * i, 0, 0, "value", "native", account(a), account(b), draw.choice([0, 1, 10**16, 10**17, 10**18] if i < 110 else [10**21])))
         paid.append(b)
 others = [(draw.randrange(2, LAST), 1, i, "value", "native", account(draw.randrange(0x200, 0x300)), account(draw.randrange(0x200, 0x300)),
-           draw.choice([0, 1, 10**18])) for i in range(20000)]
+           draw.choice([0, 1, 10**18])) for i in range(60000)]
 with tempfile.TemporaryDirectory() as folder:
     for policy in ("fifo", "haircut", "poison"):
         alone, among = report(folder, "alone", heist, policy), report(folder, "among", heist + others, policy)
