@@ -212,8 +212,7 @@ static bool receive_source(struct sum *sum, const struct taint_carried *carried,
     uint32_t at = 0;
     while (at < sum->source_count && sum->sources[at].source < part->tag)
         at++;
-    struct kept_source *source = &sum->sources[at];
-    if (at == sum->source_count || source->source != part->tag) {
+    if (at == sum->source_count || sum->sources[at].source != part->tag) {
         size_t capacity = sum->source_capacity;
         if (capacity == sum->source_count) {
             capacity = capacity ? capacity * 2 : 1;
@@ -223,11 +222,11 @@ static bool receive_source(struct sum *sum, const struct taint_carried *carried,
             sum->sources = grown;
             sum->source_capacity = (uint32_t)capacity;
         }
-        source = &sum->sources[at];
-        memmove(source + 1, source, (sum->source_count - at) * sizeof(*source));
-        *source = (struct kept_source){.source = part->tag, .hop = part->hop, .best = carried->position};
+        memmove(&sum->sources[at + 1], &sum->sources[at], (sum->source_count - at) * sizeof(*sum->sources));
+        sum->sources[at] = (struct kept_source){.source = part->tag, .hop = part->hop, .best = carried->position};
         sum->source_count++;
     }
+    struct kept_source *source = &sum->sources[at];
     u320_add(&source->amount, part->amount);
     if (part->hop < source->hop || (part->hop == source->hop && position_compare(carried->position, source->best) < 0)) {
         source->hop = part->hop;

@@ -267,7 +267,8 @@ enum tracer_status exchange_read(struct exchange *exchange, const struct exchang
     status = file_read(path, file_max, &batch->body, err);
     if (status)
         return status;
-    struct reading reading = {batch->body.data, batch->body.data + batch->body.size, false};
+    const char *start = batch->body.size ? batch->body.data : ""; /* an empty file has none */
+    struct reading reading = {start, start + batch->body.size, false};
     memset(ret_reply, 0, sizeof *ret_reply);
     if (!batch->body.size || !parse(&reading, &calls, ret_reply))
         return error_set(err, TRACER_E_DAMAGED, "%s: %016" PRIx64 "-%" PRIu32 " of the recording is damaged",
