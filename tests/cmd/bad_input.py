@@ -130,7 +130,7 @@ with tempfile.TemporaryDirectory() as folder:
     choose = random.Random(1)
     # The sanitizer would report the signals that a damaged map raises; here they are expected.
     signals = dict(os.environ, ASAN_OPTIONS="handle_sigbus=0:handle_segv=0:handle_abort=0")
-    sanitized = subprocess.run(["grep", "-q", "__asan_init", tracer]).returncode == 0
+    sanitized = b"__asan_init" in pathlib.Path(tracer).read_bytes()
     refused = 0
     for attempt in range(40):
         broken = bytearray(original)

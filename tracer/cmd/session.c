@@ -219,7 +219,7 @@ static enum tracer_status choose_chain(struct session *session)
                      safe_text(shown, sizeof(shown), chain, strlen(chain)));
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* which reports such signals itself */
+#ifndef TRACER_ARENA_MALLOC /* else there is a sanitizer, which reports such signals itself */
 static char damage_text[512];
 
 /* A damaged file can send a read of the map anywhere (threat-model 10.7): say so and end; nothing was answered. */
