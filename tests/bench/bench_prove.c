@@ -18,6 +18,7 @@
 #include "tracer/buffer.h"
 #include "tracer/clock.h"
 #include "tracer/file.h"
+#include "tracer/large.h"
 #include "tracer/proof.h"
 
 static struct json_span load(const char *path, struct buffer *bytes)
@@ -158,6 +159,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_prove BLOCK.json RECEIPTS.json [ROUNDS up to 101]\n");
         return 2;
     }
+    heap_keep(true); /* as the program does: else some blocks leave the heap's end to be trimmed, and fetched again, every round */
     struct json_span block = load(argv[1], &owned[0]), receipts = load(argv[2], &owned[1]);
     struct evm_block_head head;
     struct error err;
