@@ -208,6 +208,17 @@ static void many_by_lanes(absorb_many_fn *absorb_many, size_t lanes, const struc
 
 #endif
 
+#ifdef __x86_64__
+
+/* CPU_FEATURE_ACTIVE() of the C library's header, which shifts a signed 1 into the sign. */
+static bool is_active(unsigned feature)
+{
+    const struct cpuid_feature *leaf = __x86_get_cpuid_feature_leaf(feature / 128);
+    return leaf->active_array[feature % 128 / 32] >> feature % 32 & 1;
+}
+
+#endif
+
 bool keccak_can(enum keccak_way way)
 {
     switch (way) {
@@ -215,11 +226,11 @@ bool keccak_can(enum keccak_way way)
         return true;
 #ifdef __x86_64__
     case KECCAK_AVX2:
-        return CPU_FEATURE_ACTIVE(AVX2);
+        return is_active(x86_cpu_AVX2);
     case KECCAK_AVX512VL:
-        return CPU_FEATURE_ACTIVE(AVX512VL);
+        return is_active(x86_cpu_AVX512VL);
     case KECCAK_AVX512:
-        return CPU_FEATURE_ACTIVE(AVX512F);
+        return is_active(x86_cpu_AVX512F);
 #else
     case KECCAK_AVX2:
     case KECCAK_AVX512VL:
