@@ -15,6 +15,7 @@ import time
 
 tracer = os.environ["TRACER"]
 KILLS = int(os.environ.get("TRACER_TEST_KILLS", "100")) // 5
+PART = 1 if KILLS >= 20 else 5  # of the long files and of the damaged copies, for slow builds
 DEFAULT = "verdict reason asset amount tainted unknown ppm_min ppm_max source hop key".split()
 THIEF = "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"
 problems = []
@@ -156,7 +157,7 @@ try:
 
     # ---- 1, 2 and 8 workers, the same bytes ----
     dice = random.Random(1)
-    many = "n,target\n" + "".join(f"{i},{dice.choice(everything) if i % 7 else dice.choice(['0x1', '', good + ',x'])}\n" for i in range(12000))
+    many = "n,target\n" + "".join(f"{i},{dice.choice(everything) if i % 7 else dice.choice(['0x1', '', good + ',x'])}\n" for i in range(12000 // PART))
     reference = None
     for workers in ("1", "2", "8"):
         text, _ = batch("many.csv", many, "--workers", workers, "--columns", "verdict,reason", code=12)
@@ -175,7 +176,7 @@ try:
     def large(count, choose, columns, cut):
         """A file, and what must come out of it. `cut`: the last line has no end."""
         text, wanted = [f"{columns.format('target')}\n"], [f"{columns.format('target')},verdict\n"]
-        for i in range(count):
+        for i in range(count // PART):
             line = choose()
             raw, verdict = lines.get(line, ("", "cannot_tell"))
             wide = columns.format(raw) if raw or not line else "," * columns.count(",")
@@ -300,7 +301,7 @@ try:
     targets = "target\n" + "".join(f"{t}\n" for t in everything[:300])
     truth = {r["target"]: r["verdict"] for r in rows(long)}
     states = pathlib.Path(store) / "taint"
-    for damage in range(12):
+    for damage in range(max(12 // PART, 4)):
         copy = top / "damaged"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(store, copy)

@@ -156,7 +156,7 @@ static void compare(struct graph *graph, uint64_t place, const struct taint_case
 
 Test(taint_gather, sources_are_those_of_a_scan, .timeout = 0)
 {
-    uint64_t from = case_environment("TRACER_SEED", 1), left = case_environment("TRACER_CASES", 2000), by_index = 0, smaller = 0, rows;
+    uint64_t from = case_environment("TRACER_SEED", 1), left = case_environment("TRACER_CASES", 20000) / 10, by_index = 0, smaller = 0, rows;
     bool many = left >= 1000;
     struct taint_case *c = calloc(1, sizeof(*c));
     cr_assert(c);
@@ -244,7 +244,7 @@ static char *report_of(struct graph *graph, const struct taint_case *c, uint64_t
 
 Test(taint_gather, reports_of_traces_are_the_same_bytes, .timeout = 0)
 {
-    const uint64_t from = case_environment("TRACER_SEED", 1), count = 300;
+    const uint64_t from = case_environment("TRACER_SEED", 1), count = case_environment("TRACER_CASES", 20000) / 100 + 50;
     struct taint_case *c = calloc(1, sizeof(*c));
     struct graph_coverage coverage = {.first = 0, .last = count * CASE_BLOCKS, .what = "all", .method = "made", .strategy = "made"};
     struct error err = {0};
