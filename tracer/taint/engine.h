@@ -335,6 +335,8 @@ enum tracer_status seeds_make(struct taint *taint, struct error *err);
 bool seeds_activate(struct taint *taint, uint64_t block_number);
 /** A transaction whose first row is at `position` begins. True: it has transfer seeds. */
 bool seeds_advance(struct taint *taint, struct position position);
+/** The transfer seeds at a position begin there, or would. */
+size_t seeds_first(const struct taint *taint, struct position position);
 /** Re-tag a parcel by the transfer seeds of `position` (6.2). */
 bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, struct u256 v, struct parcel *parcel);
 /** Back to the first `count` activations, for accounts; holdings are restored elsewhere. */

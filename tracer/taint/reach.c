@@ -95,15 +95,8 @@ static enum tracer_status arrive(struct reach *reach, uint32_t account, uint32_t
 
 static bool is_seeded(const struct taint *taint, struct position position)
 {
-    size_t low = 0, high = taint->transfer_seed_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (position_compare(taint->transfer_seeds[middle].position, position) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < taint->transfer_seed_count && position_compare(taint->transfer_seeds[low].position, position) == 0;
+    size_t at = seeds_first(taint, position);
+    return at < taint->transfer_seed_count && position_compare(taint->transfer_seeds[at].position, position) == 0;
 }
 
 /* What comes out of an exchange in this transaction may be what tainted units paid for. */
@@ -149,7 +142,7 @@ static enum tracer_status begin(struct reach *reach)
         status = reach->index->find(reach->index->self, taint->slots[i].address, &account, reach->err);
         if (!status)
             status = arrive(reach, account, EVERY_ASSET, &changed);
-        if (status == TRACER_E_NOT_FOUND)
+        else if (status == TRACER_E_NOT_FOUND) /* and of nothing else */
             status = TRACER_OK;
     }
     for (size_t i = 0; i < taint->transfer_seed_count && !status; i++)

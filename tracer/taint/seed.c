@@ -353,7 +353,7 @@ static bool retag_parcel(struct taint *taint, struct parcel *parcel, uint32_t so
     return true;
 }
 
-static size_t first_seed(const struct taint *taint, struct position position)
+size_t seeds_first(const struct taint *taint, struct position position)
 {
     size_t low = 0, high = taint->transfer_seed_count;
     while (low < high) {
@@ -390,7 +390,7 @@ bool seeds_apply(struct taint *taint, struct position position, uint32_t asset, 
     if (taint->next_transfer_seed == taint->transfer_seed_count ||
         !position_same_transaction(taint->transfer_seeds[taint->next_transfer_seed].position, position))
         return true;
-    for (size_t i = first_seed(taint, position);
+    for (size_t i = seeds_first(taint, position);
          i < taint->transfer_seed_count && position_compare(taint->transfer_seeds[i].position, position) == 0;
          i++) {
         const struct transfer_seed *seed = &taint->transfer_seeds[i];
