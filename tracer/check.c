@@ -264,6 +264,10 @@ static enum tracer_status begin(struct checking *checking, const struct screen *
     struct case_state *state = &checking->state;
     *state = screen->state;
     state->arena = arena;
+    state->named = NULL; /* an answer names what it shows, not each account of each source */
+    state->named_count = state->named_capacity = 0;
+    state->listed = NULL;
+    state->listed_count = state->listed_capacity = 0;
     state->note_capacity = state->note_count;
     state->notes = arena_calloc(arena, state->note_count + 1, sizeof(*state->notes));
     state->shown_seeds = arena_calloc(arena, state->seed_count + 1, sizeof(*state->shown_seeds));

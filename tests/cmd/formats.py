@@ -573,6 +573,11 @@ with tempfile.TemporaryDirectory() as directory:
         for arguments in (["check", "--store", store, "0x098b716b8aaf21512996dc57eb0615e2383e2f96"], ["demo", "--policy", "all"]):
             assert "is for a trace of one policy" in run(*arguments, "--format", form, code=2)
         assert form in run("demo", "--format", "none", code=2) and form in run("help", "trace")
+    # A check names the accounts that it shows, not all accounts of all sources that it asked about.
+    run("check", "--store", store, "--format", "json", "--output", directory / "answer.json", "0x098b716b8aaf21512996dc57eb0615e2383e2f96", code=10)
+    answer = json.loads((directory / "answer.json").read_text())
+    named = {account["address"] for account in answer["accounts"]}
+    assert named == set(re.findall("0x[0-9a-f]{40}(?![0-9a-f])", json.dumps(answer["answers"] + answer["steps"]))) - {asset["asset"] for asset in answer["assets"]}, named
     if yaml:  # our own reader of TagPacks takes ours
         pack = directory / "pack.yaml"
         pack.write_text(run("demo", "--quiet", "--format", "tagpack"))
