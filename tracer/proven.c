@@ -27,12 +27,6 @@ static int order_ids(uint32_t a_account, uint32_t a_asset, uint32_t a_tag, uint3
     return a_tag < b_tag ? -1 : a_tag > b_tag;
 }
 
-static int order_holdings(const void *a, const void *b)
-{
-    const struct taint_holding *x = a, *y = b;
-    return order_ids(x->account, x->asset, x->tag, y->account, y->asset, y->tag);
-}
-
 static int order_absorbed(const void *a, const void *b)
 {
     const struct taint_absorbed *x = a, *y = b;
@@ -84,17 +78,14 @@ static enum tracer_status find_gapped(struct case_state *state, struct trace_res
 
 enum tracer_status proven_index(struct proven *proven, enum taint_policy policy, struct arena *arena, struct error *err)
 {
-    const struct taint_holding *holdings;
     const struct taint_absorbed *absorbed;
     const struct taint_total *totals;
     proven->is_bound = policy != POLICY_CLEANFIRST && policy != POLICY_TAINTFIRST;
-    proven->holding_count = taint_holdings(proven->taint, &holdings);
     proven->absorbed_count = taint_absorbed(proven->taint, &absorbed);
     proven->total_count = taint_totals(proven->taint, &totals);
-    proven->holdings = sorted(arena, holdings, proven->holding_count, sizeof(*holdings), order_holdings);
     proven->absorbed = sorted(arena, absorbed, proven->absorbed_count, sizeof(*absorbed), order_absorbed);
     proven->totals = sorted(arena, totals, proven->total_count, sizeof(*totals), order_totals);
-    return proven->holdings && proven->absorbed && proven->totals ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
+    return proven->absorbed && proven->totals ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
 }
 
 enum tracer_status trace_prove(struct case_state *state, struct trace_result *result, struct error *err)
@@ -159,8 +150,9 @@ struct u320 unproven_of_holding(const struct proven *proven, const struct taint_
 {
     if (!proven)
         return (struct u320){{0}};
-    const struct taint_holding *found = bsearch(holding, proven->holdings, proven->holding_count, sizeof(*found), order_holdings);
-    return rest(u320_from_u256(holding->amount), found && proven->is_bound ? u320_from_u256(found->amount) : (struct u320){{0}});
+    struct taint_holding found;
+    bool held = proven->is_bound && taint_find_holding(proven->taint, holding->account, holding->asset, holding->tag, &found);
+    return rest(u320_from_u256(holding->amount), held ? u320_from_u256(found.amount) : (struct u320){{0}});
 }
 
 struct u320 unproven_of_absorbed(const struct proven *proven, const struct taint_absorbed *absorbed)

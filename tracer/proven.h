@@ -8,10 +8,9 @@
 struct proven {
     const struct taint *taint;
     bool is_bound; /* by taint-spec 9.5; else nothing but hops 0 is proven */
-    const struct taint_holding *holdings;
     const struct taint_absorbed *absorbed;
     const struct taint_total *totals;
-    size_t holding_count, absorbed_count, total_count;
+    size_t absorbed_count, total_count;
 };
 /** After that replay; `taint` is set. */
 enum tracer_status proven_index(struct proven *proven, enum taint_policy policy, struct arena *arena, struct error *err);

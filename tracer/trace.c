@@ -13,7 +13,6 @@ static bool is_source(uint32_t tag)
 /* Every address and asset that the result will name. */
 enum tracer_status trace_gather(struct case_state *state, struct error *err)
 {
-    const struct taint_holding *holdings;
     const struct taint_absorbed *absorbed;
     const struct taint_total *totals;
     const struct cursor *cursor = &state->cursor;
@@ -27,13 +26,14 @@ enum tracer_status trace_gather(struct case_state *state, struct error *err)
         if (!status)
             status = case_list_asset(state, cursor->asset(cursor->self, hop.asset), err);
     }
-    count = taint_holdings(state->taint, &holdings);
+    count = taint_holding_count(state->taint);
     for (size_t i = 0; i < count && !status; i++) {
-        if (!is_source(holdings[i].tag))
+        struct taint_holding holding = taint_holding_at(state->taint, i);
+        if (!is_source(holding.tag))
             continue;
-        status = case_name_address(state, cursor->account(cursor->self, holdings[i].account), err);
+        status = case_name_address(state, cursor->account(cursor->self, holding.account), err);
         if (!status)
-            status = case_list_asset(state, cursor->asset(cursor->self, holdings[i].asset), err);
+            status = case_list_asset(state, cursor->asset(cursor->self, holding.asset), err);
     }
     count = taint_absorbed(state->taint, &absorbed);
     for (size_t i = 0; i < count && !status; i++) {
@@ -191,21 +191,22 @@ static int order_places(const void *a, const void *b)
 static enum tracer_status build_places(struct case_state *state, struct trace_result *result,
                                        struct result_total *totals, size_t total_count, struct error *err)
 {
-    const struct taint_holding *holdings;
     const struct taint_absorbed *absorbed;
-    size_t held = taint_holdings(state->taint, &holdings), away = taint_absorbed(state->taint, &absorbed),
+    size_t held = taint_holding_count(state->taint), away = taint_absorbed(state->taint, &absorbed),
            count = 0;
     struct result_place *places = arena_calloc(state->arena, held + away + 1, sizeof(*places));
     if (!places)
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    for (size_t i = 0; i < held; i++)
-        if (is_source(holdings[i].tag))
-            places[count++] = (struct result_place){.source = holdings[i].tag,
-                                                    .asset = asset_of(state, holdings[i].asset),
+    for (size_t i = 0; i < held; i++) {
+        struct taint_holding holding = taint_holding_at(state->taint, i);
+        if (is_source(holding.tag))
+            places[count++] = (struct result_place){.source = holding.tag,
+                                                    .asset = asset_of(state, holding.asset),
                                                     .place = PLACE_IS_HELD,
-                                                    .account = account_of(state, holdings[i].account),
-                                                    .amount = u320_from_u256(holdings[i].amount),
-                                                    .unproven = unproven_of_holding(trace_proven(state), &holdings[i])};
+                                                    .account = account_of(state, holding.account),
+                                                    .amount = u320_from_u256(holding.amount),
+                                                    .unproven = unproven_of_holding(trace_proven(state), &holding)};
+    }
     for (size_t i = 0; i < away; i++)
         if (is_source(absorbed[i].tag))
             places[count++] = (struct result_place){.source = absorbed[i].tag,

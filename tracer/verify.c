@@ -742,10 +742,20 @@ static int compare_stated(const struct stated *stated, uint32_t account, uint32_
     return order ? order : compare_assets(stated, asset, tag);
 }
 
-static int find_holding(const void *key, const void *item)
+static bool find_holding(const struct stated *stated, struct taint_holding *ret_holding)
 {
-    const struct taint_holding *holding = item;
-    return compare_stated(key, holding->account, holding->asset, holding->tag);
+    for (size_t low = 0, high = taint_holding_count(stated->v->taint); low < high;) {
+        size_t middle = low + (high - low) / 2;
+        *ret_holding = taint_holding_at(stated->v->taint, middle);
+        int order = compare_stated(stated, ret_holding->account, ret_holding->asset, ret_holding->tag);
+        if (order == 0)
+            return true;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return false;
 }
 
 static int find_absorbed(const void *key, const void *item)
@@ -764,18 +774,16 @@ static int find_total(const void *key, const void *item)
 static bool place_is(const struct verifying *v, const json_t *place)
 {
     struct stated stated;
-    const struct taint_holding *holdings, *holding;
+    struct taint_holding holding;
     const struct taint_absorbed *absorbed, *end;
     if (json_is_null(json_object_get(place, "account")))
         return true; /* counted in the totals only */
     if (!read_stated(v, place, true, &stated))
         return false;
-    size_t holding_count = taint_holdings(v->taint, &holdings), absorbed_count = taint_absorbed(v->taint, &absorbed);
-    if (text_is(place, "place", place_name(PLACE_IS_HELD))) {
-        holding = holding_count ? bsearch(&stated, holdings, holding_count, sizeof(*holding), find_holding) : NULL;
-        return holding && amount_is(place, "amount", u320_from_u256(holding->amount)) &&
-               amount_is(place, "unproven", unproven_of_holding(v->proven, holding));
-    }
+    size_t absorbed_count = taint_absorbed(v->taint, &absorbed);
+    if (text_is(place, "place", place_name(PLACE_IS_HELD)))
+        return find_holding(&stated, &holding) && amount_is(place, "amount", u320_from_u256(holding.amount)) &&
+               amount_is(place, "unproven", unproven_of_holding(v->proven, &holding));
     end = absorbed_count ? bsearch(&stated, absorbed, absorbed_count, sizeof(*end), find_absorbed) : NULL;
     return end && ends_at(place, end->place) && amount_is(place, "amount", end->amount) &&
            amount_is(place, "unproven", unproven_of_absorbed(v->proven, end));
@@ -816,17 +824,18 @@ static bool sum_of_ends(const json_t *places, struct u320 *ret_sum)
 static struct u320 unproven_of_all(const struct verifying *v, const struct taint_total *total)
 {
     struct u320 sum = {{0}}, places[PLACE_IS_COUNT] = {{{0}}};
-    const struct taint_holding *holdings;
     const struct taint_absorbed *absorbed;
     if (!v->proven)
         return sum;
-    size_t held = taint_holdings(v->taint, &holdings), away = taint_absorbed(v->taint, &absorbed);
+    size_t held = taint_holding_count(v->taint), away = taint_absorbed(v->taint, &absorbed);
     unproven_of_total(v->proven, total, places);
     for (int place = 0; place < PLACE_IS_COUNT; place++)
         u320_add_u320(&sum, places[place]);
-    for (size_t i = 0; i < held; i++)
-        if (holdings[i].asset == total->asset && holdings[i].tag == total->tag)
-            u320_add_u320(&sum, unproven_of_holding(v->proven, &holdings[i]));
+    for (size_t i = 0; i < held; i++) {
+        struct taint_holding holding = taint_holding_at(v->taint, i);
+        if (holding.asset == total->asset && holding.tag == total->tag)
+            u320_add_u320(&sum, unproven_of_holding(v->proven, &holding));
+    }
     for (size_t i = 0; i < away; i++)
         if (absorbed[i].asset == total->asset && absorbed[i].tag == total->tag)
             u320_add_u320(&sum, unproven_of_absorbed(v->proven, &absorbed[i]));

@@ -143,7 +143,8 @@ struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index);
 size_t taint_find_hop(const struct taint *taint, struct position position, uint32_t source);
 /** Index of the record that its parent is, SIZE_MAX: none. */
 size_t taint_parent(const struct taint *taint, size_t hop_index);
-size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings);
+size_t taint_holding_count(const struct taint *taint); /* lines; of a holding with 64 sources there are 64: they are made when read */
+struct taint_holding taint_holding_at(const struct taint *taint, size_t index);
 size_t taint_absorbed(const struct taint *taint, const struct taint_absorbed **ret_absorbed);
 size_t taint_totals(const struct taint *taint, const struct taint_total **ret_totals); /* none under poison */
 struct taint_diag taint_diag(const struct taint *taint);
@@ -217,8 +218,9 @@ struct taint_carried {
 typedef bool taint_carried_fn(void *context, const struct taint_carried *carried);
 /** Before a replay: call `carried` for each row of the graph (12) in the order of execution; in taint_extend() too. */
 void taint_watch_rows(struct taint *taint, taint_carried_fn *carried, void *context);
-/** The tags of one holding other than clean, as taint_holdings() has them but `balance`, which is returned; of at most `capacity` of
- * them. Right after a replay, too. */
+/** The line of a tag in a holding; false: there is none. */
+bool taint_find_holding(const struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag, struct taint_holding *ret_holding);
+/** The lines of one holding, and its balance; of at most `capacity` of them. Right after a replay, too. */
 struct u256 taint_holding_of(const struct taint *taint, uint32_t account, uint32_t asset, struct taint_holding *ret_lines, size_t capacity,
                              size_t *ret_count);
 

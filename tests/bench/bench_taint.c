@@ -314,16 +314,25 @@ static struct cursor open_cursor(struct rows *rows, const char *path)
 
 /* ---- the engine ---- */
 
+/* Units of the first source. */
+static uint64_t held_by_first(const struct taint *taint)
+{
+    uint64_t held = 0;
+    for (size_t i = 0; i < taint_holding_count(taint); i++) {
+        struct taint_holding holding = taint_holding_at(taint, i);
+        held += holding.tag == 0 ? holding.amount.limb[0] : 0;
+    }
+    return held;
+}
+
 static uint64_t run_engine(struct rows *rows, const char *path, enum taint_policy policy, uint32_t every,
                            double *ret_seconds)
 {
     struct cursor cursor = open_cursor(rows, path);
     struct taint_seed *seeds = must(calloc(rows->accounts, sizeof(*seeds)));
     struct taint_input input = {.options.policy = policy, .seeds = seeds};
-    const struct taint_holding *holdings;
     struct taint *taint;
     struct error err = {0};
-    uint64_t held = 0;
     for (uint32_t i = 0; i < rows->accounts; i++)
         if (is_seeded(rows, rows->rows[i].to, every))
             seeds[input.seed_count++] =
@@ -334,10 +343,7 @@ static uint64_t run_engine(struct rows *rows, const char *path, enum taint_polic
     if (taint_replay(taint, NULL, NULL, &err))
         die(err.text);
     *ret_seconds = seconds_used() - begun;
-    size_t count = taint_holdings(taint, &holdings);
-    for (size_t i = 0; i < count; i++)
-        held += holdings[i].tag == 0 ? holdings[i].amount.limb[0] : 0;
-    return held;
+    return held_by_first(taint);
 }
 
 /* ---- by the index or by a scan ---- */
@@ -419,7 +425,6 @@ static uint64_t run_heist(const struct rows *rows, const char *path, enum taint_
     struct graph_options options = {.mode = GRAPH_READ};
     struct taint_seed *seeds = must(calloc(rows->accounts, sizeof(*seeds)));
     struct taint_input input = {.options.policy = policy, .seeds = seeds};
-    const struct taint_holding *holdings;
     struct graph *graph;
     struct error err = {0};
     uint64_t held = 0;
@@ -438,10 +443,7 @@ static uint64_t run_heist(const struct rows *rows, const char *path, enum taint_
             die(err.text);
         double seconds = seconds_used() - begun;
         *ret_seconds = seconds < *ret_seconds ? seconds : *ret_seconds;
-        size_t count = taint_holdings(taint, &holdings);
-        held = 0;
-        for (size_t l = 0; l < count; l++)
-            held += holdings[l].tag == 0 ? holdings[l].amount.limb[0] : 0;
+        held = held_by_first(taint);
         taint_free(taint);
         cursor_close(&cursor);
     }

@@ -35,10 +35,9 @@ Test(taint_invariants, books_balance_for_every_asset_and_tag, .timeout = 0)
     for (uint64_t seed = 0; seed < PROPERTY_CASES; seed++) {
         struct engine_run run;
         const struct taint_total *totals;
-        const struct taint_holding *holdings;
         case_generate(c, 100000 + seed, &anything);
         replay(c, NULL, 0, &run);
-        size_t count = taint_totals(run.taint, &totals), held = taint_holdings(run.taint, &holdings);
+        size_t count = taint_totals(run.taint, &totals), held = taint_holding_count(run.taint);
         cr_assert(c->input.options.policy != POLICY_POISON || count == 0);
         for (size_t i = 0; i < count; i++) {
             const struct taint_total *t = &totals[i];
@@ -48,9 +47,11 @@ Test(taint_invariants, books_balance_for_every_asset_and_tag, .timeout = 0)
             add_all(&left, in, 4);
             add_all(&right, out, 6);
             cr_assert_eq(u320_compare(left, right), 0, "seed %" PRIu64, seed);
-            for (size_t h = 0; h < held; h++)
-                if (holdings[h].asset == t->asset && (holdings[h].tag == t->tag))
-                    u320_add(&kept, holdings[h].amount);
+            for (size_t h = 0; h < held; h++) {
+                struct taint_holding holding = taint_holding_at(run.taint, h);
+                if (holding.asset == t->asset && holding.tag == t->tag)
+                    u320_add(&kept, holding.amount);
+            }
             cr_assert_eq(u320_compare(kept, t->held), 0, "seed %" PRIu64, seed);
         }
         engine_run_release(&run);
@@ -63,16 +64,15 @@ struct queue_sum {
     struct u320 units;
     uint64_t next;
     uint32_t tag_before;
-    const struct taint_holding *holdings;
-    size_t holding_count;
+    const struct taint *taint;
 };
 
 static bool is_balance(const struct queue_sum *sum)
 {
-    for (size_t i = 0; i < sum->holding_count; i++)
-        if (sum->holdings[i].account == sum->account && sum->holdings[i].asset == sum->asset)
-            return u320_compare(sum->units, u320_from_u256(sum->holdings[i].balance)) == 0;
-    return false;
+    struct taint_holding line;
+    size_t count;
+    struct u256 balance = taint_holding_of(sum->taint, sum->account, sum->asset, &line, 1, &count);
+    return count && u320_compare(sum->units, u320_from_u256(balance)) == 0;
 }
 
 static enum tracer_status sum_lot(void *context, uint32_t account, uint32_t asset, uint64_t pos, struct u256 amount, uint32_t tag,
@@ -82,7 +82,7 @@ static enum tracer_status sum_lot(void *context, uint32_t account, uint32_t asse
     (void)err;
     if (pos == 0) {
         cr_assert(sum->next == 0 || is_balance(sum));
-        *sum = (struct queue_sum){.account = account, .asset = asset, .holdings = sum->holdings, .holding_count = sum->holding_count};
+        *sum = (struct queue_sum){.account = account, .asset = asset, .taint = sum->taint};
     } else {
         cr_assert(pos == sum->next && tag != sum->tag_before && account == sum->account && asset == sum->asset);
     }
@@ -102,16 +102,19 @@ Test(taint_invariants, tags_of_a_holding_sum_to_its_balance, .timeout = 0)
         struct error err = {0};
         case_generate(c, 200000 + seed, &anything);
         replay(c, NULL, 0, &run);
-        sum.holding_count = taint_holdings(run.taint, &sum.holdings);
+        sum.taint = run.taint;
         cr_assert_eq(taint_each_lot(run.taint, sum_lot, &sum, &err), TRACER_OK);
         cr_assert(sum.next == 0 || is_balance(&sum));
-        for (size_t i = 0; i < sum.holding_count; i++) {
+        for (size_t i = 0; i < taint_holding_count(run.taint); i++) {
+            struct taint_holding line = taint_holding_at(run.taint, i);
             struct u320 units = {{0}};
-            for (size_t k = 0; k < sum.holding_count; k++)
-                if (sum.holdings[k].account == sum.holdings[i].account && sum.holdings[k].asset == sum.holdings[i].asset)
-                    u320_add(&units, sum.holdings[k].amount);
+            for (size_t k = 0; k < taint_holding_count(run.taint); k++) {
+                struct taint_holding other = taint_holding_at(run.taint, k);
+                if (other.account == line.account && other.asset == line.asset)
+                    u320_add(&units, other.amount);
+            }
             if (c->input.options.policy != POLICY_POISON)
-                cr_assert_leq(u320_compare(units, u320_from_u256(sum.holdings[i].balance)), 0);
+                cr_assert_leq(u320_compare(units, u320_from_u256(line.balance)), 0);
         }
         engine_run_release(&run);
     }
@@ -524,18 +527,21 @@ Test(taint_invariants, rows_are_told_as_they_are_answered, .timeout = 0)
         cr_assert_eq(taint_replay(told.taint, NULL, NULL, &err), TRACER_OK);
         cr_assert(!compared.differs, "seed %" PRIu64, seed);
         cr_assert_eq(compared.told, in_graph, "seed %" PRIu64, seed);
-        const struct taint_holding *holdings;
-        size_t lines = taint_holdings(told.taint, &holdings);
+        size_t lines = taint_holding_count(told.taint);
         for (size_t i = 0; i < lines;) {
-            struct taint_holding alone[64];
+            struct taint_holding first = taint_holding_at(told.taint, i), alone[64];
             size_t found;
-            struct u256 balance = taint_holding_of(told.taint, holdings[i].account, holdings[i].asset, alone, 64, &found);
-            cr_assert(found && found < 64 && i + found <= lines && u256_equal(balance, holdings[i].balance), "seed %" PRIu64, seed);
-            for (size_t t = 0; t < found; t++, i++)
-                cr_assert(alone[t].account == holdings[i].account && alone[t].asset == holdings[i].asset && alone[t].tag == holdings[i].tag &&
-                              alone[t].hop == holdings[i].hop && u256_equal(alone[t].amount, holdings[i].amount) &&
-                              alone[t].has_via == holdings[i].has_via,
+            struct u256 balance = taint_holding_of(told.taint, first.account, first.asset, alone, 64, &found);
+            cr_assert(found && found < 64 && i + found <= lines && u256_equal(balance, first.balance), "seed %" PRIu64, seed);
+            for (size_t t = 0; t < found; t++, i++) {
+                struct taint_holding line = taint_holding_at(told.taint, i), same;
+                cr_assert(taint_find_holding(told.taint, line.account, line.asset, line.tag, &same) && same.hop == line.hop &&
+                              u256_equal(same.amount, line.amount),
                           "seed %" PRIu64, seed);
+                cr_assert(alone[t].account == line.account && alone[t].asset == line.asset && alone[t].tag == line.tag &&
+                              alone[t].hop == line.hop && u256_equal(alone[t].amount, line.amount) && alone[t].has_via == line.has_via,
+                          "seed %" PRIu64, seed);
+            }
         }
         engine_run_release(&asked);
         engine_run_release(&told);

@@ -235,9 +235,8 @@ struct taint {
     size_t check_count, check_capacity;
     size_t *check_order; /* by position */
 
-    struct large holdings_shown_memory;
-    struct taint_holding *holdings_shown; /* in it */
-    size_t holdings_shown_count;
+    struct shown_holding *holdings_shown; /* result.c */
+    size_t holdings_shown_count, lines_shown;
     struct taint_absorbed *absorbed_shown;
     size_t absorbed_shown_count;
     struct taint_total *totals_shown;

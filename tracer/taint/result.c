@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define PREFETCH_HOLDINGS 16u /* of those to show, ahead */
-#define PREFETCH_MOVES 8u
 
 static int order_accounts(const struct taint *taint, uint32_t a, uint32_t b)
 {
@@ -51,78 +50,24 @@ static uint32_t public_tag(const struct taint *taint, uint32_t tag)
     return tag == taint->unknown ? TAINT_UNKNOWN : tag;
 }
 
-struct holding_key {
-    uint64_t prefix; /* of the address: decides nearly always */
+/* A holding with a tag other than clean. */
+struct shown_holding {
+    uint64_t order; /* while they are sorted what the address begins with, which decides nearly always; then the lines before its own */
     const struct holding *holding;
 };
 
-static int order_holding_keys(const void *a, const void *b, void *context)
+static int order_holdings(const void *a, const void *b, void *context)
 {
-    const struct holding_key *x = a, *y = b;
-    if (x->prefix != y->prefix)
-        return x->prefix < y->prefix ? -1 : 1;
+    const struct shown_holding *x = a, *y = b;
+    if (x->order != y->order)
+        return x->order < y->order ? -1 : 1;
     int order = order_accounts(context, x->holding->account, y->holding->account);
     return order ? order : order_assets(context, x->holding->asset, y->holding->asset);
 }
 
-/* Holdings with a tag other than clean, by account and asset; free(). NULL without memory. */
-static struct holding_key *sort_holdings(const struct taint *taint, size_t *ret_count)
+static bool count_held(struct taint *taint, const struct holding *holding)
 {
-    struct holding_key *keys = malloc((taint->holding_count + 1) * sizeof(*keys));
-    size_t count = 0;
-    for (size_t i = 0; keys && i < taint->holding_count; i++) {
-        const struct holding *holding = holding_at(taint, i);
-        if (!holding->tag_count)
-            continue;
-        struct address address = taint->cursor->account(taint->cursor->self, holding->account);
-        keys[count] = (struct holding_key){0, holding};
-        for (int byte = 0; byte < 8; byte++)
-            keys[count].prefix = keys[count].prefix << 8 | address.bytes[byte];
-        count++;
-    }
-    if (count)
-        qsort_r(keys, count, sizeof(*keys), order_holding_keys, (void *)(uintptr_t)taint);
-    *ret_count = count;
-    return keys;
-}
-
-/* A line of one tag; false: none is shown of it. */
-static bool show_tag(const struct taint *taint, const struct holding *holding, const struct tagged *tagged, struct taint_holding *shown)
-{
-    bool poison = taint->options.policy == POLICY_POISON, source = tag_is_source(taint, tagged->tag);
-    if (poison && !source)
-        return false;
-    *shown = (struct taint_holding){.account = holding->account,
-                                    .asset = holding->asset,
-                                    .tag = public_tag(taint, tagged->tag),
-                                    .balance = holding->balance,
-                                    .amount = poison ? holding->balance : holding->amounts[tagged - holding->tags],
-                                    .hop = tagged->hop,
-                                    .has_via = source && tagged->via != MOVE_NONE};
-    if (shown->has_via)
-        shown->via = move_position(taint, tagged->via);
-    return true;
-}
-
-struct u256 taint_holding_of(const struct taint *taint, uint32_t account, uint32_t asset, struct taint_holding *ret_lines, size_t capacity,
-                             size_t *ret_count)
-{
-    const struct holding *holding = holding_find(taint, account, asset);
-    *ret_count = 0;
-    for (uint32_t t = 0; holding && t < holding->tag_count && *ret_count < capacity; t++)
-        *ret_count += show_tag(taint, holding, &holding->tags[t], &ret_lines[*ret_count]);
-    return holding ? holding->balance : (struct u256){{0}};
-}
-
-static bool show_holding(struct taint *taint, const struct holding *holding, struct taint_holding *shown,
-                         size_t *at)
-{
-    for (uint32_t t = 0; t < holding->tag_count; t++) {
-        if (!show_tag(taint, holding, &holding->tags[t], &shown[*at]))
-            continue;
-        (*at)++;
-        if (taint->options.policy == POLICY_POISON)
-            continue;
+    for (uint32_t t = 0; t < holding->tag_count && holding->amounts; t++) {
         struct total *total = total_slot(taint, holding->asset, holding->tags[t].tag);
         if (!total)
             return false;
@@ -131,34 +76,92 @@ static bool show_holding(struct taint *taint, const struct holding *holding, str
     return true;
 }
 
-/* In order of address holdings are anywhere in memory, and so is what brought their taint. */
-static void prefetch(const struct taint *taint, const struct holding_key *keys, size_t count, size_t at)
-{
-    if (at + PREFETCH_HOLDINGS < count) {
-        __builtin_prefetch(&keys[at + PREFETCH_HOLDINGS].holding->balance);
-        __builtin_prefetch(&keys[at + PREFETCH_HOLDINGS].holding->tags);
-    }
-    if (at + PREFETCH_MOVES < count && keys[at + PREFETCH_MOVES].holding->few[0].via < taint->move_count)
-        __builtin_prefetch(&taint->moves[keys[at + PREFETCH_MOVES].holding->few[0].via]);
-}
-
+/* By account and asset, with how many lines stand before. */
 static bool make_holdings(struct taint *taint)
 {
-    size_t most = 0, count = 0, at = 0;
+    struct shown_holding *shown = realloc(taint->holdings_shown, (taint->holding_count + 1) * sizeof(*shown));
+    size_t count = 0, lines = 0;
+    if (!shown)
+        return false;
+    taint->holdings_shown = shown;
     for (size_t i = 0; i < taint->total_capacity; i++)
         taint->totals[i].sums.held = (struct u320){{0}};
-    for (size_t i = 0; i < taint->holding_count; i++)
-        most += holding_at(taint, i)->tag_count;
-    struct holding_key *keys = sort_holdings(taint, &count);
-    bool ok = keys && large_grow(&taint->holdings_shown_memory, (most + 1) * sizeof(*taint->holdings_shown));
-    taint->holdings_shown = taint->holdings_shown_memory.at;
-    for (size_t i = 0; i < count && ok; i++) {
-        prefetch(taint, keys, count, i);
-        ok = show_holding(taint, keys[i].holding, taint->holdings_shown, &at);
+    for (size_t i = 0; i < taint->holding_count; i++) {
+        const struct holding *holding = holding_at(taint, i);
+        if (!holding->tag_count)
+            continue;
+        if (!count_held(taint, holding))
+            return false;
+        struct address address = taint->cursor->account(taint->cursor->self, holding->account);
+        shown[count] = (struct shown_holding){0, holding};
+        for (int byte = 0; byte < 8; byte++)
+            shown[count].order = shown[count].order << 8 | address.bytes[byte];
+        count++;
     }
-    free(keys);
-    taint->holdings_shown_count = ok ? at : 0;
-    return ok;
+    if (count)
+        qsort_r(shown, count, sizeof(*shown), order_holdings, taint);
+    for (size_t i = 0; i < count; i++) {
+        if (i + PREFETCH_HOLDINGS < count) /* in order of address they are anywhere in memory */
+            __builtin_prefetch(&shown[i + PREFETCH_HOLDINGS].holding->tag_count);
+        shown[i].order = lines;
+        lines += shown[i].holding->tag_count;
+    }
+    taint->holdings_shown_count = count;
+    taint->lines_shown = lines;
+    return true;
+}
+
+size_t taint_holding_count(const struct taint *taint)
+{
+    return taint->lines_shown;
+}
+
+static struct taint_holding line_of(const struct taint *taint, const struct holding *holding, size_t index)
+{
+    const struct tagged *tagged = &holding->tags[index];
+    bool source = tag_is_source(taint, tagged->tag);
+    struct taint_holding line = {.account = holding->account,
+                                 .asset = holding->asset,
+                                 .tag = public_tag(taint, tagged->tag),
+                                 .balance = holding->balance,
+                                 .amount = holding->amounts ? holding->amounts[index] : holding->balance,
+                                 .hop = tagged->hop,
+                                 .has_via = source && tagged->via != MOVE_NONE};
+    if (line.has_via)
+        line.via = move_position(taint, tagged->via);
+    return line;
+}
+
+struct taint_holding taint_holding_at(const struct taint *taint, size_t index)
+{
+    size_t low = 0, high = taint->holdings_shown_count - 1;
+    while (low < high) { /* the last with no more lines before it */
+        size_t middle = high - (high - low) / 2;
+        if (taint->holdings_shown[middle].order <= index)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    const struct shown_holding *shown = &taint->holdings_shown[low];
+    return line_of(taint, shown->holding, index - shown->order);
+}
+
+bool taint_find_holding(const struct taint *taint, uint32_t account, uint32_t asset, uint32_t tag, struct taint_holding *ret_holding)
+{
+    struct holding *holding = account < taint->account_capacity ? holding_find(taint, account, asset) : NULL;
+    const struct tagged *tagged = holding ? holding_tag(holding, tag == TAINT_UNKNOWN ? taint->unknown : tag) : NULL;
+    if (tagged)
+        *ret_holding = line_of(taint, holding, (size_t)(tagged - holding->tags));
+    return tagged != NULL;
+}
+
+struct u256 taint_holding_of(const struct taint *taint, uint32_t account, uint32_t asset, struct taint_holding *ret_lines, size_t capacity,
+                             size_t *ret_count)
+{
+    const struct holding *holding = holding_find(taint, account, asset);
+    for (*ret_count = 0; holding && *ret_count < holding->tag_count && *ret_count < capacity; ++*ret_count)
+        ret_lines[*ret_count] = line_of(taint, holding, *ret_count);
+    return holding ? holding->balance : (struct u256){{0}};
 }
 
 static bool make_absorbed(struct taint *taint)
@@ -267,15 +270,9 @@ enum tracer_status taint_settle(struct taint *taint, struct error *err)
 
 void results_release(struct taint *taint)
 {
-    large_free(&taint->holdings_shown_memory);
+    free(taint->holdings_shown);
     free(taint->absorbed_shown);
     free(taint->totals_shown);
-}
-
-size_t taint_holdings(const struct taint *taint, const struct taint_holding **ret_holdings)
-{
-    *ret_holdings = taint->holdings_shown;
-    return taint->holdings_shown_count;
 }
 
 size_t taint_absorbed(const struct taint *taint, const struct taint_absorbed **ret_absorbed)
@@ -343,15 +340,9 @@ static bool visit_lot(void *context, const struct lot *lot)
 enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit, void *context,
                                   struct error *err)
 {
-    if (!taint->policy->ordered)
-        return TRACER_OK;
-    size_t count;
-    struct holding_key *sorted = sort_holdings(taint, &count);
-    if (!sorted)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
     struct lot_visit work = {.taint = taint, .visit = visit, .context = context, .err = err};
-    for (size_t i = 0; i < count && !work.status; i++) {
-        const struct holding *holding = work.holding = sorted[i].holding;
+    for (size_t i = 0; taint->policy->ordered && i < taint->holdings_shown_count && !work.status; i++) {
+        const struct holding *holding = work.holding = taint->holdings_shown[i].holding;
         const struct lot uniform = {holding->balance, holding->uniform};
         work.pos = 0;
         if (holding->queue && !queue_is_empty(holding->queue))
@@ -359,6 +350,5 @@ enum tracer_status taint_each_lot(const struct taint *taint, taint_lot_fn *visit
         else
             visit_lot(&work, &uniform);
     }
-    free(sorted);
     return work.status;
 }

@@ -90,22 +90,22 @@ static void write_hops(const struct taint *taint, FILE *stream)
 static void write_holdings(const struct taint *taint, FILE *stream)
 {
     fputs("account,asset,balance,tag,amount,hop,via\n", stream);
-    for (size_t i = 0; i < taint->holdings_shown_count; i++) {
-        const struct taint_holding *holding = &taint->holdings_shown[i];
-        put_account(stream, taint, holding->account);
+    for (size_t i = 0; i < taint_holding_count(taint); i++) {
+        struct taint_holding holding = taint_holding_at(taint, i);
+        put_account(stream, taint, holding.account);
         fputc(',', stream);
-        put_asset(stream, taint, holding->asset);
+        put_asset(stream, taint, holding.asset);
         fputc(',', stream);
-        put_amount(stream, u320_from_u256(holding->balance));
-        fprintf(stream, ",%s,", taint_tag_name(taint, holding->tag));
-        put_amount(stream, u320_from_u256(holding->amount));
-        if (holding->tag == TAINT_UNKNOWN) {
+        put_amount(stream, u320_from_u256(holding.balance));
+        fprintf(stream, ",%s,", taint_tag_name(taint, holding.tag));
+        put_amount(stream, u320_from_u256(holding.amount));
+        if (holding.tag == TAINT_UNKNOWN) {
             fputs(",,\n", stream);
             continue;
         }
-        fprintf(stream, ",%" PRIu32 ",", holding->hop);
-        if (holding->has_via)
-            put_position(stream, holding->via);
+        fprintf(stream, ",%" PRIu32 ",", holding.hop);
+        if (holding.has_via)
+            put_position(stream, holding.via);
         else
             fputc('-', stream);
         fputc('\n', stream);
