@@ -23,14 +23,17 @@ struct move {
     uint32_t first; /* record */
 };
 #define MOVE_NONE UINT32_MAX
-struct record {
-    uint32_t parent; /* move, MOVE_NONE: none */
-    uint32_t source : 16, hop : 14;
-    uint32_t part : 1, wide : 1; /* not all of the row's units are its: how many, in a word or four of `words` */
+/* A source in the units of a move (a record), or a tag other than clean in those of a holding (3.3; how many stand elsewhere, in
+ * the same order). */
+struct tagged {
+    uint32_t via; /* the move that brought it, of a record the parent; MOVE_NONE: none */
+    uint32_t tag : 16, hop : 14;
+    uint32_t part : 1, wide : 1; /* of a record: not all of the row's units are its: how many, in a word or four of `words` */
 };
 #define HOP_BITS ((1u << 14) - 1)
-/* A hop of HOP_FAR or more is a word too. Of every SAMPLE_RECORDS records it is known where their words begin, and the move of
- * the first. The verify build has small numbers, so that random cases meet them. */
+/* A hop of HOP_FAR or more is HOP_FAR here. Of a record it is a word too; a holding has that of the record of `via`. Of every
+ * SAMPLE_RECORDS records it is known where their words begin, and the move of the first. The verify build has small numbers, so that
+ * random cases meet them. */
 #ifdef TRACER_VERIFY
 #define HOP_FAR 2u
 #define SAMPLE_RECORDS 2u
@@ -38,7 +41,7 @@ struct record {
 #define HOP_FAR HOP_BITS
 #define SAMPLE_RECORDS 32u
 #endif
-_Static_assert(sizeof(struct record) == 8 && TRACER_SOURCES_MAX <= UINT16_MAX, "a source fits");
+_Static_assert(sizeof(struct tagged) == 8 && TRACER_SOURCES_MAX <= UINT16_MAX, "sources and unknown fit");
 struct sample {
     uint64_t word;
     uint32_t move;
@@ -51,13 +54,6 @@ struct record_counts {
     size_t moves, records, wide, words, exchanged;
 };
 
-/* What a holding knows of one tag other than clean, hop and via (3.3); its units stand elsewhere, in the same order. */
-struct tagged {
-    uint32_t tag, hop;
-    uint32_t via;  /* move, MOVE_NONE: none */
-    uint32_t mark; /* of a holding, in the first of its `few`: quick.c */
-};
-
 #define HOLDING_INLINE_TAGS 1u
 #define HOLDING_BLOCKS 29u /* 16 << b holdings in block b: 2^32 in all */
 
@@ -67,12 +63,13 @@ struct tagged {
 struct holding {
     struct u256 balance;
     struct tagged few[HOLDING_INLINE_TAGS];
+    uint32_t mark; /* quick.c */
+    uint32_t uniform;
     struct u256 few_amounts[HOLDING_INLINE_TAGS];
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
     struct u256 *amounts; /* of the tags; `few_amounts` until it is too small; NULL under poison, where a tag has all units */
     struct queue *queue; /* ordered policies; NULL until two tags meet */
-    uint32_t tag_count;  /* there is room up to the next power of two */
-    uint32_t uniform;
+    uint32_t tag_count, tag_room;
     uint32_t epoch; /* undo.c */
     uint32_t asset, account;
     uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */
@@ -216,7 +213,7 @@ struct taint {
     struct large move_memory, record_memory, sample_memory;
     struct large wide_memory, word_memory, exchanged_memory; /* struct u256, uint64_t, struct exchanged */
     struct move *moves;
-    struct record *records;
+    struct tagged *records;
     struct sample *samples;
     size_t move_count, record_count, wide_count, word_count, exchanged_count;
     uint32_t *order; /* records by position and source; NULL: as they are */
@@ -266,6 +263,12 @@ static inline bool class_is_boundary(enum account_class class_)
     return class_ >= ACCOUNT_SERVICE;
 }
 
+static inline void tagged_set(struct tagged *tagged, uint32_t hop, uint32_t via)
+{
+    tagged->hop = hop < HOP_FAR ? hop & HOP_BITS : HOP_FAR;
+    tagged->via = via;
+}
+
 static inline struct u256 *tag_amount(struct holding *holding, const struct tagged *tagged) /* not under poison */
 {
     return &holding->amounts[tagged - holding->tags];
@@ -277,6 +280,7 @@ struct holding *holding_find(const struct taint *taint, uint32_t account, uint32
 struct holding *holding_at(const struct taint *taint, size_t index);
 struct tagged *holding_tag(struct holding *holding, uint32_t tag); /* NULL: none */
 struct tagged *holding_tag_add(struct holding *holding, uint32_t tag); /* finds or makes; NULL: no memory */
+bool holding_tags_reserve(struct holding *holding, size_t count);
 bool holding_tags_set(struct holding *holding, const struct tagged *tags, const struct u256 *amounts, uint32_t count); /* copies */
 void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount); /* drops it at zero */
 void holdings_release(struct taint *taint);
@@ -399,14 +403,21 @@ bool record_row(struct taint *taint, const struct cursor_row *row, const struct 
 /** The same by hand: a row that carries `count` sources, then each of them in order. */
 bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link, enum transfer_leg leg);
 bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info);
-/** An ordinary row whose units all belong to each of the sender's sources (poison). */
+/** An ordinary row whose units all belong to each of the sender's sources (poison): the records are the last `count`. */
 bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count);
 struct position move_position(const struct taint *taint, uint32_t move);
+uint32_t record_hop(const struct taint *taint, uint32_t record);
+uint32_t record_far_hop(const struct taint *taint, const struct tagged *tagged); /* of a holding */
 uint32_t record_least_hop(const struct taint *taint, uint32_t move); /* of its records */
 bool records_sort(struct taint *taint);
 struct record_counts records_count(const struct taint *taint);
 void records_truncate(struct taint *taint, struct record_counts counts);
 void records_release(struct taint *taint);
+/** Of a holding. */
+static inline uint32_t tagged_hop(const struct taint *taint, const struct tagged *tagged)
+{
+    return tagged->hop < HOP_FAR ? tagged->hop : record_far_hop(taint, tagged);
+}
 
 /* result.c */
 void results_release(struct taint *taint);

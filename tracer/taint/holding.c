@@ -92,7 +92,7 @@ void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asse
     if (account >= taint->account_capacity || !taint->accounts[account].first)
         return;
     const struct holding *holding = holding_find(taint, account, asset);
-    if (holding && !holding->few[0].mark)
+    if (holding && !holding->mark)
         __builtin_prefetch(&holding->tags, 1);
 }
 
@@ -101,7 +101,7 @@ void holding_prefetch_queue(const struct taint *taint, uint32_t account, uint32_
     if (account >= taint->account_capacity || !taint->accounts[account].first)
         return;
     const struct holding *holding = holding_find(taint, account, asset);
-    if (!holding || holding->few[0].mark || !holding->queue)
+    if (!holding || holding->mark || !holding->queue)
         return;
     __builtin_prefetch(holding->queue, 1);
     __builtin_prefetch((const char *)holding->queue + 64, 1);
@@ -134,6 +134,7 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
     }
     holding->tags = holding->few;
     holding->amounts = taint->options.policy == POLICY_POISON ? NULL : holding->few_amounts;
+    holding->tag_room = HOLDING_INLINE_TAGS;
     holding->account = account;
     holding->asset = asset;
     holding->uniform = taint->clean;
@@ -153,6 +154,7 @@ static void tags_release(struct holding *holding)
         free(holding->amounts);
     holding->tags = holding->few;
     holding->amounts = holding->amounts ? holding->few_amounts : NULL;
+    holding->tag_room = HOLDING_INLINE_TAGS;
 }
 
 void holdings_release(struct taint *taint)
@@ -189,28 +191,29 @@ struct tagged *holding_tag(struct holding *holding, uint32_t tag)
     return at < holding->tag_count && holding->tags[at].tag == tag ? &holding->tags[at] : NULL;
 }
 
-/* Room for `count`: for the next power of two. What is there stays. */
-static bool tags_grow(struct holding *holding, size_t count)
+/* By doubling; what is there stays. */
+bool holding_tags_reserve(struct holding *holding, size_t count)
 {
+    size_t room = holding->tag_room;
+    if (count <= room)
+        return true;
+    while (room < count)
+        room *= 2;
     bool inside = holding->tags == holding->few;
-    size_t capacity = HOLDING_INLINE_TAGS;
-    while (capacity < count)
-        capacity *= 2;
-    struct tagged *tags = realloc(inside ? NULL : holding->tags, capacity * sizeof(*tags));
+    struct tagged *tags = realloc(inside ? NULL : holding->tags, room * sizeof(*tags));
     if (!tags)
         return false;
     if (inside)
         memcpy(tags, holding->few, sizeof(holding->few));
     holding->tags = tags;
-    if (!holding->amounts)
-        return true;
     inside = holding->amounts == holding->few_amounts;
-    struct u256 *amounts = realloc(inside ? NULL : holding->amounts, capacity * sizeof(*amounts));
-    if (!amounts)
+    struct u256 *amounts = holding->amounts ? realloc(inside ? NULL : holding->amounts, room * sizeof(*amounts)) : NULL;
+    if (holding->amounts && !amounts)
         return false;
-    if (inside)
+    if (amounts && inside)
         memcpy(amounts, holding->few_amounts, sizeof(holding->few_amounts));
     holding->amounts = amounts;
+    holding->tag_room = (uint32_t)room;
     return true;
 }
 
@@ -219,7 +222,7 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
     uint32_t at = tag_place(holding, tag), count = holding->tag_count;
     if (at < count && holding->tags[at].tag == tag)
         return &holding->tags[at];
-    if (count && (count & (count - 1)) == 0 && !tags_grow(holding, (size_t)count + 1))
+    if (!holding_tags_reserve(holding, (size_t)count + 1))
         return NULL;
     memmove(holding->tags + at + 1, holding->tags + at, (count - at) * sizeof(*holding->tags));
     if (holding->amounts) {
@@ -227,7 +230,7 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
         holding->amounts[at] = (struct u256){{0}};
     }
     holding->tag_count++;
-    holding->tags[at] = (struct tagged){.tag = tag, .via = MOVE_NONE};
+    holding->tags[at] = (struct tagged){.tag = tag & UINT16_MAX, .via = MOVE_NONE};
     return &holding->tags[at];
 }
 
@@ -235,7 +238,7 @@ bool holding_tags_set(struct holding *holding, const struct tagged *tags, const 
 {
     tags_release(holding);
     holding->tag_count = 0;
-    if (count > HOLDING_INLINE_TAGS && !tags_grow(holding, count))
+    if (!holding_tags_reserve(holding, count))
         return false;
     if (count)
         memcpy(holding->tags, tags, count * sizeof(*tags));

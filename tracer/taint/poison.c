@@ -59,20 +59,33 @@ static struct holding *find(const struct taint *taint, uint32_t account, uint32_
     return state->first && state->asset == asset ? state->first : holding_find(taint, account, asset);
 }
 
-/* 4.5 for each source of the sender; their move is the last. */
-static bool receive(struct taint *taint, struct holding *to, const struct tagged *tags, size_t count)
+/* 4.5 for each source of the sender: the last `count` records, which are of the last move. */
+static bool receive(struct taint *taint, struct holding *to, size_t count)
 {
-    uint32_t via = (uint32_t)taint->move_count - 1;
-    for (size_t i = 0, at = 0; i < count; i++, at++) {
-        while (at < to->tag_count && to->tags[at].tag < tags[i].tag)
+    const struct tagged *records = &taint->records[taint->record_count - count];
+    uint32_t at = 0, fresh = 0, via = (uint32_t)taint->move_count - 1;
+    for (size_t i = 0; i < count; i++) {
+        while (at < to->tag_count && to->tags[at].tag < records[i].tag)
             at++;
-        bool held = at < to->tag_count && to->tags[at].tag == tags[i].tag;
-        if (!held && !holding_tag_add(to, tags[i].tag))
-            return false;
-        if (!held || tags[i].hop + 1 < to->tags[at].hop) {
-            to->tags[at].hop = tags[i].hop + 1;
-            to->tags[at].via = via;
+        fresh += at == to->tag_count || to->tags[at].tag != records[i].tag;
+    }
+    if (!holding_tags_reserve(to, to->tag_count + (size_t)fresh))
+        return false;
+    at = to->tag_count;
+    to->tag_count += fresh;
+    for (size_t i = count; i-- > 0;) { /* from the last on: each to its place, `fresh` behind where it was */
+        struct tagged come = {.via = via, .tag = records[i].tag, .hop = records[i].hop};
+        for (; at && to->tags[at - 1].tag > come.tag; at--)
+            to->tags[at - 1 + fresh] = to->tags[at - 1];
+        if (!at || to->tags[at - 1].tag != come.tag) {
+            to->tags[at + --fresh] = come;
+            continue;
         }
+        struct tagged held = to->tags[--at];
+        bool nearer = come.hop < held.hop;
+        if (come.hop == HOP_FAR && held.hop == HOP_FAR)
+            nearer = record_hop(taint, (uint32_t)(taint->record_count - count + i)) < tagged_hop(taint, &held);
+        to->tags[at + fresh] = nearer ? come : held;
     }
     return true;
 }
@@ -103,7 +116,7 @@ bool poison_row(struct taint *taint, const struct cursor_row *row, bool *ret_don
     }
     if (to->class_ == ACCOUNT_PLAIN && !taker && !(taker = holding_get(taint, row->to, row->asset)))
         return false;
-    if (count && (!record_all(taint, row, giver->tags, count) || !receive(taint, taker, giver->tags, count)))
+    if (count && (!record_all(taint, row, giver->tags, count) || !receive(taint, taker, count)))
         return false;
     if (giver) {
         giver->balance = left;

@@ -41,10 +41,10 @@ static struct u256 wide(u128 value)
     return (struct u256){{(uint64_t)value, (uint64_t)(value >> 64), 0, 0}};
 }
 
-static void put(struct parts *parts, u128 amount, const struct tagged *tagged)
+static void put(const struct taint *taint, struct parts *parts, u128 amount, const struct tagged *tagged)
 {
     if (amount)
-        parts->at[parts->count++] = (struct part){amount, {tagged->tag, tagged->hop + 1, tagged->via}};
+        parts->at[parts->count++] = (struct part){amount, {tagged->tag, tagged_hop(taint, tagged) + 1, tagged->via}};
 }
 
 /* floor(p * x / w), p <= w. */
@@ -65,33 +65,33 @@ static void mark(const struct taint *taint, struct holding *holding)
         return;
     if (!one)
         holding->uniform = taint->clean;
-    holding->few[0].mark = holding->tag_count + 1;
+    holding->mark = holding->tag_count + 1;
 }
 
 static uint32_t count_of(const struct holding *holding)
 {
-    return holding->few[0].mark ? holding->few[0].mark - 1 : holding->tag_count;
+    return holding->mark ? holding->mark - 1 : holding->tag_count;
 }
 
 static struct tagged *tags_of(struct holding *holding)
 {
-    return holding->few[0].mark ? holding->few : holding->tags;
+    return holding->mark ? holding->few : holding->tags;
 }
 
 static struct u256 *amounts_of(struct holding *holding)
 {
-    return holding->few[0].mark ? holding->few_amounts : holding->amounts;
+    return holding->mark ? holding->few_amounts : holding->amounts;
 }
 
 static void set_count(struct holding *holding, uint32_t count)
 {
     holding->tag_count = count;
-    if (holding->few[0].mark)
-        holding->few[0].mark = count + 1;
+    if (holding->mark)
+        holding->mark = count + 1;
 }
 
 /* 5.1, as haircut.c. */
-static void take_share(struct holding *holding, u128 v, struct parts *parts)
+static void take_share(const struct taint *taint, struct holding *holding, u128 v, struct parts *parts)
 {
     u128 w = low(holding->balance), p = 0, previous = 0;
     uint32_t kept = 0, count = count_of(holding);
@@ -104,7 +104,7 @@ static void take_share(struct holding *holding, u128 v, struct parts *parts)
             part = q - previous;
             previous = q;
         }
-        put(parts, part, &tags[i]);
+        put(taint, parts, part, &tags[i]);
         if (part == amount)
             continue;
         if (kept != i)
@@ -120,7 +120,7 @@ static void take_uniform(const struct taint *taint, struct holding *holding, u12
 {
     if (!count_of(holding))
         return;
-    put(parts, v, holding->few);
+    put(taint, parts, v, holding->few);
     set_low(holding->few_amounts, low(holding->few_amounts[0]) - v);
     if (v != low(holding->balance))
         return;
@@ -185,12 +185,12 @@ static bool move_lots(const struct taint *taint, struct holding *from, u128 v, s
     u128 sums[PARTS_MAX] = {0};
     uint32_t kept = 0;
     if (to)
-        to->few[0].mark = 0;
+        to->mark = 0;
     bool ok = taint->options.policy == POLICY_FIFO ? move_oldest(taint, from, v, to, sums) : move_newest(taint, from, v, to, sums);
     set_low(&from->balance, low(from->balance) - v);
     for (uint32_t i = 0; i < from->tag_count; i++) {
         u128 left = low(from->amounts[i]) - sums[i];
-        put(parts, sums[i], &from->tags[i]);
+        put(taint, parts, sums[i], &from->tags[i]);
         if (!left)
             continue;
         from->tags[kept] = from->tags[i];
@@ -216,18 +216,16 @@ static bool gain(struct taint *taint, struct holding *holding, const struct part
         struct tagged *tagged = tags_of(holding);
         bool held = count_of(holding) == 1 && tagged->tag == part->info.source;
         if (!held) {
-            uint32_t marked = holding->few[0].mark;
-            holding->few[0].mark = 0; /* of another tag, or one of several */
+            uint32_t marked = holding->mark;
+            holding->mark = 0; /* of another tag, or one of several */
             held = (tagged = holding_tag(holding, part->info.source));
             if (!held && !(tagged = holding_tag_add(holding, part->info.source)))
                 return false;
             if (marked == 1)
-                holding->few[0].mark = 2;
+                holding->mark = 2;
         }
-        if (tag_is_source(taint, part->info.source) && (!held || part->info.hop < tagged->hop)) {
-            tagged->hop = part->info.hop;
-            tagged->via = (uint32_t)taint->move_count;
-        }
+        if (tag_is_source(taint, part->info.source) && (!held || part->info.hop < tagged_hop(taint, tagged)))
+            tagged_set(tagged, part->info.hop, (uint32_t)taint->move_count);
         struct u256 *amount = &amounts_of(holding)[tagged - tags_of(holding)];
         set_low(amount, low(*amount) + part->amount);
     }
@@ -237,14 +235,14 @@ static bool gain(struct taint *taint, struct holding *holding, const struct part
 /* Units of one tag become the newest; the balance is still what it was, the tags too. */
 static bool push(const struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag)
 {
-    uint32_t marked = holding->few[0].mark, uniform = marked == 2 ? holding->few[0].tag : taint->clean;
+    uint32_t marked = holding->mark, uniform = marked == 2 ? holding->few[0].tag : taint->clean;
     if (marked && uniform == tag)
         return true;
     if (marked && u256_is_zero(holding->balance)) {
         holding->uniform = tag;
         return true;
     }
-    holding->few[0].mark = 0;
+    holding->mark = 0;
     return ordered_push(holding, amount, tag);
 }
 
@@ -285,7 +283,7 @@ static struct holding *find(const struct taint *taint, const struct account_stat
 {
     struct holding *holding =
         account->first && account->asset == row->asset ? account->first : holding_find(taint, id, row->asset);
-    if (holding && !holding->few[0].mark)
+    if (holding && !holding->mark)
         mark(taint, holding);
     return holding;
 }
@@ -303,7 +301,7 @@ enum quick quick_row(struct taint *taint, const struct cursor_row *row)
         from = find(taint, from_state, row, row->from);
         if (!from || !is_small(from->balance) || low(from->balance) < v)
             return QUICK_NO;
-        if (!from->few[0].mark && !(ordered ? has_small_lots(taint, from) : from->tag_count <= PARTS_MAX))
+        if (!from->mark && !(ordered ? has_small_lots(taint, from) : from->tag_count <= PARTS_MAX))
             return QUICK_NO;
     } else if (!is_clean_origin(from_state, row)) {
         return QUICK_NO;
@@ -321,14 +319,14 @@ enum quick quick_row(struct taint *taint, const struct cursor_row *row)
         if (to)
             mark(taint, to);
     }
-    bool ok = true, lots = from && ordered && !from->few[0].mark, come = to && !(lots && !fee);
+    bool ok = true, lots = from && ordered && !from->mark, come = to && !(lots && !fee);
     if (lots) {
         ok = move_lots(taint, from, v, fee ? NULL : to, &parts);
     } else if (from) {
         if (ordered)
             take_uniform(taint, from, v, &parts);
         else
-            take_share(from, v, &parts);
+            take_share(taint, from, v, &parts);
         set_low(&from->balance, low(from->balance) - v);
     }
     if (come && ordered)

@@ -12,7 +12,7 @@ bool record_move(struct taint *taint, const struct cursor_row *row, size_t count
     bool wide = !u256_fits_u64(row->amount), exchanged = link || leg;
     if (records > MOVE_NONE || row->asset >> 31 || !asset_get(taint, row->asset) ||
         !large_grow(&taint->move_memory, (number + 1) * sizeof(struct move)) ||
-        !large_grow(&taint->record_memory, records * sizeof(struct record)) ||
+        !large_grow(&taint->record_memory, records * sizeof(struct tagged)) ||
         !large_grow(&taint->sample_memory, (records / SAMPLE_RECORDS + 1) * sizeof(struct sample)) ||
         (wide && !large_grow(&taint->wide_memory, (taint->wide_count + 1) * sizeof(struct u256))) ||
         (exchanged && !large_grow(&taint->exchanged_memory, (taint->exchanged_count + 1) * sizeof(struct exchanged))))
@@ -48,20 +48,22 @@ static bool put_words(struct taint *taint, const uint64_t *words, size_t count)
     return true;
 }
 
-/* The next record, of the last move. */
-static struct record *put_record(struct taint *taint, const struct info *info)
+/* The next `count` records, of the last move; there is room. */
+static struct tagged *add_records(struct taint *taint, size_t count)
 {
-    uint32_t number = (uint32_t)taint->record_count++;
-    if (number % SAMPLE_RECORDS == 0)
-        taint->samples[number / SAMPLE_RECORDS] = (struct sample){taint->word_count, (uint32_t)taint->move_count - 1};
-    struct record *record = &taint->records[number];
-    *record = (struct record){.parent = info->parent, .source = info->source & UINT16_MAX, .hop = info->hop < HOP_FAR ? info->hop & HOP_BITS : HOP_FAR};
-    return record;
+    struct tagged *records = &taint->records[taint->record_count];
+    size_t sample = (taint->record_count + SAMPLE_RECORDS - 1) / SAMPLE_RECORDS;
+    taint->record_count += count;
+    for (; sample * SAMPLE_RECORDS < taint->record_count; sample++)
+        taint->samples[sample] = (struct sample){taint->word_count, (uint32_t)taint->move_count - 1};
+    return records;
 }
 
 bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info)
 {
-    struct record *record = put_record(taint, &info);
+    struct tagged *record = add_records(taint, 1);
+    *record = (struct tagged){.tag = info.source & UINT16_MAX};
+    tagged_set(record, info.hop, info.parent);
     if (!u256_equal(amount, row->amount)) {
         record->part = true;
         record->wide = !u256_fits_u64(amount);
@@ -87,16 +89,25 @@ bool record_row(struct taint *taint, const struct cursor_row *row, const struct 
 
 bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count)
 {
-    bool ok = record_move(taint, row, count, 0, LEG_NONE);
-    for (size_t i = 0; i < count && ok; i++)
-        ok = record_source(taint, row, row->amount, (struct info){tags[i].tag, tags[i].hop + 1, tags[i].via});
+    bool far = false, ok = record_move(taint, row, count, 0, LEG_NONE);
+    for (size_t i = 0; i < count; i++)
+        far |= tags[i].hop + 1u >= HOP_FAR;
+    if (ok && !far) {
+        struct tagged *records = add_records(taint, count);
+        for (size_t i = 0; i < count; i++) {
+            records[i] = tags[i];
+            records[i].hop++;
+        }
+    }
+    for (size_t i = 0; i < count && far && ok; i++)
+        ok = record_source(taint, row, row->amount, (struct info){tags[i].tag, tagged_hop(taint, &tags[i]) + 1, tags[i].via});
     return ok;
 }
 
 /* ---- what they say ---- */
 
 /* Words that a record has, from `first` on: its tainted units, if they are not all of the row, then its hop. */
-static size_t word_count(struct record record)
+static size_t word_count(struct tagged record)
 {
     return (record.part ? record.wide ? 4u : 1u : 0u) + (record.hop == HOP_FAR);
 }
@@ -130,9 +141,9 @@ static uint32_t move_of(const struct taint *taint, uint32_t record)
     return low;
 }
 
-static uint32_t hop_of(const struct taint *taint, uint32_t record)
+uint32_t record_hop(const struct taint *taint, uint32_t record)
 {
-    struct record found = taint->records[record];
+    struct tagged found = taint->records[record];
     return found.hop == HOP_FAR ? (uint32_t)words_of(taint, record)[word_count(found) - 1] : found.hop;
 }
 
@@ -140,10 +151,31 @@ uint32_t record_least_hop(const struct taint *taint, uint32_t move)
 {
     uint32_t least = UINT32_MAX;
     for (uint32_t i = taint->moves[move].first, end = record_end(taint, move); i < end; i++) {
-        uint32_t hop = hop_of(taint, i);
+        uint32_t hop = record_hop(taint, i);
         least = hop < least ? hop : least;
     }
     return least;
+}
+
+/* The record of a source in a move. */
+static size_t find_source(const struct taint *taint, uint32_t move, uint32_t source)
+{
+    uint32_t low = taint->moves[move].first, high = record_end(taint, move);
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (taint->records[middle].tag == source)
+            return middle;
+        if (taint->records[middle].tag < source)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return SIZE_MAX;
+}
+
+uint32_t record_far_hop(const struct taint *taint, const struct tagged *tagged)
+{
+    return record_hop(taint, (uint32_t)find_source(taint, tagged->via, tagged->tag));
 }
 
 struct position move_position(const struct taint *taint, uint32_t move)
@@ -160,16 +192,16 @@ static uint32_t record_at(const struct taint *taint, size_t index)
 
 static int compare_record(const struct taint *taint, uint32_t record, struct position position, uint32_t source)
 {
-    const struct record *x = &taint->records[record];
+    const struct tagged *x = &taint->records[record];
     int order = position_compare(taint->moves[move_of(taint, record)].position, position);
-    return order ? order : x->source < source ? -1 : x->source > source;
+    return order ? order : x->tag < source ? -1 : x->tag > source;
 }
 
 static int order_records(const void *a, const void *b, void *context)
 {
     const struct taint *taint = context;
     uint32_t y = *(const uint32_t *)b;
-    return compare_record(taint, *(const uint32_t *)a, taint->moves[move_of(taint, y)].position, taint->records[y].source);
+    return compare_record(taint, *(const uint32_t *)a, taint->moves[move_of(taint, y)].position, taint->records[y].tag);
 }
 
 /* What was sorted before stays: records of later blocks come behind it. */
@@ -225,22 +257,6 @@ size_t taint_hop_count(const struct taint *taint)
     return taint->record_count;
 }
 
-/* The record of a source in a move. */
-static size_t find_source(const struct taint *taint, uint32_t move, uint32_t source)
-{
-    uint32_t low = taint->moves[move].first, high = record_end(taint, move);
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (taint->records[middle].source == source)
-            return middle;
-        if (taint->records[middle].source < source)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return SIZE_MAX;
-}
-
 size_t taint_find_hop(const struct taint *taint, struct position position, uint32_t source)
 {
     for (size_t low = 0, high = taint->order ? taint->record_count : taint->move_count; low < high;) {
@@ -259,11 +275,11 @@ size_t taint_find_hop(const struct taint *taint, struct position position, uint3
 
 size_t taint_parent(const struct taint *taint, size_t hop_index)
 {
-    const struct record *record = &taint->records[record_at(taint, hop_index)];
-    if (record->parent == MOVE_NONE)
+    const struct tagged *record = &taint->records[record_at(taint, hop_index)];
+    if (record->via == MOVE_NONE)
         return SIZE_MAX;
-    return taint->order ? taint_find_hop(taint, move_position(taint, record->parent), record->source)
-                        : find_source(taint, record->parent, record->source);
+    return taint->order ? taint_find_hop(taint, move_position(taint, record->via), record->tag)
+                        : find_source(taint, record->via, record->tag);
 }
 
 static int order_exchanged(const void *key, const void *entry)
@@ -275,7 +291,7 @@ static int order_exchanged(const void *key, const void *entry)
 struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
 {
     uint32_t number = record_at(taint, hop_index), of = move_of(taint, number);
-    const struct record *record = &taint->records[number];
+    const struct tagged *record = &taint->records[number];
     const struct move *move = &taint->moves[of];
     const struct exchanged *exchanged = NULL;
     if (taint->exchanged_count)
@@ -285,9 +301,9 @@ struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
                             .asset = move->asset,
                             .from = move->from,
                             .to = move->to,
-                            .source = record->source,
-                            .hop = hop_of(taint, number),
-                            .has_parent = record->parent != MOVE_NONE,
+                            .source = record->tag,
+                            .hop = record_hop(taint, number),
+                            .has_parent = record->via != MOVE_NONE,
                             .leg = exchanged ? exchanged->leg : LEG_NONE,
                             .link = exchanged ? exchanged->link : 0};
     hop.tainted = hop.amount;
@@ -296,7 +312,7 @@ struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
         hop.tainted = record->wide ? (struct u256){{words[0], words[1], words[2], words[3]}} : u256_from_u64(words[0]);
     }
     if (hop.has_parent)
-        hop.parent = move_position(taint, record->parent);
+        hop.parent = move_position(taint, record->via);
     hop.shown = u256_compare(hop.tainted, taint->assets[hop.asset].dust) >= 0;
     return hop;
 }

@@ -196,8 +196,7 @@ static bool overspend(struct taint *taint, struct holding *holding, struct u256 
         struct tagged *tagged = holding_tag_add(holding, seeds->active[i]);
         if (!tagged)
             return false;
-        tagged->hop = 0;
-        tagged->via = MOVE_NONE;
+        tagged_set(tagged, 0, MOVE_NONE);
     }
     return count_one(taint, holding->asset, seeds->active[0], u, offsetof(struct taint_total, seeded));
 }
@@ -211,7 +210,7 @@ static bool depart_plain(struct taint *taint, const struct cursor_row *row, stru
     if (u256_compare(row->amount, holding->balance) > 0 && !overspend(taint, holding, row->amount))
         return false;
     for (uint32_t i = 0; i < holding->tag_count && tag_is_source(taint, holding->tags[i].tag); i++)
-        info_set(parcel, holding->tags[i].tag, holding->tags[i].hop + 1, holding->tags[i].via, &ok);
+        info_set(parcel, holding->tags[i].tag, tagged_hop(taint, &holding->tags[i]) + 1, holding->tags[i].via, &ok);
     return ok && taint->policy->take(taint, holding, row->amount, parcel);
 }
 
@@ -300,13 +299,10 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
             return false;
         for (uint32_t s = 0; seeds && s < seeds->active_count; s++)
             origin = origin || seeds->active[s] == source;
-        if (origin) {
-            tagged->hop = 0;
-            tagged->via = MOVE_NONE;
-        } else if (!held || info->hop < tagged->hop) {
-            tagged->hop = info->hop;
-            tagged->via = (uint32_t)taint->move_count;
-        }
+        if (origin)
+            tagged_set(tagged, 0, MOVE_NONE);
+        else if (!held || info->hop < tagged_hop(taint, tagged))
+            tagged_set(tagged, info->hop, (uint32_t)taint->move_count);
     }
     return true;
 }

@@ -125,7 +125,7 @@ static struct taint_holding line_of(const struct taint *taint, const struct hold
                                  .tag = public_tag(taint, tagged->tag),
                                  .balance = holding->balance,
                                  .amount = holding->amounts ? holding->amounts[index] : holding->balance,
-                                 .hop = tagged->hop,
+                                 .hop = source ? tagged_hop(taint, tagged) : 0,
                                  .has_via = source && tagged->via != MOVE_NONE};
     if (line.has_via)
         line.via = move_position(taint, tagged->via);

@@ -247,8 +247,7 @@ bool seeds_retag(struct taint *taint, struct holding *holding, uint32_t source)
     tagged = holding_tag(holding, source);
     if (!tagged)
         return true;
-    tagged->hop = 0;
-    tagged->via = MOVE_NONE;
+    tagged_set(tagged, 0, MOVE_NONE);
     if (poison)
         return true;
     gained = units_difference(*tag_amount(holding, tagged), before);

@@ -92,7 +92,7 @@ static bool is_first(const struct taint *taint, uint32_t *epoch)
 bool undo_holding(struct taint *taint, struct holding *holding)
 {
     struct undo *undo = taint->undo;
-    holding->few[0].mark = 0; /* quick.c looks again what it is */
+    holding->mark = 0; /* quick.c looks again what it is */
     if (!is_first(taint, &holding->epoch))
         return true;
     struct undo_holding *entries =
@@ -181,7 +181,7 @@ static bool restore_holding(struct undo_holding *entry)
     struct holding *holding = entry->holding;
     if (!holding_tags_set(holding, entry->tags, entry->amounts, entry->tag_count))
         return false;
-    holding->few[0].mark = 0;
+    holding->mark = 0;
     holding->balance = entry->balance;
     holding->uniform = entry->uniform;
     if (holding->queue) { /* the copy goes in, what was there goes away with the entry */
