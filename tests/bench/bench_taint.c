@@ -3,8 +3,8 @@
  *
  *     bench_taint [STORE]    TRACER_BENCH_ROWS transfers (default 5,000,000), TRACER_BENCH_ACCOUNTS (500,000)
  *
- * With STORE, a directory that does not exist yet, the rows are put into a store there and the engine reads
- * that.
+ * With STORE, a directory, the rows are put into a store there (one that exists already is taken for the one that was made with the
+ * same numbers) and the engine reads that. TRACER_BENCH_POLICIES, TRACER_BENCH_SEEDS and TRACER_BENCH_HEISTS name the lines to print; unset: all.
  *
  * A power-law graph in memory: each account first gets units from void, then accounts pay each other parts of
  * what they hold. Stolen is what void paid to all accounts, to every seventh, or to 300. The loop has 64-bit
@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "tracer/graph.h"
+#include "tracer/large.h"
 #include "tracer/taint.h"
 
 #define BATCH_ROWS 4096u
@@ -434,6 +435,7 @@ static uint64_t run_heist(const struct rows *rows, const char *path, enum taint_
         seeds[input.seed_count++] = (struct taint_seed){.source = "s", .position = rows->rows[i].position};
     if (graph_open(path, &options, &graph, &err))
         die(err.text);
+    heap_keep(true); /* as the program does */
     *ret_seconds = 1e9;
     for (uint64_t i = 0; i < times; i++) {
         struct cursor cursor;
@@ -613,7 +615,8 @@ static void make_store(const struct rows *rows, const char *path);
 static void bench_heists(const struct rows *base, const char *path, uint64_t times)
 {
     struct heist heists[] = {{"300", 300, 50, 0}, {"5,000", 5000, 40, 0}, {"100,000", 100000, 20, 0}, {"1/7", 0, 1, 0}};
-    static const enum taint_policy policies[] = {POLICY_POISON, POLICY_FIFO};
+    static const enum taint_policy policies[] = {POLICY_POISON, POLICY_HAIRCUT, POLICY_FIFO};
+    const char *only = getenv("TRACER_BENCH_POLICIES"), *only_heists = getenv("TRACER_BENCH_HEISTS");
     struct rows rows = add_heists(base, heists, 3);
     char store[4096];
     snprintf(store, sizeof(store), "%s-heists", path);
@@ -623,8 +626,11 @@ static void bench_heists(const struct rows *base, const char *path, uint64_t tim
     for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
         for (size_t h = 0; h < sizeof(heists) / sizeof(*heists); h++) {
             struct figure figures[WAY_COUNT];
+            uint64_t small = h < 2 ? 10 * times : times; /* the index of a large one takes a minute: once */
+            if ((only && !strstr(only, taint_policy_name(policies[p]))) || (only_heists && !strstr(only_heists, heists[h].name)))
+                continue;
             for (enum way way = WAY_SCAN; way < WAY_COUNT; way++)
-                figures[way] = measure_heist(&rows, store, policies[p], &heists[h], way, way == WAY_SCAN || h > 1 ? times : 10 * times);
+                figures[way] = measure_heist(&rows, store, policies[p], &heists[h], way, way == WAY_SCAN ? times : way == WAY_INDEX && h > 1 ? 1 : small);
             if (figures[WAY_SCAN].held != figures[WAY_INDEX].held || figures[WAY_SCAN].held != figures[WAY_PLANNED].held)
                 die("scan and index do not agree");
             double better = figures[WAY_SCAN].seconds < figures[WAY_INDEX].seconds ? figures[WAY_SCAN].seconds : figures[WAY_INDEX].seconds;
@@ -654,6 +660,8 @@ static uint64_t environment(const char *name, uint64_t otherwise)
 static void make_store(const struct rows *rows, const char *path)
 {
     int exit_status;
+    if (access(path, F_OK) == 0)
+        return;
     pid_t child = fork();
     if (child == 0) {
         put_rows(rows, path);
@@ -672,7 +680,7 @@ int main(int argc, char **argv)
         uint32_t every;
     } sizes[] = {{"all", 1}, {"1/7", 7}, {"300", 0}};
     uint64_t times = environment("TRACER_BENCH_TIMES", 3);
-    const char *only = getenv("TRACER_BENCH_POLICIES"); /* names; NULL: all */
+    const char *only = getenv("TRACER_BENCH_POLICIES"), *only_sizes = getenv("TRACER_BENCH_SEEDS");
     struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000),
                                  (uint32_t)environment("TRACER_BENCH_ACCOUNTS", 500000));
     warm_memory(rows.count * 512);
@@ -684,7 +692,7 @@ int main(int argc, char **argv)
            "engine MB", "loop MB");
     for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
         for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
-            if (only && !strstr(only, taint_policy_name(policies[p])))
+            if ((only && !strstr(only, taint_policy_name(policies[p]))) || (only_sizes && !strstr(only_sizes, sizes[s].name)))
                 continue;
             struct figure loop = best(&rows, path, policies[p], sizes[s].every, false, times);
             struct figure engine = best(&rows, path, policies[p], sizes[s].every, true, times);
