@@ -17,13 +17,41 @@
 static pthread_mutex_t open_mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct graph *open_stores;
 
+static void before_fork(void)
+{
+    pthread_mutex_lock(&open_mutex);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&open_mutex);
+}
+
+static void in_child(void)
+{
+    for (struct graph *graph = open_stores; graph; graph = graph->next)
+        graph->inherited = true;
+    pthread_mutex_unlock(&open_mutex);
+}
+
+/* False: no memory. */
+static bool watch_forks(void)
+{
+    static bool watched;
+    pthread_mutex_lock(&open_mutex);
+    watched = watched || !pthread_atfork(before_fork, after_fork, in_child);
+    bool done = watched;
+    pthread_mutex_unlock(&open_mutex);
+    return done;
+}
+
 /* Enter the store into the process's list; false: it is there already. */
 static bool enter(struct graph *graph)
 {
     bool free_to_open = true;
     pthread_mutex_lock(&open_mutex);
     for (struct graph *other = open_stores; other; other = other->next)
-        if (other->pid == graph->pid && other->lock.device == graph->lock.device &&
+        if (!other->inherited && other->lock.device == graph->lock.device &&
             other->lock.inode == graph->lock.inode)
             free_to_open = false;
     if (free_to_open) {
@@ -358,7 +386,7 @@ enum tracer_status graph_open(const char *path, const struct graph_options *opti
     if (status)
         return status;
     struct graph *graph = calloc(1, sizeof(*graph));
-    if (!graph || !(graph->path = strdup(path))) {
+    if (!graph || !watch_forks() || !(graph->path = strdup(path))) {
         free(graph);
         return error_set(err, TRACER_E_NOMEM, "store %s: no memory", path);
     }
@@ -385,7 +413,7 @@ enum tracer_status graph_open(const char *path, const struct graph_options *opti
 void graph_close(struct graph *graph)
 {
     struct error ignored;
-    if (!graph || graph->pid != getpid())
+    if (!graph || graph->inherited)
         return; /* after fork it is the parent's */
     if (graph->write)
         graph_abort(graph->write);

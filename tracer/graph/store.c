@@ -128,7 +128,7 @@ enum tracer_status store_fail(struct graph *graph, int result, const char *doing
 
 enum tracer_status store_check(const struct graph *graph, struct error *err)
 {
-    if (graph->pid != getpid())
+    if (graph->inherited)
         return store_error(
             graph, err, TRACER_E_STORE,
             "was opened by process %ld and cannot be used after fork. Open it again in this process",

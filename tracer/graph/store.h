@@ -53,7 +53,8 @@ struct graph {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     char *path;
-    pid_t pid;
+    pid_t pid;      /* of who opened it */
+    bool inherited; /* by a child of that one, which must not use it */
     enum graph_mode mode;
     bool sealed;   /* read without locks: nobody can write */
     bool panicked; /* a commit failed half way: reopen */
