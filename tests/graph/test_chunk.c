@@ -301,6 +301,76 @@ Test(chunk, S5_hostile_bytes_are_refused_or_read_without_harm)
 
 /* --- pages of runs ------------------------------------------------------------------------------------ */
 
+#define ENTRIES 20000u
+
+/* Steps of one byte up to ten, and keys of one block up to very many. */
+static size_t make_entries(struct segment_entry *entries)
+{
+    size_t count = 0;
+    for (uint64_t key = random_below(3); count < ENTRIES; key += 1 + random_below(2) * random_below(300)) {
+        uint64_t block = random_below(10) ? random_below(100000) : UINT64_C(1) << 60, bits = 1 + random_below(40);
+        for (size_t left = random_below(4) ? 1 + random_below(12) : random_below(2000); left > 0 && count < ENTRIES; left--) {
+            block += 1 + (random_next() & ((UINT64_C(1) << bits) - 1));
+            entries[count++] = (struct segment_entry){key, block};
+        }
+    }
+    return count;
+}
+
+/* A reader that goes to and fro stands where one does that is new. */
+Test(chunk, a_run_is_read_from_any_entry)
+{
+    char path[256];
+    struct error err = {0};
+    struct segment_entry *entries = calloc(ENTRIES, sizeof(*entries));
+    struct run_list list = {0};
+    struct run_writer writer;
+    struct run_reader fresh, *kept = calloc(1, sizeof(*kept));
+    MDB_txn *txn;
+    store_path(path);
+    random_seed(44);
+    struct graph *graph = store_open(path, GRAPH_CREATE);
+    store_register(graph);
+    size_t count = make_entries(entries);
+    cr_assert_eq(store_write_begin(graph, &err), TRACER_OK);
+    run_writer_begin(&writer, graph, CHAIN, &list, RUN_ROWS, 0);
+    cr_assert_eq(run_writer_add(&writer, entries, count, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(run_writer_end(&writer, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(store_write_commit(graph, &err), TRACER_OK, "%s", err.text);
+    cr_assert_gt(list.runs[0].pages, 5);
+    cr_assert_eq(store_read_begin(graph, &txn, &err), TRACER_OK);
+    for (size_t round = 0, place = 0; round < 20000; round++) {
+        place = random_below(3) ? (place + random_below(40)) % count : random_below(count);
+        struct segment_entry from = entries[place];
+        from.key += random_below(4) == 0;
+        from.block = random_below(2) ? 0 : from.block + random_below(3) - 1;
+        size_t wanted = 0;
+        for (size_t low = 0, high = count; low < high;) {
+            size_t middle = low + (high - low) / 2;
+            if (segment_compare(&entries[middle], &from) < 0)
+                low = wanted = middle + 1;
+            else
+                high = middle;
+        }
+        cr_assert_eq(run_reader_again(kept, graph, txn, CHAIN, &list.runs[0], &from, &err), TRACER_OK, "%s", err.text);
+        cr_assert_eq(run_reader_seek(&fresh, graph, txn, CHAIN, &list.runs[0], &from, &err), TRACER_OK, "%s", err.text);
+        for (uint64_t more = random_below(4) ? random_below(20) : random_below(1000); wanted < count; wanted++, more--) {
+            cr_assert(!kept->end && segment_compare(&kept->entry, &entries[wanted]) == 0);
+            cr_assert(!fresh.end && segment_compare(&fresh.entry, &entries[wanted]) == 0);
+            if (more == 0)
+                break;
+            cr_assert_eq(run_reader_next(kept, graph, txn, &err), TRACER_OK);
+            cr_assert_eq(run_reader_next(&fresh, graph, txn, &err), TRACER_OK);
+        }
+        cr_assert(wanted < count || (kept->end && fresh.end));
+    }
+    store_read_end(graph);
+    graph_close(graph);
+    store_remove(path);
+    free(entries);
+    free(kept);
+}
+
 struct rows_of {
     uint64_t count;
 };

@@ -153,6 +153,8 @@ struct chunk_scan {
 void chunk_scan_at(struct chunk_scan *scan, const struct chunk *chunk, uint32_t block);
 /** Pass over `count` rows (within the chunk). */
 void chunk_scan_skip(struct chunk_scan *scan, uint32_t count);
+/** To the first row of the run that row `row` is of, which is not before. */
+void chunk_scan_to_run(struct chunk_scan *scan, uint32_t row);
 /** Decode up to `capacity` rows and move on; log indexes too if `ret_logs`. Returns how many; 0: end of
  * chunk. */
 size_t chunk_scan_rows(struct chunk_scan *scan, struct cursor_row *ret_rows, uint32_t *ret_logs,

@@ -182,6 +182,18 @@ void chunk_scan_skip(struct chunk_scan *scan, uint32_t count)
     }
 }
 
+void chunk_scan_to_run(struct chunk_scan *scan, uint32_t row)
+{
+    const struct column width = scan->chunk->columns[COLUMN_WIDTH];
+    uint32_t passed = scan->row;
+    while (scan->row + (scan->run_count - scan->run_row) <= row) {
+        scan->row += scan->run_count - scan->run_row;
+        next_run(scan);
+    }
+    for (; passed < scan->row; passed++)
+        scan->amount += column_get(&width, passed);
+}
+
 static inline void get_amount(const uint8_t *from, unsigned width, struct u256 *ret_amount)
 {
     struct u256 amount = {{0}};

@@ -14,18 +14,32 @@
  * known late: half of it was spent. So the ceiling is where both cost the same, and no choice costs more than 1.5 times the better. */
 #define GATHER_SHARE 64u
 
+#define FILTER_LEAST 4096u /* bits */
+
 /* The blocks of an account: blocks[first, first + count), ascending. */
 struct gather_list {
     size_t first, count, at;
+};
+
+/* Ids of the store, numbered as they are met: what the engine keeps by number is as large as what it meets. */
+struct numbers {
+    struct number {
+        uint32_t id;
+        bool added; /* an account: all of its rows are given */
+    } *of; /* [count] */
+    uint64_t *slots; /* id << 32 | number + 1; 0: empty */
+    size_t count, capacity; /* slots: twice the capacity */
 };
 
 struct graph_gather {
     struct graph *graph;
     struct chain *chain;
     uint64_t first, last, generation; /* pinned */
-    uint32_t accounts, assets;
+    struct numbers accounts, assets; /* those of the rows that were given, and accounts that were added */
     uint64_t room; /* blocks that may still be found */
-    uint8_t *wanted; /* a bit for each account: it was added */
+    uint8_t *filter; /* bits: id & filter_mask of the accounts that were added, and more in common */
+    uint32_t filter_mask;
+    size_t added_count;
     struct position *named; /* rows that were added, sorted */
     size_t named_count, named_capacity;
     uint64_t *blocks;
@@ -42,7 +56,11 @@ struct graph_gather {
     uint64_t next; /* blocks before it were given */
     struct position given; /* the last row that was, if next > 0 */
     bool ended;    /* the last transaction of the range was given */
-    struct run_reader *reader;
+    struct chain_state state; /* at the beginning */
+    bool fresh_listed;
+    size_t seen; /* the transaction that the next two are of */
+    struct run_list runs;
+    struct run_reader *readers; /* one for each of the live runs of rows, in their order */
     struct cursor_row *rows;
     size_t row_capacity;
 };
@@ -56,6 +74,97 @@ static int compare_blocks(const void *a, const void *b)
 {
     const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
+}
+
+/* ---- numbers ---- */
+
+static size_t number_slot(const struct numbers *numbers, uint32_t id)
+{
+    size_t mask = 2 * numbers->capacity - 1, at = (uint32_t)(id * 0x9e3779b1u) * (uint64_t)(mask + 1) >> 32;
+    while (numbers->slots[at] && numbers->slots[at] >> 32 != id)
+        at = (at + 1) & mask;
+    return at;
+}
+
+static bool numbers_grow(struct numbers *numbers)
+{
+    size_t capacity = numbers->capacity ? 2 * numbers->capacity : 64;
+    struct number *of = realloc(numbers->of, capacity * sizeof(*of));
+    if (of)
+        numbers->of = of;
+    uint64_t *slots = of ? calloc(2 * capacity, sizeof(*slots)) : NULL;
+    if (!slots)
+        return false;
+    free(numbers->slots);
+    numbers->slots = slots;
+    numbers->capacity = capacity;
+    for (size_t i = 0; i < numbers->count; i++)
+        slots[number_slot(numbers, of[i].id)] = (uint64_t)of[i].id << 32 | (i + 1);
+    return true;
+}
+
+static enum tracer_status number_of(const struct graph_gather *gather, struct numbers *numbers, uint32_t id, uint32_t *ret_number, struct error *err)
+{
+    if (numbers->count == numbers->capacity && !numbers_grow(numbers))
+        return no_memory(gather, err);
+    uint64_t *slot = &numbers->slots[number_slot(numbers, id)];
+    if (!*slot) {
+        numbers->of[numbers->count] = (struct number){.id = id};
+        *slot = (uint64_t)id << 32 | ++numbers->count;
+    }
+    *ret_number = (uint32_t)*slot - 1;
+    return TRACER_OK;
+}
+
+/* ---- the accounts that were added ---- */
+
+static void filter_put(struct graph_gather *gather, uint32_t id)
+{
+    uint32_t bit = id & gather->filter_mask;
+    gather->filter[bit / 8] |= (uint8_t)(1u << bit % 8);
+}
+
+/* At least 32 bits for each, so that few others have the bit of one. */
+static enum tracer_status filter_add(struct graph_gather *gather, uint32_t number, struct error *err)
+{
+    struct number *added = &gather->accounts.of[number];
+    if (added->added)
+        return TRACER_OK;
+    added->added = true;
+    filter_put(gather, added->id);
+    if (++gather->added_count <= gather->filter_mask / 32 || gather->filter_mask >= gather->state.accounts)
+        return TRACER_OK;
+    uint32_t mask = 4 * gather->filter_mask + 3;
+    uint8_t *filter = calloc(mask / 8 + 1, 1);
+    if (!filter)
+        return no_memory(gather, err);
+    free(gather->filter);
+    gather->filter = filter;
+    gather->filter_mask = mask;
+    for (size_t i = 0; i < gather->accounts.count; i++)
+        if (gather->accounts.of[i].added)
+            filter_put(gather, gather->accounts.of[i].id);
+    return TRACER_OK;
+}
+
+static bool was_added(const struct graph_gather *gather, uint32_t id)
+{
+    uint64_t slot = gather->accounts.slots[number_slot(&gather->accounts, id)];
+    return slot && gather->accounts.of[(uint32_t)slot - 1].added;
+}
+
+/* The first row of [row, end) with one of them; end: none. */
+static uint32_t next_wanted(const struct graph_gather *gather, uint32_t row, uint32_t end)
+{
+    const struct column from = gather->chunk.columns[COLUMN_FROM], to = gather->chunk.columns[COLUMN_TO];
+    const uint8_t *filter = gather->filter;
+    const uint32_t mask = gather->filter_mask;
+    for (; row < end; row++) {
+        uint32_t sender = column_get(&from, row), recipient = column_get(&to, row), a = sender & mask, b = recipient & mask;
+        if (((filter[a / 8] >> a % 8 | filter[b / 8] >> b % 8) & 1) && (was_added(gather, sender) || was_added(gather, recipient)))
+            break;
+    }
+    return row;
 }
 
 /* ---- lists ---- */
@@ -155,12 +264,33 @@ static void close_list(struct graph_gather *gather)
     enter(gather, gather->list_count++);
 }
 
+/* Begin to read. What a transaction has shown of the runs holds for one of the same state. */
+static enum tracer_status look(struct graph_gather *gather, MDB_txn **ret_txn, struct error *err)
+{
+    enum tracer_status status = store_check(gather->graph, err);
+    if (status || (status = store_read_begin(gather->graph, ret_txn, err)) || mdb_txn_id(*ret_txn) == gather->seen)
+        return status;
+    gather->seen = 0;
+    status = walk_check(gather->graph, *ret_txn, gather->chain->id, gather->generation, err);
+    if (!status)
+        status = store_get_runs(gather->graph, *ret_txn, gather->chain->id, &gather->runs, err);
+    free(gather->readers);
+    gather->readers = calloc(gather->runs.count + 1, sizeof(*gather->readers));
+    if (!status && !gather->readers)
+        status = no_memory(gather, err);
+    if (!status)
+        gather->seen = mdb_txn_id(*ret_txn);
+    else
+        store_read_end(gather->graph);
+    return status;
+}
+
 /* The hints of one run. */
-static enum tracer_status read_run(struct graph_gather *gather, MDB_txn *txn, const struct run *run, uint32_t id, struct error *err)
+static enum tracer_status read_run(struct graph_gather *gather, MDB_txn *txn, const struct run *run, struct run_reader *reader, uint32_t id,
+                                   struct error *err)
 {
     const struct segment_entry from = {.key = id, .block = gather->first};
-    struct run_reader *reader = gather->reader;
-    enum tracer_status status = run_reader_seek(reader, gather->graph, txn, gather->chain->id, run, &from, err);
+    enum tracer_status status = run_reader_again(reader, gather->graph, txn, gather->chain->id, run, &from, err);
     while (!status && !reader->end && reader->entry.key == id && reader->entry.block <= gather->last) {
         status = add_block(gather, reader->entry.block, err);
         if (!status)
@@ -169,62 +299,57 @@ static enum tracer_status read_run(struct graph_gather *gather, MDB_txn *txn, co
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
-/* Blocks that no run knows yet are looked at for every account. */
-static enum tracer_status read_fresh(struct graph_gather *gather, const struct chain_state *state, struct error *err)
+/* Blocks that no run knew at the beginning are looked at whatever account is added. */
+static enum tracer_status list_fresh(struct graph_gather *gather, struct error *err)
 {
-    enum tracer_status status = TRACER_OK;
+    const struct chain_state *state = &gather->state;
+    enum tracer_status status = gather->fresh_listed ? TRACER_OK : open_list(gather, err);
+    if (gather->fresh_listed || status)
+        return status;
     for (uint32_t i = 0; i < state->fresh_count && !status; i++) {
         uint64_t from = state->fresh[i].first < gather->first ? gather->first : state->fresh[i].first;
         uint64_t last = state->fresh[i].last > gather->last ? gather->last : state->fresh[i].last;
         for (uint64_t block = from; block <= last && !status; block++)
             status = add_block(gather, block, err);
     }
+    close_list(gather);
+    gather->fresh_listed = true;
     return status;
-}
-
-static enum tracer_status read_lists(struct graph_gather *gather, MDB_txn *txn, uint32_t id, struct error *err)
-{
-    struct run_list list;
-    struct chain_state state;
-    enum tracer_status status = walk_check(gather->graph, txn, gather->chain->id, gather->generation, err);
-    if (!status)
-        status = store_get_runs(gather->graph, txn, gather->chain->id, &list, err);
-    for (uint32_t i = 0; !status && i < list.count; i++)
-        if (list.runs[i].kind == RUN_ROWS && list.runs[i].phase == RUN_LIVE)
-            status = read_run(gather, txn, &list.runs[i], id, err);
-    if (!status)
-        status = store_get_state(gather->graph, txn, gather->chain->id, &state, err);
-    return status ? status : read_fresh(gather, &state, err);
 }
 
 static enum tracer_status gather_add(void *self, uint32_t account, struct error *err)
 {
     struct graph_gather *gather = self;
     MDB_txn *txn;
-    if (account >= gather->accounts)
+    const uint32_t id = gather->accounts.of[account].id;
+    if (id >= gather->state.accounts)
         return store_error(gather->graph, err, TRACER_E_UNAVAILABLE, "an account that came later");
-    enum tracer_status status = open_list(gather, err);
-    if (status || (status = store_read_begin(gather->graph, &txn, err)))
+    enum tracer_status status = list_fresh(gather, err);
+    if (status || (status = open_list(gather, err)) || (status = look(gather, &txn, err)))
         return status;
-    status = read_lists(gather, txn, account, err);
-    store_read_end(gather->graph);
-    if (!status) {
-        gather->wanted[account / 8] |= (uint8_t)(1u << account % 8);
-        close_list(gather);
+    struct run_reader *reader = gather->readers;
+    for (uint32_t i = 0; !status && i < gather->runs.count; i++) {
+        const struct run *run = &gather->runs.runs[i];
+        if (run->kind == RUN_ROWS && run->phase == RUN_LIVE)
+            status = read_run(gather, txn, run, reader++, id, err);
     }
-    return status;
+    store_read_end(gather->graph);
+    if (!status)
+        close_list(gather);
+    return status ? status : filter_add(gather, account, err);
 }
 
 static enum tracer_status gather_find(void *self, struct address address, uint32_t *ret_account, struct error *err)
 {
     struct graph_gather *gather = self;
+    uint32_t id;
     MDB_txn *txn;
-    enum tracer_status status = store_read_begin(gather->graph, &txn, err);
+    enum tracer_status status = look(gather, &txn, err);
     if (status)
         return status;
-    status = find_account(gather->graph, txn, gather->chain, address, ret_account, err);
+    status = find_account(gather->graph, txn, gather->chain, address, &id, err);
     store_read_end(gather->graph);
-    return status;
+    return status ? status : number_of(gather, &gather->accounts, id, ret_account, err);
 }
 
 /* ---- chunks ---- */
@@ -235,8 +360,8 @@ static enum tracer_status read_chunk(struct graph_gather *gather, MDB_txn *txn, 
     struct store_cursor cursor;
     struct record record;
     struct key key = key_of_block(gather->chain->id, block);
-    enum tracer_status status = walk_check(gather->graph, txn, gather->chain->id, gather->generation, err);
-    if (status || (status = store_cursor_open(gather->graph, txn, TABLE_LOG, &cursor, err)))
+    enum tracer_status status = store_cursor_open(gather->graph, txn, TABLE_LOG, &cursor, err);
+    if (status)
         return status;
     status = store_cursor_floor(&cursor, &key, 8, err);
     if (!status)
@@ -270,7 +395,7 @@ static enum tracer_status load_block(struct graph_gather *gather, uint64_t numbe
     enum tracer_status status = TRACER_OK;
     if (!has_block(gather, number)) {
         gather->loaded = gather->inside = false;
-        if ((status = store_read_begin(gather->graph, &txn, err)))
+        if ((status = look(gather, &txn, err)))
             return status;
         status = read_chunk(gather, txn, number, err);
         store_read_end(gather->graph);
@@ -282,7 +407,7 @@ static enum tracer_status load_block(struct graph_gather *gather, uint64_t numbe
     if (*ret_found)
         return TRACER_OK;
     /* A block that a hint names is either stored, and then in its chunk, or gone. */
-    if ((status = store_read_begin(gather->graph, &txn, err)))
+    if ((status = look(gather, &txn, err)))
         return status;
     status = store_get_block_record(gather->graph, txn, gather->chain->id, number, &stored, err);
     store_read_end(gather->graph);
@@ -293,21 +418,25 @@ static enum tracer_status load_block(struct graph_gather *gather, uint64_t numbe
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
 }
 
-static enum tracer_status need_ids(struct graph_gather *gather, size_t count, struct error *err)
+/* By numbers, whose values are there. */
+static enum tracer_status number_rows(struct graph_gather *gather, size_t count, struct error *err)
 {
     struct chain *chain = gather->chain;
     enum tracer_status status = TRACER_OK;
     MDB_txn *txn = NULL;
     for (size_t i = 0; i < count && !status; i++) {
-        const struct cursor_row *row = &gather->rows[i];
-        if (ids_have(&chain->account_pages, row->from, ACCOUNTS_PER_RECORD) && ids_have(&chain->account_pages, row->to, ACCOUNTS_PER_RECORD) &&
-            ids_have(&chain->asset_pages, row->asset, ASSETS_PER_RECORD))
-            continue;
-        if (!txn && (status = store_read_begin(gather->graph, &txn, err)))
-            return status;
-        if (!(status = ids_need_account(gather->graph, txn, chain, row->from, err)) &&
-            !(status = ids_need_account(gather->graph, txn, chain, row->to, err)))
-            status = ids_need_asset(gather->graph, txn, chain, row->asset, err);
+        struct cursor_row *row = &gather->rows[i];
+        if (!ids_have(&chain->account_pages, row->from, ACCOUNTS_PER_RECORD) || !ids_have(&chain->account_pages, row->to, ACCOUNTS_PER_RECORD) ||
+            !ids_have(&chain->asset_pages, row->asset, ASSETS_PER_RECORD)) {
+            if (!txn && (status = look(gather, &txn, err)))
+                return status;
+            if (!(status = ids_need_account(gather->graph, txn, chain, row->from, err)) &&
+                !(status = ids_need_account(gather->graph, txn, chain, row->to, err)))
+                status = ids_need_asset(gather->graph, txn, chain, row->asset, err);
+        }
+        if (!status && !(status = number_of(gather, &gather->accounts, row->from, &row->from, err)) &&
+            !(status = number_of(gather, &gather->accounts, row->to, &row->to, err)))
+            status = number_of(gather, &gather->assets, row->asset, &row->asset, err);
     }
     if (txn)
         store_read_end(gather->graph);
@@ -317,21 +446,18 @@ static enum tracer_status need_ids(struct graph_gather *gather, size_t count, st
 /* The whole transaction that row `row` of the chunk is in; the scan stands at or before its first row. */
 static enum tracer_status give(struct graph_gather *gather, uint32_t row, size_t *ret_count, struct error *err)
 {
-    struct chunk_scan *scan = &gather->scan, from = *scan;
-    chunk_scan_skip(scan, row - scan->row);
-    uint32_t before = scan->run_row, count = scan->run_count;
-    *scan = from;
-    chunk_scan_skip(scan, row - before - scan->row);
-    if (count > gather->row_capacity) {
-        struct cursor_row *rows = realloc(gather->rows, count * sizeof(*rows));
+    struct chunk_scan *scan = &gather->scan;
+    chunk_scan_to_run(scan, row);
+    if (scan->run_count > gather->row_capacity) {
+        struct cursor_row *rows = realloc(gather->rows, scan->run_count * sizeof(*rows));
         if (!rows)
             return no_memory(gather, err);
         gather->rows = rows;
-        gather->row_capacity = count;
+        gather->row_capacity = scan->run_count;
     }
-    *ret_count = chunk_scan_rows(scan, gather->rows, NULL, count);
+    *ret_count = chunk_scan_rows(scan, gather->rows, NULL, scan->run_count);
     gather->given = gather->rows[*ret_count - 1].position;
-    return need_ids(gather, *ret_count, err);
+    return number_rows(gather, *ret_count, err);
 }
 
 static void enter_block(struct graph_gather *gather, uint32_t block)
@@ -339,11 +465,6 @@ static void enter_block(struct graph_gather *gather, uint32_t block)
     chunk_scan_at(&gather->scan, &gather->chunk, block);
     gather->row_end = chunk_row_start(&gather->chunk, block + 1);
     gather->inside = gather->scan.row < gather->row_end;
-}
-
-static bool is_wanted(const struct graph_gather *gather, uint32_t account)
-{
-    return account < gather->accounts && gather->wanted[account / 8] >> account % 8 & 1;
 }
 
 static bool is_named(const struct graph_gather *gather, uint64_t block)
@@ -362,12 +483,9 @@ static bool is_named(const struct graph_gather *gather, uint64_t block)
 /* The next transaction of the block with a row of the accounts; all of a block that has a named row. */
 static enum tracer_status look_on(struct graph_gather *gather, size_t *ret_count, struct error *err)
 {
-    const struct chunk *chunk = &gather->chunk;
-    const struct column from = chunk->columns[COLUMN_FROM], to = chunk->columns[COLUMN_TO];
     uint32_t row = gather->scan.row;
     if (!is_named(gather, gather->next - 1))
-        while (row < gather->row_end && !is_wanted(gather, column_get(&from, row)) && !is_wanted(gather, column_get(&to, row)))
-            row++;
+        row = next_wanted(gather, row, gather->row_end);
     gather->inside = row < gather->row_end;
     enum tracer_status status = gather->inside ? give(gather, row, ret_count, err) : TRACER_OK;
     gather->inside = gather->inside && gather->scan.row < gather->row_end;
@@ -413,7 +531,7 @@ static enum tracer_status give_last(struct graph_gather *gather, size_t *ret_cou
         return TRACER_OK;
     gather->ended = true;
     gather->loaded = gather->inside = false;
-    enum tracer_status status = store_read_begin(gather->graph, &txn, err);
+    enum tracer_status status = look(gather, &txn, err);
     if (status)
         return status;
     status = read_chunk(gather, txn, gather->last, err);
@@ -483,23 +601,25 @@ static enum tracer_status gather_rewind(void *self, struct error *err)
 
 static uint32_t gather_account_count(void *self)
 {
-    return ((const struct graph_gather *)self)->accounts;
+    return (uint32_t)((const struct graph_gather *)self)->accounts.count;
 }
 
 static uint32_t gather_asset_count(void *self)
 {
-    return ((const struct graph_gather *)self)->assets;
+    return (uint32_t)((const struct graph_gather *)self)->assets.count;
 }
 
-static struct address gather_account(void *self, uint32_t id)
+static struct address gather_account(void *self, uint32_t number)
 {
     const struct graph_gather *gather = self;
+    const uint32_t id = gather->accounts.of[number].id;
     return id == 0 ? (struct address){{0}} : ids_account(gather->chain, id);
 }
 
-static struct asset gather_asset(void *self, uint32_t id)
+static struct asset gather_asset(void *self, uint32_t number)
 {
     const struct graph_gather *gather = self;
+    const uint32_t id = gather->assets.of[number].id;
     return id == 0 ? (struct asset){0} : ids_asset(gather->chain, id);
 }
 
@@ -508,13 +628,17 @@ static void gather_free(void *self)
     struct graph_gather *gather = self;
     gather->graph->cursors--;
     free(gather->blocks);
-    free(gather->wanted);
+    free(gather->filter);
+    free(gather->accounts.of);
+    free(gather->accounts.slots);
+    free(gather->assets.of);
+    free(gather->assets.slots);
     free(gather->named);
     free(gather->lists);
     free(gather->heap);
     free(gather->bytes);
     free(gather->rows);
-    free(gather->reader);
+    free(gather->readers);
     free(gather);
 }
 
@@ -534,30 +658,27 @@ static enum tracer_status has_opening(struct graph *graph, MDB_txn *txn, uint64_
 static enum tracer_status begin(struct graph_gather *gather, uint64_t first, uint64_t last, struct error *err)
 {
     MDB_txn *txn;
-    struct chain_state state;
+    struct chain_state *state = &gather->state;
     bool opened = false;
     enum tracer_status status = store_read_begin(gather->graph, &txn, err);
     if (status)
         return status;
-    status = store_get_state(gather->graph, txn, gather->chain->id, &state, err);
+    status = store_get_state(gather->graph, txn, gather->chain->id, state, err);
     if (!status)
         status = has_opening(gather->graph, txn, gather->chain->id, first, &opened, err);
     store_read_end(gather->graph);
     if (status)
         return status;
-    if (opened || state.count == 0 || state.wide_amounts)
+    if (opened || state->count == 0 || state->wide_amounts)
         return store_error(gather->graph, err, TRACER_E_UNAVAILABLE, "this store is read from its start");
     gather->first = first;
-    gather->last = last < state.last ? last : state.last;
-    gather->generation = state.generation;
-    gather->accounts = state.accounts;
-    gather->assets = state.assets;
+    gather->last = last < state->last ? last : state->last;
+    gather->generation = state->generation;
     if (gather->room == 0)
-        gather->room = state.transfers / GATHER_SHARE;
-    gather->wanted = calloc(gather->accounts / 8 + 1, 1);
-    if (!gather->wanted)
-        return no_memory(gather, err);
-    return TRACER_OK;
+        gather->room = state->transfers / GATHER_SHARE;
+    gather->filter_mask = FILTER_LEAST - 1;
+    gather->filter = calloc(FILTER_LEAST / 8, 1);
+    return gather->filter && numbers_grow(&gather->accounts) ? TRACER_OK : no_memory(gather, err);
 }
 
 enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t rows_max,
@@ -572,9 +693,8 @@ enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t
     graph->cursors++; /* pages that rows need are not dropped */
     gather->graph = graph;
     gather->room = rows_max;
-    gather->reader = malloc(sizeof(*gather->reader));
     gather->chain = store_chain(graph, chain_id);
-    status = gather->reader && gather->chain ? begin(gather, first, last, err) : no_memory(gather, err);
+    status = gather->chain ? begin(gather, first, last, err) : no_memory(gather, err);
     if (status) {
         gather_free(gather);
         return status;

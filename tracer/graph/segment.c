@@ -200,6 +200,40 @@ static bool read_entry(struct run_reader *reader)
     return !reader->more || at < reader->page_end;
 }
 
+/* Pass over the blocks of the current key behind the current one, 8 bytes at a time: the last is the first varint whose lowest bit is 0. */
+static bool skip_blocks(struct run_reader *reader)
+{
+    const uint64_t tops = 0x8080808080808080u;
+    uint64_t begins = 0x80; /* bytes that begin a varint, by their top bits */
+    const uint8_t *at = reader->at;
+    while (reader->more && at < reader->page_end) {
+        uint64_t word = get_u64(at), ends = ~word & tops, last, unused;
+        last = (begins | ends << 8) & ~(word << 7);
+        if (last == 0) {
+            begins = ends >> 63 << 7;
+            at += 8;
+            continue;
+        }
+        unsigned first = (unsigned)__builtin_ctzll(last);
+        ends &= ~UINT64_C(0) << first;
+        at = ends ? at + (unsigned)__builtin_ctzll(ends) / 8 + 1 : get_varint(at + first / 8, reader->page_end, &unused);
+        if (!at)
+            return false;
+        reader->more = false;
+    }
+    reader->at = at;
+    return at <= reader->page_end && !reader->more;
+}
+
+/* To the first entry of the page. */
+static bool begin_entries(struct run_reader *reader)
+{
+    reader->at = reader->page + PAGE_HEADER;
+    reader->entry = (struct segment_entry){.key = reader->first.key};
+    reader->end = reader->more = false;
+    return read_entry(reader);
+}
+
 /* Copy the page under the cursor and read its first entry. */
 static enum tracer_status open_page(struct run_reader *reader, struct store_cursor *cursor, struct error *err)
 {
@@ -211,13 +245,11 @@ static enum tracer_status open_page(struct run_reader *reader, struct store_curs
         return store_damaged(cursor->graph, TABLE_SEGMENT, cursor->key, cursor->key_size, err);
     reader->first = (struct segment_entry){get_u64_big(cursor->key + 12), get_u64_big(cursor->key + 20)};
     memcpy(reader->page, record.data, record.size);
+    put_u64(reader->page + record.size, 0); /* skip_blocks() looks that far */
     reader->base = get_u64(reader->page);
     reader->number = get_u32(reader->page + 8);
-    reader->at = reader->page + PAGE_HEADER;
     reader->page_end = reader->page + record.size;
-    reader->entry = (struct segment_entry){.key = reader->first.key};
-    reader->end = reader->more = false;
-    return read_entry(reader) ? TRACER_OK : bad_page(reader, cursor->graph, err);
+    return begin_entries(reader) ? TRACER_OK : bad_page(reader, cursor->graph, err);
 }
 
 static enum tracer_status lost_page(const struct run_reader *reader, struct graph *graph, struct error *err)
@@ -246,14 +278,16 @@ static enum tracer_status page_number(struct store_cursor *cursor, uint64_t *ret
 
 /* To the page that may have the first entry >= `key`: the last that does not begin behind it, or the first
  * one. The next page must be there, too, or the run be at its end. */
-static enum tracer_status find_page(const struct run_reader *reader, struct store_cursor *cursor,
+static enum tracer_status find_page(struct run_reader *reader, struct store_cursor *cursor,
                                     const struct key *key, struct error *err)
 {
     uint64_t next = reader->pages, number;
     enum tracer_status status = store_cursor_move(cursor, MDB_SET_RANGE, key, err);
     bool none = status == TRACER_E_NOT_FOUND;
+    reader->behind = (struct segment_entry){UINT64_MAX, UINT64_MAX};
     if (!status && in_run(cursor, key)) {
         status = page_number(cursor, &next, err);
+        reader->behind = (struct segment_entry){get_u64_big(cursor->key + 12), get_u64_big(cursor->key + 20)};
         if (status || next == 0 || memcmp(cursor->key, key->bytes, PAGE_KEY_SIZE) == 0)
             return status;
     }
@@ -283,6 +317,7 @@ static enum tracer_status next_page(struct run_reader *reader, struct graph *gra
     status = store_cursor_move(&cursor, MDB_SET_RANGE, &key, err);
     if (!status)
         status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
+    reader->behind = reader->first; /* not looked for */
     if (!status && in_run(&cursor, &key))
         status = open_page(reader, &cursor, err);
     else if (!status)
@@ -307,13 +342,22 @@ static bool is_open(const struct run_reader *reader, const struct store_cursor *
     return !reader->end && cursor->key_size == key.size && memcmp(cursor->key, key.bytes, key.size) == 0;
 }
 
+/* From the current entry, which may be behind `from`. */
+static enum tracer_status read_on(struct run_reader *reader, struct graph *graph, MDB_txn *txn, const struct segment_entry *from, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    while (!status && !reader->end && segment_compare(&reader->entry, from) < 0)
+        status = reader->entry.key < from->key && !skip_blocks(reader) ? bad_page(reader, graph, err) : run_reader_next(reader, graph, txn, err);
+    return status;
+}
+
 enum tracer_status run_reader_forward(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
                                       const struct segment_entry *from, struct error *err)
 {
     struct store_cursor cursor;
     struct key key = page_key(reader->chain_id, reader->run, from);
-    if (!reader->end && segment_compare(&reader->entry, from) >= 0)
-        return TRACER_OK;
+    if (!reader->end && (segment_compare(&reader->entry, from) >= 0 || segment_compare(from, &reader->behind) < 0))
+        return read_on(reader, graph, txn, from, err);
     enum tracer_status status = store_cursor_open(graph, txn, TABLE_SEGMENT, &cursor, err);
     if (status)
         return status;
@@ -323,9 +367,7 @@ enum tracer_status run_reader_forward(struct run_reader *reader, struct graph *g
         status = open_page(reader, &cursor, err);
     }
     store_cursor_close(&cursor);
-    while (!status && !reader->end && segment_compare(&reader->entry, from) < 0)
-        status = run_reader_next(reader, graph, txn, err);
-    return status;
+    return status ? status : read_on(reader, graph, txn, from, err);
 }
 
 enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
@@ -337,4 +379,17 @@ enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *grap
     reader->pages = run->pages;
     reader->end = true;
     return run_reader_forward(reader, graph, txn, from, err);
+}
+
+enum tracer_status run_reader_again(struct run_reader *reader, struct graph *graph, MDB_txn *txn, uint64_t chain_id,
+                                    const struct run *run, const struct segment_entry *from, struct error *err)
+{
+    bool open = reader->pages && reader->run == run->id && segment_compare(&reader->first, from) <= 0 && segment_compare(from, &reader->behind) < 0;
+    if (!open)
+        return run_reader_seek(reader, graph, txn, chain_id, run, from, err);
+    if (segment_compare(&reader->entry, from) < 0)
+        return read_on(reader, graph, txn, from, err); /* at the end there is nothing behind it */
+    if (!begin_entries(reader))
+        return bad_page(reader, graph, err);
+    return read_on(reader, graph, txn, from, err);
 }

@@ -59,7 +59,7 @@ struct run_reader {
     bool end;
     struct segment_entry entry; /* the current one, unless at the end */
     uint64_t base;
-    struct segment_entry first; /* of the page */
+    struct segment_entry first, behind; /* of the page; of the one behind it, or less */
     bool more; /* the next entry has the same key */
     const uint8_t *at, *page_end;
     uint8_t page[PAGE_SIZE_ASSUMED];
@@ -71,6 +71,10 @@ enum tracer_status run_reader_seek(struct run_reader *reader, struct graph *grap
 /** The same for a `from` that is not before the last one: a page that is open is not read again. */
 enum tracer_status run_reader_forward(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
                                       const struct segment_entry *from, struct error *err);
+/** As run_reader_seek(), by a reader that is zeroed or was at any place: a page that is open is not read again. */
+enum tracer_status run_reader_again(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
+                                    uint64_t chain_id, const struct run *run,
+                                    const struct segment_entry *from, struct error *err);
 enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
                                    struct error *err);
 
