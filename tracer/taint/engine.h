@@ -14,13 +14,13 @@
 #include "tracer/taint.h"
 
 /* record.c: a row that carries sources, and a record of each, in order of source. Moves and records are numbered in the order
- * of execution. */
+ * of execution. Moves whose records say the same, one after the other out of a holding under poison, have them in one place. */
 struct move {
     struct position position;
     uint64_t amount; /* or its place in `wide` */
     uint32_t from, to;
     uint32_t asset : 31, wide : 1;
-    uint32_t first; /* record */
+    uint32_t first, place; /* record, and where it stands; the others behind it */
 };
 #define MOVE_NONE UINT32_MAX
 /* A source in the units of a move (a record), or a tag other than clean in those of a holding (3.3; how many stand elsewhere, in
@@ -32,8 +32,8 @@ struct tagged {
 };
 #define HOP_BITS ((1u << 14) - 1)
 /* A hop of HOP_FAR or more is HOP_FAR here. Of a record it is a word too; a holding has that of the record of `via`. Of every
- * SAMPLE_RECORDS records it is known where their words begin, and the move of the first. The verify build has small numbers, so that
- * random cases meet them. */
+ * SAMPLE_RECORDS records it is known of which move the first is, of as many places where their words begin. The verify build has small
+ * numbers, so that random cases meet them. */
 #ifdef TRACER_VERIFY
 #define HOP_FAR 2u
 #define SAMPLE_RECORDS 2u
@@ -51,7 +51,7 @@ struct exchanged { /* a move that is a leg of an exchange group, in their order 
     enum transfer_leg leg;
 };
 struct record_counts {
-    size_t moves, records, wide, words, exchanged;
+    size_t moves, records, places, wide, words, exchanged;
 };
 
 #define HOLDING_INLINE_TAGS 1u
@@ -63,7 +63,7 @@ struct record_counts {
 struct holding {
     struct u256 balance;
     struct tagged few[HOLDING_INLINE_TAGS];
-    uint32_t mark; /* quick.c */
+    uint32_t mark; /* quick.c; under poison the place + 1 of the records that say what the tags are, 0: none does */
     uint32_t uniform;
     struct u256 few_amounts[HOLDING_INLINE_TAGS];
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
@@ -213,9 +213,9 @@ struct taint {
     struct large move_memory, record_memory, sample_memory;
     struct large wide_memory, word_memory, exchanged_memory; /* struct u256, uint64_t, struct exchanged */
     struct move *moves;
-    struct tagged *records;
+    struct tagged *records; /* by place */
     struct sample *samples;
-    size_t move_count, record_count, wide_count, word_count, exchanged_count;
+    size_t move_count, record_count, place_count, wide_count, word_count, exchanged_count;
     uint32_t *order; /* records by position and source; NULL: as they are */
     size_t records_sorted;
     bool records_disordered; /* since they were sorted */
@@ -403,10 +403,10 @@ bool record_row(struct taint *taint, const struct cursor_row *row, const struct 
 /** The same by hand: a row that carries `count` sources, then each of them in order. */
 bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link, enum transfer_leg leg);
 bool record_source(struct taint *taint, const struct cursor_row *row, struct u256 amount, struct info info);
-/** An ordinary row whose units all belong to each of the sender's sources (poison): the records are the last `count`. */
-bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count);
+/** An ordinary row whose units all belong to each of the sender's sources (poison). */
+bool record_all(struct taint *taint, const struct cursor_row *row, struct holding *from);
 struct position move_position(const struct taint *taint, uint32_t move);
-uint32_t record_hop(const struct taint *taint, uint32_t record);
+uint32_t record_hop(const struct taint *taint, uint32_t place);
 uint32_t record_far_hop(const struct taint *taint, const struct tagged *tagged); /* of a holding */
 uint32_t record_least_hop(const struct taint *taint, uint32_t move); /* of its records */
 bool records_sort(struct taint *taint);

@@ -59,11 +59,12 @@ static struct holding *find(const struct taint *taint, uint32_t account, uint32_
     return state->first && state->asset == asset ? state->first : holding_find(taint, account, asset);
 }
 
-/* 4.5 for each source of the sender: the last `count` records, which are of the last move. */
+/* 4.5 for each of the `count` sources of the last move. */
 static bool receive(struct taint *taint, struct holding *to, size_t count)
 {
-    const struct tagged *records = &taint->records[taint->record_count - count];
-    uint32_t at = 0, fresh = 0, via = (uint32_t)taint->move_count - 1;
+    uint32_t at = 0, fresh = 0, via = (uint32_t)taint->move_count - 1, place = taint->moves[via].place;
+    const struct tagged *records = &taint->records[place];
+    bool changed = false;
     for (size_t i = 0; i < count; i++) {
         while (at < to->tag_count && to->tags[at].tag < records[i].tag)
             at++;
@@ -71,6 +72,7 @@ static bool receive(struct taint *taint, struct holding *to, size_t count)
     }
     if (!holding_tags_reserve(to, to->tag_count + (size_t)fresh))
         return false;
+    changed = fresh;
     at = to->tag_count;
     to->tag_count += fresh;
     for (size_t i = count; i-- > 0;) { /* from the last on: each to its place, `fresh` behind where it was */
@@ -84,9 +86,11 @@ static bool receive(struct taint *taint, struct holding *to, size_t count)
         struct tagged held = to->tags[--at];
         bool nearer = come.hop < held.hop;
         if (come.hop == HOP_FAR && held.hop == HOP_FAR)
-            nearer = record_hop(taint, (uint32_t)(taint->record_count - count + i)) < tagged_hop(taint, &held);
+            nearer = record_hop(taint, place + (uint32_t)i) < tagged_hop(taint, &held);
         to->tags[at + fresh] = nearer ? come : held;
+        changed |= nearer;
     }
+    to->mark = changed ? 0 : to->mark;
     return true;
 }
 
@@ -116,12 +120,12 @@ bool poison_row(struct taint *taint, const struct cursor_row *row, bool *ret_don
     }
     if (to->class_ == ACCOUNT_PLAIN && !taker && !(taker = holding_get(taint, row->to, row->asset)))
         return false;
-    if (count && (!record_all(taint, row, giver->tags, count) || !receive(taint, taker, count)))
+    if (count && (!record_all(taint, row, giver) || !receive(taint, taker, count)))
         return false;
     if (giver) {
         giver->balance = left;
         if (u256_is_zero(left))
-            giver->tag_count = 0;
+            giver->tag_count = giver->mark = 0;
     }
     if (taker)
         taker->balance = sum;

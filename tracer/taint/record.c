@@ -9,10 +9,11 @@
 bool record_move(struct taint *taint, const struct cursor_row *row, size_t count, uint32_t link, enum transfer_leg leg)
 {
     size_t number = taint->move_count, records = taint->record_count + count;
+    size_t sample = (taint->record_count + SAMPLE_RECORDS - 1) / SAMPLE_RECORDS;
     bool wide = !u256_fits_u64(row->amount), exchanged = link || leg;
     if (records > MOVE_NONE || row->asset >> 31 || !asset_get(taint, row->asset) ||
         !large_grow(&taint->move_memory, (number + 1) * sizeof(struct move)) ||
-        !large_grow(&taint->record_memory, records * sizeof(struct tagged)) ||
+        !large_grow(&taint->record_memory, (taint->place_count + count) * sizeof(struct tagged)) ||
         !large_grow(&taint->sample_memory, (records / SAMPLE_RECORDS + 1) * sizeof(struct sample)) ||
         (wide && !large_grow(&taint->wide_memory, (taint->wide_count + 1) * sizeof(struct u256))) ||
         (exchanged && !large_grow(&taint->exchanged_memory, (taint->exchanged_count + 1) * sizeof(struct exchanged))))
@@ -27,7 +28,10 @@ bool record_move(struct taint *taint, const struct cursor_row *row, size_t count
                           .wide = wide,
                           .from = row->from,
                           .to = row->to,
-                          .first = (uint32_t)taint->record_count};
+                          .first = (uint32_t)taint->record_count,
+                          .place = (uint32_t)taint->place_count};
+    for (taint->record_count = records; sample * SAMPLE_RECORDS < records; sample++)
+        taint->samples[sample].move = (uint32_t)number;
     if (wide)
         ((struct u256 *)taint->wide_memory.at)[taint->wide_count++] = row->amount;
     if (exchanged)
@@ -48,14 +52,13 @@ static bool put_words(struct taint *taint, const uint64_t *words, size_t count)
     return true;
 }
 
-/* The next `count` records, of the last move; there is room. */
+/* Places for the next `count` records, of the last move; there is room. */
 static struct tagged *add_records(struct taint *taint, size_t count)
 {
-    struct tagged *records = &taint->records[taint->record_count];
-    size_t sample = (taint->record_count + SAMPLE_RECORDS - 1) / SAMPLE_RECORDS;
-    taint->record_count += count;
-    for (; sample * SAMPLE_RECORDS < taint->record_count; sample++)
-        taint->samples[sample] = (struct sample){taint->word_count, (uint32_t)taint->move_count - 1};
+    struct tagged *records = &taint->records[taint->place_count];
+    size_t sample = (taint->place_count + SAMPLE_RECORDS - 1) / SAMPLE_RECORDS;
+    for (taint->place_count += count; sample * SAMPLE_RECORDS < taint->place_count; sample++)
+        taint->samples[sample].word = taint->word_count;
     return records;
 }
 
@@ -87,12 +90,22 @@ bool record_row(struct taint *taint, const struct cursor_row *row, const struct 
     return ok;
 }
 
-bool record_all(struct taint *taint, const struct cursor_row *row, const struct tagged *tags, size_t count)
+bool record_all(struct taint *taint, const struct cursor_row *row, struct holding *from)
 {
+    const struct tagged *tags = from->tags;
+    size_t count = from->tag_count;
     bool far = false, ok = record_move(taint, row, count, 0, LEG_NONE);
+    if (!ok)
+        return false;
+    struct move *move = &taint->moves[taint->move_count - 1];
+    if (from->mark) {
+        move->place = from->mark - 1;
+        return true;
+    }
+    from->mark = move->place + 1;
     for (size_t i = 0; i < count; i++)
         far |= tags[i].hop + 1u >= HOP_FAR;
-    if (ok && !far) {
+    if (!far) {
         struct tagged *records = add_records(taint, count);
         for (size_t i = 0; i < count; i++) {
             records[i] = tags[i];
@@ -112,18 +125,18 @@ static size_t word_count(struct tagged record)
     return (record.part ? record.wide ? 4u : 1u : 0u) + (record.hop == HOP_FAR);
 }
 
-static const uint64_t *words_of(const struct taint *taint, uint32_t record)
+static const uint64_t *words_of(const struct taint *taint, uint32_t place)
 {
-    uint32_t at = record / SAMPLE_RECORDS * SAMPLE_RECORDS;
-    size_t word = taint->samples[record / SAMPLE_RECORDS].word;
-    for (; at < record; at++)
+    uint32_t at = place / SAMPLE_RECORDS * SAMPLE_RECORDS;
+    size_t word = taint->samples[place / SAMPLE_RECORDS].word;
+    for (; at < place; at++)
         word += word_count(taint->records[at]);
     return (const uint64_t *)taint->word_memory.at + word;
 }
 
-static uint32_t record_end(const struct taint *taint, uint32_t move)
+static uint32_t record_count(const struct taint *taint, uint32_t move)
 {
-    return move + 1 < taint->move_count ? taint->moves[move + 1].first : (uint32_t)taint->record_count;
+    return (move + 1 < taint->move_count ? taint->moves[move + 1].first : (uint32_t)taint->record_count) - taint->moves[move].first;
 }
 
 static uint32_t move_of(const struct taint *taint, uint32_t record)
@@ -141,17 +154,23 @@ static uint32_t move_of(const struct taint *taint, uint32_t record)
     return low;
 }
 
-uint32_t record_hop(const struct taint *taint, uint32_t record)
+static uint32_t place_of(const struct taint *taint, uint32_t record)
 {
-    struct tagged found = taint->records[record];
-    return found.hop == HOP_FAR ? (uint32_t)words_of(taint, record)[word_count(found) - 1] : found.hop;
+    const struct move *move = &taint->moves[move_of(taint, record)];
+    return move->place + (record - move->first);
+}
+
+uint32_t record_hop(const struct taint *taint, uint32_t place)
+{
+    struct tagged found = taint->records[place];
+    return found.hop == HOP_FAR ? (uint32_t)words_of(taint, place)[word_count(found) - 1] : found.hop;
 }
 
 uint32_t record_least_hop(const struct taint *taint, uint32_t move)
 {
     uint32_t least = UINT32_MAX;
-    for (uint32_t i = taint->moves[move].first, end = record_end(taint, move); i < end; i++) {
-        uint32_t hop = record_hop(taint, i);
+    for (uint32_t i = 0; i < record_count(taint, move); i++) {
+        uint32_t hop = record_hop(taint, taint->moves[move].place + i);
         least = hop < least ? hop : least;
     }
     return least;
@@ -160,12 +179,13 @@ uint32_t record_least_hop(const struct taint *taint, uint32_t move)
 /* The record of a source in a move. */
 static size_t find_source(const struct taint *taint, uint32_t move, uint32_t source)
 {
-    uint32_t low = taint->moves[move].first, high = record_end(taint, move);
+    const struct tagged *records = &taint->records[taint->moves[move].place];
+    uint32_t low = 0, high = record_count(taint, move);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (taint->records[middle].tag == source)
-            return middle;
-        if (taint->records[middle].tag < source)
+        if (records[middle].tag == source)
+            return taint->moves[move].first + middle;
+        if (records[middle].tag < source)
             low = middle + 1;
         else
             high = middle;
@@ -175,7 +195,8 @@ static size_t find_source(const struct taint *taint, uint32_t move, uint32_t sou
 
 uint32_t record_far_hop(const struct taint *taint, const struct tagged *tagged)
 {
-    return record_hop(taint, (uint32_t)find_source(taint, tagged->via, tagged->tag));
+    const struct move *move = &taint->moves[tagged->via];
+    return record_hop(taint, move->place + ((uint32_t)find_source(taint, tagged->via, tagged->tag) - move->first));
 }
 
 struct position move_position(const struct taint *taint, uint32_t move)
@@ -192,16 +213,16 @@ static uint32_t record_at(const struct taint *taint, size_t index)
 
 static int compare_record(const struct taint *taint, uint32_t record, struct position position, uint32_t source)
 {
-    const struct tagged *x = &taint->records[record];
+    uint32_t tag = taint->records[place_of(taint, record)].tag;
     int order = position_compare(taint->moves[move_of(taint, record)].position, position);
-    return order ? order : x->tag < source ? -1 : x->tag > source;
+    return order ? order : tag < source ? -1 : tag > source;
 }
 
 static int order_records(const void *a, const void *b, void *context)
 {
     const struct taint *taint = context;
     uint32_t y = *(const uint32_t *)b;
-    return compare_record(taint, *(const uint32_t *)a, taint->moves[move_of(taint, y)].position, taint->records[y].tag);
+    return compare_record(taint, *(const uint32_t *)a, taint->moves[move_of(taint, y)].position, taint->records[place_of(taint, y)].tag);
 }
 
 /* What was sorted before stays: records of later blocks come behind it. */
@@ -226,7 +247,7 @@ bool records_sort(struct taint *taint)
 
 struct record_counts records_count(const struct taint *taint)
 {
-    return (struct record_counts){taint->move_count, taint->record_count, taint->wide_count, taint->word_count, taint->exchanged_count};
+    return (struct record_counts){taint->move_count, taint->record_count, taint->place_count, taint->wide_count, taint->word_count, taint->exchanged_count};
 }
 
 void records_truncate(struct taint *taint, struct record_counts counts)
@@ -234,6 +255,7 @@ void records_truncate(struct taint *taint, struct record_counts counts)
     size_t records = counts.records;
     taint->move_count = counts.moves;
     taint->record_count = records;
+    taint->place_count = counts.places;
     taint->wide_count = counts.wide;
     taint->word_count = counts.words;
     taint->exchanged_count = counts.exchanged;
@@ -275,7 +297,7 @@ size_t taint_find_hop(const struct taint *taint, struct position position, uint3
 
 size_t taint_parent(const struct taint *taint, size_t hop_index)
 {
-    const struct tagged *record = &taint->records[record_at(taint, hop_index)];
+    const struct tagged *record = &taint->records[place_of(taint, record_at(taint, hop_index))];
     if (record->via == MOVE_NONE)
         return SIZE_MAX;
     return taint->order ? taint_find_hop(taint, move_position(taint, record->via), record->tag)
@@ -291,8 +313,9 @@ static int order_exchanged(const void *key, const void *entry)
 struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
 {
     uint32_t number = record_at(taint, hop_index), of = move_of(taint, number);
-    const struct tagged *record = &taint->records[number];
     const struct move *move = &taint->moves[of];
+    uint32_t place = move->place + (number - move->first);
+    const struct tagged *record = &taint->records[place];
     const struct exchanged *exchanged = NULL;
     if (taint->exchanged_count)
         exchanged = bsearch(&of, taint->exchanged_memory.at, taint->exchanged_count, sizeof(*exchanged), order_exchanged);
@@ -302,13 +325,13 @@ struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
                             .from = move->from,
                             .to = move->to,
                             .source = record->tag,
-                            .hop = record_hop(taint, number),
+                            .hop = record_hop(taint, place),
                             .has_parent = record->via != MOVE_NONE,
                             .leg = exchanged ? exchanged->leg : LEG_NONE,
                             .link = exchanged ? exchanged->link : 0};
     hop.tainted = hop.amount;
     if (record->part) {
-        const uint64_t *words = words_of(taint, number);
+        const uint64_t *words = words_of(taint, place);
         hop.tainted = record->wide ? (struct u256){{words[0], words[1], words[2], words[3]}} : u256_from_u64(words[0]);
     }
     if (hop.has_parent)
