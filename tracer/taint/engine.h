@@ -289,7 +289,7 @@ void holdings_release(struct taint *taint);
 void account_prefetch(const struct taint *taint, uint32_t account);
 void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset);
 void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset);
-void holding_prefetch_queue(const struct taint *taint, uint32_t account, uint32_t asset);
+void holding_prefetch_rest(const struct taint *taint, uint32_t account, uint32_t asset); /* queue; tags under poison */
 /** Room for so many accounts at once: memory that grows in steps keeps the small pages that it began with. */
 bool accounts_reserve(struct taint *taint, size_t count);
 /** accounts[id] and assets[id], classified on first sight; NULL: no memory. */

@@ -7,6 +7,8 @@
 
 #define BLOCK_LEAST ((size_t)16) /* 2^BLOCK_BITS */
 #define BLOCK_BITS 4
+#define CACHE_LINE 64u
+#define TAGS_PREFETCHED 128u /* at most; what is behind them comes in order */
 
 static uint64_t mix(uint64_t key)
 {
@@ -92,19 +94,22 @@ void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asse
     if (account >= taint->account_capacity || !taint->accounts[account].first)
         return;
     const struct holding *holding = holding_find(taint, account, asset);
-    if (holding && !holding->mark)
+    if (holding && (!holding->mark || taint->options.policy == POLICY_POISON))
         __builtin_prefetch(&holding->tags, 1);
 }
 
-void holding_prefetch_queue(const struct taint *taint, uint32_t account, uint32_t asset)
+void holding_prefetch_rest(const struct taint *taint, uint32_t account, uint32_t asset)
 {
     if (account >= taint->account_capacity || !taint->accounts[account].first)
         return;
     const struct holding *holding = holding_find(taint, account, asset);
+    if (holding && taint->options.policy == POLICY_POISON)
+        for (uint32_t i = 0; i < holding->tag_count && i < TAGS_PREFETCHED; i += CACHE_LINE / sizeof(struct tagged))
+            __builtin_prefetch(&holding->tags[i], 1);
     if (!holding || holding->mark || !holding->queue)
         return;
     __builtin_prefetch(holding->queue, 1);
-    __builtin_prefetch((const char *)holding->queue + 64, 1);
+    __builtin_prefetch((const char *)holding->queue + CACHE_LINE, 1);
 }
 
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)

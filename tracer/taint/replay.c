@@ -532,7 +532,7 @@ static enum tracer_status flush(struct taint *taint, struct error *err)
 #define PREFETCH_ACCOUNTS 24u /* rows ahead */
 #define PREFETCH_SLOTS 12u
 #define PREFETCH_HOLDINGS 8u
-#define PREFETCH_QUEUES 4u
+#define PREFETCH_REST 4u
 
 static void prefetch(const struct taint *taint, const struct cursor_row *rows, size_t count, size_t at)
 {
@@ -550,10 +550,10 @@ static void prefetch(const struct taint *taint, const struct cursor_row *rows, s
         holding_prefetch(taint, row->from, row->asset);
         holding_prefetch(taint, row->to, row->asset);
     }
-    if (taint->policy->ordered && at + PREFETCH_QUEUES < count) {
-        const struct cursor_row *row = &rows[at + PREFETCH_QUEUES];
-        holding_prefetch_queue(taint, row->from, row->asset);
-        holding_prefetch_queue(taint, row->to, row->asset);
+    if (taint->options.policy != POLICY_HAIRCUT && at + PREFETCH_REST < count) {
+        const struct cursor_row *row = &rows[at + PREFETCH_REST];
+        holding_prefetch_rest(taint, row->from, row->asset);
+        holding_prefetch_rest(taint, row->to, row->asset);
     }
 }
 
