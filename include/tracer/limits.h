@@ -125,6 +125,7 @@
 #else
 #define TRACER_LOOKUP_ROWS_MAX 2000000u         /* transfers of a store of which a check alone keeps the whole taint state */
 #endif
+#define TRACER_GATHER_BLOCKS_MAX (1u << 30)      /* from the first to the last, of a chain whose rows are read by the index */
 #define TRACER_LOOKUP_LAG_MAX 64u               /* blocks that one may be behind while `ingest --follow` brings it up */
 #define TRACER_MEMORY_MAX TRACER_GIB(16)        /* default ceiling of one arena */
 

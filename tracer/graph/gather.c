@@ -1,9 +1,9 @@
 /* gather.c - the transactions of some accounts, in chain order, found by the index: what they cost does not depend on the size
  * of the store.
  *
- * The index names the blocks of an account. Each account that is added brings a list of them, and a heap of the lists gives the next
- * block of any; its rows are looked through for those of the accounts, and each whole transaction that has one is given. Accounts may be
- * added as the rows go by: of theirs, only what is still to come counts, until rewind(). */
+ * The index names the blocks of an account. Those of each account that is added are marked, and one after the other of the marked blocks
+ * is looked through for rows of the accounts; each whole transaction that has one is given. Accounts may be added as the rows go by: of
+ * theirs, only what is still to come counts, until rewind(). */
 #include <inttypes.h>
 #include <stdlib.h>
 
@@ -16,10 +16,7 @@
 
 #define FILTER_LEAST 4096u /* bits */
 
-/* The blocks of an account: blocks[first, first + count), ascending. */
-struct gather_list {
-    size_t first, count, at;
-};
+#define LEAF_BLOCKS 4096u
 
 /* Ids of the store, numbered as they are met: what the engine keeps by number is as large as what it meets. */
 struct numbers {
@@ -42,12 +39,8 @@ struct graph_gather {
     size_t added_count;
     struct position *named; /* rows that were added, sorted */
     size_t named_count, named_capacity;
-    uint64_t *blocks;
-    size_t block_count, block_capacity;
-    struct gather_list *lists;
-    size_t list_count, list_capacity;
-    size_t *heap; /* lists that have blocks left, the least first; as many as lists */
-    size_t heap_count;
+    uint64_t **leaves; /* bits: the blocks from `first` on that were marked; NULL: none of LEAF_BLOCKS */
+    size_t leaf_count;
     uint8_t *bytes; /* of the chunk that was read last */
     struct chunk chunk;
     bool loaded, inside; /* a chunk; its block of `scan` has rows that were not looked at */
@@ -57,7 +50,7 @@ struct graph_gather {
     struct position given; /* the last row that was, if next > 0 */
     bool ended;    /* the last transaction of the range was given */
     struct chain_state state; /* at the beginning */
-    bool fresh_listed;
+    bool fresh_marked;
     size_t seen; /* the transaction that the next two are of */
     struct run_list runs;
     struct run_reader *readers; /* one for each of the live runs of rows, in their order */
@@ -68,12 +61,6 @@ struct graph_gather {
 static enum tracer_status no_memory(const struct graph_gather *gather, struct error *err)
 {
     return store_error(gather->graph, err, TRACER_E_NOMEM, "no memory");
-}
-
-static int compare_blocks(const void *a, const void *b)
-{
-    const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
 }
 
 /* ---- numbers ---- */
@@ -167,101 +154,34 @@ static uint32_t next_wanted(const struct graph_gather *gather, uint32_t row, uin
     return row;
 }
 
-/* ---- lists ---- */
+/* ---- blocks ---- */
 
-static uint64_t block_of(const struct graph_gather *gather, size_t list)
+static enum tracer_status mark(struct graph_gather *gather, uint64_t block, struct error *err)
 {
-    return gather->blocks[gather->lists[list].first + gather->lists[list].at];
-}
-
-static bool comes_before(const struct graph_gather *gather, size_t a, size_t b)
-{
-    return block_of(gather, gather->heap[a]) < block_of(gather, gather->heap[b]);
-}
-
-static void sift_down(struct graph_gather *gather, size_t at)
-{
-    for (;;) {
-        size_t least = at;
-        for (size_t child = 2 * at + 1; child <= 2 * at + 2 && child < gather->heap_count; child++)
-            if (comes_before(gather, child, least))
-                least = child;
-        if (least == at)
-            return;
-        size_t swapped = gather->heap[at];
-        gather->heap[at] = gather->heap[least];
-        gather->heap[least] = swapped;
-        at = least;
-    }
-}
-
-static void heap_push(struct graph_gather *gather, size_t list)
-{
-    size_t at = gather->heap_count++;
-    gather->heap[at] = list;
-    while (at > 0 && comes_before(gather, at, (at - 1) / 2)) {
-        size_t swapped = gather->heap[at];
-        gather->heap[at] = gather->heap[(at - 1) / 2];
-        gather->heap[(at - 1) / 2] = swapped;
-        at = (at - 1) / 2;
-    }
-}
-
-/* Pass over what was given. */
-static void enter(struct graph_gather *gather, size_t index)
-{
-    struct gather_list *list = &gather->lists[index];
-    while (list->at < list->count && block_of(gather, index) < gather->next)
-        list->at++;
-    if (list->at < list->count)
-        heap_push(gather, index);
-}
-
-static enum tracer_status add_block(struct graph_gather *gather, uint64_t block, struct error *err)
-{
+    const uint64_t place = block - gather->first;
+    uint64_t **leaf = &gather->leaves[place / LEAF_BLOCKS];
     if (gather->room == 0)
         return store_error(gather->graph, err, TRACER_E_LIMIT, "these accounts have too many transfers for the index");
     gather->room--;
-    if (gather->block_count == gather->block_capacity) {
-        size_t capacity = gather->block_capacity * 2 + 256;
-        uint64_t *grown = realloc(gather->blocks, capacity * sizeof(*grown));
-        if (!grown)
-            return no_memory(gather, err);
-        gather->blocks = grown;
-        gather->block_capacity = capacity;
-    }
-    gather->blocks[gather->block_count++] = block;
+    if (!*leaf && !(*leaf = calloc(LEAF_BLOCKS / 64, sizeof(**leaf))))
+        return no_memory(gather, err);
+    (*leaf)[place % LEAF_BLOCKS / 64] |= UINT64_C(1) << place % 64;
     return TRACER_OK;
 }
 
-static enum tracer_status open_list(struct graph_gather *gather, struct error *err)
+/* The first marked block that was not given. */
+static bool next_marked(const struct graph_gather *gather, uint64_t *ret_block)
 {
-    if (gather->list_count == gather->list_capacity) {
-        size_t capacity = gather->list_capacity * 2 + 64;
-        struct gather_list *lists = realloc(gather->lists, capacity * sizeof(*lists));
-        if (lists)
-            gather->lists = lists;
-        size_t *heap = lists ? realloc(gather->heap, capacity * sizeof(*heap)) : NULL;
-        if (!heap)
-            return no_memory(gather, err);
-        gather->heap = heap;
-        gather->list_capacity = capacity;
+    uint64_t place = gather->next > gather->first ? gather->next - gather->first : 0;
+    while (place / LEAF_BLOCKS < gather->leaf_count) {
+        const uint64_t *leaf = gather->leaves[place / LEAF_BLOCKS];
+        const uint64_t word = leaf ? leaf[place % LEAF_BLOCKS / 64] >> place % 64 : 0;
+        *ret_block = gather->first + place + (word ? (unsigned)__builtin_ctzll(word) : 0);
+        if (word)
+            return true;
+        place += leaf ? 64 - place % 64 : LEAF_BLOCKS - place % LEAF_BLOCKS;
     }
-    gather->lists[gather->list_count] = (struct gather_list){.first = gather->block_count};
-    return TRACER_OK;
-}
-
-static void close_list(struct graph_gather *gather)
-{
-    struct gather_list *list = &gather->lists[gather->list_count];
-    list->count = gather->block_count - list->first;
-    uint64_t *blocks = gather->blocks + list->first;
-    for (size_t i = 1; i < list->count; i++)
-        if (blocks[i - 1] > blocks[i]) {
-            qsort(blocks, list->count, sizeof(*blocks), compare_blocks);
-            break;
-        }
-    enter(gather, gather->list_count++);
+    return false;
 }
 
 /* Begin to read. What a transaction has shown of the runs holds for one of the same state. */
@@ -292,7 +212,7 @@ static enum tracer_status read_run(struct graph_gather *gather, MDB_txn *txn, co
     const struct segment_entry from = {.key = id, .block = gather->first};
     enum tracer_status status = run_reader_again(reader, gather->graph, txn, gather->chain->id, run, &from, err);
     while (!status && !reader->end && reader->entry.key == id && reader->entry.block <= gather->last) {
-        status = add_block(gather, reader->entry.block, err);
+        status = mark(gather, reader->entry.block, err);
         if (!status)
             status = run_reader_next(reader, gather->graph, txn, err);
     }
@@ -300,20 +220,17 @@ static enum tracer_status read_run(struct graph_gather *gather, MDB_txn *txn, co
 }
 
 /* Blocks that no run knew at the beginning are looked at whatever account is added. */
-static enum tracer_status list_fresh(struct graph_gather *gather, struct error *err)
+static enum tracer_status mark_fresh(struct graph_gather *gather, struct error *err)
 {
     const struct chain_state *state = &gather->state;
-    enum tracer_status status = gather->fresh_listed ? TRACER_OK : open_list(gather, err);
-    if (gather->fresh_listed || status)
-        return status;
-    for (uint32_t i = 0; i < state->fresh_count && !status; i++) {
+    enum tracer_status status = TRACER_OK;
+    for (uint32_t i = 0; !gather->fresh_marked && i < state->fresh_count && !status; i++) {
         uint64_t from = state->fresh[i].first < gather->first ? gather->first : state->fresh[i].first;
         uint64_t last = state->fresh[i].last > gather->last ? gather->last : state->fresh[i].last;
         for (uint64_t block = from; block <= last && !status; block++)
-            status = add_block(gather, block, err);
+            status = mark(gather, block, err);
     }
-    close_list(gather);
-    gather->fresh_listed = true;
+    gather->fresh_marked = true;
     return status;
 }
 
@@ -324,8 +241,8 @@ static enum tracer_status gather_add(void *self, uint32_t account, struct error 
     const uint32_t id = gather->accounts.of[account].id;
     if (id >= gather->state.accounts)
         return store_error(gather->graph, err, TRACER_E_UNAVAILABLE, "an account that came later");
-    enum tracer_status status = list_fresh(gather, err);
-    if (status || (status = open_list(gather, err)) || (status = look(gather, &txn, err)))
+    enum tracer_status status = mark_fresh(gather, err);
+    if (status || (status = look(gather, &txn, err)))
         return status;
     struct run_reader *reader = gather->readers;
     for (uint32_t i = 0; !status && i < gather->runs.count; i++) {
@@ -334,8 +251,6 @@ static enum tracer_status gather_add(void *self, uint32_t account, struct error 
             status = read_run(gather, txn, run, reader++, id, err);
     }
     store_read_end(gather->graph);
-    if (!status)
-        close_list(gather);
     return status ? status : filter_add(gather, account, err);
 }
 
@@ -513,12 +428,7 @@ static enum tracer_status gather_add_row(void *self, struct position position, s
     gather->named[gather->named_count++] = position;
     if (gather->named_count > 1 && position_compare(position, gather->named[gather->named_count - 2]) < 0)
         qsort(gather->named, gather->named_count, sizeof(*gather->named), compare_positions);
-    enum tracer_status status = open_list(gather, err);
-    if (!status)
-        status = add_block(gather, position.block_number, err);
-    if (!status)
-        close_list(gather);
-    return status;
+    return mark(gather, position.block_number, err);
 }
 
 /* Behind the accounts' last row, the last transaction of all: address seeds whose block has come are active. */
@@ -558,23 +468,15 @@ static enum tracer_status gather_next(void *self, const struct cursor_row **ret_
 {
     struct graph_gather *gather = self;
     enum tracer_status status = store_check(gather->graph, err);
+    uint64_t number;
     *ret_count = 0;
-    while (!status && !*ret_count && (gather->inside || gather->heap_count)) {
+    while (!status && !*ret_count && (gather->inside || next_marked(gather, &number))) {
+        uint32_t block;
+        bool found = false;
         if (gather->inside) {
             status = look_on(gather, ret_count, err);
             continue;
         }
-        size_t index = gather->heap[0];
-        struct gather_list *list = &gather->lists[index];
-        uint64_t number = block_of(gather, index);
-        uint32_t block;
-        bool found = false;
-        list->at++;
-        if (list->at == list->count)
-            gather->heap[0] = gather->heap[--gather->heap_count];
-        sift_down(gather, 0);
-        if (number < gather->next)
-            continue; /* given with another account's */
         gather->next = number + 1;
         status = load_block(gather, number, &block, &found, err);
         if (!status && found)
@@ -591,11 +493,6 @@ static enum tracer_status gather_rewind(void *self, struct error *err)
     struct graph_gather *gather = self;
     gather->next = 0;
     gather->ended = gather->inside = false;
-    gather->heap_count = 0;
-    for (size_t i = 0; i < gather->list_count; i++) {
-        gather->lists[i].at = 0;
-        enter(gather, i);
-    }
     return store_check(gather->graph, err);
 }
 
@@ -627,15 +524,15 @@ static void gather_free(void *self)
 {
     struct graph_gather *gather = self;
     gather->graph->cursors--;
-    free(gather->blocks);
+    for (size_t i = 0; i < gather->leaf_count; i++)
+        free(gather->leaves[i]);
+    free(gather->leaves);
     free(gather->filter);
     free(gather->accounts.of);
     free(gather->accounts.slots);
     free(gather->assets.of);
     free(gather->assets.slots);
     free(gather->named);
-    free(gather->lists);
-    free(gather->heap);
     free(gather->bytes);
     free(gather->rows);
     free(gather->readers);
@@ -669,7 +566,7 @@ static enum tracer_status begin(struct graph_gather *gather, uint64_t first, uin
     store_read_end(gather->graph);
     if (status)
         return status;
-    if (opened || state->count == 0 || state->wide_amounts)
+    if (opened || state->count == 0 || state->wide_amounts || first > state->last || state->last - first >= TRACER_GATHER_BLOCKS_MAX)
         return store_error(gather->graph, err, TRACER_E_UNAVAILABLE, "this store is read from its start");
     gather->first = first;
     gather->last = last < state->last ? last : state->last;
@@ -678,7 +575,9 @@ static enum tracer_status begin(struct graph_gather *gather, uint64_t first, uin
         gather->room = state->transfers / GATHER_SHARE;
     gather->filter_mask = FILTER_LEAST - 1;
     gather->filter = calloc(FILTER_LEAST / 8, 1);
-    return gather->filter && numbers_grow(&gather->accounts) ? TRACER_OK : no_memory(gather, err);
+    gather->leaf_count = gather->last < first ? 0 : (gather->last - first) / LEAF_BLOCKS + 1;
+    gather->leaves = calloc(gather->leaf_count + 1, sizeof(*gather->leaves));
+    return gather->filter && gather->leaves && numbers_grow(&gather->accounts) ? TRACER_OK : no_memory(gather, err);
 }
 
 enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t rows_max,

@@ -222,6 +222,7 @@ static bool skip_blocks(struct run_reader *reader)
         reader->more = false;
     }
     reader->at = at;
+    reader->entry.block = UINT64_MAX; /* the last is not behind it */
     return at <= reader->page_end && !reader->more;
 }
 
@@ -230,6 +231,7 @@ static bool begin_entries(struct run_reader *reader)
 {
     reader->at = reader->page + PAGE_HEADER;
     reader->entry = (struct segment_entry){.key = reader->first.key};
+    reader->before = (struct segment_entry){0};
     reader->end = reader->more = false;
     return read_entry(reader);
 }
@@ -331,6 +333,7 @@ static enum tracer_status next_page(struct run_reader *reader, struct graph *gra
 enum tracer_status run_reader_next(struct run_reader *reader, struct graph *graph, MDB_txn *txn,
                                    struct error *err)
 {
+    reader->before = reader->entry;
     if (reader->at == reader->page_end)
         return next_page(reader, graph, txn, err);
     return read_entry(reader) ? TRACER_OK : bad_page(reader, graph, err);
@@ -387,9 +390,7 @@ enum tracer_status run_reader_again(struct run_reader *reader, struct graph *gra
     bool open = reader->pages && reader->run == run->id && segment_compare(&reader->first, from) <= 0 && segment_compare(from, &reader->behind) < 0;
     if (!open)
         return run_reader_seek(reader, graph, txn, chain_id, run, from, err);
-    if (segment_compare(&reader->entry, from) < 0)
-        return read_on(reader, graph, txn, from, err); /* at the end there is nothing behind it */
-    if (!begin_entries(reader))
+    if (segment_compare(&reader->entry, from) >= 0 && (reader->end || segment_compare(&reader->before, from) >= 0) && !begin_entries(reader))
         return bad_page(reader, graph, err);
     return read_on(reader, graph, txn, from, err);
 }

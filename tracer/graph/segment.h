@@ -57,7 +57,8 @@ struct run_reader {
     uint32_t run;
     uint64_t pages, number; /* of the run; of the page that is open */
     bool end;
-    struct segment_entry entry; /* the current one, unless at the end */
+    struct segment_entry entry; /* the current one, unless at the end: then the last */
+    struct segment_entry before; /* none of the page between the two */
     uint64_t base;
     struct segment_entry first, behind; /* of the page; of the one behind it, or less */
     bool more; /* the next entry has the same key */
