@@ -27,7 +27,6 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct error err = {0};
-    heap_keep(true);
     session_catch_signals();
     if (jansson_version_cmp(2, 14, 0) < 0) {
         fprintf(stderr, "tracer: libjansson is older than 2.14: %s\n", jansson_version_str());
@@ -56,6 +55,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "tracer: %s\n", err.text);
         return EXIT_USAGE;
     }
+    heap_keep(true);
     int code = command->run(&options);
     if (fflush(stdout) != 0 || ferror(stdout)) {
         if (!session_pipe_closed)
