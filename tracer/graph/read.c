@@ -79,13 +79,18 @@ static enum tracer_status find_chunk(struct graph *graph, MDB_txn *txn, uint64_t
     if (status)
         return status;
     status = store_cursor_floor(&cursor, &key, 8, err);
-    if (!status)
+    if (!status && !store_is_seen(&cursor, &graph->transactions_seen)) {
+        graph->transactions_seen.at = NULL;
         status = store_cursor_record(&cursor, &record, err);
-    if (!status && !transaction_chunk_parse(record.data, record.size, ret_chunk))
-        status = store_damaged(graph, TABLE_TRANSACTION, cursor.key, cursor.key_size, err);
+        if (!status && !transaction_chunk_parse(record.data, record.size, &graph->transactions))
+            status = store_damaged(graph, TABLE_TRANSACTION, cursor.key, cursor.key_size, err);
+        if (!status)
+            store_see(&cursor, record.size, &graph->transactions_seen);
+    }
     store_cursor_close(&cursor);
     if (status)
         return status;
+    *ret_chunk = graph->transactions;
     *ret_block = transaction_chunk_find(ret_chunk, number);
     if (*ret_block == ret_chunk->block_count || transaction_chunk_number(ret_chunk, *ret_block) != number)
         return TRACER_E_NOT_FOUND;

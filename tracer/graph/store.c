@@ -482,6 +482,19 @@ enum tracer_status store_cursor_record(struct store_cursor *cursor, struct recor
     return TRACER_OK;
 }
 
+bool store_is_seen(const struct store_cursor *cursor, const struct seen *seen)
+{
+    MDB_txn *txn = mdb_cursor_txn(cursor->cursor);
+    return txn == cursor->graph->reader && cursor->raw == seen->at && mdb_txn_id(txn) == seen->snapshot;
+}
+
+void store_see(const struct store_cursor *cursor, size_t size, struct seen *ret_seen)
+{
+    MDB_txn *txn = mdb_cursor_txn(cursor->cursor);
+    if (txn == cursor->graph->reader) /* what a writer wrote may change where it lies */
+        *ret_seen = (struct seen){cursor->raw, mdb_txn_id(txn), size};
+}
+
 bool store_cursor_in(const struct store_cursor *cursor, const struct key *prefix)
 {
     return cursor->key_size >= prefix->size && memcmp(cursor->key, prefix->bytes, prefix->size) == 0;

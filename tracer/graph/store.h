@@ -10,7 +10,7 @@
 #include <lmdb.h>
 #include <sys/types.h>
 
-#include "record.h"
+#include "chunk.h"
 #include "ids.h"
 
 /* Ceilings of one write transaction (threat-model 10.5). */
@@ -48,6 +48,13 @@ struct graph_timing {  /* where a load spends its time; read by the benchmark */
     uint64_t index_ns; /* runs */
 };
 
+/* Where the chunk lies that was last found whole and parsed: a look-up comes to the same one again and again. */
+struct seen {
+    const void *at;  /* NULL: none yet */
+    size_t snapshot; /* of the reader */
+    size_t size;     /* of the payload */
+};
+
 struct graph {
     struct graph *next; /* open stores of this process */
     MDB_env *env;
@@ -64,6 +71,9 @@ struct graph {
     struct store_record record;
     MDB_txn *reader, *writer;
     bool reading;
+    struct seen log_seen, transactions_seen;
+    struct chunk log;                      /* what was seen */
+    struct transaction_chunk transactions;
     size_t write_records, write_bytes; /* of the open write transaction */
     struct key last_keys[TABLE_COUNT]; /* of each table in the open write transaction; size 0: not known */
     bool last_known[TABLE_COUNT];
@@ -145,6 +155,9 @@ enum tracer_status store_cursor_move(struct store_cursor *cursor, MDB_cursor_op 
 /** To the last key <= `key` that begins with the same `prefix` bytes. */
 enum tracer_status store_cursor_floor(struct store_cursor *cursor, const struct key *key, size_t prefix,
                                       struct error *err);
+/** The place is what was seen; else it is to be read, and store_see() says that it was. */
+bool store_is_seen(const struct store_cursor *cursor, const struct seen *seen);
+void store_see(const struct store_cursor *cursor, size_t size, struct seen *ret_seen);
 /** The checked payload of the place. */
 enum tracer_status store_cursor_record(struct store_cursor *cursor, struct record *ret_record,
                                        struct error *err);

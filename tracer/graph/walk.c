@@ -131,6 +131,7 @@ static enum tracer_status find_chunk(struct walk *walk, MDB_txn *txn, struct err
     struct store_cursor cursor;
     struct key key = key_of_block(walk->chain->id, walk->next), prefix = key_of_chain(walk->chain->id);
     struct record record;
+    struct seen *seen = &walk->graph->log_seen;
     enum tracer_status status = store_cursor_open(walk->graph, txn, TABLE_LOG, &cursor, err);
     if (status)
         return status;
@@ -142,9 +143,17 @@ static enum tracer_status find_chunk(struct walk *walk, MDB_txn *txn, struct err
             status = TRACER_E_NOT_FOUND;
             break;
         }
-        status = store_cursor_record(&cursor, &record, err);
-        if (!status && !chunk_parse(record.data, record.size, &walk->edit.chunk))
-            status = store_damaged(walk->graph, TABLE_LOG, cursor.key, cursor.key_size, err);
+        if (store_is_seen(&cursor, seen)) {
+            record = (struct record){seen->at, seen->size};
+        } else {
+            seen->at = NULL;
+            status = store_cursor_record(&cursor, &record, err);
+            if (!status && !chunk_parse(record.data, record.size, &walk->graph->log))
+                status = store_damaged(walk->graph, TABLE_LOG, cursor.key, cursor.key_size, err);
+            if (!status)
+                store_see(&cursor, record.size, seen);
+        }
+        walk->edit.chunk = walk->graph->log;
         if (status || edit_last(&walk->edit) >= walk->next)
             break;
         status = store_cursor_move(&cursor, MDB_NEXT, NULL, err);
