@@ -2,6 +2,7 @@
 #ifndef TRACER_ADDRESS_H
 #define TRACER_ADDRESS_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,13 +20,17 @@ struct hash { /* keccak-256: of a block, a transaction, ... All zero means "not 
 #define ADDRESS_TEXT_SIZE 43 /* "0x", 40 digits, NUL */
 #define HASH_TEXT_SIZE 67
 
+/* As memcmp() orders; most differ in the first bytes. */
 static inline int address_compare(struct address a, struct address b)
 {
-    return memcmp(a.bytes, b.bytes, sizeof(a.bytes));
+    uint64_t x, y;
+    memcpy(&x, a.bytes, sizeof(x));
+    memcpy(&y, b.bytes, sizeof(y));
+    return x == y ? memcmp(a.bytes, b.bytes, sizeof(a.bytes)) : be64toh(x) < be64toh(y) ? -1 : 1;
 }
 static inline bool address_equal(struct address a, struct address b)
 {
-    return address_compare(a, b) == 0;
+    return memcmp(a.bytes, b.bytes, sizeof(a.bytes)) == 0;
 }
 static inline bool address_is_void(struct address a)
 {

@@ -16,7 +16,7 @@ struct builtin_claim { /* a struct label of the rank and without emit */
 struct builtin_class { /* a claim that has a class: all that most starts need to read of it */
     struct address address;
     uint16_t claim; /* its place among the claims */
-    uint8_t class_;
+    uint8_t class_, rank;
     uint64_t chain_id;
 };
 struct builtin { /* what a set takes of it */

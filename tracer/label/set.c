@@ -437,12 +437,19 @@ static bool next_class(const struct label_set *set, uint64_t chain_id, const str
         for (const struct label *end = own_end(set, *own); *own < end; (*own)++)
             if (!ours && (*own)->class_ != CLASS_NONE && label_holds(set, *own, chain_id))
                 ours = *own;
-    if (has_builtin && order >= 0)
-        for (const struct builtin_class *first = *builtin; *builtin < builtin_stop && address_equal((*builtin)->address, first->address); (*builtin)++)
-            if (!theirs && (set->as_of[0] ? claim_holds(set, (struct claim){.builtin = set->builtin.claims + (*builtin)->claim}, chain_id)
-                                          : !(*builtin)->chain_id || (*builtin)->chain_id == chain_id))
-                theirs = *builtin;
-    if (ours && theirs) {
+    if (has_builtin && order >= 0) {
+        const struct builtin_class *at = *builtin;
+        do
+            if (!theirs && (set->as_of[0] ? claim_holds(set, (struct claim){.builtin = set->builtin.claims + at->claim}, chain_id)
+                                          : !at->chain_id || at->chain_id == chain_id))
+                theirs = at;
+        while (++at < builtin_stop && address_equal(at->address, (*builtin)->address));
+        *builtin = at;
+    }
+    if (ours && theirs && theirs->rank != ours->rank) { /* most of them: the claim need not be read */
+        if (theirs->rank < ours->rank)
+            ours = NULL;
+    } else if (ours && theirs) {
         struct label label = label_of(set, (struct claim){.builtin = set->builtin.claims + theirs->claim});
         if (claim_order(&label, ours) < 0)
             ours = NULL;

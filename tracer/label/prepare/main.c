@@ -123,7 +123,7 @@ static void put_claims(const struct prepared *prepared)
             continue;
         fputs("    {", stdout);
         put_bytes(claims[i].address.bytes, sizeof(claims[i].address.bytes));
-        printf(", %zu, %d, %" PRIu64 "u},\n", i, (int)claims[i].class_, claims[i].chain_id);
+        printf(", %zu, %d, %d, %" PRIu64 "u},\n", i, (int)claims[i].class_, (int)claims[i].rank, claims[i].chain_id);
         classes++;
     }
     printf("};\nconst size_t builtin_class_count = %zu;\n", classes);
