@@ -98,7 +98,9 @@ static void read_text(struct reading *reading, const json_t *object, const char 
 {
     const json_t *item = json_object_get(object, key);
     size_t length = json_string_length(item);
-    reading->good = reading->good && json_is_string(item) && length < size && strlen(json_string_value(item)) == length;
+    reading->good = reading->good && json_is_string(item) && length < size;
+    for (size_t i = 0; i < length && reading->good; i++) /* control characters have several forms in JSON */
+        reading->good = (uint8_t)json_string_value(item)[i] >= ' ' && json_string_value(item)[i] != 0x7f;
     if (reading->good)
         memcpy(to, json_string_value(item), length + 1);
 }

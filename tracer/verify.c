@@ -13,9 +13,12 @@
 #include <sys/stat.h>
 
 #include "proven.h"
+#include "tracer/clock.h"
 #include "tracer/csv.h"
 #include "tracer/file.h"
 #include "tracer/import.h"
+#include "tracer/json_reader.h"
+#include "tracer/link.h"
 #include "tracer/proof.h"
 
 struct known_header {
@@ -55,6 +58,7 @@ struct verifying {
     size_t block_count;
     struct known_row *rows;
     size_t row_count, row_capacity;
+    struct chain_network chain;
     struct evm_network network;
     struct import *import;
     struct cursor cursor;
@@ -177,11 +181,49 @@ static struct bytes text_of(const struct verifying *v, enum bundle_file file)
     return (struct bytes){(const uint8_t *)(buffer->data ? buffer->data : ""), buffer->size};
 }
 
+/* Plain cells in the columns that are checked and no other, so that it can be read in one way only. */
+static enum tracer_status check_form(struct verifying *v, enum bundle_file file, const char *heading)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789,_/-\n";
+    struct bytes text = text_of(v, file);
+    size_t size = strlen(heading);
+    bool good = text.size >= size && memcmp(text.data, heading, size) == 0 && text.data[text.size - 1] == '\n';
+    for (size_t i = size; i < text.size && good; i++)
+        good = text.data[i] && strchr(allowed, text.data[i]) && (text.data[i] != '\n' || text.data[i - 1] != '\n');
+    return good ? TRACER_OK : differs(v, file, "is not in the form or has not the columns of a bundle");
+}
+
 /* ---- headers, nodes, blocks ---- */
+
+/* By which rules blocks are read. A built-in network has its own, whatever the manifest calls it. */
+static enum tracer_status check_network(struct verifying *v)
+{
+    const struct bundle_manifest *manifest = &v->manifest;
+    struct chain_network built_in;
+    char id[24];
+    v->chain = (struct chain_network){.chain_id = manifest->chain_id,
+                                      .anchor_number = manifest->anchor_number,
+                                      .anchor_hash = manifest->anchor_hash,
+                                      .rules = chain_rules_find(manifest->rules),
+                                      .wrappers = manifest->wrappers,
+                                      .wrapper_count = manifest->wrapper_count};
+    if (v->files[BUNDLE_HEADERS].size && (!v->chain.rules || !manifest->has_anchor))
+        return error_set(v->err, TRACER_E_VERIFY, BUNDLE_MANIFEST ": there are headers, but no %s",
+                         v->chain.rules ? "anchor of their network" : "rules to read them by");
+    snprintf(id, sizeof(id), "%" PRIu64, manifest->chain_id);
+    if (v->chain.rules && manifest->has_anchor && chain_builtin(id, &built_in) && built_in.anchor_number == manifest->anchor_number &&
+        hash_equal(built_in.anchor_hash, manifest->anchor_hash) && built_in.rules != v->chain.rules)
+        return error_set(v->err, TRACER_E_VERIFY, BUNDLE_MANIFEST ": chain %s with this anchor has the rules \"%s\"", id,
+                         chain_rules_name(built_in.rules));
+    if (v->chain.rules)
+        chain_evm(&v->chain, &v->network);
+    return TRACER_OK;
+}
 
 static enum tracer_status read_headers(struct verifying *v)
 {
     struct bytes rest = text_of(v, BUNDLE_HEADERS), count_rest = rest, item;
+    struct hash known;
     size_t count = 0;
     while (proof_next(&count_rest, &item))
         count++;
@@ -196,9 +238,10 @@ static enum tracer_status read_headers(struct verifying *v)
             return status;
         if (v->header_count && header[-1].read.number >= header->read.number)
             return differs(v, BUNDLE_HEADERS, "header %zu is not behind the one in front of it", v->header_count);
-        if (v->manifest.has_anchor && header->read.number == v->manifest.anchor_number &&
-            !hash_equal(header->read.hash, v->manifest.anchor_hash))
+        if (header->read.number == v->manifest.anchor_number && !hash_equal(header->read.hash, v->manifest.anchor_hash))
             return differs(v, BUNDLE_HEADERS, "block %" PRIu64 " is not the network's anchor", header->read.number);
+        if (chain_checkpoint(&v->chain, header->read.number, &known) && !hash_equal(header->read.hash, known))
+            return differs(v, BUNDLE_HEADERS, "block %" PRIu64 " is not the one whose hash is known beforehand", header->read.number);
         if (v->header_count && header[-1].read.number + 1 == header->read.number &&
             !hash_equal(header[-1].read.hash, header->read.parent_hash))
             return differs(v, BUNDLE_HEADERS, "block %" PRIu64 " does not follow the one in front of it", header->read.number);
@@ -288,7 +331,10 @@ static enum tracer_status read_blocks(struct verifying *v)
     size_t lines = 1, headers = 0;
     for (size_t i = 0; i < text.size; i++)
         lines += text.data[i] == '\n';
-    enum tracer_status status =
+    enum tracer_status status = check_form(v, BUNDLE_BLOCKS, "number,hash,time,grade,header\n");
+    if (status)
+        return status;
+    status =
         csv_open_memory(bundle_names[BUNDLE_BLOCKS], text.data, text.size, ',', columns, BLOCK_COLUMNS, BLOCK_COLUMNS, &csv, v->err);
     if (status)
         return found(v, status);
@@ -378,10 +424,16 @@ static enum tracer_status compare_rows(struct verifying *v, const struct known_b
 {
     size_t at = 0;
     uint64_t base = UINT64_MAX;
+    bool unsaid = read->status == TRANSACTION_STATUS_UNKNOWN; /* then there are no logs, and a value comes last */
     for (size_t i = 0; i < count; i++) {
         if (rows[i].kind == TRANSFER_INTERNAL)
             continue;
         const struct transfer *derived = at < read->row_count ? &read->rows[at++] : NULL;
+        if (unsaid && derived && derived->kind == TRANSFER_VALUE) { /* no bytes say that it moved */
+            if (rows[i].kind != TRANSFER_VALUE || !same_row(&rows[i], derived))
+                return row_differs(v, &rows[i]);
+            continue;
+        }
         if (!derived || !same_row(&rows[i], derived) || (rows[i].log_index == LOG_INDEX_NONE) != (derived->log_index == LOG_INDEX_NONE))
             return row_differs(v, &rows[i]);
         if (derived->log_index != LOG_INDEX_NONE) {
@@ -392,6 +444,8 @@ static enum tracer_status compare_rows(struct verifying *v, const struct known_b
         }
         prove_row(v, block, &known[i]);
     }
+    if (unsaid && at + 1 == read->row_count && read->rows[at].kind == TRANSFER_VALUE)
+        at++; /* a trace says that it failed */
     if (at != read->row_count)
         return differs(v, BUNDLE_TRANSFERS, "transaction %" PRId32 " of block %" PRIu64 " has %zu rows by its proven bytes, %zu stand here",
                        rows[0].position.transaction_index, rows[0].position.block_number, read->row_count, at);
@@ -431,7 +485,7 @@ static enum tracer_status check_end(struct verifying *v, const struct known_bloc
     struct transfer derived[256];
     size_t withdrawals = 0;
     struct bytes value;
-    if (!block->header->read.has_withdrawals)
+    if (!block->header->read.has_withdrawals || !proof_has_withdrawals(&v->network))
         return TRACER_OK;
     for (uint64_t i = 0; i < sizeof(derived) / sizeof(derived[0]); i++) {
         enum proof_answer answer = proof_look_up(block->header->read.withdrawals_root, i, find_node, v, &value);
@@ -445,6 +499,8 @@ static enum tracer_status check_end(struct verifying *v, const struct known_bloc
         if (status)
             return status;
         withdrawals += !u256_is_zero(row->amount);
+        if (i + 1 == sizeof(derived) / sizeof(derived[0]))
+            return differs(v, BUNDLE_NODES, "block %" PRIu64 " has more withdrawals than are looked at", block->number);
     }
     if (withdrawals > count)
         return differs(v, BUNDLE_TRANSFERS, "block %" PRIu64 " has %zu withdrawals, %zu rows stand behind its transactions", block->number,
@@ -480,6 +536,13 @@ static enum tracer_status check_rows_of_block(void *context, const struct block 
     (void)err; /* the same as v->err */
     if (!known)
         return differs(v, BUNDLE_BLOCKS, "block %" PRIu64 " is missing", block->number);
+    if (block->time != known->time)
+        return differs(v, BUNDLE_TRANSFERS, "the time of block %" PRIu64 " is %" PRIu64 ", %s says %" PRIu64, block->number, block->time,
+                       bundle_names[BUNDLE_BLOCKS], known->time);
+    for (size_t i = 0; i < block->transaction_count && known->header; i++)
+        if (block->transactions[i].true_block_number && block->transactions[i].true_block_number != block->number)
+            return differs(v, BUNDLE_TRANSFERS, "transaction %" PRId32 " of block %" PRIu64 " is said to be of block %" PRIu64,
+                           block->transactions[i].transaction_index, block->number, block->transactions[i].true_block_number);
     size_t base = v->row_count;
     if (!add_rows(v, block))
         return no_memory(v);
@@ -499,20 +562,48 @@ static enum tracer_status check_rows_of_block(void *context, const struct block 
     return status;
 }
 
+/* What a row claims of itself: not better than what was proven here. Rewards alone may have the grade of their block, since
+ * rows do not tell them from withdrawals. */
+static enum tracer_status check_claims(struct verifying *v)
+{
+    static const char *const columns[] = {"grade"};
+    struct bytes text = text_of(v, BUNDLE_TRANSFERS);
+    struct csv_field cell;
+    struct csv *csv;
+    enum tracer_status status = csv_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, ',', columns, 1, 1, &csv, v->err);
+    if (status)
+        return found(v, status);
+    for (size_t i = 0; !status && !(status = csv_next(csv, &cell, v->err)); i++) {
+        const struct known_row *row = i < v->row_count ? &v->rows[i] : NULL;
+        bool reward = row && row->kind == TRANSFER_REWARD && row->position.transaction_index == TRANSACTION_AFTER;
+        enum grade claimed;
+        if (!row || !grade_parse(cell.text, cell.length, &claimed) ||
+            claimed < (reward ? find_block(v, row->position.block_number)->grade : row->best))
+            status = differs(v, BUNDLE_TRANSFERS, "line %zu claims a grade that nothing proves", i + 2);
+    }
+    csv_close(csv);
+    return status == TRACER_E_NOT_FOUND ? TRACER_OK : found(v, status);
+}
+
 static enum tracer_status check_rows(struct verifying *v)
 {
     struct bytes text = text_of(v, BUNDLE_TRANSFERS);
-    struct chain_network network = {.chain_id = v->manifest.chain_id,
-                                    .rules = chain_rules_find(v->manifest.rules),
-                                    .wrappers = v->manifest.wrappers,
-                                    .wrapper_count = v->manifest.wrapper_count};
-    if (v->header_count && !network.rules)
-        return error_set(v->err, TRACER_E_VERIFY, BUNDLE_MANIFEST ": there are headers, but no rules to read them by");
-    if (network.rules)
-        chain_evm(&network, &v->network);
-    enum tracer_status status = found(v, import_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, &v->import, v->err));
+    char *heading = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&heading, &size);
+    enum tracer_status status = stream ? export_header(stream, v->err) : no_memory(v);
+    if (stream && fclose(stream) && !status)
+        status = no_memory(v);
+    if (!status)
+        status = check_form(v, BUNDLE_TRANSFERS, heading);
+    free(heading);
+    if (status)
+        return status;
+    status = found(v, import_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, &v->import, v->err));
     if (!status)
         status = found(v, import_each_block(v->import, v->manifest.chain_id, check_rows_of_block, v, v->err));
+    if (!status)
+        status = check_claims(v);
     const struct evidence_counts *stated = &v->manifest.counts, *counted = &v->counts;
     if (!status && (stated->blocks != counted->blocks || stated->transactions != counted->transactions ||
                     stated->transactions_proven != counted->transactions_proven || stated->rows != counted->rows))
@@ -632,24 +723,44 @@ static int order_rows(const void *a, const void *b)
     return position_compare(((const struct known_row *)a)->position, ((const struct known_row *)b)->position);
 }
 
+static const struct known_row *find_row(const struct verifying *v, struct position position)
+{
+    const struct known_row wanted = {.position = position};
+    return v->row_count ? bsearch(&wanted, v->rows, v->row_count, sizeof(wanted), order_rows) : NULL;
+}
+
 /* A grade that stands on hashes is claimed only for what was proven here, and a path's is that of its weakest transfer, or
  * weaker. */
-static bool grades_hold(const json_t *object, const json_t *parent, const struct known_row *row)
+static bool grades_hold(const struct verifying *v, const json_t *object, const struct taint_hop *hop, const json_t *parent,
+                        const struct known_row *row)
 {
-    enum grade grade, path, before = GRADE_PROVEN;
+    enum grade grade, path, before = GRADE_PROVEN, least;
+    bool recognised = !hop->link || (v->chain.rules && link_rules(hop->link)); /* by rules, in no source */
+    least = recognised && hop->leg == LEG_OUT ? GRADE_INFERRED : GRADE_PROVEN;
     return read_grade(object, "grade", &grade) && read_grade(object, "path_grade", &path) &&
-           (!parent || read_grade(parent, "path_grade", &before)) && grade >= row->best && path >= grade && path >= before;
+           (!parent || read_grade(parent, "path_grade", &before)) && grade >= row->best && path >= grade && path >= before && path >= least;
+}
+
+static bool time_is(const json_t *object, uint64_t time)
+{
+    char utc[32];
+    clock_format_utc(time, utc);
+    return whole_or_null(object, "time", time != 0, time) && text_or_null(object, "time_utc", time ? utc : NULL);
+}
+
+static bool hash_is(const json_t *object, const char *key, struct hash hash) /* null if it is not known */
+{
+    char text[HASH_TEXT_SIZE];
+    hash_format(hash, text);
+    return text_or_null(object, key, hash_is_zero(hash) ? NULL : text);
 }
 
 /* What is shown of the transfer beside its amount. */
 static bool row_is(const json_t *object, const struct taint_hop *hop, const struct known_row *row)
 {
-    char hash[HASH_TEXT_SIZE];
     uint64_t number = row->number ? row->number : row->position.block_number;
-    bool known_hash = !hash_is_zero(row->transaction_hash);
-    hash_format(row->transaction_hash, hash);
-    return text_or_null(object, "transaction_hash", known_hash ? hash : NULL) && text_is(object, "kind", transfer_kind_name(row->kind)) &&
-           whole_or_null(object, "log_index", row->log_index != LOG_INDEX_NONE, row->log_index) && whole_is(object, "time", row->time) &&
+    return hash_is(object, "transaction_hash", row->transaction_hash) && text_is(object, "kind", transfer_kind_name(row->kind)) &&
+           whole_or_null(object, "log_index", row->log_index != LOG_INDEX_NONE, row->log_index) && time_is(object, row->time) &&
            (whole_is(object, "block_number", number) || (!row->number && json_is_null(json_object_get(object, "block_number")))) &&
            whole_or_null(object, "link", hop->link != 0, hop->link);
 }
@@ -657,8 +768,7 @@ static bool row_is(const json_t *object, const struct taint_hop *hop, const stru
 static bool hop_is(const struct verifying *v, const json_t *object, const struct taint_hop *hop, const json_t *parent_object)
 {
     char key[POSITION_TEXT_SIZE], parent[POSITION_TEXT_SIZE];
-    const struct known_row wanted = {.position = hop->position},
-                           *row = bsearch(&wanted, v->rows, v->row_count, sizeof(wanted), order_rows);
+    const struct known_row *row = find_row(v, hop->position);
     position_format(hop->position, key);
     if (hop->has_parent)
         position_format(hop->parent, parent);
@@ -668,7 +778,7 @@ static bool hop_is(const struct verifying *v, const json_t *object, const struct
            amount_is(object, "unproven", u320_from_u256(unproven_of_hop(v->proven, hop))) &&
            text_is(object, "source", taint_source_name(v->taint, hop->source)) && whole_is(object, "hop", hop->hop) &&
            text_or_null(object, "leg", hop->leg == LEG_NONE ? NULL : leg_name(hop->leg)) && row_is(object, hop, row) &&
-           grades_hold(object, parent_object, row);
+           grades_hold(v, object, hop, parent_object, row);
 }
 
 static enum tracer_status check_hops(struct verifying *v, const json_t *root)
@@ -742,10 +852,11 @@ static int compare_stated(const struct stated *stated, uint32_t account, uint32_
     return order ? order : compare_assets(stated, asset, tag);
 }
 
-static bool find_holding(const struct stated *stated, struct taint_holding *ret_holding)
+static bool find_holding(const struct stated *stated, size_t *ret_index, struct taint_holding *ret_holding)
 {
     for (size_t low = 0, high = taint_holding_count(stated->v->taint); low < high;) {
         size_t middle = low + (high - low) / 2;
+        *ret_index = middle;
         *ret_holding = taint_holding_at(stated->v->taint, middle);
         int order = compare_stated(stated, ret_holding->account, ret_holding->asset, ret_holding->tag);
         if (order == 0)
@@ -770,23 +881,66 @@ static int find_total(const void *key, const void *item)
     return compare_assets(key, total->asset, total->tag);
 }
 
-/* A stated place is a holding or an absorbed amount of the replay (both are sorted by account, asset, tag: taint-spec 11). */
-static bool place_is(const struct verifying *v, const json_t *place)
+static bool is_source(uint32_t tag)
+{
+    return tag != TAINT_UNKNOWN && tag != TAINT_CLEAN;
+}
+
+/* What the replay left at accounts, both sorted by account, asset, tag (taint-spec 11), and which of it a place stated. */
+struct left {
+    const struct taint_absorbed *absorbed;
+    size_t held, away;
+    bool *held_seen, *away_seen;
+};
+
+/* A stated place is a holding or an absorbed amount of the replay that no other one states. */
+static bool place_is(const struct verifying *v, const json_t *place, const struct left *left)
 {
     struct stated stated;
     struct taint_holding holding;
-    const struct taint_absorbed *absorbed, *end;
-    if (json_is_null(json_object_get(place, "account")))
-        return true; /* counted in the totals only */
+    const struct taint_absorbed *end;
+    size_t at;
+    bool *seen;
     if (!read_stated(v, place, true, &stated))
         return false;
-    size_t absorbed_count = taint_absorbed(v->taint, &absorbed);
-    if (text_is(place, "place", place_name(PLACE_IS_HELD)))
-        return find_holding(&stated, &holding) && amount_is(place, "amount", u320_from_u256(holding.amount)) &&
-               amount_is(place, "unproven", unproven_of_holding(v->proven, &holding));
-    end = absorbed_count ? bsearch(&stated, absorbed, absorbed_count, sizeof(*end), find_absorbed) : NULL;
-    return end && ends_at(place, end->place) && amount_is(place, "amount", end->amount) &&
-           amount_is(place, "unproven", unproven_of_absorbed(v->proven, end));
+    if (text_is(place, "place", place_name(PLACE_IS_HELD))) {
+        seen = find_holding(&stated, &at, &holding) ? &left->held_seen[at] : NULL;
+        if (!seen || *seen || !amount_is(place, "amount", u320_from_u256(holding.amount)) ||
+            !amount_is(place, "unproven", unproven_of_holding(v->proven, &holding)))
+            return false;
+    } else {
+        end = left->away ? bsearch(&stated, left->absorbed, left->away, sizeof(*end), find_absorbed) : NULL;
+        seen = end ? &left->away_seen[end - left->absorbed] : NULL;
+        if (!seen || *seen || !ends_at(place, end->place) || !amount_is(place, "amount", end->amount) ||
+            !amount_is(place, "unproven", unproven_of_absorbed(v->proven, end)))
+            return false;
+    }
+    *seen = true;
+    return true;
+}
+
+/* Each of the replay stands there once. */
+static enum tracer_status check_places(struct verifying *v, const json_t *root)
+{
+    const json_t *places = json_object_get(root, "places");
+    struct left left;
+    size_t count = 0;
+    left.held = taint_holding_count(v->taint);
+    left.away = taint_absorbed(v->taint, &left.absorbed);
+    left.held_seen = arena_calloc(v->arena, left.held + 1, sizeof(*left.held_seen));
+    left.away_seen = arena_calloc(v->arena, left.away + 1, sizeof(*left.away_seen));
+    if (!left.held_seen || !left.away_seen)
+        return no_memory(v);
+    for (size_t i = 0; i < left.held; i++)
+        count += is_source(taint_holding_at(v->taint, i).tag);
+    for (size_t i = 0; i < left.away; i++)
+        count += is_source(left.absorbed[i].tag);
+    if (count != json_array_size(places))
+        return differs(v, BUNDLE_RESULT, "it has %zu places, the replay gives %zu", json_array_size(places), count);
+    for (size_t i = 0; i < count; i++)
+        if (!place_is(v, json_array_get(places, i), &left))
+            return differs(v, BUNDLE_RESULT, "place %zu is not what the replay gives", i);
+    return TRACER_OK;
 }
 
 /* Amounts of a total may be sums of more than 256 bits. */
@@ -862,14 +1016,14 @@ static bool total_is(const struct verifying *v, const json_t *object, const stru
 /* Each of the replay stands there once. */
 static enum tracer_status check_totals(struct verifying *v, const json_t *root)
 {
-    const json_t *stated = json_object_get(root, "totals"), *places = json_object_get(root, "places");
+    const json_t *stated = json_object_get(root, "totals");
     const struct taint_total *totals;
     size_t count = taint_totals(v->taint, &totals), sources = 0;
     bool *seen = arena_calloc(v->arena, count + 1, sizeof(*seen));
     if (!seen)
         return no_memory(v);
     for (size_t i = 0; i < count; i++)
-        sources += totals[i].tag != TAINT_UNKNOWN && totals[i].tag != TAINT_CLEAN;
+        sources += is_source(totals[i].tag);
     if (sources != json_array_size(stated))
         return differs(v, BUNDLE_RESULT, "it has %zu totals, the replay gives %zu", json_array_size(stated), sources);
     for (size_t i = 0; i < sources; i++) {
@@ -881,21 +1035,27 @@ static enum tracer_status check_totals(struct verifying *v, const json_t *root)
             return differs(v, BUNDLE_RESULT, "total %zu is not what the replay gives", i);
         seen[total - totals] = true;
     }
-    for (size_t i = 0; i < json_array_size(places); i++)
-        if (!place_is(v, json_array_get(places, i)))
-            return differs(v, BUNDLE_RESULT, "place %zu is not what the replay gives", i);
     return TRACER_OK;
 }
 
-static bool seed_is(const json_t *object, const struct taint_seed *seed)
+static bool seed_is(const struct verifying *v, const json_t *object, const struct taint_seed *seed)
 {
     char address[ADDRESS_TEXT_SIZE], key[POSITION_TEXT_SIZE];
+    const struct known_row *row = seed->is_address ? NULL : find_row(v, seed->position);
     address_format(seed->address, address);
     position_format(seed->position, key);
     if (!text_is(object, "source", seed->source) || !text_is(object, "kind", seed->is_address ? "address" : "transfer"))
         return false;
     return seed->is_address ? text_is(object, "address", address) && whole_is(object, "block_number", seed->block_number)
-                            : text_is(object, "key", key);
+                            : row && text_is(object, "key", key) && hash_is(object, "transaction_hash", row->transaction_hash) &&
+                                  time_is(object, row->time);
+}
+
+/* An end of the range, where its header is here. */
+static bool end_is(const struct verifying *v, const json_t *range, const char *hash, const char *time, uint64_t number)
+{
+    const struct known_block *block = find_block(v, number);
+    return !block || !block->header || (hash_is(range, hash, block->hash) && whole_is(range, time, block->time));
 }
 
 static enum tracer_status check_head(struct verifying *v, const json_t *root)
@@ -910,13 +1070,14 @@ static enum tracer_status check_head(struct verifying *v, const json_t *root)
         !text_is(options, "links", links_name(manifest->options.links)) || !text_is(options, "fees", fees_name(manifest->options.fees)) ||
         !text_is(options, "unknown", unknown_name(manifest->options.unknown)) ||
         !text_is(options, "opening", opening_name(manifest->options.opening)) ||
-        !whole_is(range, "first_block", manifest->first_block) || !whole_is(range, "last_block", manifest->last_block))
+        !whole_is(range, "first_block", manifest->first_block) || !whole_is(range, "last_block", manifest->last_block) ||
+        !end_is(v, range, "first_hash", "first_time", manifest->first_block) || !end_is(v, range, "last_hash", "last_time", manifest->last_block))
         return differs(v, BUNDLE_RESULT, "its schema, tool, network, policy, options or range is not the manifest's");
     if (json_array_size(seeds) != v->input->seed_count)
         return differs(v, BUNDLE_RESULT, "it has %zu seeds, %s has %zu", json_array_size(seeds), bundle_names[BUNDLE_SEEDS],
                        v->input->seed_count);
     for (size_t i = 0; i < v->input->seed_count; i++)
-        if (!seed_is(json_array_get(seeds, i), &v->input->seeds[i]))
+        if (!seed_is(v, json_array_get(seeds, i), &v->input->seeds[i]))
             return differs(v, BUNDLE_RESULT, "seed %zu is not that of %s", i, bundle_names[BUNDLE_SEEDS]);
     return TRACER_OK;
 }
@@ -954,20 +1115,43 @@ static enum tracer_status replay_gapped(struct verifying *v, const json_t *root)
     return found(v, status);
 }
 
+/* Before it is held in memory: a result has no more to say than the replay gave. */
+static enum tracer_status check_values(struct verifying *v, struct bytes text)
+{
+    const struct taint_absorbed *absorbed;
+    const struct taint_total *totals;
+    struct json_reader reader;
+    size_t items = taint_hop_count(v->taint) + taint_holding_count(v->taint) + taint_absorbed(v->taint, &absorbed) +
+                   taint_totals(v->taint, &totals) + v->input->seed_count;
+    json_reader_init(&reader, (const char *)text.data, text.size, TRACER_JSON_DEPTH_MAX,
+                     TRACER_BUNDLE_VALUES_MAX + (uint64_t)items * TRACER_BUNDLE_VALUES_EACH);
+    json_skip(&reader, NULL);
+    if (json_finish(&reader))
+        return TRACER_OK;
+    json_reader_error(&reader, v->err);
+    error_context(v->err, "%s", bundle_names[BUNDLE_RESULT]);
+    return v->err->status = TRACER_E_VERIFY;
+}
+
 static enum tracer_status check_result(struct verifying *v)
 {
     struct bytes text = text_of(v, BUNDLE_RESULT);
     json_error_t why;
+    enum tracer_status status = check_values(v, text);
+    if (status)
+        return status;
     json_t *root = json_loadb((const char *)text.data, text.size, JSON_REJECT_DUPLICATES, &why);
     if (!root)
         return differs(v, BUNDLE_RESULT, "is no JSON: %.120s", why.text);
-    enum tracer_status status = check_head(v, root);
+    status = check_head(v, root);
     if (!status)
         status = replay_gapped(v, root);
     if (!status)
         status = check_hops(v, root);
     if (!status)
         status = check_totals(v, root);
+    if (!status)
+        status = check_places(v, root);
     json_decref(root);
     return status;
 }
@@ -977,6 +1161,8 @@ static enum tracer_status check_result(struct verifying *v)
 static enum tracer_status verify(struct verifying *v)
 {
     enum tracer_status status = read_files(v);
+    if (!status)
+        status = check_network(v);
     if (!status)
         status = read_headers(v);
     if (!status)
@@ -996,9 +1182,9 @@ static void fill_report(const struct verifying *v, struct evidence_report *repor
                                        .chain_id = v->manifest.chain_id,
                                        .headers = v->header_count,
                                        .hops = taint_hop_count(v->taint)};
-    memcpy(report->network, v->manifest.network, sizeof(report->network));
-    memcpy(report->version, v->manifest.version, sizeof(report->version));
-    memcpy(report->commit, v->manifest.commit, sizeof(report->commit));
+    shown_text(report->network, sizeof(report->network), v->manifest.network, strlen(v->manifest.network));
+    shown_text(report->version, sizeof(report->version), v->manifest.version, strlen(v->manifest.version));
+    shown_text(report->commit, sizeof(report->commit), v->manifest.commit, strlen(v->manifest.commit));
     snprintf(report->policy, sizeof(report->policy), "%s", taint_policy_name(v->manifest.options.policy));
     for (size_t i = 0; i < v->block_count; i++)
         report->grades[v->blocks[i].grade]++;

@@ -153,6 +153,11 @@ static enum tracer_status check_list(const struct proof_values *values, const ch
     return status;
 }
 
+bool proof_has_withdrawals(const struct evm_network *network)
+{
+    return network->rules->deposit_first == EVM_NEVER;
+}
+
 enum tracer_status proof_check(const struct evm_network *network, const struct proof_block *block, struct arena *arena,
                                struct proof_header *ret_header, struct error *err)
 {
@@ -164,7 +169,7 @@ enum tracer_status proof_check(const struct evm_network *network, const struct p
         status = check_list(&block->lists[PROOF_RECEIPTS], "receiptsRoot", ret_header->receipts_root, arena, err);
     if (status)
         return status;
-    if (ret_header->has_withdrawals && network->rules->deposit_first == EVM_NEVER) /* on the OP Stack that root is of something else */
+    if (ret_header->has_withdrawals && proof_has_withdrawals(network))
         return check_list(withdrawals, "withdrawalsRoot", ret_header->withdrawals_root, arena, err);
     return withdrawals->count ? error_set(err, TRACER_E_REPLY, "withdrawals in a block that has none") : TRACER_OK;
 }
@@ -249,6 +254,8 @@ enum tracer_status proof_read_transaction(const struct evm_network *network, str
         (status = fill_gas(network, &head, index, before, &outcome, arena, err)) ||
         (status = transaction_gas_price(&head, &read, &outcome.price, err)))
         return status;
+    if (read.type == TYPE_DEPOSIT) /* its bytes have none */
+        read.nonce = outcome.deposit_nonce;
     if (read.creates && !contract_address(read.from, read.nonce, &outcome.contract))
         return no_memory(err);
     if (outcome.outcome == TRANSACTION_STATUS_UNKNOWN && (outcome.log_count || outcome.gas_used < read.gas))

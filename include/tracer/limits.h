@@ -70,6 +70,8 @@
 #define TRACER_BUNDLE_MANIFEST_MAX TRACER_MIB(1)
 #define TRACER_BUNDLE_FILE_MAX TRACER_GIB(1)  /* one file of an evidence bundle */
 #define TRACER_BUNDLE_RESULT_MAX TRACER_MIB(256) /* its JSON is held in memory, many times as large */
+#define TRACER_BUNDLE_VALUES_MAX 100000u      /* JSON values of it, and */
+#define TRACER_BUNDLE_VALUES_EACH 64u         /* as many for each hop, place and total of the replay */
 #define TRACER_BUNDLE_ROWS_MAX 2000000u       /* rows of the transactions that it holds */
 #define TRACER_ARCHIVE_MAX TRACER_MIB(32) /* what one block's hash covers, unpacked */
 #define TRACER_PROOF_NODES_MAX 20u /* of one value of a block's trie */

@@ -38,6 +38,9 @@ struct proof_block {
 TRACER_MUST_USE enum tracer_status proof_open(struct bytes archive, struct arena *arena,
                                               struct proof_block *ret_block, struct error *err);
 
+/** Whether the network's withdrawalsRoot is of withdrawals; on the OP Stack it is of something else. */
+bool proof_has_withdrawals(const struct evm_network *network);
+
 /** The archive is what the block's hash covers: its header is one, and the roots in it are those of the three lists. No sender
  * is recovered: proof_read_transaction() does so for those that a verdict rests on.
  * @retval TRACER_E_REPLY  a root differs; the message has both */

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -178,6 +179,37 @@ with tempfile.TemporaryDirectory() as directory:
     resealed("result.json", in_result("options", "fees", value="follow"), "a result of other options")
     resealed("result.json", in_result("totals", 0, "decimals", value=3), "a total of other decimals")
     resealed("result.json", in_result("seeds", 0, "source", value="somebody"), "a seed of another source")
+    for what, change in {
+        "a place that is left out": lambda places: places[1:],
+        "no places": lambda places: [],
+        "a place that stands twice": lambda places: [*places[1:], places[1]],
+        "a place too many": lambda places: [*places, places[0]],
+        "a place of nobody": lambda places: [*places[1:], {**places[0], "account": None, "amount": "1"}],
+    }.items():
+        resealed("result.json", in_result("places", value=change(json.loads((bundle / "result.json").read_text())["places"])), what)
+    resealed("result.json", lambda data: b"[" + b"[]," * 2000000 + b"[]]", "a result of millions of values")
+    resealed("result.json", in_hop("time_utc", "2020-01-01 00:00:00"), "a hop with another time_utc")
+    heading = (bundle / "transfers.csv").read_bytes().index(b"\n")
+    resealed("transfers.csv", lambda data: data[:heading] + b",status\n" + data[heading + 1:-1].replace(b"\n", b",0\n") + b",0\n", "a column too many")
+    resealed("transfers.csv", lambda data: data.replace(b",asserted,", b",proven,", 1), "a row that claims a grade")
+
+    # What is told of a bundle is its own words, and shown as such; control characters are in none.
+    for character in ("\\u001B", "\u202e"):
+        text = (bundle / "result.json").read_text()
+        text = text.replace(re.search(r'"version": "[^"]*"', text)[0], f'"version": "{character}"')
+        (copy / "result.json").write_text(text)
+        reseal(copy, lambda m: next(f for f in m["files"] if f["name"] == "result.json").update(
+            size=(copy / "result.json").stat().st_size, sha256=hashlib.sha256((copy / "result.json").read_bytes()).hexdigest()))
+        text = re.sub(r'("seal": ").*"', r'\1"', (copy / "manifest.json").read_text())
+        text = text.replace(re.search(r'"version": "[^"]*"', text)[0], f'"version": "{character}"')
+        (copy / "manifest.json").write_text(text.replace('"seal": ""', f'"seal": "{hashlib.sha256(text.encode()).hexdigest()}"'))
+        if character == "\u202e":
+            told = run("verify", copy).stdout
+            assert "\u202e" not in told and "\\u{202e}" in told, told
+        else:
+            wrong(copy, "a terminal escape as the version")
+        for name in ("result.json", "manifest.json"):
+            (copy / name).write_bytes(kept[name])
     run("verify", copy)
 
 print("\n".join(problems))

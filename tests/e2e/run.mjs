@@ -707,11 +707,13 @@ async function reportTests(run, world) {
 }
 
 // The digests of a bundle made right again after one of its files was altered, as whoever alters it would.
-function reseal(bundle, file) {
+function reseal(bundle, files, change = () => {}) {
   const path = join(bundle, 'manifest.json');
   const manifest = JSON.parse(readFileSync(path));
   const text = () => `${JSON.stringify(manifest, null, 1)}\n`;
-  Object.assign(manifest.files.find(({ name }) => name === file), { size: statSync(join(bundle, file)).size, sha256: sha256(readFileSync(join(bundle, file))) });
+  for (const file of files)
+    Object.assign(manifest.files.find(({ name }) => name === file), { size: statSync(join(bundle, file)).size, sha256: sha256(readFileSync(join(bundle, file))) });
+  change(manifest);
   manifest.seal = '';
   manifest.seal = sha256(text());
   writeFileSync(path, text());
@@ -771,17 +773,20 @@ async function evidenceTests(run, world) {
       equal(sha256(readFileSync(join(tracer.path('evidence-refetched'), file))), sha256(readFileSync(join(tracer.path('evidence-fifo'), file))), file);
   });
   await run.test('R1_I8_evidence_that_was_altered_is_told_whatever_its_digests_say', async () => {
-    const alter = async (name, file, change) => {
+    const alter = async (name, file, change) => alterAll(name, { [file]: change });
+    const alterAll = async (name, changes, manifest) => {
       cpSync(tracer.path('evidence-fifo'), tracer.path(name), { recursive: true });
-      const path = join(tracer.path(name), file);
-      const text = readFileSync(path);
-      const changed = change(text);
-      assert(!text.equals(changed), `${file} was not altered`);
-      writeFileSync(path, changed);
-      reseal(tracer.path(name), file);
+      for (const [file, change] of Object.entries(changes)) {
+        const path = join(tracer.path(name), file);
+        const text = readFileSync(path);
+        const changed = change(text);
+        assert(!text.equals(changed), `${file} was not altered`);
+        writeFileSync(path, changed);
+      }
+      reseal(tracer.path(name), Object.keys(changes), manifest);
       const result = await verify(name);
       exits(result, EXIT.verification);
-      const replayed = ['seeds.csv', 'labels.csv'].includes(file); // the second verifier does not repeat the replay
+      const replayed = Object.keys(changes).some((file) => ['seeds.csv', 'labels.csv'].includes(file)); // the second verifier does not repeat the replay
       equal(spawnSync('python3', [VERIFIER, tracer.path(name)]).status, replayed ? 0 : EXIT.verification, `the second verifier on ${name}`);
       return result.stderr;
     };
@@ -795,6 +800,18 @@ async function evidenceTests(run, world) {
     await alter('altered-grade', 'blocks.csv', replace(/,yes$/m, ',no'));
     await alter('altered-result', 'result.json', replace(/"tainted": "(\d+)"/, '"tainted": "1$1"'));
     await alter('altered-seed', 'seeds.csv', (bytes) => Buffer.concat([bytes.subarray(0, bytes.indexOf(10) + 1), bytes.subarray(bytes.lastIndexOf(10, bytes.length - 2) + 1)]));
+    // What is shown beside a proven transfer is proven, too: told alike in all files it is still a lie.
+    const { block_number: block, time } = JSON.parse(readFileSync(join(tracer.path('evidence-fifo'), 'result.json'))).hops[0];
+    const everywhere = (from, to) => (bytes) => Buffer.from(bytes.toString().replaceAll(from, to));
+    await alterAll('altered-time', { 'transfers.csv': everywhere(`,${time},`, `,${time - 1},`), 'result.json': everywhere(`"time": ${time}`, `"time": ${time - 1}`) });
+    await alterAll('altered-number', { 'transfers.csv': everywhere(new RegExp(`^(${block},.*,0x\\w{64}),${block},`, 'mg'), '$1,4242,'),
+      'result.json': everywhere(`"block_number": ${block},`, '"block_number": 4242,') });
+    await alter('altered-claim', 'transfers.csv', replace(/,asserted,/, ',proven,'));
+    await alter('altered-columns', 'transfers.csv', (bytes) => Buffer.from(bytes.toString().replaceAll('\n', ',0\n').replace(',0', ',status')));
+    await alter('altered-places', 'result.json', (bytes) => { const result = JSON.parse(bytes); result.places.pop(); return Buffer.from(JSON.stringify(result)); });
+    await alter('altered-range', 'result.json', replace(/"first_hash": "0x..../, '"first_hash": "0x1234'));
+    await alterAll('altered-anchor', {}, (manifest) => { manifest.network.anchor = null; });
+    await alterAll('altered-rules', {}, (manifest) => { manifest.network.rules = ''; });
     await alter('altered-labels', 'labels.csv', replace(/,mixer,/, ',service,'));
   });
 }

@@ -1,16 +1,21 @@
 """A second, independent check of an evidence bundle (docs/evidence.md), in Python's standard library alone: digests, headers,
-proofs in the tries, hashes, senders from signatures, and the transfers that follow from proven bytes; then that every flagged
+proofs in the tries, hashes, senders from signatures, and that the transfers are exactly those that follow from proven bytes; then that every flagged
 hop is one of these transfers and that paths hang together. It shares nothing with the program; the replay itself is what the
 taint specification describes, and is not repeated here.
 
     python3 verify_bundle.py DIRECTORY        exit 0: all holds, 5: it does not
 """
-import csv
 import hashlib
 import json
 import pathlib
+import re
 import sys
+import time
 
+COLUMNS = {
+    "transfers.csv": "block,txi,idx,kind,asset,from,to,amount,link,leg,time,transaction_hash,block_number,grade,log_index".split(","),
+    "blocks.csv": "number,hash,time,grade,header".split(",")}
+KINDS = ["value", "internal", "token", "reward", "fee", "opening", "adjust"]
 FILES = ["transfers.csv", "seeds.csv", "labels.csv", "assets.csv", "explored.txt", "blocks.csv", "headers.rlp", "nodes.rlp", "result.json"]
 GRADES = ["proven", "linked", "single", "asserted", "inferred"]
 VOID = "0x" + "0" * 40
@@ -94,14 +99,22 @@ def item_at(data, at):
     return at + head, at + head + size, base == 0xC0
 
 
-def items(data):
+def items(data, depth=0):
     """The items of a byte string: bytes, or lists of items."""
     out, at = [], 0
     while at < len(data):
         begin, end, is_list = item_at(data, at)
-        out.append(items(data[begin:end]) if is_list else data[begin:end])
+        need(not is_list or depth < 8, "RLP: too deep")
+        out.append(items(data[begin:end], depth + 1) if is_list else data[begin:end])
         at = end
     return out
+
+
+def one(data, what):
+    """The one list that the bytes are."""
+    found = items(data)
+    need(len(found) == 1 and isinstance(found[0], list), f"{what}: not one list")
+    return found[0]
 
 
 def texts(data):
@@ -129,9 +142,14 @@ def encode(value):
     return bytes([base + 55 + len(size)]) + size + payload
 
 
-def number(data):
-    need(len(data) <= 32 and not data.startswith(b"\0"), "RLP: an integer that is not the shortest")
+def number(data, size=32):
+    need(isinstance(data, bytes) and len(data) <= size and not data.startswith(b"\0"), "RLP: an integer that is not the shortest")
     return int.from_bytes(data, "big")
+
+
+def fixed(data, size):
+    need(isinstance(data, bytes) and len(data) == size, f"RLP: {size} bytes were expected")
+    return data
 
 
 # ---- tries ----
@@ -139,32 +157,46 @@ def number(data):
 EMPTY_ROOT = keccak(b"\x80")
 
 
+def node_at(nodes, name):
+    need(name in nodes, f"nodes.rlp: node {name.hex()} is missing")
+    return one(nodes[name], "nodes.rlp")
+
+
+def nibbles_of(path):
+    """(nibbles, whether it is a leaf's) of a hex-prefix path."""
+    need(isinstance(path, bytes) and path and path[0] < 0x40 and (path[0] & 0x10 or not path[0] & 0x0F), "nodes.rlp: no path")
+    nibbles = [n for byte in path for n in (byte >> 4, byte & 15)]
+    return nibbles[1 if nibbles[0] & 1 else 2:], nibbles[0] & 2
+
+
 def look_up(root, index, nodes):
     """The value at rlp(index), None: proven absent."""
     path = [n for byte in encode(index) for n in (byte >> 4, byte & 15)]
     if root == EMPTY_ROOT:
         return None
-    need(root in nodes, f"nodes.rlp: node {root.hex()} is missing")
-    node = items(nodes[root])[0]
+    node = node_at(nodes, root)
     while True:
-        need(isinstance(node, list) and len(node) in (2, 17), "nodes.rlp: not a node of a trie")
+        need(len(node) in (2, 17), "nodes.rlp: not a node of a trie")
         if len(node) == 17:
-            need(path, "nodes.rlp: a key ends at a branch")
+            need(path and node[16] == b"", "nodes.rlp: a key ends at a branch")
             child, path = node[path[0]], path[1:]
             if child == b"":
                 return None
         else:
-            nibbles = [n for byte in node[0] for n in (byte >> 4, byte & 15)]
-            is_leaf, nibbles = nibbles[0] & 2, nibbles[1 if nibbles[0] & 1 else 2:]
+            nibbles, is_leaf = nibbles_of(node[0])
+            need(not is_leaf or (isinstance(node[1], bytes) and node[1]), "nodes.rlp: a leaf without a value")
             if path[:len(nibbles)] != nibbles or (is_leaf and len(path) != len(nibbles)):
                 return None
             if is_leaf:
                 return node[1]
+            need(nibbles, "nodes.rlp: an extension of nothing")
             child, path = node[1], path[len(nibbles):]
-        if not isinstance(child, list):
-            need(child in nodes, f"nodes.rlp: node {child.hex()} is missing")
-            child = items(nodes[child])[0]
-        node = child
+        if isinstance(child, list):
+            need(len(encode(child)) < 32, "nodes.rlp: a long node within another")
+            node = child
+        else:
+            node = node_at(nodes, fixed(child, 32))
+            need(len(nodes[child]) >= 32, "nodes.rlp: a short node by its hash")
 
 
 # ---- signatures on secp256k1 ----
@@ -221,38 +253,133 @@ def signer(digest, parity, r, s):
     return "0x" + keccak(x.to_bytes(32, "big") + y.to_bytes(32, "big"))[12:].hex()
 
 
+# ---- rules of chains: what differs between them and from height to height ----
+
+NEVER = 1 << 64
+RULES = {
+    "ethereum": {"homestead": 1150000, "spurious_dragon": 2675000, "byzantium": 4370000,
+                 "blobs": [(1710338135, 3338477), (1746612311, 5007716), (1765290071, 8346193), (1767747671, 11684671)]},
+    "latest": {},
+    # the base fee goes to the treasury, later to a contract of the OP Stack; that has 0x7E from then on
+    "ronin": {"base_fee": [(43447600, "0xb903e3936d3ca90b69b29f1df2810083a2dc0d71"), (55577490, "0x" + "42".ljust(38, "0") + "19")],
+              "sponsored": True, "deposits": True, "free": True},
+}
+
+
+def latest(table, at, otherwise):
+    return next((value for first, value in reversed(table) if first <= at), otherwise)
+
+
+def read_header(text):
+    parts = one(text, "headers.rlp")
+    need(len(parts) >= 15, "headers.rlp: no header")
+    for place, size in {0: 32, 1: 32, 2: 20, 3: 32, 4: 32, 5: 32, 6: 256, 13: 32, 14: 8}.items():
+        fixed(parts[place], size)
+    need(isinstance(parts[12], bytes), "headers.rlp: no header")
+    header = {"number": number(parts[8], 8), "time": number(parts[11], 8), "parent": "0x" + parts[0].hex(), "miner": "0x" + parts[2].hex(),
+              "transactions": parts[4], "receipts": parts[5], "base_fee": 0, "withdrawals": EMPTY_ROOT, "excess": None,
+              "hash": "0x" + keccak(text).hex()}
+    for place, size in ((7, 32), (9, 8), (10, 8)):
+        number(parts[place], size)
+    more = parts[15:]
+    if more:
+        header["base_fee"] = number(more.pop(0))
+    if more and len(more[0]) == 32:  # Ronin's have blob gas there
+        header["withdrawals"] = fixed(more.pop(0), 32)
+    if more:
+        number(more.pop(0), 8)
+        header["excess"] = number(more.pop(0), 8)
+    for _ in range(2):  # of the beacon chain: a block's root, a hash of requests
+        if more:
+            fixed(more.pop(0), 32)
+    if more:
+        fixed(more.pop(0), 32)
+        number(more.pop(0), 8)
+    need(not more, "headers.rlp: more members than a header has")
+    return header
+
+
 # ---- transactions and receipts ----
 
-# type: places of chain id, nonce, price or (priority fee, fee), to, value; blob hashes
-SHAPES = {1: (0, 1, (2, 2), 4, 5), 2: (0, 1, (2, 3), 5, 6), 3: (0, 1, (2, 3), 5, 6), 4: (0, 1, (2, 3), 5, 6)}
+# type: places of chain id, nonce, price or (priority fee, fee), to, value; how many members
+SHAPES = {1: (0, 1, (2, 2), 4, 5, 11), 2: (0, 1, (2, 3), 5, 6, 12), 3: (0, 1, (2, 3), 5, 6, 14), 4: (0, 1, (2, 3), 5, 6, 13),
+          0x64: (0, 1, (2, 3), 5, 6, 15)}
+LISTS = {1: [7], 2: [8], 3: [8, 10], 4: [8, 9], 0x64: []}
 
 
-def read_transaction(data, chain_id, base_fee):
+def signed_by(digest, parity, r, s, rules, header):
+    need(header["number"] < rules.get("homestead", 0) or number(s) <= N // 2, "a signature in the upper half")
+    return signer(digest, parity, number(r), number(s))
+
+
+def target_of(to, sender, nonce):
+    need(isinstance(to, bytes) and len(to) in (0, 20), "a recipient that is no address")
+    return "0x" + (to.hex() if to else keccak(encode([bytes.fromhex(sender[2:]), nonce]))[12:].hex())
+
+
+def read_deposit(parts):
+    """Made by the OP Stack: nobody signs it, and it pays no fee. Its nonce stands in its receipt."""
+    need(len(parts) == 8 and number(parts[6], 8) <= 1 and isinstance(parts[7], bytes), "not a deposit")
+    fixed(parts[0], 32), number(parts[5], 8)
+    sender = "0x" + fixed(parts[1], 20).hex()
+    return {"type": 0x7E, "sender": sender, "payer": sender, "to": parts[2], "nonce": None, "value": number(parts[4]), "price": 0, "gas": 0,
+            "mint": number(parts[3]), "blobs": 0}
+
+
+def read_transaction(data, chain_id, rules, header):
     if data[0] >= 0xC0:
-        parts = items(data)[0]
+        parts = one(data, "a transaction")
         need(len(parts) == 9, "not a legacy transaction")
         v = number(parts[6])
-        protected = v >= 35
+        protected = v > 28
+        need(not protected or header["number"] >= rules.get("spurious_dragon", 0), "a v of later blocks")
         signed = encode(parts[:6] + ([chain_id, b"", b""] if protected else []))
-        parity, price, to, value, nonce, kind = v - (35 + 2 * chain_id if protected else 27), number(parts[1]), parts[3], number(parts[4]), number(parts[0]), 0
+        parity, price, gas, to, value, nonce, kind = (v - (35 + 2 * chain_id if protected else 27), number(parts[1]), number(parts[2], 8), parts[3],
+                                                      number(parts[4]), number(parts[0], 8), 0)
     else:
         kind = data[0]
-        need(kind in SHAPES, f"transactions of type {kind} are not known here")
-        chain, place, prices, to_place, value_place = SHAPES[kind]
-        parts = items(data[1:])[0]
+        parts = one(data[1:], "a transaction")
+        if kind == 0x7E and rules.get("deposits"):
+            return read_deposit(parts)
+        need(kind in SHAPES and (kind != 0x64 or rules.get("sponsored")), f"transactions of type {kind} are not known here")
+        chain, place, prices, to_place, value_place, count = SHAPES[kind]
+        need(len(parts) == count, f"not a transaction of type {kind}")
         need(number(parts[chain]) == chain_id, "a transaction of another chain")
         signed = bytes([kind]) + encode(parts[:-3])
-        parity, nonce, to, value = number(parts[-3]), number(parts[place]), parts[to_place], number(parts[value_place])
+        parity, nonce, gas, to, value = (number(parts[-3]), number(parts[place], 8), number(parts[prices[1] + 1], 8), parts[to_place],
+                                         number(parts[value_place]))
         tip, fee = number(parts[prices[0]]), number(parts[prices[1]])
-        price = fee if kind == 1 else min(fee, base_fee + tip)
-    sender = signer(keccak(signed), parity, number(parts[-2]), number(parts[-1]))
-    target = "0x" + (to.hex() if to else keccak(encode([bytes.fromhex(sender[2:]), nonce]))[12:].hex())
-    return {"type": kind, "sender": sender, "to": target, "value": value, "price": price}
+        need(tip <= fee and header["base_fee"] + tip < 1 << 256, "a tip above the fee")
+        price = fee if kind == 1 else min(fee, header["base_fee"] + tip)
+    for place, part in enumerate(parts):
+        need(isinstance(part, list) == (place in LISTS.get(kind, [])), f"not a transaction of type {kind}")
+    sender = payer = signed_by(keccak(signed), parity, parts[-2], parts[-1], rules, header)
+    if kind == 0x64:  # a second account signs that it pays
+        number(parts[8])
+        paid = encode([parts[0], bytes.fromhex(sender[2:]), *parts[1:9]])
+        payer = signed_by(keccak(paid), number(parts[9]), parts[10], parts[11], rules, header)
+    return {"type": kind, "sender": sender, "payer": payer, "to": to, "nonce": nonce, "value": value, "price": price, "gas": gas, "mint": 0,
+            "blobs": len(parts[10]) if kind == 3 else 0}
 
 
-def read_receipt(data):
-    status, gas, _, logs = items(data if data[0] >= 0xC0 else data[1:])[0][:4]
-    return {"ok": status == b"\x01" or len(status) == 32, "gas": number(gas), "logs": logs}
+def read_receipt(data, rules, header):
+    kind = data[0] if data[0] < 0x80 else 0
+    parts = one(data[1:] if kind else data, "a receipt")
+    need(len(parts) == 4 or (kind == 0x7E and len(parts) == 6 and [number(part, 8) for part in parts[4:]]), "not a receipt")
+    status, gas, bloom, logs = parts[:4]
+    fixed(bloom, 256)
+    ok = None  # before Byzantium it is not said
+    if header["number"] >= rules.get("byzantium", 0):
+        ok = number(status) == 1
+        need(number(status) <= 1, "a status that is none")
+    else:
+        fixed(status, 32)
+    need(isinstance(logs, list), "not a receipt")
+    for log in logs:
+        need(isinstance(log, list) and len(log) == 3 and isinstance(log[1], list) and len(log[1]) <= 4 and isinstance(log[2], bytes), "not a log")
+        fixed(log[0], 20)
+        all(fixed(topic, 32) for topic in log[1])
+    return {"type": kind, "ok": ok, "gas": number(gas, 8), "logs": logs, "nonce": number(parts[4], 8) if len(parts) == 6 else 0}
 
 
 TRANSFER = keccak(b"Transfer(address,address,uint256)")
@@ -260,33 +387,86 @@ SINGLE = keccak(b"TransferSingle(address,address,address,uint256,uint256)")
 BATCH = keccak(b"TransferBatch(address,address,address,uint256[],uint256[])")
 DEPOSIT = keccak(b"Deposit(address,uint256)")
 WITHDRAWAL = keccak(b"Withdrawal(address,uint256)")
+NATIVE = b"\xff" * 19 + b"\xfe"  # says with Transfer what native coin did (EIP-7708), which is known already
 
 
 def account(word):
-    return "0x" + word[12:].hex()
+    return None if any(word[:12]) else "0x" + word[12:].hex()
 
 
 def words(data):
     return [int.from_bytes(data[i:i + 32], "big") for i in range(0, len(data), 32)]
 
 
-def rows_of_log(log, wrappers):
+def batch_of(log, contract, who):
+    w = words(log[2])
+    if len(log[2]) % 32 or len(w) < 4 or None in who:
+        return []
+    arrays = []
+    for offset in w[:2]:
+        if offset % 32 or offset // 32 >= len(w) or w[offset // 32] > len(w) - offset // 32 - 1:
+            return []
+        arrays.append(w[offset // 32 + 1:][:w[offset // 32]])
+    return [] if len(arrays[0]) != len(arrays[1]) else [(f"{contract}/{i}", *who, amount) for i, amount in zip(*arrays)]
+
+
+def rows_of_log(logs, place, wrappers):
     """(asset, from, to, amount) of the tokens that a log moves."""
+    log = logs[place]
     contract, topics, data = "0x" + log[0].hex(), log[1], log[2]
-    if topics and topics[0] == TRANSFER and len(topics) == 3 and len(data) == 32:
-        return [(contract, account(topics[1]), account(topics[2]), words(data)[0])]
-    if topics and topics[0] == TRANSFER and len(topics) == 4:
-        return [(f"{contract}/{int.from_bytes(topics[3], 'big')}", account(topics[1]), account(topics[2]), 1)]
-    if topics and topics[0] == SINGLE and len(topics) == 4:
-        return [(f"{contract}/{words(data)[0]}", account(topics[2]), account(topics[3]), words(data)[1])]
-    if topics and topics[0] == BATCH and len(topics) == 4:
-        w = words(data)
-        ids, amounts = w[w[0] // 32:], w[w[1] // 32:]
-        return [(f"{contract}/{ids[1 + i]}", account(topics[2]), account(topics[3]), amounts[1 + i]) for i in range(ids[0])]
-    if topics and topics[0] in (DEPOSIT, WITHDRAWAL) and len(topics) == 2 and contract in wrappers:
+    if not topics or (topics[0] == TRANSFER and log[0] == NATIVE):
+        return []
+    shape = (len(topics), len(data))
+    if topics[0] == TRANSFER and shape == (1, 96):
+        who, asset, amount = (account(data[:32]), account(data[32:64])), f"{contract}/{words(data)[2]}", 1
+    elif topics[0] == TRANSFER and shape == (3, 32):
+        who, asset, amount = (account(topics[1]), account(topics[2])), contract, words(data)[0]
+    elif topics[0] == TRANSFER and shape == (4, 0):
+        who, asset, amount = (account(topics[1]), account(topics[2])), f"{contract}/{words(topics[3])[0]}", 1
+    elif topics[0] == SINGLE and shape == (4, 64):
+        who, asset, amount = (account(topics[2]), account(topics[3])), f"{contract}/{words(data)[0]}", words(data)[1]
+    elif topics[0] == BATCH and len(topics) == 4:
+        return batch_of(log, contract, (account(topics[2]), account(topics[3])))
+    elif topics[0] in (DEPOSIT, WITHDRAWAL) and shape == (2, 32) and contract in wrappers and account(topics[1]):
         here, amount = account(topics[1]), words(data)[0]
-        return [(contract, VOID, here, amount) if topics[0] == DEPOSIT else (contract, here, VOID, amount)]
-    return []
+        move = (contract, VOID, here, amount) if topics[0] == DEPOSIT else (contract, here, VOID, amount)
+        told = [other for other in logs[max(place - 1, 0):place] + logs[place + 1:place + 2] if other[1] and other[1][0] == TRANSFER and len(other[1]) == 3]
+        return [] if any(rows_of_log([other], 0, ()) == [move] for other in told) else [move]
+    else:
+        return []
+    return [] if None in who else [(asset, *who, amount)]
+
+
+def blob_price(excess, fraction):
+    """fake_exponential of EIP-4844"""
+    total, term, i = 0, fraction, 1
+    while term:
+        total, term, i = total + term, term * excess // (fraction * i), i + 1
+    return total // fraction
+
+
+def rows_of(transaction, receipt, gas, header, rules, wrappers):
+    """(kind, asset, from, to, amount, place of its log) of everything that the bytes say, in order."""
+    payer, price, rows = transaction["payer"], transaction["price"], []
+    burned = latest(rules.get("base_fee", []), header["number"], VOID)
+    if transaction["type"] != 0x7E and (price or not rules.get("free")):
+        need(price >= header["base_fee"], "a price below the base fee")
+        rows.append(("fee", payer, burned, gas * header["base_fee"]))
+        if transaction["type"] == 3:
+            fraction = latest(rules.get("blobs", []), header["time"], None)
+            need(fraction and header["excess"] is not None, "the price of blobs is not known")
+            rows.append(("fee", payer, burned, transaction["blobs"] * 131072 * blob_price(header["excess"], fraction)))
+        rows.append(("fee", payer, header["miner"], gas * (price - header["base_fee"])))
+    rows = [row for row in rows if row[1] != row[2]]
+    rows.append(("reward", VOID, transaction["sender"], transaction["mint"]))
+    if receipt["ok"] is not False:
+        nonce = receipt["nonce"] if transaction["nonce"] is None else transaction["nonce"]
+        rows.append(("value", transaction["sender"], target_of(transaction["to"], transaction["sender"], nonce), transaction["value"]))
+    out = [(kind, "native", sender, to, amount, None) for kind, sender, to, amount in rows if amount]
+    if receipt["ok"] is not False:
+        logs = receipt["logs"]
+        out += [("token", *move, place) for place in range(len(logs)) for move in rows_of_log(logs, place, wrappers)]
+    return out
 
 
 # ---- the bundle ----
@@ -298,12 +478,14 @@ class Bundle:
 
     def check_manifest(self):
         text = (self.path / "manifest.json").read_bytes()
-        self.manifest = manifest = json.loads(text)
+        self.manifest = manifest = strict_json(text)
         need(manifest["schema"] == "tracer/evidence/1", "manifest.json: another schema")
         seal, manifest["seal"] = manifest["seal"], ""
         plain = json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
         need(hashlib.sha256(plain.encode()).hexdigest() == seal, "manifest.json: the seal does not fit")
         need(text.decode() == plain.replace('"seal": ""', f'"seal": "{seal}"'), "manifest.json: not in its form")
+        need(set(manifest) == {"schema", "version", "commit", "network", "blocks", "options", "counts", "files", "seal"}, "manifest.json: other members")
+        need(not re.search(r"[\x00-\x1f\x7f]", "".join(manifest[name] for name in ("version", "commit"))), "manifest.json: control characters")
         need([file["name"] for file in manifest["files"]] == FILES, "manifest.json: other files")
         need({p.name for p in self.path.iterdir()} == {*FILES, "manifest.json"}, "files that do not belong to the bundle")
         for file in manifest["files"]:
@@ -314,113 +496,181 @@ class Bundle:
             self.data[file["name"]] = data
 
     def table(self, name):
-        return list(csv.DictReader(self.data[name].decode().splitlines()))
+        """Lines of plain cells, each ended, in the columns that the file has."""
+        text = self.data[name].decode("ascii")
+        need(re.fullmatch("[a-z0-9,_/\n-]*\n", text) and "\n\n" not in text, f"{name}: not in its form")
+        lines = [line.split(",") for line in text[:-1].split("\n")]
+        need(lines[0] == COLUMNS[name] and all(len(line) == len(lines[0]) for line in lines), f"{name}: other columns")
+        return [dict(zip(lines[0], line)) for line in lines[1:]]
 
     def read_blocks(self):
-        self.nodes = {keccak(node): node for node in texts(self.data["nodes.rlp"])}
-        headers = {}
+        network, hashes = self.manifest["network"], []
+        self.nodes, headers, self.blocks, self.rules = {}, {}, {}, RULES.get(network["rules"])
+        for node in texts(self.data["nodes.rlp"]):
+            hashes.append(keccak(node))
+            self.nodes[hashes[-1]] = node
+        need(all(a < b for a, b in zip(hashes, hashes[1:])), "nodes.rlp: not in the order of hashes")
+        before = None
         for text in texts(self.data["headers.rlp"]):
-            parts = items(text)[0]
-            headers["0x" + keccak(text).hex()] = {
-                "number": number(parts[8]), "time": number(parts[11]), "parent": "0x" + parts[0].hex(), "miner": "0x" + parts[2].hex(),
-                "transactions": parts[4], "receipts": parts[5], "base_fee": number(parts[15]) if len(parts) > 15 else 0,
-                "withdrawals": parts[16] if len(parts) > 16 and len(parts[16]) == 32 else EMPTY_ROOT}  # Ronin's have blob gas there
-        self.blocks = {}
+            header = read_header(text)
+            need(self.rules is not None and network["anchor"], "manifest.json: headers, but no rules or no anchor")
+            need(before is None or before["number"] < header["number"], "headers.rlp: not in order")
+            need(before is None or before["number"] + 1 < header["number"] or before["hash"] == header["parent"], "headers.rlp: not the block before")
+            need(header["number"] != network["anchor"]["number"] or header["hash"] == network["anchor"]["hash"], "headers.rlp: another anchor")
+            headers[header["hash"]] = before = header
+        last = -1
         for line in self.table("blocks.csv"):
+            at = whole(line["number"], 63)
             header = headers.pop(line["hash"], None) if line["header"] == "yes" else None
-            need(header or line["header"] == "no", f"blocks.csv: the header of block {line['number']} is missing")
-            need(header or line["grade"] in ("asserted", "inferred"), f"blocks.csv: block {line['number']} claims {line['grade']} without a header")
-            need(not header or (header["number"] == int(line["number"]) and header["time"] == int(line["time"])), "blocks.csv: another number or time")
-            self.blocks[int(line["number"])] = header
+            need(at > last and (not line["hash"] or re.fullmatch("0x[0-9a-f]{64}", line["hash"])), "blocks.csv: not in order, or no hash")
+            need(header or line["header"] == "no", f"blocks.csv: the header of block {at} is missing")
+            need(header or GRADES.index(line["grade"]) >= 3, f"blocks.csv: block {at} claims {line['grade']} without a header")
+            need(not header or (header["number"] == at and header["time"] == whole(line["time"])), "blocks.csv: another number or time")
+            self.blocks[at], last = {"header": header, "time": whole(line["time"]), "hash": line["hash"], "grade": GRADES.index(line["grade"])}, at
         need(not headers, "headers.rlp: headers of no block")
 
-    def check_transaction(self, header, index, rows):
-        chain_id, wrappers = self.manifest["network"]["chain_id"], self.manifest["network"]["wrappers"]
+    def check_transaction(self, block, index, rows):
+        header = block["header"]
         data, after = (look_up(header[which], index, self.nodes) for which in ("transactions", "receipts"))
         before = look_up(header["receipts"], index - 1, self.nodes) if index else None
         where = f"transaction {index} of block {header['number']}"
         need(data and after and (before or not index), f"{where} is not proven")
         need(rows[0]["transaction_hash"] == "0x" + keccak(data).hex(), f"{where} has another hash")
-        transaction, receipt = read_transaction(data, chain_id, header["base_fee"]), read_receipt(after)
-        gas = receipt["gas"] - (read_receipt(before)["gas"] if before else 0)
-        sender, native = transaction["sender"], [row for row in rows if row["asset"] == "native"]
-        value = [(r["from"], r["to"], int(r["amount"])) for r in native if r["kind"] == "value"]
-        wanted = [(sender, transaction["to"], transaction["value"])] if receipt["ok"] and transaction["value"] else []
-        need(value == wanted, f"{where}: value rows {value}, its bytes say {wanted}")
-        fees = [(r["from"], r["to"], int(r["amount"])) for r in native if r["kind"] == "fee"]
-        tip = (sender, header["miner"], gas * (transaction["price"] - header["base_fee"]))
-        need(all(fee[0] == sender for fee in fees), f"{where}: a fee that another account pays")
-        if transaction["type"] != 3:
-            need(sum(fee[2] for fee in fees) == gas * transaction["price"] - (tip[2] if sender == header["miner"] else 0), f"{where}: fees")
-            need(tip in fees or not tip[2] or sender == header["miner"], f"{where}: the miner's share")
-        tokens = [row for row in rows if row["kind"] == "token"]
-        moved = [(ordinal, row) for ordinal, log in enumerate(receipt["logs"]) for row in rows_of_log(log, wrappers)]
-        base = int(tokens[0]["log_index"]) - next((o for o, m in moved if m == self.plain(tokens[0])), 0) if tokens else 0
-        for row in tokens:
-            need((int(row["log_index"]) - base, self.plain(row)) in moved, f"{where}: no log moves what row {row['idx']} says")
-        for ordinal, move in moved:
-            is_wrap = receipt["logs"][ordinal][1][0] in (DEPOSIT, WITHDRAWAL)
-            need(is_wrap or any(self.plain(row) == move for row in tokens), f"{where}: log {ordinal} has no row")
-        return sum(row["kind"] != "internal" for row in rows)
+        transaction = read_transaction(data, self.manifest["network"]["chain_id"], self.rules, header)
+        receipt = read_receipt(after, self.rules, header)
+        gas = receipt["gas"] - (read_receipt(before, self.rules, header)["gas"] if before else 0)
+        need(gas > 0 and receipt["type"] == transaction["type"], f"{where}: its receipt is another's")
+        wanted = rows_of(transaction, receipt, gas, header, self.rules, self.manifest["network"]["wrappers"])
+        found = [row for row in rows if row["kind"] != "internal"]
+        guessed = receipt["ok"] is None and not receipt["logs"] and gas >= transaction["gas"]  # it may have failed
+        if guessed and "value" not in {row["kind"] for row in found}:
+            wanted = [row for row in wanted if row[0] != "value"]
+        need([(row["kind"], *self.plain(row)) for row in found] == [row[:5] for row in wanted], f"{where}: its rows are not what its bytes say")
+        bases = {int(row["log_index"] or -1) - place for row, (*_, place) in zip(found, wanted) if place is not None}
+        need(len(bases) <= 1 and min(bases, default=0) >= 0, f"{where}: the places of its logs")
+        need(all(bool(row["log_index"]) == (place is not None) for row, (*_, place) in zip(found, wanted)), f"{where}: a log too many")
+        for row in found:
+            row["best"] = 3 if guessed and row["kind"] == "value" else block["grade"]
+        return len(found) - sum(row["best"] >= 3 for row in found)
 
     @staticmethod
     def plain(row):
-        return row["asset"], row["from"], row["to"], int(row["amount"])
+        return row["asset"], row["from"], row["to"], whole(row["amount"], 256)
 
-    def check_withdrawals(self, header, rows):
-        wanted, index = [], 0
+    def check_withdrawals(self, block, rows):
+        wanted, index, header = [], 0, block["header"]
+        if self.rules.get("deposits"):  # the root is of something else there
+            return 0
         while (data := look_up(header["withdrawals"], index, self.nodes)) is not None:
-            _, _, to, gwei = items(data)[0]
-            wanted += [("0x" + to.hex(), number(gwei) * 10**9)] if number(gwei) else []
+            _, _, to, gwei = parts = one(data, "a withdrawal")
+            number(parts[0], 8), number(parts[1], 8)
+            wanted += [("reward", "native", VOID, "0x" + fixed(to, 20).hex(), number(gwei, 8) * 10**9)] if number(gwei, 8) else []
             index += 1
-        found = [(row["to"], int(row["amount"])) for row in rows][len(rows) - len(wanted):]
-        need(found == wanted, f"withdrawals of block {header['number']}")
+        rows = rows[len(rows) - len(wanted):] if wanted else []
+        need([(row["kind"], *self.plain(row)) for row in rows] == wanted, f"withdrawals of block {header['number']}")
+        for row in rows:
+            row["best"] = block["grade"]
         return len(wanted)
 
     def check_rows(self):
-        self.rows, groups, self.proven = {}, {}, 0
+        self.rows, groups, self.proven, last = {}, {}, 0, (-1, 0, 0)
         for row in self.table("transfers.csv"):
+            place = (whole(row["block"], 63), whole(row["txi"].removeprefix("-"), 31) * (-1 if row["txi"][0] == "-" else 1), whole(row["idx"], 32))
             key = f"{row['block']}:{row['txi']}:{row['idx']}"
-            need(key not in self.rows, f"transfers.csv: {key} stands twice")
-            self.rows[key] = row
-            groups.setdefault((int(row["block"]), int(row["txi"])), []).append(row)
+            need(place > last and place[1] >= -1, f"transfers.csv: {key} is not in order")
+            need(row["kind"] in KINDS and re.fullmatch("native|0x[0-9a-f]{40}(/[0-9]+)?", row["asset"]), f"transfers.csv: the kind or asset of {key}")
+            need(all(re.fullmatch("0x[0-9a-f]{40}", row[end]) for end in ("from", "to")), f"transfers.csv: an account of {key}")
+            whole(row["amount"], 256), whole(row["log_index"] or "0", 32)
+            row["best"], self.rows[key], last = 3, row, place
+            groups.setdefault(place[:2], []).append(row)
         transactions = proven = 0
-        for (block, index), rows in groups.items():
-            need(block in self.blocks, f"blocks.csv: block {block} is missing")
-            header = self.blocks[block]
-            transactions += 0 <= index < 2**31 - 1
-            if header and 0 <= index < 2**31 - 1:
-                self.proven += self.check_transaction(header, index, rows)
+        for (at, index), rows in groups.items():
+            need(at in self.blocks, f"blocks.csv: block {at} is missing")
+            block, within = self.blocks[at], 0 <= index < 2**31 - 1
+            transactions += within
+            need(all(whole(row["time"] or "0") == block["time"] for row in rows), f"transfers.csv: the time of block {at}")
+            need(len({row["transaction_hash"] for row in rows}) == 1, f"transfers.csv: hashes of transaction {index} of block {at}")
+            need(not block["header"] or {row["block_number"] for row in rows} <= {str(at), ""}, f"transfers.csv: the number of block {at}")
+            if block["header"] and within:
+                self.proven += self.check_transaction(block, index, rows)
                 proven += 1
-            elif header and index == 2**31 - 1:
-                self.proven += self.check_withdrawals(header, rows)
+            elif block["header"] and index == 2**31 - 1:
+                self.proven += self.check_withdrawals(block, rows)
+            for row in rows:  # rewards may have the grade of their block: rows do not tell them from withdrawals
+                least = block["grade"] if row["kind"] == "reward" and index == 2**31 - 1 else row["best"]
+                need(GRADES.index(row["grade"]) >= least, f"transfers.csv: {row['block']}:{row['txi']}:{row['idx']} claims {row['grade']}")
         counts = self.manifest["counts"]
         need([counts["blocks"], counts["transactions"], counts["transactions_proven"], counts["rows"]] ==
              [len(self.blocks), transactions, proven, len(self.rows)], "manifest.json: other counts")
 
+    def check_time(self, shown, row, where):
+        stamp = int(row["time"] or 0)
+        utc = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stamp)) if stamp else None
+        need((shown["transaction_hash"] or "") == row["transaction_hash"] and (shown["time"] or 0) == stamp and shown["time_utc"] == utc,
+             f"{where}: another hash or time")
+
+    def check_hop(self, hop, hops):
+        row = self.rows.get(hop["key"])
+        where = f"result.json: hop {hop['key']}"
+        need(row and all(hop[name] == row[name] for name in ("from", "to", "asset", "amount", "kind")), f"{where} is no transfer of the bundle")
+        self.check_time(hop, row, where)
+        need(hop["block_number"] == int(row["block_number"] or row["block"]) or (not row["block_number"] and hop["block_number"] is None),
+             f"{where}: another block")
+        need(str("" if hop["log_index"] is None else hop["log_index"]) == row["log_index"], f"{where}: another log")
+        need(0 <= whole(hop["tainted"], 256) <= int(hop["amount"]), f"{where} carries more than it moves")
+        need(GRADES.index(hop["grade"]) >= row["best"], f"{where} claims {hop['grade']}")
+        need(GRADES.index(hop["path_grade"]) >= GRADES.index(hop["grade"]), f"{where}: its path is better than itself")
+        if hop["parent"] is None:
+            return
+        parent = hops.get((hop["parent"], hop["source"]))
+        need(parent, f"{where}: its parent is not flagged")
+        need(GRADES.index(hop["path_grade"]) >= GRADES.index(parent["path_grade"]), f"{where}: its path is better than its parent's")
+        need(hop["leg"] == "out" or parent["to"] == hop["from"], f"{where} does not leave where its parent arrived")
+        need(hop["leg"] == "out" or hop["hop"] == parent["hop"] + 1 or hop["hop"] <= parent["hop"], f"{where}: its number")
+
     def check_result(self):
-        result = json.loads(self.data["result.json"])
-        need(result["schema"] == "tracer/trace/1", "result.json: another schema")
+        result, held = strict_json(self.data["result.json"]), {}
+        need(result["schema"] == "tracer/trace/1" and isinstance(result["gapped"], list), "result.json: another schema")
         hops = {(hop["key"], hop["source"]): hop for hop in result["hops"]}
+        need(len(hops) == len(result["hops"]), "result.json: a hop stands twice")
         for hop in result["hops"]:
-            row = self.rows.get(hop["key"])
-            where = f"result.json: hop {hop['key']}"
-            need(row and all(hop[name] == row[name] for name in ("from", "to", "asset", "amount", "kind")), f"{where} is no transfer of the bundle")
-            need((hop["transaction_hash"] or "") == row["transaction_hash"] and str(hop["time"]) == row["time"], f"{where}: another hash or time")
-            need(0 <= int(hop["tainted"]) <= int(hop["amount"]), f"{where} carries more than it moves")
-            need(GRADES.index(hop["grade"]) >= 3 or (self.blocks[int(row["block"])] and row["kind"] != "internal"), f"{where} claims {hop['grade']}")
-            need(GRADES.index(hop["path_grade"]) >= GRADES.index(hop["grade"]), f"{where}: its path is better than itself")
-            if hop["parent"] is None:
-                continue
-            parent = hops.get((hop["parent"], hop["source"]))
-            need(parent, f"{where}: its parent is not flagged")
-            need(GRADES.index(hop["path_grade"]) >= GRADES.index(parent["path_grade"]), f"{where}: its path is better than its parent's")
-            need(hop["leg"] == "out" or parent["to"] == hop["from"], f"{where} does not leave where its parent arrived")
-            need(hop["leg"] == "out" or hop["hop"] == parent["hop"] + 1 or hop["hop"] <= parent["hop"], f"{where}: its number")
+            self.check_hop(hop, hops)
+        for seed in result["seeds"]:
+            if seed["kind"] == "transfer":
+                need(seed["key"] in self.rows, f"result.json: seed {seed['key']} is no transfer of the bundle")
+                self.check_time(seed, self.rows[seed["key"]], f"result.json: seed {seed['key']}")
+        network, edges = self.manifest["network"], result["range"]
+        need((result["network"]["name"], result["network"]["chain_id"]) == (network["name"], network["chain_id"]), "result.json: another network")
+        for end in ("first", "last"):
+            need(edges[f"{end}_block"] == self.manifest["blocks"][end], "result.json: another range")
+            block = self.blocks.get(edges[f"{end}_block"])
+            if block and block["header"]:
+                need((edges[f"{end}_hash"], edges[f"{end}_time"]) == (block["hash"], block["time"]), "result.json: another end of the range")
+        for place in result["places"]:
+            key = place["source"], place["asset"], place["place"], place["account"]
+            need(key not in held and key[3], "result.json: a place that stands twice, or is nobody's")
+            held[key] = whole(place["amount"], 320)
         for total in result["totals"]:
             came = sum(int(total[name]) for name in ("seeded", "emitted", "converted_in"))
-            need(came == sum(int(amount) for amount in total["places"].values()), "result.json: a total that does not balance")
+            need(came == sum(int(amount) for amount in total["places"].values()) or result["policy"] == "poison", "result.json: a total that does not balance")
+            for name in ("held", "service", "mixer", "bridge", "venue", "not_explored"):
+                there = sum(amount for key, amount in held.items() if key[:3] == (total["source"], total["asset"], name))
+                need(there == int(total["places"][name]), f"result.json: the places \"{name}\" are not their total")
         return len(hops)
+
+
+def whole(text, bits=64):
+    need(re.fullmatch("0|[1-9][0-9]*", text) and int(text) < 1 << bits, f"not a whole number: {text[:80]}")
+    return int(text)
+
+
+def once(pairs):
+    need(len(dict(pairs)) == len(pairs), "JSON: a member stands twice")
+    return dict(pairs)
+
+
+def strict_json(text):
+    return json.loads(text.decode(), object_pairs_hook=once, parse_constant=lambda name: need(False, f"JSON: {name}"))
 
 
 def main(path):
@@ -433,7 +683,7 @@ def main(path):
     except Fault as fault:
         print(f"it does not hold: {fault}")
         return 5
-    except (KeyError, ValueError, IndexError, TypeError, OSError) as problem:
+    except Exception as problem:  # whatever is not as it must be
         print(f"it does not hold: malformed ({type(problem).__name__}: {problem})")
         return 5
     print(f"all holds: {hops} hops, {bundle.proven} of {len(bundle.rows)} transfers from proven bytes")
