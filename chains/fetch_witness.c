@@ -69,7 +69,8 @@ void unit_raise_grades(struct unit *unit, size_t count, enum grade grade)
             continue;
         block->grade = grade;
         for (size_t k = 0; k < block->transaction_count; k++)
-            transactions[k].grade = grade;
+            if (transactions[k].grade == GRADE_SINGLE) /* else it is not the block's hash that it rests on */
+                transactions[k].grade = grade;
     }
 }
 

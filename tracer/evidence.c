@@ -360,8 +360,7 @@ static enum tracer_status write_result(struct bundling *b, FILE *stream)
 
 static bool is_provable(const struct around *around)
 {
-    return around->block.grade <= GRADE_SINGLE && !hash_is_zero(around->block.hash) &&
-           (!around->has_transaction || around->transaction.grade <= GRADE_SINGLE);
+    return around->block.grade <= GRADE_SINGLE && !hash_is_zero(around->block.hash);
 }
 
 struct fetched {

@@ -30,17 +30,22 @@ struct work {
     struct error *err;
 };
 
+/* Before Byzantium every failure used up all gas and left no log. */
+static bool says_outcome(const struct evm_receipt *receipt, const struct evm_transaction *transaction)
+{
+    return receipt->log_count > 0 || receipt->gas_used < transaction->gas;
+}
+
 static enum transaction_status outcome_of(struct work *work, const struct evm_receipt *receipt,
                                           const struct evm_transaction *transaction,
                                           const struct trace_of *trace)
 {
     if (receipt->outcome != TRANSACTION_STATUS_UNKNOWN)
         return receipt->outcome;
+    if (says_outcome(receipt, transaction)) /* whatever a trace says, which is hashed by nothing */
+        return TRANSACTION_SUCCEEDED;
     if (trace->known)
         return trace->failed ? TRANSACTION_FAILED : TRANSACTION_SUCCEEDED;
-    /* Before Byzantium every failure used up all gas and left no log. */
-    if (receipt->log_count > 0 || receipt->gas_used < transaction->gas)
-        return TRANSACTION_SUCCEEDED;
     work->notes.status_unknown++;
     return TRANSACTION_STATUS_UNKNOWN;
 }
@@ -70,6 +75,7 @@ static enum tracer_status decode_transaction(struct work *work, size_t index)
         if (status)
             return status;
     }
+    bool unsaid = receipt->outcome == TRANSACTION_STATUS_UNKNOWN && !says_outcome(receipt, transaction);
     receipt->outcome = outcome_of(work, receipt, transaction, &trace);
     if (receipt->outcome == TRANSACTION_FAILED && receipt->log_count > 0)
         return error_set(work->err, TRACER_E_REPLY, "error: the trace failed, but the receipt has %zu logs",
@@ -81,7 +87,8 @@ static enum tracer_status decode_transaction(struct work *work, size_t index)
         .sender = transaction->from,
         .nonce = transaction->nonce,
         .status = receipt->outcome,
-        .grade = work->grade,
+        /* That it succeeded is then an assumption, and a trace's word at best. */
+        .grade = unsaid && work->grade < GRADE_ASSERTED ? GRADE_ASSERTED : work->grade,
     };
     rows_begin(&work->rows, (int32_t)index);
     size_t first = work->rows.count;

@@ -4,6 +4,8 @@
 
 #include "evm/blocks.h"
 #include "evm/texts.h"
+#include "evm/trie.h"
+#include "support/sign.h"
 
 /* Nodes of a block's proofs, by hash. */
 struct node_set {
@@ -200,6 +202,97 @@ Test(proof, assembled_blocks_are_read_from_proven_bytes_as_from_their_replies)
         free(made.block);
         free(made.receipts);
     }
+}
+
+/* Block 100 of Ethereum's rules with one transaction that used all its gas and left no log. */
+static char *write_unsaid(bool sealed, struct hash hash, const struct evm_transaction *transaction, struct hash transactions_root,
+                          struct hash receipts_root, char **ret_receipts)
+{
+    char *block = NULL, own[HASH_TEXT_SIZE], of[HASH_TEXT_SIZE], roots[2][HASH_TEXT_SIZE], r[67], s[67], place[256];
+    size_t size;
+    hash_format(hash, own);
+    hash_format(transaction->hash, of);
+    hash_format(transactions_root, roots[0]);
+    hash_format(receipts_root, roots[1]);
+    u256_format_quantity(transaction->r, r);
+    u256_format_quantity(transaction->s, s);
+    snprintf(place, sizeof place, "\"blockHash\":\"%s\",\"blockNumber\":\"0x64\",\"transactionIndex\":\"0x0\",\"from\":\"" SIGN_ADDRESS "\"", own);
+    FILE *out = open_memstream(&block, &size);
+    fprintf(out,
+            "{\"number\":\"0x64\",\"hash\":\"%s\",\"parentHash\":\"%s\",\"logsBloom\":\"0x%0512d\",\"transactionsRoot\":\"%s\",\"stateRoot\":\"%s\","
+            "\"receiptsRoot\":\"%s\",\"miner\":\"0x%040d\",\"gasLimit\":\"0x5208\",\"gasUsed\":\"0x5208\",\"timestamp\":\"0x1\",\"sha3Uncles\":"
+            "\"0x1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347\",\"difficulty\":\"0x1\",\"extraData\":\"0x\",\"mixHash\":\"%s\","
+            "\"nonce\":\"0x%016d\",\"uncles\":[],\"transactions\":[",
+            own, of, 0, roots[0], roots[0], roots[1], 0, of, 0);
+    if (sealed)
+        fprintf(out,
+                "{%s,\"hash\":\"%s\",\"to\":\"0x%040d\",\"gas\":\"0x5208\",\"gasPrice\":\"0x9\",\"input\":\"0x\",\"nonce\":\"0x0\",\"value\":\"0x5\","
+                "\"v\":\"0x%" PRIx64 "\",\"r\":\"%s\",\"s\":\"%s\"}",
+                place, of, 7, transaction->v.limb[0], r, s);
+    fprintf(out, "]}");
+    fclose(out);
+    out = open_memstream(ret_receipts, &size);
+    fprintf(out,
+            "[{%s,\"transactionHash\":\"%s\",\"to\":\"0x%040d\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x5208\",\"gasUsed\":\"0x5208\","
+            "\"logs\":[],\"root\":\"%s\"}]",
+            place, of, 7, of);
+    fclose(out);
+    return block;
+}
+
+static struct hash root_of(struct buffer *value, struct arena *arena)
+{
+    const struct bytes text = {(const uint8_t *)value->data, value->size};
+    struct trie *trie;
+    struct error err;
+    cr_assert_eq(trie_build(&text, 1, arena, &trie, &err), TRACER_OK);
+    buffer_clear(value);
+    return trie_root(trie);
+}
+
+Test(proof, what_no_receipt_says_is_asserted_however_well_its_block_is_proven)
+{
+    const struct evm_network network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1};
+    struct arena *arena = arena_new(TRACER_MIB(64));
+    struct evm_header header = {.number = 100};
+    struct evm_transaction transaction = {.present = ~UINT64_C(0), .gas = 21000, .gas_price = u256_from_u64(9), .value = u256_from_u64(5), .input = {"", 0}, .known = true};
+    struct evm_receipt receipt = {.cumulative_gas_used = 21000};
+    struct bloom none = {{0}};
+    struct buffer value;
+    struct block block;
+    struct evm_notes notes;
+    struct error err;
+    unsigned parity;
+    char *text, *receipts;
+    buffer_init(&value, 4096);
+    transaction.to.bytes[19] = 7;
+    cr_assert_eq(transaction_write(&network, &transaction, FORM_SIGNED, &value, &err), TRACER_OK);
+    sign(keccak256(value.data, value.size), &transaction.r, &transaction.s, &parity);
+    transaction.v = u256_from_u64(27 + parity);
+    buffer_clear(&value);
+    cr_assert_eq(transaction_write(&network, &transaction, FORM_WHOLE, &value, &err), TRACER_OK);
+    transaction.hash = receipt.root = keccak256(value.data, value.size);
+    struct hash transactions_root = root_of(&value, arena);
+    cr_assert_eq(receipt_write(&network, &header, &transaction, &receipt, &none, &value, &err), TRACER_OK);
+    struct hash receipts_root = root_of(&value, arena), hash;
+    text = write_unsaid(false, transaction.hash, &transaction, transactions_root, receipts_root, &receipts);
+    cr_assert_eq(header_read((struct json_span){text, strlen(text)}, arena, &header, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(header_hash(&header, &hash, &err), TRACER_OK);
+    free(text);
+    free(receipts);
+    text = write_unsaid(true, hash, &transaction, transactions_root, receipts_root, &receipts);
+    struct json_span of = {receipts, strlen(receipts)};
+    struct evm_replies replies = {.number = 100, .block = {text, strlen(text)}, .receipts = &of, .receipt_count = 1, .prove = true, .archive = true};
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &notes, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(notes.status_unknown, 1);
+    cr_assert_eq(block.grade, GRADE_SINGLE);
+    cr_assert_eq(block.transactions[0].status, TRANSACTION_STATUS_UNKNOWN);
+    cr_assert_eq(block.transactions[0].grade, GRADE_ASSERTED);
+    check_block(&network, &replies, arena); /* its bytes say the same */
+    buffer_release(&value);
+    free(text);
+    free(receipts);
+    arena_free(arena);
 }
 
 Test(proof, archives_that_are_cut_or_longer_are_refused)

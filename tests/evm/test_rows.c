@@ -202,6 +202,19 @@ Test(rows, a_trace_tells_the_status_before_byzantium)
     texts_free(&texts);
 }
 
+Test(rows, a_trace_that_says_otherwise_is_not_believed_where_gas_that_was_left_proves_success)
+{
+    struct text_block block = {FRONTIER, .count = 1, .transactions = {{.value = "0x1"}},
+                               .traces_kind = EVM_TRACES_CALL_TRACER,
+                               .traces = "[{\"result\":{\"type\":\"CALL\",\"from\":\"" A "\",\"to\":\"" B
+                                         "\",\"value\":\"0x1\",\"error\":\"out of gas\"}}]"};
+    struct texts texts = texts_write(&block);
+    cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);
+    cr_assert_eq(texts.decoded.transactions[0].status, TRANSACTION_SUCCEEDED);
+    cr_assert_eq(texts.decoded.transfer_count, 3); /* fee, value and reward */
+    texts_free(&texts);
+}
+
 Test(rows, what_identifies_a_transaction_is_kept)
 {
     struct text_block block = {.count = 2,
