@@ -26,6 +26,11 @@ struct unit {
     size_t endpoint, pending;
     size_t source, witness_turn; /* who answered the last block; how many others were asked about it */
     bool receipts_apart, traced;
+    struct unknown_types { /* no root of the block can be computed, say these endpoints, who state it alike */
+        uint32_t by;
+        size_t first;
+        struct hash stated;
+    } unknown[GROUP_BLOCKS_MAX];
     struct wave waves[WAVE_COUNT];
     unsigned wave;       /* under way */
     struct arena *arena; /* calls, then decoded blocks */

@@ -5,6 +5,7 @@
 
 #include "fetch.h"
 #include "tracer/clock.h"
+#include "tracer/proof.h"
 
 /* ---- asking ---- */
 
@@ -116,19 +117,24 @@ static bool fill_calls(const struct fetching *fetching, struct unit *unit)
     return true;
 }
 
-enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit)
+static enum tracer_status begin_at(struct fetching *fetching, struct unit *unit, size_t endpoint)
 {
     unit_release(unit);
     arena_reset(unit->arena, unit->empty);
     unit->state = UNIT_WAITING;
     unit->wave = 0;
-    unit->endpoint = choose_endpoint(fetching);
+    unit->endpoint = endpoint;
     unit->traced = fetching_wants_traces(fetching);
     unit->receipts_apart = fetching->client->no_block_receipts;
     unit->blocks = NULL;
     if (!fill_calls(fetching, unit))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
     return submit_wave(fetching, unit);
+}
+
+enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit)
+{
+    return begin_at(fetching, unit, choose_endpoint(fetching));
 }
 
 /* ---- asking again ---- */
@@ -435,6 +441,71 @@ static void lacks_log_positions(struct fetching *fetching, struct unit *unit, si
     *ret_again = others;
 }
 
+/* ---- types that are not known ---- */
+
+/* What is stated of a block, but for what only some endpoints have. */
+static bool digest_of(const struct block *block, struct hash *ret_digest)
+{
+    struct buffer text;
+    buffer_init(&text, TRACER_ARCHIVE_MAX);
+    buffer_add(&text, &block->hash, sizeof block->hash);
+    for (size_t i = 0; i < block->transaction_count; i++)
+        buffer_add(&text, &block->transactions[i].hash, sizeof block->transactions[i].hash);
+    for (size_t i = 0; i < block->transfer_count; i++) {
+        const struct transfer *row = &block->transfers[i];
+        char asset[ASSET_TEXT_SIZE];
+        if (row->kind == TRANSFER_INTERNAL)
+            continue;
+        asset_format(row->asset, asset);
+        buffer_text(&text, asset);
+        buffer_add(&text, &row->from, sizeof row->from);
+        buffer_add(&text, &row->to, sizeof row->to);
+        buffer_add(&text, &row->amount, sizeof row->amount);
+    }
+    bool good = buffer_ok(&text);
+    if (good)
+        *ret_digest = proof_hash((struct bytes){(const uint8_t *)text.data, text.size});
+    buffer_release(&text);
+    return good;
+}
+
+/* An endpoint can claim a type that nobody knows to have a block believed that no root proves. So all are asked, and who can prove
+ * the block is believed; where nobody can, all must state it alike. *ret_again: another one was asked. */
+static enum tracer_status doubt_types(struct fetching *fetching, struct unit *unit, size_t block, const struct block *decoded, bool *ret_again)
+{
+    const struct chain_client *client = fetching->client;
+    struct unknown_types *unknown = &unit->unknown[block];
+    struct hash stated;
+    if (!digest_of(decoded, &stated))
+        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
+    unit_note_source(unit, block * calls_a_block(unit));
+    if (!unknown->by)
+        *unknown = (struct unknown_types){.first = unit->source, .stated = stated};
+    unknown->by |= UINT32_C(1) << unit->source;
+    if (!hash_equal(stated, unknown->stated))
+        return error_set(fetching->err, TRACER_E_REPLY,
+                         "block %" PRIu64 ": endpoints disagree: it has transactions of an unknown type, and \"%s\" states it otherwise than \"%s\"",
+                         unit->first + block, rpc_endpoint_name(client->rpc, unit->source), rpc_endpoint_name(client->rpc, unknown->first));
+    for (size_t i = 0; i < client->endpoint_count && !*ret_again; i++) {
+        *ret_again = client->endpoints[i].usable && !(unknown->by >> i & 1);
+        if (*ret_again)
+            return begin_at(fetching, unit, i);
+    }
+    return TRACER_OK;
+}
+
+/* Who claimed it of a block that another one proves. */
+static void tell_doubted(struct fetching *fetching, struct unit *unit, size_t block)
+{
+    const struct rpc *rpc = fetching->client->rpc;
+    unit_note_source(unit, block * calls_a_block(unit));
+    for (size_t i = 0; i < fetching->client->endpoint_count; i++)
+        if (unit->unknown[block].by >> i & 1)
+            client_note(fetching->client,
+                        "endpoint \"%s\" was not believed: block %" PRIu64 ": transactions of an unknown type, but \"%s\" proves it without one",
+                        rpc_endpoint_name(rpc, i), unit->first + block, rpc_endpoint_name(rpc, unit->source));
+}
+
 static enum tracer_status decode_block(struct fetching *fetching, struct unit *unit, size_t block,
                                        size_t *receipt_next, const bool *trace_missing, bool *ret_done)
 {
@@ -478,6 +549,13 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
         return status == TRACER_E_REPLY ? reject(fetching, unit, block, &why) : status;
     }
     bool elsewhere = false;
+    if (decoded.grade == GRADE_ASSERTED) {
+        status = doubt_types(fetching, unit, block, &decoded, &elsewhere);
+        if (status || elsewhere)
+            return status;
+    } else if (unit->unknown[block].by) {
+        tell_doubted(fetching, unit, block);
+    }
     if (texts.traces_kind == EVM_TRACES_CALL_TRACER && decoded.order == ORDER_SPLIT && client->traces == TRACES_CALL_TRACER_LOGS)
         lacks_log_positions(fetching, unit, block, &elsewhere);
     if (elsewhere)

@@ -81,6 +81,7 @@ static enum tracer_status dispute(struct fetching *fetching, struct unit *unit, 
     const struct block *block = &unit->blocks[unit->count - 1];
     const struct rpc *rpc = fetching->client->rpc;
     char hash[HASH_TEXT_SIZE], other_hash[HASH_TEXT_SIZE];
+    memset(unit->unknown, 0, sizeof unit->unknown);
     if (unit->disputes++ < DISPUTES_MAX)
         return unit_begin(fetching, unit);
     hash_format(block->hash, hash);

@@ -123,9 +123,9 @@ static enum tracer_status check_type(const struct evm_rules *rules, const struct
     if ((transaction->type == TYPE_SPONSORED && rules->sponsored_first == EVM_NEVER) ||
         (transaction->type == TYPE_DEPOSIT && rules->deposit_first == EVM_NEVER))
         transaction->known = false;
-    if (!transaction->known)
+    if (!transaction->known && fork_active(rules->prague, header)) /* a later fork may have brought it */
         return TRACER_OK;
-    if (!type_allowed(rules, header, transaction->type))
+    if (!transaction->known || !type_allowed(rules, header, transaction->type))
         return error_set(err, TRACER_E_REPLY,
                          "type: 0x%" PRIx64 " does not exist yet, or any more, in block %" PRIu64,
                          transaction->type, header->number);

@@ -33,7 +33,9 @@ struct fake_chain {
         LIE_AMOUNT, /* of a token; no other member repeats it */
         LIE_NUMBER,
         LIE_OTHER_FORK,
-        LIE_NULL_RECEIPTS
+        LIE_NULL_RECEIPTS,
+        LIE_TYPE, /* nobody knows the encoding: no root can be computed */
+        LIE_TYPE_AMOUNT
     } lie;
     atomic_int lies_left;
     atomic_uint receipts_asked, blocks_asked, traces_asked;
@@ -58,6 +60,12 @@ static inline const char *fake_hash(const struct fake_chain *chain, uint64_t num
                                     char to[static HASH_TEXT_SIZE])
 {
     return fake_text(fake_of(chain, number)->hash, to);
+}
+
+static inline const char *fake_type(const struct fake_chain *chain, uint64_t number)
+{
+    bool lies = (chain->lie == LIE_TYPE || chain->lie == LIE_TYPE_AMOUNT) && chain->lie_number == number && chain->lies_left > 0;
+    return lies ? "0x55" : "0x0";
 }
 
 static inline void fake_place(const struct fake_block *block, FILE *out)
@@ -90,8 +98,8 @@ static inline void fake_block(const struct fake_chain *chain, uint64_t number, b
                 ",\"hash\":\"%s\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B "\",\"gas\":\"0xffff\","
                 "\"gasPrice\":\"0x9\",\"input\":\"0x\",\"nonce\":\"0x%" PRIx64
                 "\",\"transactionIndex\":\"0x%x\","
-                "\"value\":\"0x%x\",\"type\":\"0x0\",\"v\":\"0x%" PRIx64 "\",\"r\":\"%s\",\"s\":\"%s\"}",
-                hash, transaction->nonce, i, i, transaction->v.limb[0], r, s);
+                "\"value\":\"0x%x\",\"type\":\"%s\",\"v\":\"0x%" PRIx64 "\",\"r\":\"%s\",\"s\":\"%s\"}",
+                hash, transaction->nonce, i, i, fake_type(chain, number), transaction->v.limb[0], r, s);
     }
     fprintf(out, "]}");
 }
@@ -108,11 +116,11 @@ static inline void fake_receipt(const struct fake_chain *chain, uint64_t number,
         out,
         ",\"transactionHash\":\"%s\",\"transactionIndex\":\"0x%x\",\"from\":\"%s\",\"to\":\"" FAKE_B
         "\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0x%x\","
-        "\"effectiveGasPrice\":\"0x9\",\"status\":\"0x1\",\"type\":\"0x0\",\"logs\":[{\"address\":\"" FAKE_TOKEN
+        "\"effectiveGasPrice\":\"0x9\",\"status\":\"0x1\",\"type\":\"%s\",\"logs\":[{\"address\":\"" FAKE_TOKEN
         "\",\"topics\":[\"" FAKE_TRANSFER "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD
         "%s\"],\"data\":\"0x%064" PRIx64 "\",",
         hash, i, here && chain->lie == LIE_RECEIPT_FROM ? FAKE_C : FAKE_A, (i + 1) * FAKE_GAS, FAKE_GAS,
-        &FAKE_A[2], &FAKE_B[2], number + (here && chain->lie == LIE_AMOUNT));
+        fake_type(chain, number), &FAKE_A[2], &FAKE_B[2], number + (here && (chain->lie == LIE_AMOUNT || chain->lie == LIE_TYPE_AMOUNT)));
     fake_place(block, out);
     fprintf(
         out,

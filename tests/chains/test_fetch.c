@@ -306,6 +306,36 @@ Test(fetch, R1_another_endpoint_answers_for_one_that_lies)
     run_free(&run);
 }
 
+Test(fetch, R1_R14_a_type_that_only_a_liar_does_not_know_hides_nothing)
+{
+    struct fake_chain liar = {.head = 40, .lie = LIE_TYPE_AMOUNT, .lie_number = 23, .lies_left = 1000}, honest = {.head = 40};
+    const struct chain_fetch fetch = {.first = 0, .last = 40};
+    struct run plain = fetch_chains((struct fake_chain *[]){&honest}, 1, fetch);
+    for (int first = 0; first < 2; first++) {
+        struct run run = fetch_chains((struct fake_chain *[]){first ? &honest : &liar, first ? &liar : &honest}, 2, fetch);
+        cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+        cr_assert_str_eq(run.collected.text, plain.collected.text);
+        cr_assert(first || strstr(run.notes, "was not believed: block 23: transactions of an unknown type, but"), "%s", run.notes);
+        run_free(&run);
+    }
+    run_free(&plain);
+}
+
+Test(fetch, R14_a_block_whose_types_nobody_knows_is_asserted_if_all_say_the_same)
+{
+    struct fake_chain one = {.head = 40, .lie = LIE_TYPE, .lie_number = 23, .lies_left = 1000}, two = one, other = one;
+    struct run run = fetch_chains((struct fake_chain *[]){&one, &two}, 2, (struct chain_fetch){.first = 0, .last = 40});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert(strstr(run.notes, "of unknown types"), "%s", run.notes);
+    cr_assert_not(strstr(run.notes, "not believed"), "%s", run.notes);
+    run_free(&run);
+    other.lie = LIE_TYPE_AMOUNT;
+    run = fetch_chains((struct fake_chain *[]){&one, &other}, 2, (struct chain_fetch){.first = 0, .last = 40});
+    cr_assert_eq(run.status, TRACER_E_REPLY, "%s", run.err.text);
+    cr_assert(strstr(run.err.text, "block 23: endpoints disagree"), "%s", run.err.text);
+    run_free(&run);
+}
+
 Test(fetch, R7_what_one_endpoint_does_not_serve_another_does)
 {
     struct fake_chain pruned = {.head = 40, .no_block_receipts = true, .no_traces = true},

@@ -240,6 +240,11 @@ Test(accept, R14_a_block_with_an_unknown_type_is_only_asserted)
     struct assembled block = assemble(0);
     replace(&block.block, "{\"type\":\"0x0\"", "{\"type\":\"0x55\"");
     replace(&block.receipts, "{\"type\":\"0x0\"", "{\"type\":\"0x55\"");
+    expect_refused(&block, "type: 0x55 does not exist yet, or any more, in block 1"); /* all types of then are known */
+    struct evm_rules later = *block.network.rules;
+    later.prague = (struct evm_fork){0, 0};
+    later.strict_header = false;
+    block.network.rules = &later;
     expect_accepted(&block, GRADE_ASSERTED);
     replace_nth(&block.block, 1, "\"gasPrice\":\"0x1\"", "\"gasPrice\":\"0x2\"");
     expect_refused(&block, "transactions[1]: hash is");
