@@ -279,6 +279,15 @@ static void choose_traces(struct chain_client *client)
     }
 }
 
+static void note_operators(struct chain_client *client)
+{
+    for (size_t i = 0; i < client->endpoint_count; i++)
+        for (size_t k = i + 1; k < client->endpoint_count; k++)
+            if (client->endpoints[i].usable && client->endpoints[k].usable && rpc_same_operator(client->rpc, i, k))
+                client_note(client, "endpoints \"%s\" and \"%s\" are of one operator by their hosts: what both say counts as one word",
+                            rpc_endpoint_name(client->rpc, i), rpc_endpoint_name(client->rpc, k));
+}
+
 static enum tracer_status open_endpoints(struct chain_client *client, struct error *err)
 {
     struct error left_out;
@@ -290,6 +299,7 @@ static enum tracer_status open_endpoints(struct chain_client *client, struct err
     }
     if (client->usable_count > 0) {
         choose_traces(client);
+        note_operators(client);
         begin_knowing(client);
         return TRACER_OK;
     }

@@ -15,12 +15,12 @@ void unit_note_source(struct unit *unit, size_t call)
             unit->source = wave->batches[i].answered_by;
 }
 
-/* The next endpoint that was not asked yet; RPC_ANY: none is left. */
+/* The next endpoint of another operator that was not asked yet; RPC_ANY: none is left. */
 static size_t next_witness(const struct chain_client *client, struct unit *unit)
 {
     while (++unit->witness_turn < client->endpoint_count) {
         size_t endpoint = (unit->source + unit->witness_turn) % client->endpoint_count;
-        if (client->endpoints[endpoint].usable)
+        if (client->endpoints[endpoint].usable && !rpc_same_operator(client->rpc, unit->source, endpoint))
             return endpoint;
     }
     return RPC_ANY;

@@ -83,6 +83,93 @@ static bool printable(const char *text, size_t length, char first)
     return true;
 }
 
+/* ---- who runs it ---- */
+
+/* Host and port of a URL's authority; v6 addresses without brackets. */
+struct host {
+    const char *name, *port;
+    size_t length, port_length;
+};
+
+static struct host host_of(const char *url)
+{
+    const char *authority = strstr(url, "://") + 3;
+    size_t length = strcspn(authority, "/?#");
+    const char *at = memrchr(authority, '@', length);
+    if (at) {
+        length -= (size_t)(at + 1 - authority);
+        authority = at + 1;
+    }
+    struct host host = {.name = authority, .length = length};
+    const char *end = *authority == '[' ? memchr(authority, ']', length) : NULL;
+    const char *colon = memchr(end ? end : authority, ':', length - (end ? (size_t)(end - authority) : 0));
+    if (colon) {
+        host.length = (size_t)(colon - authority);
+        host.port = colon + 1;
+        host.port_length = length - host.length - 1;
+    }
+    if (end) {
+        host.name++;
+        host.length = (size_t)(end - host.name);
+    }
+    while (host.length && host.name[host.length - 1] == '.')
+        host.length--;
+    return host;
+}
+
+/* Where a country's names begin behind it. */
+static bool is_category(const char *label, size_t length)
+{
+    static const char *const categories[] = {"ac", "co", "com", "edu", "go", "gov", "ne", "net", "or", "org"};
+    for (size_t i = 0; i < sizeof categories / sizeof *categories; i++)
+        if (strlen(categories[i]) == length && strncasecmp(categories[i], label, length) == 0)
+            return true;
+    return false;
+}
+
+/* An address, or the last two labels of a name; three where these are like co.uk. */
+static void cut_to_domain(struct host *host)
+{
+    char text[INET6_ADDRSTRLEN];
+    struct in6_addr address;
+    size_t labels = 0, begin = host->length, last = host->length;
+    if (host->length < sizeof text) {
+        memcpy(text, host->name, host->length);
+        text[host->length] = '\0';
+        if (inet_pton(AF_INET, text, &address) == 1 || inet_pton(AF_INET6, text, &address) == 1)
+            return;
+    }
+    while (begin > 0 && labels < 3) {
+        if (host->name[--begin] != '.')
+            continue;
+        labels++;
+        if (labels == 2 && (host->length - last - 1 != 2 || !is_category(host->name + begin + 1, last - begin - 1)))
+            break;
+        last = begin;
+    }
+    if (host->name[begin] == '.')
+        begin++;
+    host->name += begin;
+    host->length -= begin;
+}
+
+static bool same_text(const char *a, size_t length, const char *b, size_t other)
+{
+    return length == other && strncasecmp(a, b, length) == 0;
+}
+
+static bool host_is_loopback(const char *authority);
+
+bool peer_same_operator(const char *url, const char *other)
+{
+    struct host a = host_of(url), b = host_of(other);
+    if (host_is_loopback(strstr(url, "://") + 3) && host_is_loopback(strstr(other, "://") + 3))
+        return same_text(a.port ? a.port : "", a.port_length, b.port ? b.port : "", b.port_length);
+    cut_to_domain(&a);
+    cut_to_domain(&b);
+    return same_text(a.name, a.length, b.name, b.length);
+}
+
 /* Whether the host part of a URL names this machine. The connected address is checked as well. */
 static bool host_is_loopback(const char *authority)
 {

@@ -23,6 +23,9 @@ enum peer_kind peer_kind(const struct sockaddr *address);
  * The message does not contain the URL. *ret_plain: http. */
 TRACER_MUST_USE enum tracer_status peer_check_url(const char *url, bool allow_local, bool *ret_plain,
                                                   struct error *err);
+/** Whether two URLs, both checked, are of one operator as far as their hosts tell: the same name but for what stands before its
+ * domain, or the same address. On this machine each port is a node of its own. */
+bool peer_same_operator(const char *url, const char *other);
 /** "Name: value" of printable ASCII, with none of the names that belong to the transport. */
 TRACER_MUST_USE enum tracer_status peer_check_header(const char *header, struct error *err);
 

@@ -1,4 +1,5 @@
 /* pool.c - rpc.h: opening and closing, the lists of batches, and the calls that drive them. */
+#include "peer.h"
 #include "pool.h"
 
 #include <curl/curl.h>
@@ -191,6 +192,12 @@ const char *rpc_endpoint_name(const struct rpc *rpc, size_t endpoint)
 {
     assert(endpoint < rpc->endpoint_count);
     return rpc->endpoints[endpoint].name;
+}
+
+bool rpc_same_operator(const struct rpc *rpc, size_t endpoint, size_t other)
+{
+    assert(endpoint < rpc->endpoint_count && other < rpc->endpoint_count);
+    return peer_same_operator(rpc->endpoints[endpoint].url, rpc->endpoints[other].url);
 }
 
 struct digest rpc_endpoint_key(const struct rpc *rpc, size_t endpoint, const uint8_t *salt, size_t salt_size)

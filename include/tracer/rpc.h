@@ -54,6 +54,9 @@ void rpc_close(struct rpc *rpc); /* NULL is fine; cancels what is under way */
 size_t rpc_endpoint_count(const struct rpc *rpc);
 const char *rpc_endpoint_name(const struct rpc *rpc, size_t endpoint);
 
+/** Whether two endpoints are of one operator as far as their hosts tell: what both say is then one word, not two. */
+bool rpc_same_operator(const struct rpc *rpc, size_t endpoint, size_t other);
+
 /** What stands for an endpoint's URL and header where these may not be: the same for the same `salt`, and no way back but
  * guessing, at TRACER_ENDPOINT_KEY_ROUNDS a guess. */
 struct digest rpc_endpoint_key(const struct rpc *rpc, size_t endpoint, const uint8_t *salt, size_t salt_size);

@@ -383,10 +383,15 @@ async function ingestTests(run, world) {
     assert(rows.some((row) => row.kind === 'internal') && rows.some((row) => row.kind === 'token'), 'rows of both kinds');
   });
   await run.test('two endpoints that agree: linked', async () => {
-    await ingested(world, 'linked', { rpc: world.rpc, first: 1, last: scenario.last, opening: false, more: ['--rpc', world.gate.url()] });
+    await ingested(world, 'linked', { rpc: world.rpc, first: 1, last: scenario.last, opening: false, more: ['--rpc', node.url] });
     const rows = exportedRows(await exported(world, 'linked'));
     const wanted = (row) => (row.kind === 'internal' ? 'asserted' : 'linked');
     sameLists(rows.map((row) => `${row.key} ${row.grade}`), rows.map((row) => `${row.key} ${wanted(row)}`), 'grades');
+  });
+  await run.test('R6_two_endpoints_of_one_operator_are_one_word', async () => {
+    const result = await ingested(world, 'alike', { rpc: world.rpc, first: 1, last: 5, opening: false, more: ['--rpc', world.gate.url()] });
+    assert(result.stderr.includes('are of one operator by their hosts'), result.stderr);
+    assert(exportedRows(await exported(world, 'alike')).every((row) => row.grade === (row.kind === 'internal' ? 'asserted' : 'single')), 'grades');
   });
   await run.test('R15_one_endpoint_is_enough_for_blocks_that_hang_on_a_known_hash', async () => {
     const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;

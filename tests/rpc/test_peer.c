@@ -21,6 +21,36 @@ static enum peer_kind kind_of(const char *text)
     return peer_kind((struct sockaddr *)&in6);
 }
 
+Test(rpc, R6_two_names_of_one_operator_are_one)
+{
+    static const struct {
+        const char *url, *other;
+        bool same;
+    } cases[] = {
+        {"https://mainnet.example.com/v3/one", "https://mainnet.example.com/v3/two", true},
+        {"https://eth.example.com", "https://ETH2.Example.COM.:8443/key", true},
+        {"https://example.com", "https://a.b.example.com?key=1", true},
+        {"https://user:pass@rpc.example.org", "https://example.org:443/", true},
+        {"https://eth.one.co.uk", "https://rpc.one.co.uk", true},
+        {"https://a.bnb.io", "https://b.bnb.io", true},
+        {"https://1.1.1.1/a", "https://1.1.1.1:8545/b", true},
+        {"https://[2606:4700::1]/a", "https://[2606:4700::1]:8545", true},
+        {"http://127.0.0.1:8545/a", "http://localhost:8545/b", true},
+        {"https://eth.one.co.uk", "https://eth.two.co.uk", false},
+        {"https://example.com", "https://example.org", false},
+        {"https://one-example.com", "https://example.com", false},
+        {"https://1.1.1.1", "https://2.1.1.1", false},
+        {"https://[2606:4700::1]", "https://[2606:4700::2]", false},
+        {"http://127.0.0.1:8545", "http://127.0.0.1:8546", false},
+        {"http://127.0.0.1:8545", "https://example.com:8545", false},
+        {"https://ethereum-rpc.publicnode.com", "https://eth.drpc.org", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_expect_eq(peer_same_operator(cases[i].url, cases[i].other), cases[i].same, "%s %s", cases[i].url, cases[i].other);
+        cr_expect_eq(peer_same_operator(cases[i].other, cases[i].url), cases[i].same, "%s %s", cases[i].other, cases[i].url);
+    }
+}
+
 Test(rpc, T9_addresses_are_told_apart)
 {
     static const struct {
