@@ -58,6 +58,9 @@ struct verifying {
     size_t block_count;
     struct known_row *rows;
     size_t row_count, row_capacity;
+    struct bytes *transactions; /* those that are proven, in order */
+    size_t transaction_count, transaction_next;
+    struct proof_senders *senders;
     struct chain_network chain;
     struct evm_network network;
     struct import *import;
@@ -456,17 +459,15 @@ static enum tracer_status check_transaction(struct verifying *v, const struct kn
                                             size_t count, struct known_row *known)
 {
     uint64_t index = (uint64_t)rows[0].position.transaction_index;
-    struct bytes transaction, receipt, before = {NULL, 0};
+    struct bytes transaction = v->transactions[v->transaction_next++], receipt, before = {NULL, 0};
     struct proof_transaction read;
     arena_reset(v->scratch, (struct arena_mark){0});
-    enum tracer_status status = look_up(v, block, PROOF_TRANSACTIONS, index, &transaction);
-    if (!status)
-        status = look_up(v, block, PROOF_RECEIPTS, index, &receipt);
+    enum tracer_status status = look_up(v, block, PROOF_RECEIPTS, index, &receipt);
     if (!status && index)
         status = look_up(v, block, PROOF_RECEIPTS, index - 1, &before);
     if (!status)
-        status = found(v, proof_read_transaction(&v->network, block->header->text, index, transaction, receipt, before, v->scratch, &read,
-                                                 v->err));
+        status = found(v, proof_read_transaction(&v->network, block->header->text, index, transaction, receipt, before, v->senders,
+                                                 v->scratch, &read, v->err));
     if (status)
         return status;
     if (!read.known)
@@ -528,6 +529,52 @@ static const struct known_block *find_block(const struct verifying *v, uint64_t 
     return NULL;
 }
 
+static bool is_within(int32_t transaction_index)
+{
+    return transaction_index >= 0 && transaction_index != TRANSACTION_AFTER;
+}
+
+/* In front of all else, since recovering senders takes most of the time: what was signed in the block. */
+static enum tracer_status add_senders(void *context, const struct block *block, struct error *err)
+{
+    struct verifying *v = context;
+    const struct known_block *known = find_block(v, block->number);
+    enum tracer_status status = TRACER_OK;
+    (void)err; /* the same as v->err */
+    if (!known || !known->header)
+        return TRACER_OK;
+    for (size_t i = 0; i < block->transfer_count && !status; i++) {
+        int32_t index = block->transfers[i].position.transaction_index;
+        if (!is_within(index) || (i && block->transfers[i - 1].position.transaction_index == index))
+            continue;
+        struct bytes *transaction = &v->transactions[v->transaction_count++];
+        arena_reset(v->scratch, (struct arena_mark){0});
+        status = look_up(v, known, PROOF_TRANSACTIONS, (uint64_t)index, transaction);
+        if (!status)
+            proof_senders_add(v->senders, &v->network, known->header->text, *transaction, v->scratch);
+    }
+    return status;
+}
+
+static enum tracer_status recover_senders(struct verifying *v)
+{
+    struct bytes text = text_of(v, BUNDLE_TRANSFERS);
+    size_t lines = 0;
+    if (!v->header_count)
+        return TRACER_OK;
+    for (size_t i = 0; i < text.size; i++)
+        lines += text.data[i] == '\n';
+    v->transactions = arena_calloc(v->arena, lines + 1, sizeof(*v->transactions));
+    if (!v->transactions)
+        return no_memory(v);
+    if (!(v->senders = proof_senders_begin(lines < v->manifest.counts.transactions_proven ? lines : v->manifest.counts.transactions_proven,
+                                           v->arena, v->err)))
+        return v->err->status;
+    enum tracer_status status = import_each_block(v->import, v->manifest.chain_id, add_senders, v, v->err);
+    proof_senders_end(v->senders);
+    return status;
+}
+
 static enum tracer_status check_rows_of_block(void *context, const struct block *block, struct error *err)
 {
     struct verifying *v = context;
@@ -552,7 +599,7 @@ static enum tracer_status check_rows_of_block(void *context, const struct block 
         int32_t index = rows->position.transaction_index;
         for (end = first; end < block->transfer_count && block->transfers[end].position.transaction_index == index; end++)
             ;
-        bool within = index >= 0 && index != TRANSACTION_AFTER;
+        bool within = is_within(index);
         v->counts.transactions += within;
         if (known->header && within)
             status = check_transaction(v, known, rows, end - first, &v->rows[base + first]);
@@ -600,6 +647,8 @@ static enum tracer_status check_rows(struct verifying *v)
     if (status)
         return status;
     status = found(v, import_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, &v->import, v->err));
+    if (!status)
+        status = found(v, recover_senders(v));
     if (!status)
         status = found(v, import_each_block(v->import, v->manifest.chain_id, check_rows_of_block, v, v->err));
     if (!status)

@@ -143,11 +143,14 @@ enum transaction_form {
 enum tracer_status transaction_write(const struct evm_network *network,
                                      const struct evm_transaction *transaction, enum transaction_form form,
                                      struct buffer *to, struct error *err);
-/* Canonical bytes back to members; `from` and `payer` are recovered. Lists but the blob hashes' number are left out.
- * *ret_transaction.known false: the type is not known here, nothing else is set. */
-enum tracer_status transaction_from_bytes(const struct evm_network *network, const struct evm_header *header,
-                                          struct bytes text, struct arena *arena,
-                                          struct evm_transaction *ret_transaction, struct error *err);
+/* Canonical bytes back to members; `from` and `payer` are recovered, unless `known` (may be NULL) is the recovery of this sender. Lists but
+ * the blob hashes' number are left out. *ret_transaction.known false: the type is not known here, nothing else is set. */
+enum tracer_status transaction_from_bytes(const struct evm_network *network, const struct evm_header *header, struct bytes text,
+                                          const struct recovery *known, struct arena *arena, struct evm_transaction *ret_transaction,
+                                          struct error *err);
+/* What the sender signed, to be recovered beside others; nothing if there is nothing that can be. */
+void transaction_signature(const struct evm_network *network, const struct evm_header *header, struct bytes text, struct arena *arena,
+                           struct recovery *ret_recovery);
 /* `from` (and `payer`) of all transactions of the header are who signed, by the rules of its height (R19). Signers are recovered on all
  * processors while the caller goes on. What is wrong is told in the end, which there must be; it is of the first transaction. */
 struct signers {

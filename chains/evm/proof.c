@@ -232,10 +232,49 @@ static enum tracer_status fill_gas(const struct evm_network *network, const stru
     return TRACER_OK;
 }
 
+struct proof_senders {
+    struct recoveries recoveries;
+    struct recovery *items;
+    size_t count, most, next;
+};
+
+struct proof_senders *proof_senders_begin(size_t most, struct arena *arena, struct error *err)
+{
+    struct proof_senders *senders = arena_calloc(arena, 1, sizeof *senders);
+    struct recovery *items = arena_calloc(arena, most + 1, sizeof *items);
+    if (!senders || !items) {
+        no_memory(err);
+        return NULL;
+    }
+    senders->items = items;
+    senders->most = most;
+    return recoveries_begin(&senders->recoveries, items, most, err) ? NULL : senders;
+}
+
+void proof_senders_add(struct proof_senders *senders, const struct evm_network *network, struct bytes header, struct bytes transaction,
+                       struct arena *scratch)
+{
+    struct evm_header head;
+    struct error ignored;
+    if (senders->count == senders->most)
+        return;
+    struct recovery *item = &senders->items[senders->count++];
+    if (header_from_bytes(header, scratch, &head, &ignored) == TRACER_OK)
+        transaction_signature(network, &head, transaction, scratch, item);
+    recoveries_add(&senders->recoveries, 1);
+}
+
+void proof_senders_end(struct proof_senders *senders)
+{
+    recoveries_end(&senders->recoveries);
+}
+
 enum tracer_status proof_read_transaction(const struct evm_network *network, struct bytes header, uint64_t index,
                                           struct bytes transaction, struct bytes receipt, struct bytes before,
-                                          struct arena *arena, struct proof_transaction *ret_read, struct error *err)
+                                          struct proof_senders *senders, struct arena *arena, struct proof_transaction *ret_read,
+                                          struct error *err)
 {
+    const struct recovery *known = senders && senders->next < senders->count ? &senders->items[senders->next++] : NULL;
     struct evm_header head;
     struct evm_transaction read;
     struct evm_receipt outcome;
@@ -244,7 +283,7 @@ enum tracer_status proof_read_transaction(const struct evm_network *network, str
     *ret_read = (struct proof_transaction){0};
     enum tracer_status status = header_from_bytes(header, arena, &head, err);
     if (!status)
-        status = transaction_from_bytes(network, &head, transaction, arena, &read, err);
+        status = transaction_from_bytes(network, &head, transaction, known, arena, &read, err);
     if (status)
         return status;
     ret_read->hash = read.hash;

@@ -542,25 +542,41 @@ static bool signed_digest(const struct evm_network *network, const struct evm_tr
     return good;
 }
 
-static enum tracer_status recover_signers(const struct evm_network *network, const struct evm_header *header,
-                                          struct bytes unsigned_items, struct evm_transaction *transaction, struct error *err)
+/* What the sender signed, and with what. */
+static enum tracer_status sender_signature(const struct evm_network *network, const struct evm_header *header, struct bytes unsigned_items,
+                                           const struct evm_transaction *transaction, struct recovery *ret_recovery, struct error *err)
 {
-    struct signature sender = {transaction->r, transaction->s, 0}, payer = {transaction->payer_r, transaction->payer_s, 0};
-    struct hash digest;
+    struct signature signature = {transaction->r, transaction->s, 0};
+    enum tracer_status status = parity_of(network, header, transaction, &signature.parity, err);
+    if (!status)
+        status = check_signature(network, header, &signature, false, err);
+    if (!status && !signed_digest(network, transaction, unsigned_items, &ret_recovery->digest))
+        status = no_memory(err);
+    ret_recovery->signature = signature;
+    return status;
+}
+
+static enum tracer_status recover_signers(const struct evm_network *network, const struct evm_header *header, struct bytes unsigned_items,
+                                          const struct recovery *known, struct evm_transaction *transaction, struct error *err)
+{
+    struct signature payer = {transaction->payer_r, transaction->payer_s, 0};
+    struct recovery sender;
     if (transaction->type == TYPE_DEPOSIT)
         return TRACER_OK;
-    enum tracer_status status = parity_of(network, header, transaction, &sender.parity, err);
-    if (!status)
-        status = check_signature(network, header, &sender, false, err);
-    if (!status && !signed_digest(network, transaction, unsigned_items, &digest))
-        status = no_memory(err);
-    if (!status)
-        status = signature_recover(digest, &sender, &transaction->from, err);
+    enum tracer_status status = sender_signature(network, header, unsigned_items, transaction, &sender, err);
+    if (!status && !(known && hash_equal(known->digest, sender.digest)))
+        status = signature_recover(sender.digest, &sender.signature, &transaction->from, err);
+    else if (!status && known->good)
+        transaction->from = known->signer;
+    else if (!status)
+        status = no_key(err);
     if (status || transaction->type != TYPE_SPONSORED)
         return status;
+    if (u256_compare(transaction->payer_v, u256_from_u64(1)) > 0)
+        return error_set(err, TRACER_E_REPLY, "payerV: 0x0 or 0x1 was expected");
     struct buffer bytes;
     buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
-    payer.parity = (unsigned)transaction->payer_v.limb[0] & 1;
+    payer.parity = (unsigned)transaction->payer_v.limb[0];
     transaction->present |= FIELD_BIT(T_FROM);
     status = transaction_write(network, transaction, FORM_PAID, &bytes, err);
     if (!status)
@@ -571,11 +587,10 @@ static enum tracer_status recover_signers(const struct evm_network *network, con
     return status;
 }
 
-enum tracer_status transaction_from_bytes(const struct evm_network *network, const struct evm_header *header,
-                                          struct bytes text, struct arena *arena, struct evm_transaction *ret_transaction,
-                                          struct error *err)
+/* *ret_unsigned: the items in front of its signature. */
+static enum tracer_status read_bytes(const struct evm_network *network, struct bytes text, struct arena *arena, struct evm_transaction *to,
+                                     struct bytes *ret_unsigned, struct error *err)
 {
-    struct evm_transaction *to = ret_transaction;
     struct rlp_item list;
     struct bytes rest = text;
     *to = (struct evm_transaction){.hash = keccak256(text.data, text.size)};
@@ -606,5 +621,27 @@ enum tracer_status transaction_from_bytes(const struct evm_network *network, con
         return error_set(err, TRACER_E_REPLY, "these bytes are no transaction of type 0x%" PRIx64, to->type);
     if (to->present & FIELD_BIT(T_CHAIN_ID) && to->chain_id != network->chain_id)
         return differs_u64(err, "chainId", to->chain_id, "the network's is", network->chain_id);
-    return recover_signers(network, header, (struct bytes){begin, unsigned_size}, to, err);
+    *ret_unsigned = (struct bytes){begin, unsigned_size};
+    return TRACER_OK;
+}
+
+enum tracer_status transaction_from_bytes(const struct evm_network *network, const struct evm_header *header, struct bytes text,
+                                          const struct recovery *known, struct arena *arena, struct evm_transaction *ret_transaction,
+                                          struct error *err)
+{
+    struct bytes unsigned_items;
+    enum tracer_status status = read_bytes(network, text, arena, ret_transaction, &unsigned_items, err);
+    return status || !ret_transaction->known ? status : recover_signers(network, header, unsigned_items, known, ret_transaction, err);
+}
+
+void transaction_signature(const struct evm_network *network, const struct evm_header *header, struct bytes text, struct arena *arena,
+                           struct recovery *ret_recovery)
+{
+    struct evm_transaction read;
+    struct bytes unsigned_items;
+    struct error ignored;
+    *ret_recovery = (struct recovery){.good = false};
+    if (read_bytes(network, text, arena, &read, &unsigned_items, &ignored) || is_unsigned(&read) ||
+        sender_signature(network, header, unsigned_items, &read, ret_recovery, &ignored))
+        *ret_recovery = (struct recovery){.good = false}; /* no signature, and found as quickly to be none */
 }

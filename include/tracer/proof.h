@@ -71,12 +71,22 @@ struct proof_transaction {
     size_t row_count;
     bool known; /* false: of a type whose bytes cannot be read: only the hash is set */
 };
-/** `before` is the receipt in front (its gas is taken off), {NULL, 0} for the first transaction.
+/** Senders of transactions that are read later, recovered on all processors while the caller goes on. */
+struct proof_senders;
+/** Up to `most`, in `arena`; NULL: no memory, or no library. Else there must be an end. */
+struct proof_senders *proof_senders_begin(size_t most, struct arena *arena, struct error *err);
+void proof_senders_add(struct proof_senders *senders, const struct evm_network *network, struct bytes header, struct bytes transaction,
+                       struct arena *scratch);
+void proof_senders_end(struct proof_senders *senders);
+
+/** `before` is the receipt in front (its gas is taken off), {NULL, 0} for the first transaction. `senders`: those of the transactions that are
+ * read so, in the same order; NULL: it is recovered here.
  * @retval TRACER_E_REPLY  the bytes are no transaction and receipt of this network */
 TRACER_MUST_USE enum tracer_status proof_read_transaction(const struct evm_network *network, struct bytes header,
                                                           uint64_t index, struct bytes transaction,
                                                           struct bytes receipt, struct bytes before,
-                                                          struct arena *arena, struct proof_transaction *ret_read,
+                                                          struct proof_senders *senders, struct arena *arena,
+                                                          struct proof_transaction *ret_read,
                                                           struct error *err);
 /** The row of one withdrawal (EIP-4895); row_count 0: of nothing. */
 TRACER_MUST_USE enum tracer_status proof_read_withdrawal(struct bytes withdrawal, struct address *ret_to,

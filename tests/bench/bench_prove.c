@@ -102,7 +102,7 @@ static void check(struct bytes kept, struct arena *arena, struct arena_mark empt
     const struct bytes *receipts = block.lists[PROOF_RECEIPTS].items;
     for (size_t i = first; !status && i < block.lists[PROOF_TRANSACTIONS].count; i += step)
         status = proof_read_transaction(&network, block.header, i, block.lists[PROOF_TRANSACTIONS].items[i], receipts[i],
-                                        i ? receipts[i - 1] : (struct bytes){NULL, 0}, arena, &read, &err);
+                                        i ? receipts[i - 1] : (struct bytes){NULL, 0}, NULL, arena, &read, &err);
     if (status) {
         fprintf(stderr, "%s\n", err.text);
         exit(1);

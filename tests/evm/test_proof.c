@@ -67,7 +67,7 @@ static size_t compare_rows(const struct evm_network *network, const struct proof
         struct error err;
         struct bytes receipt = proven(header->receipts_root, i, set);
         cr_assert_eq(proof_read_transaction(network, archive->header, i, proven(header->transactions_root, i, set), receipt, before,
-                                            arena, &read, &err),
+                                            NULL, arena, &read, &err),
                      TRACER_OK, "%" PRIu64 " transaction %zu: %s", block->number, i, err.text);
         cr_assert(read.known);
         cr_assert(hash_equal(read.hash, block->transactions[i].hash));

@@ -581,6 +581,7 @@ class Bundle:
             need(row["kind"] in KINDS and re.fullmatch("native|0x[0-9a-f]{40}(/[0-9]+)?", row["asset"]), f"transfers.csv: the kind or asset of {key}")
             need(all(re.fullmatch("0x[0-9a-f]{40}", row[end]) for end in ("from", "to")), f"transfers.csv: an account of {key}")
             whole(row["amount"], 256), whole(row["log_index"] or "0", 32)
+            need((row["leg"] in ("in", "out")) if whole(row["link"] or "0", 31) else row["leg"] == "", f"transfers.csv: the link of {key}")
             row["best"], self.rows[key], last = 3, row, place
             groups.setdefault(place[:2], []).append(row)
         transactions = proven = 0
