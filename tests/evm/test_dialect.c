@@ -210,7 +210,7 @@ static struct made make(const struct recipe *recipe)
         for (size_t i = 0; i < vectors.count; i++)
             if (strcmp(vectors.rows[i].name, recipe->vectors[count]) == 0)
                 raw[count] = vector_bytes(vectors.rows[i].raw, strlen(vectors.rows[i].raw));
-        cr_assert_eq(transaction_from_bytes(&made.network, &place, raw[count], arena, &read[count], &err), TRACER_OK, "%s", err.text);
+        cr_assert_eq(transaction_from_bytes(&made.network, &place, raw[count], NULL, arena, &read[count], &err), TRACER_OK, "%s", err.text);
         outcome[count] = (struct evm_receipt){.status = 1, .cumulative_gas_used = gas += read[count].gas, .root = {{(uint8_t)(count + 1)}}};
     }
     outcome[0].logs = &log;

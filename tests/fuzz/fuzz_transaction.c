@@ -35,11 +35,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     if (length)
         memcpy(text, data + 1, length);
-    enum tracer_status status = transaction_from_bytes(&network, &header, (struct bytes){text, length}, arena, &one, &err);
+    enum tracer_status status = transaction_from_bytes(&network, &header, (struct bytes){text, length}, NULL, arena, &one, &err);
     if (status && (status != TRACER_E_REPLY || !err.text[0]))
         fail("refused without a word, or as another failure");
     if (!status) {
-        if (transaction_from_bytes(&network, &header, (struct bytes){text, length}, arena, &two, &err) ||
+        if (transaction_from_bytes(&network, &header, (struct bytes){text, length}, NULL, arena, &two, &err) ||
             one.known != two.known)
             fail("not read twice");
         if (one.known && (address_compare(one.from, two.from) != 0 || one.nonce != two.nonce || u256_compare(one.value, two.value) != 0))
@@ -50,9 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 abort();
             memcpy(longer, text, length);
             longer[length] = 0;
-            if (!transaction_from_bytes(&network, &header, (struct bytes){longer, length + 1}, arena, &two, &err) && two.known)
+            if (!transaction_from_bytes(&network, &header, (struct bytes){longer, length + 1}, NULL, arena, &two, &err) && two.known)
                 fail("a byte behind the end is let pass");
-            if (!transaction_from_bytes(&network, &header, (struct bytes){longer, length - 1}, arena, &two, &err) && two.known)
+            if (!transaction_from_bytes(&network, &header, (struct bytes){longer, length - 1}, NULL, arena, &two, &err) && two.known)
                 fail("a missing last byte is let pass");
             free(longer);
         }
