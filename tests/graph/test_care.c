@@ -370,6 +370,91 @@ Test(graph, S3_a_file_size_limit_is_a_full_disk)
     store_remove(path);
 }
 
+/* The parts of a long load are written by a second thread: what it cannot write is told by who waits for it
+ * next, and then by all until the load is given up; parts before are kept, parts behind never are. */
+static void fill_disk_in_a_long_load(bool join)
+{
+    char path[256];
+    struct error err = {0};
+    struct graph_write *write;
+    struct rlimit old, limit;
+    store_path(path);
+    struct graph *graph = store_open(path, GRAPH_CREATE);
+    store_register(graph);
+    graph->part_bytes = 40000;
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    limit = old;
+    limit.rlim_cur = 300000;
+    cr_assert(!setrlimit(RLIMIT_FSIZE, &limit));
+    cr_assert_eq(graph_begin(graph, &write, &err), TRACER_OK);
+    enum tracer_status status = TRACER_OK, joined = TRACER_OK;
+    uint64_t put = 0;
+    while (put < 400 && !status && !joined) {
+        struct owned_block block = make_block(put + 1, 0, 200, INTERNALS_NONE);
+        status = graph_put_block(write, &block.block, &err);
+        free_block(&block);
+        put += !status;
+        if (join && !status && put % 7 == 0)
+            joined = graph_put_item(graph, GRAPH_ITEM_LIST, "item", &put, sizeof(put), &err);
+    }
+    cr_assert_eq(join && joined ? joined : status, TRACER_E_FULL, "%s", err.text);
+    cr_assert(strstr(err.text, "MiB free") && strstr(err.text, "MiB needed"), "%s", err.text);
+    cr_assert_gt(graph->commits, 2, "it failed before there was a second thread");
+    setrlimit(RLIMIT_FSIZE, &old); /* there is room again, but what came before is lost */
+    if (joined)
+        cr_assert_eq(graph_put_item(graph, GRAPH_ITEM_LIST, "item", &put, sizeof(put), &err), TRACER_E_FULL);
+    cr_assert_eq(graph_commit(write, &err), TRACER_E_FULL, "%s", err.text);
+    struct graph_range range;
+    cr_assert_eq(graph_range(graph, CHAIN, &range, &err), TRACER_OK, "%s", err.text);
+    cr_assert(range.count > 0 && range.count < put && range.last == range.count);
+    cr_assert_eq(put_number(graph, range.last + 1, 200, &err), TRACER_OK, "there is room again: %s",
+                 err.text);
+    graph_close(graph);
+    graph = store_open(path, GRAPH_WRITE);
+    cr_assert_eq(graph_verify(graph, NULL, NULL, &err), TRACER_OK, "%s", err.text);
+    graph_close(graph);
+    store_remove(path);
+}
+
+Test(graph, S3_a_full_disk_is_told_from_the_second_thread)
+{
+    fill_disk_in_a_long_load(false);
+    fill_disk_in_a_long_load(true);
+}
+
+/* An abort waits for the part that is being written, and drops what was not handed over. */
+Test(graph, an_aborted_long_load_ends_with_a_whole_part)
+{
+    char path[256];
+    struct error err = {0};
+    store_path(path);
+    struct graph *graph = store_open(path, GRAPH_CREATE);
+    store_register(graph);
+    graph->part_bytes = 20000;
+    uint64_t last = 0;
+    for (uint64_t length = 1; length < 60; length += 9) {
+        struct graph_write *write;
+        struct graph_range range = {0};
+        cr_assert_eq(graph_begin(graph, &write, &err), TRACER_OK);
+        for (uint64_t n = 1; n <= length; n++) {
+            struct owned_block block = make_block(last + n, 0, 100, INTERNALS_NONE);
+            cr_assert_eq(graph_put_block(write, &block.block, &err), TRACER_OK, "%s", err.text);
+            free_block(&block);
+        }
+        bool handed = graph->staging;
+        graph_abort(write);
+        cr_assert(!graph_range(graph, CHAIN, &range, &err) || !handed, "%s", err.text);
+        cr_assert(range.last == range.count && range.last >= last && range.last < last + length);
+        cr_assert_eq(range.last > last, handed);
+        last = range.last;
+    }
+    cr_assert_gt(last, 0);
+    cr_assert_eq(graph_verify(graph, NULL, NULL, &err), TRACER_OK, "%s", err.text);
+    graph_close(graph);
+    store_remove(path);
+}
+
 /* --- damage ------------------------------------------------------------------------------------------ */
 
 #define DAMAGE_BLOCKS 60u
@@ -615,6 +700,20 @@ static void write_until_killed(const char *path, int tell, uint64_t first, uint6
     for (uint64_t n = first;; n++) {
         if (random_below(9) == 0 && graph_rebuild(graph, &err))
             _exit(1);
+        if (random_below(3) == 0) { /* in parts, by two threads */
+            struct graph_write *write;
+            graph->part_bytes = 2000 + random_below(20000);
+            if (graph_begin(graph, &write, &err))
+                _exit(1);
+            for (uint64_t end = n + random_below(80); n < end; n++) {
+                struct owned_block block = make_block(n, 0, 1 + n % 50, INTERNALS_NONE);
+                if (graph_put_block(write, &block.block, &err))
+                    _exit(1);
+                free_block(&block);
+            }
+            if (graph_commit(write, &err))
+                _exit(1);
+        }
         if (put_number(graph, n, 1 + n % 50, &err))
             _exit(1);
         if (write(tell, &n, sizeof(n)) != (ssize_t)sizeof(n))

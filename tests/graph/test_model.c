@@ -1,6 +1,8 @@
 /* The store against a plain array: whatever is put, in whatever order, comes out again. */
 #include "model.h"
 
+#include "graph/store.h"
+
 static struct owned_block random_version(const struct model *model, uint64_t number, enum internals internals)
 {
     uint64_t salt = model->salts[number];
@@ -27,11 +29,18 @@ static void one_batch(struct graph *graph, struct model *model, uint64_t ceiling
     struct graph_write *write;
     struct error err = {0};
     uint64_t count = 1 + random_below(40), start = random_below(ceiling);
-    bool ascending = random_below(2);
+    bool ascending = random_below(2), items = random_below(4) == 0;
+    graph->part_bytes =
+        random_below(2) ? PART_BYTES : 1000 + random_below(20000); /* the second core writes the parts */
     cr_assert_eq(graph_begin(graph, &write, &err), TRACER_OK, "%s", err.text);
-    for (uint64_t i = 0; i < count; i++)
+    for (uint64_t i = 0; i < count; i++) {
         put(graph, write, model, ascending ? (start + i) % ceiling : random_below(ceiling));
+        if (items && random_below(8) == 0) /* a small write joins the batch */
+            cr_assert_eq(graph_put_item(graph, GRAPH_ITEM_LIST, "item", &i, sizeof(i), &err), TRACER_OK, "%s",
+                         err.text);
+    }
     cr_assert_eq(graph_commit(write, &err), TRACER_OK, "%s", err.text);
+    graph->part_bytes = PART_BYTES;
 }
 
 static void abandoned_batch(struct graph *graph)

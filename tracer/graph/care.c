@@ -298,7 +298,7 @@ static enum tracer_status each_chain(struct graph *graph, chain_fn *run, struct 
 static enum tracer_status check_idle(const struct graph *graph, struct error *err)
 {
     enum tracer_status status = store_check_writable(graph, err);
-    if (!status && graph->writer)
+    if (!status && store_is_writing(graph))
         return store_error(graph, err, TRACER_E_USAGE, "commit or abort the open batch first");
     return status;
 }

@@ -224,7 +224,9 @@ enum tracer_status ids_load(struct graph *graph, struct chain *chain, struct err
         return TRACER_OK;
     intern_release(&chain->accounts);
     intern_release(&chain->assets);
-    status = load(graph, &account_table, chain->id, chain->state.accounts, &chain->accounts, err);
+    status = store_settle(graph, err);
+    if (!status)
+        status = load(graph, &account_table, chain->id, chain->state.accounts, &chain->accounts, err);
     if (!status)
         status = load(graph, &asset_table, chain->id, chain->state.assets, &chain->assets, err);
     if (status)

@@ -392,6 +392,7 @@ enum tracer_status graph_open(const char *path, const struct graph_options *opti
     }
     graph->pid = getpid();
     graph->mode = options->mode;
+    graph->part_bytes = PART_BYTES;
     lock_init(&graph->lock);
     status = lock_directory(path, &graph->lock, err);
     if (!status && !enter(graph)) {

@@ -121,7 +121,7 @@ enum tracer_status graph_rewind(struct graph *graph, uint64_t chain_id, uint64_t
     enum tracer_status status = store_check_writable(graph, err);
     if (status)
         return status;
-    if (graph->writer)
+    if (store_is_writing(graph))
         return store_error(graph, err, TRACER_E_USAGE, "commit or abort the open batch before a rewind");
     status = store_write_begin(graph, err);
     if (status)

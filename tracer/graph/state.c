@@ -71,7 +71,9 @@ enum tracer_status store_load_chain(struct graph *graph, uint64_t chain_id, stru
         return store_error(graph, err, TRACER_E_NOMEM, "no memory");
     if (!chain->loaded) {
         struct key key = key_of_meta_chain("network", chain_id);
-        enum tracer_status status = store_get(graph, graph->writer, TABLE_META, &key, &record, err);
+        enum tracer_status status = store_settle(graph, err);
+        if (!status)
+            status = store_get(graph, graph->writer, TABLE_META, &key, &record, err);
         if (status == TRACER_E_NOT_FOUND)
             return store_error(graph, err, TRACER_E_CHAIN, "chain %" PRIu64 " is not registered here",
                                chain_id);

@@ -163,7 +163,7 @@ int store_begin(struct graph *graph, MDB_txn **txn, unsigned flags, bool renew)
     int result = MDB_MAP_RESIZED;
     for (int attempt = 0; attempt < 2 && result == MDB_MAP_RESIZED; attempt++) {
         result = renew ? mdb_txn_renew(*txn) : mdb_txn_begin(graph->env, NULL, flags, txn);
-        if (result != MDB_MAP_RESIZED || graph->writer)
+        if (result != MDB_MAP_RESIZED || store_is_writing(graph))
             break;
         if (graph->reader && !renew) {
             mdb_txn_abort(graph->reader);
@@ -210,14 +210,13 @@ enum tracer_status store_mark(struct graph *graph, bool clean, struct error *err
 
 enum tracer_status store_write_begin(struct graph *graph, struct error *err)
 {
-    assert(!graph->writer);
+    assert(!store_is_writing(graph));
     int result = store_begin(graph, &graph->writer, 0, false);
     if (result) {
         graph->writer = NULL;
         return store_fail(graph, result, "beginning to write", err);
     }
     graph->write_records = graph->write_bytes = 0;
-    memset(graph->last_known, 0, sizeof(graph->last_known));
     if (graph->record.clean && !graph->is_new) {
         enum tracer_status status = store_mark(graph, false, err);
         graph->unmarked = true;
@@ -233,6 +232,7 @@ enum tracer_status store_write_begin(struct graph *graph, struct error *err)
 static void undo(struct graph *graph)
 {
     graph->writer = NULL;
+    graph->staging = false;
     graph->write_records = graph->write_bytes = 0;
     if (graph->unmarked)
         graph->record.clean = true;
@@ -244,10 +244,11 @@ void store_write_abort(struct graph *graph)
 {
     if (graph->writer)
         mdb_txn_abort(graph->writer);
+    stage_wait(graph, NULL); /* what it says is no news: the load is given up */
     undo(graph);
 }
 
-static enum tracer_status put_states(struct graph *graph, struct error *err)
+enum tracer_status store_put_states(struct graph *graph, struct error *err)
 {
     uint8_t bytes[CHAIN_STATE_MAX];
     for (struct chain *chain = graph->chains; chain; chain = chain->next) {
@@ -280,9 +281,22 @@ static void keep_length(struct graph *graph)
         return; /* found at the next open, and mended there */
 }
 
+void store_committed(struct graph *graph)
+{
+    graph->unmarked = false;
+    keep_length(graph);
+    graph->is_new = false;
+    if (++graph->commits % READER_CHECK_COMMITS == 0) {
+        int dead;
+        mdb_reader_check(graph->env, &dead);
+    }
+}
+
 enum tracer_status store_write_commit(struct graph *graph, struct error *err)
 {
-    enum tracer_status status = put_states(graph, err);
+    enum tracer_status status = store_settle(graph, err);
+    if (!status)
+        status = store_put_states(graph, err);
     if (status) {
         store_write_abort(graph);
         return status;
@@ -296,15 +310,9 @@ enum tracer_status store_write_commit(struct graph *graph, struct error *err)
         undo(graph);
         return status;
     }
-    graph->unmarked = false;
-    keep_length(graph);
     for (struct chain *chain = graph->chains; chain; chain = chain->next)
         chain->changed = false;
-    graph->is_new = false;
-    if (++graph->commits % READER_CHECK_COMMITS == 0) {
-        int dead;
-        mdb_reader_check(graph->env, &dead);
-    }
+    store_committed(graph);
     return TRACER_OK;
 }
 
@@ -312,8 +320,8 @@ enum tracer_status store_join(struct graph *graph, bool *ret_own, struct error *
 {
     enum tracer_status status = store_check_writable(graph, err);
     *ret_own = false;
-    if (status || graph->writer)
-        return status;
+    if (status || store_is_writing(graph))
+        return status ? status : store_settle(graph, err);
     status = store_write_begin(graph, err);
     *ret_own = !status;
     return status;
@@ -352,43 +360,19 @@ enum tracer_status store_get(struct graph *graph, MDB_txn *txn, enum table table
     return TRACER_OK;
 }
 
-/* Is `key` behind every key of the table? Then MDB_APPEND is allowed, which packs pages full. */
-static enum tracer_status is_last(struct graph *graph, enum table table, const struct key *key,
-                                  bool *ret_last, struct error *err)
+int store_append(MDB_txn *txn, MDB_dbi table, const struct key *key, MDB_val *data)
 {
-    struct key *last = &graph->last_keys[table];
-    if (!graph->last_known[table]) {
-        struct store_cursor cursor;
-        enum tracer_status status = store_cursor_open(graph, graph->writer, table, &cursor, err);
-        if (status)
-            return status;
-        status = store_cursor_move(&cursor, MDB_LAST, NULL, err);
-        last->size = 0;
-        if (!status)
-            key_bytes(last, cursor.key, cursor.key_size);
-        store_cursor_close(&cursor);
-        if (status && status != TRACER_E_NOT_FOUND)
-            return status;
-        graph->last_known[table] = true;
-    }
-    size_t common = last->size < key->size ? last->size : key->size;
-    int order = memcmp(key->bytes, last->bytes, common);
-    *ret_last = order > 0 || (order == 0 && key->size > last->size);
-    if (*ret_last)
-        *last = *key;
-    return TRACER_OK;
+    MDB_val name = value_of(key);
+    int result = mdb_put(txn, table, &name, data, MDB_RESERVE | MDB_APPEND);
+    return result == MDB_KEYEXIST ? mdb_put(txn, table, &name, data, MDB_RESERVE) : result;
 }
 
 enum tracer_status store_reserve(struct graph *graph, enum table table, const struct key *key, size_t size,
                                  uint8_t **ret_data, struct error *err)
 {
-    bool last;
-    enum tracer_status status = is_last(graph, table, key, &last, err);
-    if (status)
-        return status;
-    MDB_val name = value_of(key), data = {size + CHECKSUM_SIZE, NULL};
-    int result = mdb_put(graph->writer, graph->tables[table], &name, &data,
-                         MDB_RESERVE | (last ? (unsigned)MDB_APPEND : 0u));
+    MDB_val data = {size + CHECKSUM_SIZE, NULL};
+    int result = graph->staging ? stage_reserve(graph, table, key, &data)
+                                : store_append(graph->writer, graph->tables[table], key, &data);
     if (result)
         return store_fail(graph, result, "writing", err);
     graph->write_records++;
@@ -419,7 +403,6 @@ enum tracer_status store_delete(struct graph *graph, enum table table, const str
 {
     MDB_val name = value_of(key);
     int result = mdb_del(graph->writer, graph->tables[table], &name, NULL);
-    graph->last_known[table] = false;
     graph->write_records++;
     if (result && result != MDB_NOTFOUND)
         return store_fail(graph, result, "deleting", err);

@@ -19,6 +19,9 @@
 /* A bulk load commits below them, so that the last block and the watermark still fit. */
 #define WRITE_RECORDS_SOFT 9000u
 #define WRITE_BYTES_SOFT TRACER_MIB(24)
+/* A load is cut into parts of so much (more than 100,000 rows): two that wait to be written and their pages
+ * stay near the processor. */
+#define PART_BYTES TRACER_MIB(8)
 /* A run is written when so many rows have no hints: at a commit, and inside of one long load. */
 #define FRESH_ROWS_FLUSH 100000u
 #define FRESH_ROWS_MAX 2000000u
@@ -43,9 +46,11 @@ struct chain { /* what a process knows of one chain */
     struct id_pages account_pages, asset_pages; /* id to value, read when asked for */
 };
 
-struct graph_timing {  /* where a load spends its time; read by the benchmark */
-    uint64_t log_ns;   /* packing, appending and committing log, transactions and blocks */
-    uint64_t index_ns; /* runs */
+struct graph_timing { /* where a load spends its time; read by the benchmark */
+    uint64_t log_ns;  /* packing, appending and committing log, transactions and blocks, or waiting for it */
+    uint64_t beside_ns; /* appending and committing by the second core */
+    uint64_t wait_ns;   /* of log_ns: waiting for it */
+    uint64_t index_ns;  /* runs */
 };
 
 /* Where the chunk lies that was last found whole and parsed: a look-up comes to the same one again and again. */
@@ -75,8 +80,9 @@ struct graph {
     struct chunk log;                      /* what was seen */
     struct transaction_chunk transactions;
     size_t write_records, write_bytes; /* of the open write transaction */
-    struct key last_keys[TABLE_COUNT]; /* of each table in the open write transaction; size 0: not known */
-    bool last_known[TABLE_COUNT];
+    bool staging; /* the open write transaction is collected by stage.c; `writer` is NULL */
+    struct stage *stage;
+    size_t part_bytes; /* PART_BYTES; tests make it small */
     uint64_t commits;
     struct graph_write *write;
     struct index_windows *windows; /* build.c: memory kept between the flushes of one load */
@@ -112,9 +118,33 @@ enum tracer_status store_write_begin(struct graph *graph, struct error *err);
 /** Writes the changed chain states first. On failure the transaction is aborted. */
 enum tracer_status store_write_commit(struct graph *graph, struct error *err);
 void store_write_abort(struct graph *graph);
+/** A write transaction is open. */
+static inline bool store_is_writing(const struct graph *graph)
+{
+    return graph->writer || graph->staging;
+}
+/** The states of the chains that this transaction changed. */
+enum tracer_status store_put_states(struct graph *graph, struct error *err);
+/** What is to be done after each commit. */
+void store_committed(struct graph *graph);
 /** Small writes join the transaction of an open struct graph_write, or have one of their own. */
 enum tracer_status store_join(struct graph *graph, bool *ret_own, struct error *err);
 enum tracer_status store_leave(struct graph *graph, bool own, enum tracer_status status, struct error *err);
+
+/* --- stage.c ----------------------------------------------------------------------------------------- */
+
+/** Begin a write transaction of a load that is longer than one: what is put in it is collected in memory. */
+enum tracer_status stage_begin(struct graph *graph, struct error *err);
+/** End it, and begin the next: the second core writes and commits it, when the one before is committed. On
+ * failure, which may be that of the one before, there is no transaction, as after store_write_commit(). */
+enum tracer_status stage_next(struct graph *graph, struct error *err);
+/** Who must read or delete in the open transaction asks for it as one of LMDB, `writer`. */
+enum tracer_status store_settle(struct graph *graph, struct error *err);
+/** Room for a record in the open part; a result of LMDB. */
+int stage_reserve(struct graph *graph, enum table table, const struct key *key, MDB_val *data);
+/** For the second core. When it failed, what is in memory rests on what is not stored: abort. */
+enum tracer_status stage_wait(struct graph *graph, struct error *err);
+void stage_release(struct graph *graph);
 
 /* --- records ----------------------------------------------------------------------------------------- */
 
@@ -127,6 +157,9 @@ enum tracer_status store_get(struct graph *graph, MDB_txn *txn, enum table table
                              struct record *ret_record, struct error *err);
 enum tracer_status store_put(struct graph *graph, enum table table, const struct key *key, const void *data,
                              size_t size, struct error *err);
+/** A record of LMDB of data->mv_size bytes, to be written by the caller: behind the last key pages are packed
+ * full. Its result. */
+int store_append(MDB_txn *txn, MDB_dbi table, const struct key *key, MDB_val *data);
 /** Room for `size` bytes of payload; write them, then store_seal() before anything else is written. */
 enum tracer_status store_reserve(struct graph *graph, enum table table, const struct key *key, size_t size,
                                  uint8_t **ret_data, struct error *err);

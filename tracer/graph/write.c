@@ -13,7 +13,7 @@ enum tracer_status graph_begin(struct graph *graph, struct graph_write **ret_wri
     enum tracer_status status = store_check_writable(graph, err);
     if (status)
         return status;
-    if (graph->writer)
+    if (store_is_writing(graph))
         return store_error(graph, err, TRACER_E_USAGE, "a batch is open already");
     struct graph_write *write = calloc(1, sizeof(*write));
     if (!write)
@@ -32,6 +32,7 @@ enum tracer_status graph_begin(struct graph *graph, struct graph_write **ret_wri
 static void free_write(struct graph_write *write)
 {
     write->graph->write = NULL;
+    stage_release(write->graph);
     chunk_builder_release(&write->pending);
     free(write);
 }
@@ -57,13 +58,13 @@ static enum tracer_status commit_part(struct graph_write *write, bool flush_inde
 {
     struct graph *graph = write->graph;
     enum tracer_status status = flush_pending(write, err);
+    if (!status && graph->staging && !flush_index)
+        return stage_next(graph, err);
     if (!status)
         status = store_write_commit(graph, err);
     if (!status && flush_index)
         status = segment_flush(graph, write->chain->id, err);
-    if (status)
-        return status;
-    return store_write_begin(graph, err);
+    return status ? status : stage_begin(graph, err);
 }
 
 /* --- putting one block ------------------------------------------------------------------------------- */
@@ -97,6 +98,12 @@ static enum tracer_status conflict(const struct graph *graph, uint64_t number, c
 static bool hashes_differ(struct hash a, struct hash b)
 {
     return !hash_is_zero(a) && !hash_is_zero(b) && !hash_equal(a, b);
+}
+
+/* Behind the block that was put last, and all others: nothing has to be read for it. */
+static bool is_next(const struct graph_write *write, uint64_t number)
+{
+    return write->has_last && write->last_number == write->chain->state.last && number > write->last_number;
 }
 
 static bool is_stored(const struct chain_state *state, uint64_t number)
@@ -172,6 +179,8 @@ static enum tracer_status note_fresh(struct graph_write *write, uint64_t number,
     enum tracer_status status = commit_part(write, true, err);
     if (!status)
         status = use_chain(write, write->chain->id, err);
+    if (!status)
+        status = store_settle(write->graph, err);
     if (status)
         return status;
     write->chain->changed = true;
@@ -454,6 +463,8 @@ static enum tracer_status put(struct graph_write *write, const struct block *blo
     struct graph *graph = write->graph;
     struct block_record old;
     enum tracer_status status = use_chain(write, block->chain_id, err);
+    if (!status && !is_next(write, block->number))
+        status = store_settle(graph, err);
     if (status)
         return status;
     status = TRACER_E_NOT_FOUND;
@@ -474,7 +485,7 @@ static enum tracer_status put(struct graph_write *write, const struct block *blo
         chunk_builder_log_size(&write->pending) + chunk_builder_transaction_size(&write->pending);
     bool many = write->chain->state.fresh_rows >= FRESH_ROWS_MAX;
     if (many || graph->write_records >= WRITE_RECORDS_SOFT ||
-        graph->write_bytes + pending >= WRITE_BYTES_SOFT)
+        graph->write_bytes + pending >= graph->part_bytes)
         return commit_part(write, many, err);
     return TRACER_OK;
 }
