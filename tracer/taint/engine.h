@@ -56,6 +56,8 @@ struct record_counts {
 
 #define HOLDING_INLINE_TAGS 1u
 #define HOLDING_BLOCKS 29u /* 16 << b holdings in block b: 2^32 in all */
+#define TAG_BLOCKS 21u     /* 4,096 << b tags in block b */
+#define TAG_SIZES 17u      /* room for 1 << s */
 
 /* Units of one account in one asset; two cache lines. The first has what quick.c needs: the balance, and of the first tag all
  * but what an amount has above 2^128. A holding does not move (its `tags` and `amounts` may point into itself). While it has no queue, or
@@ -197,6 +199,9 @@ struct taint {
     struct table holding_table;
     struct large holding_blocks[HOLDING_BLOCKS]; /* each twice the one before */
     size_t holding_count;
+    struct large tag_blocks[TAG_BLOCKS]; /* `tags` of holdings are pieces of them */
+    size_t tag_block, tags_given;        /* the block at hand, and how much of it is given out */
+    struct tagged *tags_back[TAG_SIZES]; /* pieces given back; each begins with where the next one is */
 
     const struct cursor_row *rows; /* of the transaction at hand: in the cursor's batch, or in `kept` */
     size_t row_count;
@@ -279,9 +284,10 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
 struct holding *holding_find(const struct taint *taint, uint32_t account, uint32_t asset);
 struct holding *holding_at(const struct taint *taint, size_t index);
 struct tagged *holding_tag(struct holding *holding, uint32_t tag); /* NULL: none */
-struct tagged *holding_tag_add(struct holding *holding, uint32_t tag); /* finds or makes; NULL: no memory */
-bool holding_tags_reserve(struct holding *holding, size_t count);
-bool holding_tags_set(struct holding *holding, const struct tagged *tags, const struct u256 *amounts, uint32_t count); /* copies */
+struct tagged *holding_tag_add(struct taint *taint, struct holding *holding, uint32_t tag); /* finds or makes; NULL: no memory */
+bool holding_tags_reserve(struct taint *taint, struct holding *holding, size_t count);
+bool holding_tags_set(struct taint *taint, struct holding *holding, const struct tagged *tags, const struct u256 *amounts,
+                      uint32_t count); /* copies */
 void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount); /* drops it at zero */
 void holdings_release(struct taint *taint);
 /** Rows are known long before they are run: fetch into the cache what the account is, then (some rows later) where its
@@ -301,8 +307,8 @@ bool is_explored(const struct taint *taint, struct address address);
 bool account_is_unlabelled(const struct taint *taint, uint32_t id); /* and not void */
 
 /** All clean and unknown units become `tag`, in the tags. */
-bool holding_retag(const struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed);
-bool holding_gain(const struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag); /* clean: no tag */
+bool holding_retag(struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed);
+bool holding_gain(struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag); /* clean: no tag */
 
 /* parcel.c */
 void parcel_clear(struct parcel *parcel);

@@ -7,6 +7,7 @@
 
 #define BLOCK_LEAST ((size_t)16) /* 2^BLOCK_BITS */
 #define BLOCK_BITS 4
+#define TAGS_LEAST ((size_t)4096)
 #define CACHE_LINE 64u
 #define TAGS_PREFETCHED 128u /* at most; what is behind them comes in order */
 
@@ -151,10 +152,38 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
     return holding;
 }
 
-static void tags_release(struct holding *holding)
+/* Room for a power of two of tags. malloc() gives pages of 4 KiB, and every one of them costs a fault. */
+static struct tagged *tags_take(struct taint *taint, size_t room)
 {
-    if (holding->tags != holding->few)
-        free(holding->tags);
+    struct tagged **back = &taint->tags_back[__builtin_ctzll(room)], *piece = *back;
+    if (piece) {
+        memcpy(back, piece, sizeof(*back));
+        return piece;
+    }
+    while (taint->tags_given + room > TAGS_LEAST << taint->tag_block) {
+        taint->tag_block++;
+        taint->tags_given = 0;
+    }
+    struct large *block = &taint->tag_blocks[taint->tag_block];
+    if (!large_grow(block, (TAGS_LEAST << taint->tag_block) * sizeof(*piece)))
+        return NULL;
+    piece = (struct tagged *)block->at + taint->tags_given;
+    taint->tags_given += room;
+    return piece;
+}
+
+static void tags_give_back(struct taint *taint, struct holding *holding)
+{
+    struct tagged **back = &taint->tags_back[__builtin_ctzll(holding->tag_room)];
+    if (holding->tags == holding->few)
+        return;
+    memcpy(holding->tags, back, sizeof(*back));
+    *back = holding->tags;
+}
+
+static void tags_release(struct taint *taint, struct holding *holding)
+{
+    tags_give_back(taint, holding);
     if (holding->amounts != holding->few_amounts)
         free(holding->amounts);
     holding->tags = holding->few;
@@ -169,8 +198,10 @@ void holdings_release(struct taint *taint)
         if (holding->queue)
             queue_release(holding->queue);
         free(holding->queue);
-        tags_release(holding);
+        tags_release(taint, holding);
     }
+    for (size_t i = 0; i < TAG_BLOCKS; i++)
+        large_free(&taint->tag_blocks[i]);
     for (size_t i = 0; i < HOLDING_BLOCKS; i++)
         large_free(&taint->holding_blocks[i]);
     large_free(&taint->holding_table.memory);
@@ -197,37 +228,38 @@ struct tagged *holding_tag(struct holding *holding, uint32_t tag)
 }
 
 /* By doubling; what is there stays. */
-bool holding_tags_reserve(struct holding *holding, size_t count)
+bool holding_tags_reserve(struct taint *taint, struct holding *holding, size_t count)
 {
     size_t room = holding->tag_room;
     if (count <= room)
         return true;
     while (room < count)
         room *= 2;
-    bool inside = holding->tags == holding->few;
-    struct tagged *tags = realloc(inside ? NULL : holding->tags, room * sizeof(*tags));
+    if (holding->amounts) {
+        bool inside = holding->amounts == holding->few_amounts;
+        struct u256 *amounts = realloc(inside ? NULL : holding->amounts, room * sizeof(*amounts));
+        if (!amounts)
+            return false;
+        if (inside)
+            memcpy(amounts, holding->few_amounts, sizeof(holding->few_amounts));
+        holding->amounts = amounts;
+    }
+    struct tagged *tags = tags_take(taint, room);
     if (!tags)
         return false;
-    if (inside)
-        memcpy(tags, holding->few, sizeof(holding->few));
+    memcpy(tags, holding->tags, holding->tag_count * sizeof(*tags));
+    tags_give_back(taint, holding);
     holding->tags = tags;
-    inside = holding->amounts == holding->few_amounts;
-    struct u256 *amounts = holding->amounts ? realloc(inside ? NULL : holding->amounts, room * sizeof(*amounts)) : NULL;
-    if (holding->amounts && !amounts)
-        return false;
-    if (amounts && inside)
-        memcpy(amounts, holding->few_amounts, sizeof(holding->few_amounts));
-    holding->amounts = amounts;
     holding->tag_room = (uint32_t)room;
     return true;
 }
 
-struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
+struct tagged *holding_tag_add(struct taint *taint, struct holding *holding, uint32_t tag)
 {
     uint32_t at = tag_place(holding, tag), count = holding->tag_count;
     if (at < count && holding->tags[at].tag == tag)
         return &holding->tags[at];
-    if (!holding_tags_reserve(holding, (size_t)count + 1))
+    if (!holding_tags_reserve(taint, holding, (size_t)count + 1))
         return NULL;
     memmove(holding->tags + at + 1, holding->tags + at, (count - at) * sizeof(*holding->tags));
     if (holding->amounts) {
@@ -239,11 +271,12 @@ struct tagged *holding_tag_add(struct holding *holding, uint32_t tag)
     return &holding->tags[at];
 }
 
-bool holding_tags_set(struct holding *holding, const struct tagged *tags, const struct u256 *amounts, uint32_t count)
+bool holding_tags_set(struct taint *taint, struct holding *holding, const struct tagged *tags, const struct u256 *amounts,
+                      uint32_t count)
 {
-    tags_release(holding);
+    tags_release(taint, holding);
     holding->tag_count = 0;
-    if (!holding_tags_reserve(holding, count))
+    if (!holding_tags_reserve(taint, holding, count))
         return false;
     if (count)
         memcpy(holding->tags, tags, count * sizeof(*tags));
@@ -266,11 +299,11 @@ void holding_tag_lose(struct holding *holding, uint32_t tag, struct u256 amount)
     memmove(left, left + 1, behind * sizeof(*left));
 }
 
-bool holding_gain(const struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag)
+bool holding_gain(struct taint *taint, struct holding *holding, struct u256 amount, uint32_t tag)
 {
     if (tag == taint->clean)
         return true;
-    const struct tagged *tagged = holding_tag_add(holding, tag);
+    const struct tagged *tagged = holding_tag_add(taint, holding, tag);
     if (!tagged)
         return false;
     struct u256 *units = tag_amount(holding, tagged);
@@ -278,7 +311,7 @@ bool holding_gain(const struct taint *taint, struct holding *holding, struct u25
     return true;
 }
 
-bool holding_retag(const struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed)
+bool holding_retag(struct taint *taint, struct holding *holding, uint32_t tag, bool *ret_changed)
 {
     struct u256 changed = holding->balance;
     for (uint32_t i = 0; i < holding->tag_count && tag_is_source(taint, holding->tags[i].tag); i++)

@@ -21,7 +21,7 @@ static bool add(struct taint *taint, struct holding *holding, struct parcel *par
 {
     for (size_t i = 0; i < parcel->sums.count; i++)
         if (tag_is_source(taint, parcel->sums.lots[i].tag) &&
-            !holding_tag_add(holding, parcel->sums.lots[i].tag))
+            !holding_tag_add(taint, holding, parcel->sums.lots[i].tag))
             return false;
     return true;
 }
@@ -30,13 +30,12 @@ static bool create(struct taint *taint, struct holding *holding, struct u256 u, 
 {
     bool fits = u256_add(holding->balance, u, &holding->balance);
     assert(fits);
-    return !tag_is_source(taint, tag) || holding_tag_add(holding, tag);
+    return !tag_is_source(taint, tag) || holding_tag_add(taint, holding, tag);
 }
 
 static bool retag(struct taint *taint, struct holding *holding, uint32_t tag)
 {
-    (void)taint;
-    return u256_is_zero(holding->balance) || holding_tag_add(holding, tag);
+    return u256_is_zero(holding->balance) || holding_tag_add(taint, holding, tag);
 }
 
 /* ---- the common row ---- */
@@ -70,7 +69,7 @@ static bool receive(struct taint *taint, struct holding *to, size_t count)
             at++;
         fresh += at == to->tag_count || to->tags[at].tag != records[i].tag;
     }
-    if (!holding_tags_reserve(to, to->tag_count + (size_t)fresh))
+    if (!holding_tags_reserve(taint, to, to->tag_count + (size_t)fresh))
         return false;
     changed = fresh;
     at = to->tag_count;

@@ -219,7 +219,7 @@ static bool gain(struct taint *taint, struct holding *holding, const struct part
             uint32_t marked = holding->mark;
             holding->mark = 0; /* of another tag, or one of several */
             held = (tagged = holding_tag(holding, part->info.source));
-            if (!held && !(tagged = holding_tag_add(holding, part->info.source)))
+            if (!held && !(tagged = holding_tag_add(taint, holding, part->info.source)))
                 return false;
             if (marked == 1)
                 holding->mark = 2;

@@ -193,7 +193,7 @@ static bool overspend(struct taint *taint, struct holding *holding, struct u256 
     if (!taint->policy->create(taint, holding, u, seeds->active[0]))
         return false;
     for (uint32_t i = 0; i < (is_poison(taint) ? seeds->active_count : 1u); i++) {
-        struct tagged *tagged = holding_tag_add(holding, seeds->active[i]);
+        struct tagged *tagged = holding_tag_add(taint, holding, seeds->active[i]);
         if (!tagged)
             return false;
         tagged_set(tagged, 0, MOVE_NONE);
@@ -295,7 +295,7 @@ static bool arrive_hops(struct taint *taint, const struct cursor_row *row, struc
         assert(info);
         struct tagged *tagged = holding_tag(holding, source);
         bool held = tagged != NULL, origin = false;
-        if (!tagged && !(tagged = holding_tag_add(holding, source)))
+        if (!tagged && !(tagged = holding_tag_add(taint, holding, source)))
             return false;
         for (uint32_t s = 0; seeds && s < seeds->active_count; s++)
             origin = origin || seeds->active[s] == source;

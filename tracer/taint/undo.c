@@ -176,10 +176,10 @@ static void release_entry(struct undo_holding *entry)
     free(entry->amounts);
 }
 
-static bool restore_holding(struct undo_holding *entry)
+static bool restore_holding(struct taint *taint, struct undo_holding *entry)
 {
     struct holding *holding = entry->holding;
-    if (!holding_tags_set(holding, entry->tags, entry->amounts, entry->tag_count))
+    if (!holding_tags_set(taint, holding, entry->tags, entry->amounts, entry->tag_count))
         return false;
     holding->mark = 0;
     holding->balance = entry->balance;
@@ -197,7 +197,7 @@ static bool undo_block(struct taint *taint, const struct undo_block *block)
     struct undo *undo = taint->undo;
     bool ok = true;
     for (; undo->holding_count > block->holdings; undo->holding_count--) {
-        ok = restore_holding(&undo->holdings[undo->holding_count - 1]) && ok;
+        ok = restore_holding(taint, &undo->holdings[undo->holding_count - 1]) && ok;
         release_entry(&undo->holdings[undo->holding_count - 1]);
     }
     for (; undo->total_count > block->totals; undo->total_count--) {
