@@ -412,7 +412,6 @@ bool record_source(struct taint *taint, const struct cursor_row *row, struct u25
 /** An ordinary row whose units all belong to each of the sender's sources (poison). */
 bool record_all(struct taint *taint, const struct cursor_row *row, struct holding *from);
 struct position move_position(const struct taint *taint, uint32_t move);
-uint32_t record_hop(const struct taint *taint, uint32_t place);
 uint32_t record_far_hop(const struct taint *taint, const struct tagged *tagged); /* of a holding */
 uint32_t record_least_hop(const struct taint *taint, uint32_t move); /* of its records */
 bool records_sort(struct taint *taint);

@@ -58,24 +58,22 @@ static struct holding *find(const struct taint *taint, uint32_t account, uint32_
     return state->first && state->asset == asset ? state->first : holding_find(taint, account, asset);
 }
 
-/* 4.5 for each of the `count` sources of the last move. */
-static bool receive(struct taint *taint, struct holding *to, size_t count)
+/* 4.5 for each source of the sender; their move is the last. */
+static bool receive(struct taint *taint, struct holding *to, const struct tagged *tags, size_t count)
 {
-    uint32_t at = 0, fresh = 0, via = (uint32_t)taint->move_count - 1, place = taint->moves[via].place;
-    const struct tagged *records = &taint->records[place];
-    bool changed = false;
+    uint32_t at = 0, fresh = 0, via = (uint32_t)taint->move_count - 1;
     for (size_t i = 0; i < count; i++) {
-        while (at < to->tag_count && to->tags[at].tag < records[i].tag)
+        while (at < to->tag_count && to->tags[at].tag < tags[i].tag)
             at++;
-        fresh += at == to->tag_count || to->tags[at].tag != records[i].tag;
+        fresh += at == to->tag_count || to->tags[at].tag != tags[i].tag;
     }
     if (!holding_tags_reserve(taint, to, to->tag_count + (size_t)fresh))
         return false;
-    changed = fresh;
+    bool changed = fresh;
     at = to->tag_count;
     to->tag_count += fresh;
     for (size_t i = count; i-- > 0;) { /* from the last on: each to its place, `fresh` behind where it was */
-        struct tagged come = {.via = via, .tag = records[i].tag, .hop = records[i].hop};
+        struct tagged come = {.via = via, .tag = tags[i].tag, .hop = tags[i].hop + (tags[i].hop < HOP_FAR)};
         for (; at && to->tags[at - 1].tag > come.tag; at--)
             to->tags[at - 1 + fresh] = to->tags[at - 1];
         if (!at || to->tags[at - 1].tag != come.tag) {
@@ -85,7 +83,7 @@ static bool receive(struct taint *taint, struct holding *to, size_t count)
         struct tagged held = to->tags[--at];
         bool nearer = come.hop < held.hop;
         if (come.hop == HOP_FAR && held.hop == HOP_FAR)
-            nearer = record_hop(taint, place + (uint32_t)i) < tagged_hop(taint, &held);
+            nearer = tagged_hop(taint, &tags[i]) + 1 < tagged_hop(taint, &held);
         to->tags[at + fresh] = nearer ? come : held;
         changed |= nearer;
     }
@@ -119,7 +117,7 @@ bool poison_row(struct taint *taint, const struct cursor_row *row, bool *ret_don
     }
     if (to->class_ == ACCOUNT_PLAIN && !taker && !(taker = holding_get(taint, row->to, row->asset)))
         return false;
-    if (count && (!record_all(taint, row, giver) || !receive(taint, taker, count)))
+    if (count && (!record_all(taint, row, giver) || !receive(taint, taker, giver->tags, count)))
         return false;
     if (giver) {
         giver->balance = left;

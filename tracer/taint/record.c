@@ -160,7 +160,7 @@ static uint32_t place_of(const struct taint *taint, uint32_t record)
     return move->place + (record - move->first);
 }
 
-uint32_t record_hop(const struct taint *taint, uint32_t place)
+static uint32_t hop_of(const struct taint *taint, uint32_t place)
 {
     struct tagged found = taint->records[place];
     return found.hop == HOP_FAR ? (uint32_t)words_of(taint, place)[word_count(found) - 1] : found.hop;
@@ -170,7 +170,7 @@ uint32_t record_least_hop(const struct taint *taint, uint32_t move)
 {
     uint32_t least = UINT32_MAX;
     for (uint32_t i = 0; i < record_count(taint, move); i++) {
-        uint32_t hop = record_hop(taint, taint->moves[move].place + i);
+        uint32_t hop = hop_of(taint, taint->moves[move].place + i);
         least = hop < least ? hop : least;
     }
     return least;
@@ -196,7 +196,7 @@ static size_t find_source(const struct taint *taint, uint32_t move, uint32_t sou
 uint32_t record_far_hop(const struct taint *taint, const struct tagged *tagged)
 {
     const struct move *move = &taint->moves[tagged->via];
-    return record_hop(taint, move->place + ((uint32_t)find_source(taint, tagged->via, tagged->tag) - move->first));
+    return hop_of(taint, move->place + ((uint32_t)find_source(taint, tagged->via, tagged->tag) - move->first));
 }
 
 struct position move_position(const struct taint *taint, uint32_t move)
@@ -325,7 +325,7 @@ struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
                             .from = move->from,
                             .to = move->to,
                             .source = record->tag,
-                            .hop = record_hop(taint, place),
+                            .hop = hop_of(taint, place),
                             .has_parent = record->via != MOVE_NONE,
                             .leg = exchanged ? exchanged->leg : LEG_NONE,
                             .link = exchanged ? exchanged->link : 0};
