@@ -1,7 +1,8 @@
 /* check_quick.c - verdicts alone, of addresses, under the default rules: what screen_answer() says, without why.
  *
  * The accounts whose verdict is not that of an account that nobody knows anything of stand in one sorted array, found by the first
- * bits of the address: two cache misses, which many questions at once wait for together. */
+ * bits of the address and its last byte: one cache miss for who is not there, two for who is, which many questions at once wait for
+ * together. */
 #include "checking.h"
 #include "tracer/large.h"
 
@@ -18,14 +19,19 @@ struct quick {
     struct quick_entry *entries; /* by address */
     size_t count;
     struct large index_memory;
-    uint32_t *first; /* by the first bits: where their entries begin */
-    unsigned shift;  /* of the first 32 bits of an address */
+    struct quick_bucket *buckets; /* by the first bits */
+    unsigned shift;               /* of the first 32 bits of an address */
 };
 struct quick_entry {
     uint8_t bytes[20], verdict;
 };
+struct quick_bucket {
+    uint32_t first, count; /* of its entries */
+    uint64_t marks;        /* of the first QUICK_MARKS of them, from the lowest byte on */
+};
 
-#define QUICK_PER_BUCKET 4u
+#define QUICK_PER_BUCKET 5u /* on an average, at most */
+#define QUICK_MARKS 8u
 
 static int order_addresses(const void *a, const void *b)
 {
@@ -137,9 +143,15 @@ static enum tracer_status load_listed(struct quick *quick, struct error *err)
     return status;
 }
 
-static uint32_t bits_of(const uint8_t *bytes, unsigned shift)
+static struct quick_bucket *bucket_of(const struct quick *quick, const uint8_t *bytes)
 {
-    return ((uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3]) >> shift;
+    uint64_t bits = (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
+    return &quick->buckets[bits >> quick->shift];
+}
+
+static uint8_t mark_of(const uint8_t *bytes)
+{
+    return bytes[sizeof(((struct quick_entry *)NULL)->bytes) - 1];
 }
 
 static enum tracer_status sort_and_index(struct quick *quick, size_t kept, struct error *err)
@@ -170,21 +182,30 @@ static enum tracer_status sort_and_index(struct quick *quick, size_t kept, struc
         entries[count++] = entries[i];
     }
     quick->count = count;
+    /* Behind the last one: what is compared where nothing can be found. */
+    if (!large_grow(&quick->memory, (count + 1) * sizeof(*entries)))
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    quick->entries = quick->memory.at;
+    quick->entries[count] = (struct quick_entry){.verdict = (uint8_t)quick->unseen};
     for (quick->shift = 32; buckets * QUICK_PER_BUCKET < count && quick->shift > 1; buckets *= 2)
         quick->shift--;
-    if (!large_grow(&quick->index_memory, (buckets + 1) * sizeof(*quick->first)))
+    if (!large_grow(&quick->index_memory, buckets * sizeof(*quick->buckets)))
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    quick->first = quick->index_memory.at;
-    for (size_t i = 0; i < count; i++)
-        quick->first[(quick->shift == 32 ? 0 : bits_of(entries[i].bytes, quick->shift)) + 1]++;
-    for (size_t b = 0; b < buckets; b++)
-        quick->first[b + 1] += quick->first[b];
+    quick->buckets = quick->index_memory.at;
+    for (size_t i = 0; i < count; i++) {
+        struct quick_bucket *bucket = bucket_of(quick, quick->entries[i].bytes);
+        if (bucket->count == 0)
+            bucket->first = (uint32_t)i;
+        if (bucket->count < QUICK_MARKS)
+            bucket->marks |= (uint64_t)mark_of(quick->entries[i].bytes) << 8 * bucket->count;
+        bucket->count++;
+    }
     return TRACER_OK;
 }
 
 enum tracer_status quick_load(struct quick *quick, struct error *err)
 {
-    if (quick->first)
+    if (quick->buckets)
         return TRACER_OK;
     quick->count = 0;
     quick->unseen = judge(quick, (struct address){{0}}, 0); /* void is in no list of explored accounts */
@@ -199,29 +220,50 @@ enum tracer_status quick_load(struct quick *quick, struct error *err)
 
 #define QUICK_AHEAD 16u
 
-static size_t bucket_of(const struct quick *quick, const struct address *address)
+struct quick_place {
+    uint32_t at; /* the entry, if it is anywhere */
+    bool unsure; /* it may be another one */
+};
+
+/* The first entry with the mark. No branch here depends on who is asked for: it would be guessed wrong every other time. */
+static struct quick_place place_of(const struct quick *quick, const struct address *address)
 {
-    return quick->shift == 32 ? 0 : bits_of(address->bytes, quick->shift);
+    const struct quick_bucket *bucket = bucket_of(quick, address->bytes);
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    uint64_t unlike = bucket->marks ^ ones * mark_of(address->bytes);
+    uint64_t zero = (unlike - ones) & ~unlike & ones << 7; /* the lowest bit is that of the first byte that is 0 */
+    uint32_t place = (uint32_t)__builtin_ctzll(zero | UINT64_C(1) << 63) / 8;
+    bool marked = (zero != 0) & (place < bucket->count);
+    return (struct quick_place){marked ? bucket->first + place : (uint32_t)quick->count, marked | (bucket->count > QUICK_MARKS)};
+}
+
+static uint8_t verdict_of(const struct quick *quick, const struct address *address, struct quick_place place)
+{
+    const struct quick_entry *entry = &quick->entries[place.at];
+    bool found = memcmp(entry->bytes, address->bytes, sizeof(entry->bytes)) == 0;
+    if (__builtin_expect(!found & place.unsure, false)) { /* one by one */
+        const struct quick_bucket *bucket = bucket_of(quick, address->bytes);
+        entry = &quick->entries[bucket->first];
+        for (uint32_t i = 0; i < bucket->count && !found; i++)
+            if (!(found = memcmp(entry->bytes, address->bytes, sizeof(entry->bytes)) == 0))
+                entry++;
+    }
+    return found ? entry->verdict : (uint8_t)quick->unseen;
 }
 
 void quick_verdicts(const struct quick *quick, const struct address *addresses, size_t count, uint8_t *ret_verdicts)
 {
+    struct quick_place places[QUICK_AHEAD];
     for (size_t i = 0; i < count + 2 * QUICK_AHEAD; i++) {
+        struct quick_place *place = &places[i % QUICK_AHEAD];
         if (i < count)
-            __builtin_prefetch(&quick->first[bucket_of(quick, &addresses[i])]);
+            __builtin_prefetch(bucket_of(quick, addresses[i].bytes));
+        if (i >= 2 * QUICK_AHEAD)
+            ret_verdicts[i - 2 * QUICK_AHEAD] = verdict_of(quick, &addresses[i - 2 * QUICK_AHEAD], *place);
         if (i >= QUICK_AHEAD && i - QUICK_AHEAD < count) {
-            const uint32_t *first = &quick->first[bucket_of(quick, &addresses[i - QUICK_AHEAD])];
-            __builtin_prefetch(quick->entries + first[0]);
-            __builtin_prefetch(quick->entries + first[1]);
+            *place = place_of(quick, &addresses[i - QUICK_AHEAD]);
+            __builtin_prefetch(&quick->entries[place->at]);
+            __builtin_prefetch(&quick->entries[place->at].verdict);
         }
-        if (i < 2 * QUICK_AHEAD)
-            continue;
-        const struct address *address = &addresses[i - 2 * QUICK_AHEAD];
-        size_t bucket = bucket_of(quick, address);
-        uint8_t verdict = (uint8_t)quick->unseen;
-        for (uint32_t at = quick->first[bucket]; at < quick->first[bucket + 1]; at++)
-            if (memcmp(quick->entries[at].bytes, address->bytes, sizeof(address->bytes)) == 0)
-                verdict = quick->entries[at].verdict;
-        ret_verdicts[i - 2 * QUICK_AHEAD] = verdict;
     }
 }

@@ -86,6 +86,15 @@ try:
     same("verdicts of one source", [r["verdict"] for r in rows(quick)], [r["verdict"] for r in rows(slow)])
     need("nothing is clean for one source", any(r["verdict"] == "clean" for r in rows(quick)))
 
+    # ---- accounts that are alike in their first and last bytes, which is what they are looked up by ----
+    near, alike = [f"0x11111111{i:030x}aa" for i in range(40)], str(top / "alike")
+    (top / "alike-rows.csv").write_text("block,txi,idx,kind,asset,from,to,amount\n" f"1,0,0,value,native,0x{'e1' * 20},0x{'e2' * 20},1000\n" +
+                                        "".join(f"{i},0,0,value,native,0x{'e2' * 20},{near[i]},5\n" for i in range(3, 40, 2)))
+    same("import", call("import", "--store", alike, str(top / "alike-rows.csv")).returncode, 0)
+    for columns in ("verdict", "verdict,reason"):
+        text, _ = batch("alike.csv", "target\n" + "".join(f"{t}\n" for t in near), "--columns", columns, "--store", alike, "--source", f"me=0x{'e2' * 20}", code=11)
+        same(f"alike, {columns}", [r["verdict"] for r in rows(text)], ["exposed" if i > 1 and i % 2 else "cannot_tell" for i in range(40)])
+
     # ---- I1: whatever a row holds, the others are answered; it says line and column, and is no clean one ----
     good = keys[0]
     hostile = ("id,target,note\n"
