@@ -609,24 +609,27 @@ static enum tracer_status check_rows_of_block(void *context, const struct block 
     return status;
 }
 
-/* What a row claims of itself: not better than what was proven here. Rewards alone may have the grade of their block, since
+/* What a row claims of itself: the block of its transaction, and a grade that is not better than what was proven here. Rewards alone may have the grade of their block, since
  * rows do not tell them from withdrawals. */
 static enum tracer_status check_claims(struct verifying *v)
 {
-    static const char *const columns[] = {"grade"};
+    static const char *const columns[] = {"grade", "block_number"};
     struct bytes text = text_of(v, BUNDLE_TRANSFERS);
-    struct csv_field cell;
+    struct csv_field cells[2];
     struct csv *csv;
-    enum tracer_status status = csv_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, ',', columns, 1, 1, &csv, v->err);
+    enum tracer_status status = csv_open_memory(bundle_names[BUNDLE_TRANSFERS], text.data, text.size, ',', columns, 2, 2, &csv, v->err);
     if (status)
         return found(v, status);
-    for (size_t i = 0; !status && !(status = csv_next(csv, &cell, v->err)); i++) {
+    for (size_t i = 0; !status && !(status = csv_next(csv, cells, v->err)); i++) {
         const struct known_row *row = i < v->row_count ? &v->rows[i] : NULL;
         bool reward = row && row->kind == TRANSFER_REWARD && row->position.transaction_index == TRANSACTION_AFTER;
         enum grade claimed;
-        if (!row || !grade_parse(cell.text, cell.length, &claimed) ||
+        uint64_t number;
+        if (!row || !grade_parse(cells[0].text, cells[0].length, &claimed) ||
             claimed < (reward ? find_block(v, row->position.block_number)->grade : row->best))
             status = differs(v, BUNDLE_TRANSFERS, "line %zu claims a grade that nothing proves", i + 2);
+        else if (cells[1].length && (!csv_parse_u64(cells[1], INT64_MAX, &number) || number != row->number))
+            status = differs(v, BUNDLE_TRANSFERS, "line %zu claims another block than its transaction", i + 2);
     }
     csv_close(csv);
     return status == TRACER_E_NOT_FOUND ? TRACER_OK : found(v, status);

@@ -258,11 +258,31 @@ void keccak256_many_by(enum keccak_way way, const struct bytes *messages, size_t
         ret_hashes[i] = keccak256(messages[i].data, messages[i].size);
 }
 
+/* What is quickest: the more lanes, the dearer a round of all, and a long message keeps one busy alone. */
+static enum keccak_way best_way(const struct bytes *messages, size_t count)
+{
+    static const struct {
+        uint8_t lanes, cost; /* of a round, measured (bench_keccak) */
+    } ways[KECCAK_WAY_COUNT] = {[KECCAK_ONE] = {1, 9}, [KECCAK_AVX2] = {4, 13}, [KECCAK_AVX512VL] = {4, 8}, [KECCAK_AVX512] = {8, 10}};
+    size_t all = 0, longest = 0, least = SIZE_MAX;
+    enum keccak_way best = KECCAK_ONE;
+    for (size_t i = 0; i < count; i++) {
+        size_t blocks = messages[i].size / RATE + 1;
+        all += blocks;
+        longest = blocks > longest ? blocks : longest;
+    }
+    for (int way = 0; way < KECCAK_WAY_COUNT && count > 1; way++) {
+        size_t rounds = (all + ways[way].lanes - 1) / ways[way].lanes;
+        rounds = (rounds > longest ? rounds : longest) * ways[way].cost;
+        if (rounds < least && keccak_can((enum keccak_way)way)) {
+            least = rounds;
+            best = (enum keccak_way)way;
+        }
+    }
+    return best;
+}
+
 void keccak256_many(const struct bytes *messages, size_t count, struct hash *ret_hashes)
 {
-    enum keccak_way way = count > 4 && keccak_can(KECCAK_AVX512) ? KECCAK_AVX512
-                          : keccak_can(KECCAK_AVX512VL)          ? KECCAK_AVX512VL
-                          : keccak_can(KECCAK_AVX2)              ? KECCAK_AVX2
-                                                                 : KECCAK_ONE;
-    keccak256_many_by(count > 1 ? way : KECCAK_ONE, messages, count, ret_hashes);
+    keccak256_many_by(best_way(messages, count), messages, count, ret_hashes);
 }
