@@ -73,7 +73,7 @@ static bool receive(struct taint *taint, struct holding *to, const struct tagged
     at = to->tag_count;
     to->tag_count += fresh;
     for (size_t i = count; i-- > 0;) { /* from the last on: each to its place, `fresh` behind where it was */
-        struct tagged come = {.via = via, .tag = tags[i].tag, .hop = tags[i].hop + (tags[i].hop < HOP_FAR)};
+        struct tagged come = {.via = via, .tag = tags[i].tag, .hop = (tags[i].hop + (uint32_t)(tags[i].hop < HOP_FAR)) & HOP_BITS};
         for (; at && to->tags[at - 1].tag > come.tag; at--)
             to->tags[at - 1 + fresh] = to->tags[at - 1];
         if (!at || to->tags[at - 1].tag != come.tag) {
