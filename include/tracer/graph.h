@@ -138,11 +138,11 @@ TRACER_MUST_USE enum tracer_status graph_cursor(struct graph *graph, uint64_t ch
  * one whole transaction at a time, in order: those that have a row of the accounts that were added to its index, all of a block that has an
  * added row, and
  * at the end the last transaction of the range, whatever it moves. The cursor owns the index.
- * @param rows_max  blocks with rows of an account, of all accounts together; 0: as many as cost less than reading all blocks. Beyond it
- *                  adding gives TRACER_E_LIMIT.
+ * @param cost_max  what may be spent on all accounts together, estimated in transfers that graph_cursor() reads at the same cost; 0: as
+ *                  much as reading all of them. Beyond it adding gives TRACER_E_LIMIT.
  * @retval TRACER_E_UNAVAILABLE  this store has to be read from its start: it has opening balances there, or amounts of 2^192 units
  *                               and more, so that what an account sends may depend on a balance that is not looked at. */
-TRACER_MUST_USE enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t rows_max,
+TRACER_MUST_USE enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t cost_max,
                                                 struct cursor *ret_cursor, struct cursor_index *ret_index, struct error *err);
 
 /* Balances before a block, from archive state: the spec's `opening` rows. */

@@ -30,7 +30,7 @@ struct case_input {
     const struct result_input *inputs; /* what goes into the head besides what the pipeline adds */
     size_t input_count;
     const char *repeat;
-    uint64_t index_max; /* blocks that a trace looks for by the index before it reads every row (graph_gather()); 0: as many as cost less */
+    uint64_t index_max; /* what a trace may spend on the index before it reads every row (graph_gather()); 0: as much as costs less */
     taint_watch_fn *watch; /* progress; may be NULL */
     void *watch_context;
 };

@@ -28,6 +28,7 @@
 #include "tracer/taint.h"
 
 #define BATCH_ROWS 4096u
+#define WARM_ROWS_MAX ((size_t)12000000) /* 6 GB */
 
 static void die(const char *what)
 {
@@ -614,10 +615,11 @@ static void make_store(const struct rows *rows, const char *path);
 
 static void bench_heists(const struct rows *base, const char *path, uint64_t times)
 {
-    struct heist heists[] = {{"300", 300, 50, 0}, {"5,000", 5000, 40, 0}, {"100,000", 100000, 20, 0}, {"1/7", 0, 1, 0}};
+    /* The fourth is where the planner errs most: it finds late that the index costs more. */
+    struct heist heists[] = {{"300", 300, 50, 0}, {"5,000", 5000, 40, 0}, {"100,000", 100000, 20, 0}, {"450,000", 450000, 12, 0}, {"1/7", 0, 1, 0}};
     static const enum taint_policy policies[] = {POLICY_POISON, POLICY_HAIRCUT, POLICY_FIFO};
     const char *only = getenv("TRACER_BENCH_POLICIES"), *only_heists = getenv("TRACER_BENCH_HEISTS");
-    struct rows rows = add_heists(base, heists, 3);
+    struct rows rows = add_heists(base, heists, sizeof(heists) / sizeof(*heists) - 1);
     char store[4096];
     snprintf(store, sizeof(store), "%s-heists", path);
     make_store(&rows, store);
@@ -626,11 +628,11 @@ static void bench_heists(const struct rows *base, const char *path, uint64_t tim
     for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
         for (size_t h = 0; h < sizeof(heists) / sizeof(*heists); h++) {
             struct figure figures[WAY_COUNT];
-            uint64_t small = h < 2 ? 10 * times : times; /* the index of a large one takes a minute: once */
+            uint64_t small = h < 2 ? 10 * times : times;
             if ((only && !strstr(only, taint_policy_name(policies[p]))) || (only_heists && !strstr(only_heists, heists[h].name)))
                 continue;
             for (enum way way = WAY_SCAN; way < WAY_COUNT; way++)
-                figures[way] = measure_heist(&rows, store, policies[p], &heists[h], way, way == WAY_SCAN ? times : way == WAY_INDEX && h > 1 ? 1 : small);
+                figures[way] = measure_heist(&rows, store, policies[p], &heists[h], way, way == WAY_SCAN ? times : way == WAY_INDEX && !heists[h].accounts ? 1 : small);
             if (figures[WAY_SCAN].held != figures[WAY_INDEX].held || figures[WAY_SCAN].held != figures[WAY_PLANNED].held)
                 die("scan and index do not agree");
             double better = figures[WAY_SCAN].seconds < figures[WAY_INDEX].seconds ? figures[WAY_SCAN].seconds : figures[WAY_INDEX].seconds;
@@ -683,7 +685,7 @@ int main(int argc, char **argv)
     const char *only = getenv("TRACER_BENCH_POLICIES"), *only_sizes = getenv("TRACER_BENCH_SEEDS");
     struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000),
                                  (uint32_t)environment("TRACER_BENCH_ACCOUNTS", 500000));
-    warm_memory(rows.count * 512);
+    warm_memory(rows.count < WARM_ROWS_MAX ? rows.count * 512 : WARM_ROWS_MAX * 512);
     if (path)
         make_store(&rows, path);
     printf("%zu rows, %" PRIu32 " accounts, the engine reads %s\n", rows.count, rows.accounts,

@@ -185,7 +185,7 @@ Test(taint_gather, sources_are_those_of_a_scan, .timeout = 0)
     fprintf(stderr, "%" PRIu64 " cases by the index, %" PRIu64 " of them with fewer rows\n", by_index, smaller);
 }
 
-/* The whole report of a trace that looks for at most `index_max` blocks by the index. */
+/* The whole report of a trace that may spend `index_max` on the index. */
 static char *report_of(struct graph *graph, const struct taint_case *c, uint64_t place, uint64_t index_max)
 {
     char texts[CASE_SEEDS_MAX][192], *text = NULL;

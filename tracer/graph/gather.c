@@ -10,9 +10,11 @@
 #include "segment.h"
 #include "walk.h"
 
-/* A block that the index names costs about as much as this many transfers by the scan (bench_taint). Where that is too much it is
- * known late: half of it was spent. So the ceiling is where both cost the same, and no choice costs more than 1.5 times the better. */
-#define GATHER_SHARE 64u
+/* What the index costs, in transfers that are read by the scan (bench_taint): an account in a block, its rows found and replayed; a page
+ * of the index. (To look through blocks is cheap: all of them, twice, for a tenth of the scan.) What more accounts cost is known when they
+ * are added; where all of it is as much as the scan, no more than half was spent. So no choice costs more than 1.5 times the better. */
+#define HINT_COST 6u
+#define PAGE_COST 10u
 
 #define FILTER_LEAST 4096u /* bits */
 
@@ -33,7 +35,7 @@ struct graph_gather {
     struct chain *chain;
     uint64_t first, last, generation; /* pinned */
     struct numbers accounts, assets; /* those of the rows that were given, and accounts that were added */
-    uint64_t room; /* blocks that may still be found */
+    uint64_t room; /* what may still be spent */
     uint8_t *filter; /* bits: id & filter_mask of the accounts that were added, and more in common */
     uint32_t filter_mask;
     size_t added_count;
@@ -156,13 +158,21 @@ static uint32_t next_wanted(const struct graph_gather *gather, uint32_t row, uin
 
 /* ---- blocks ---- */
 
+static enum tracer_status spend(struct graph_gather *gather, uint64_t cost, struct error *err)
+{
+    if (cost > gather->room)
+        return store_error(gather->graph, err, TRACER_E_LIMIT, "these accounts have too many transfers for the index");
+    gather->room -= cost;
+    return TRACER_OK;
+}
+
 static enum tracer_status mark(struct graph_gather *gather, uint64_t block, struct error *err)
 {
     const uint64_t place = block - gather->first;
     uint64_t **leaf = &gather->leaves[place / LEAF_BLOCKS];
-    if (gather->room == 0)
-        return store_error(gather->graph, err, TRACER_E_LIMIT, "these accounts have too many transfers for the index");
-    gather->room--;
+    enum tracer_status status = spend(gather, HINT_COST, err);
+    if (status)
+        return status;
     if (!*leaf && !(*leaf = calloc(LEAF_BLOCKS / 64, sizeof(**leaf))))
         return no_memory(gather, err);
     (*leaf)[place % LEAF_BLOCKS / 64] |= UINT64_C(1) << place % 64;
@@ -210,7 +220,10 @@ static enum tracer_status read_run(struct graph_gather *gather, MDB_txn *txn, co
                                    struct error *err)
 {
     const struct segment_entry from = {.key = id, .block = gather->first};
+    const uint64_t page = reader->pages ? reader->number : UINT64_MAX;
     enum tracer_status status = run_reader_again(reader, gather->graph, txn, gather->chain->id, run, &from, err);
+    if (!status && reader->number != page)
+        status = spend(gather, PAGE_COST, err);
     while (!status && !reader->end && reader->entry.key == id && reader->entry.block <= gather->last) {
         status = mark(gather, reader->entry.block, err);
         if (!status)
@@ -572,7 +585,7 @@ static enum tracer_status begin(struct graph_gather *gather, uint64_t first, uin
     gather->last = last < state->last ? last : state->last;
     gather->generation = state->generation;
     if (gather->room == 0)
-        gather->room = state->transfers / GATHER_SHARE;
+        gather->room = state->transfers;
     gather->filter_mask = FILTER_LEAST - 1;
     gather->filter = calloc(FILTER_LEAST / 8, 1);
     gather->leaf_count = gather->last < first ? 0 : (gather->last - first) / LEAF_BLOCKS + 1;
@@ -580,7 +593,7 @@ static enum tracer_status begin(struct graph_gather *gather, uint64_t first, uin
     return gather->filter && gather->leaves && numbers_grow(&gather->accounts) ? TRACER_OK : no_memory(gather, err);
 }
 
-enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t rows_max,
+enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t cost_max,
                                 struct cursor *ret_cursor, struct cursor_index *ret_index, struct error *err)
 {
     enum tracer_status status = store_check(graph, err);
@@ -591,7 +604,7 @@ enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t
         return store_error(graph, err, TRACER_E_NOMEM, "no memory");
     graph->cursors++; /* pages that rows need are not dropped */
     gather->graph = graph;
-    gather->room = rows_max;
+    gather->room = cost_max;
     gather->chain = store_chain(graph, chain_id);
     status = gather->chain ? begin(gather, first, last, err) : no_memory(gather, err);
     if (status) {

@@ -20,10 +20,11 @@ struct reach {
     struct taint *taint;
     const struct cursor_index *index;
     struct error *err;
-    struct key_set held;  /* account << 32 | asset */
-    struct key_set found; /* accounts whose rows the cursor gives */
-    uint32_t *accounts;   /* the same, in order */
-    size_t account_capacity;
+    struct key_set held; /* account << 32 | asset */
+    bool every;          /* and some with EVERY_ASSET */
+    struct large found;  /* bool: the cursor gives the account's rows */
+    uint32_t *accounts;  /* those, in order */
+    size_t account_count, account_capacity;
 };
 
 static enum tracer_status no_memory(const struct reach *reach)
@@ -70,7 +71,7 @@ static uint64_t pair(uint32_t account, uint32_t asset)
 
 static bool holds(const struct reach *reach, uint32_t account, uint32_t asset)
 {
-    return set_has(&reach->held, pair(account, asset)) || set_has(&reach->held, pair(account, EVERY_ASSET));
+    return set_has(&reach->held, pair(account, asset)) || (reach->every && set_has(&reach->held, pair(account, EVERY_ASSET)));
 }
 
 /* The account may have units of a source in the asset from here on. */
@@ -79,17 +80,18 @@ static enum tracer_status arrive(struct reach *reach, uint32_t account, uint32_t
     if (holds(reach, account, asset))
         return TRACER_OK;
     *ret_changed = true;
-    if (!set_add(&reach->held, pair(account, asset)))
+    reach->every = reach->every || asset == EVERY_ASSET;
+    if (!set_add(&reach->held, pair(account, asset)) || !large_grow(&reach->found, (size_t)account + 1))
         return no_memory(reach);
-    if (set_has(&reach->found, account))
+    bool *found = (bool *)reach->found.at + account;
+    if (*found)
         return TRACER_OK;
-    uint32_t *accounts = grow(reach->accounts, reach->found.count, &reach->account_capacity, sizeof(*accounts));
+    uint32_t *accounts = grow(reach->accounts, reach->account_count, &reach->account_capacity, sizeof(*accounts));
     if (!accounts)
         return no_memory(reach);
     reach->accounts = accounts;
-    accounts[reach->found.count] = account;
-    if (!set_add(&reach->found, account))
-        return no_memory(reach);
+    accounts[reach->account_count++] = account;
+    *found = true;
     return reach->index->add(reach->index->self, account, reach->err);
 }
 
@@ -155,12 +157,12 @@ static enum tracer_status conclude(struct reach *reach)
 {
     struct taint *taint = reach->taint;
     struct cursor *cursor = taint->cursor;
-    taint->explored = arena_calloc(taint->arena, reach->found.count + 1, sizeof(*taint->explored));
+    taint->explored = arena_calloc(taint->arena, reach->account_count + 1, sizeof(*taint->explored));
     if (!taint->explored)
         return no_memory(reach);
-    for (size_t i = 0; i < reach->found.count; i++)
+    for (size_t i = 0; i < reach->account_count; i++)
         taint->explored[i] = cursor->account(cursor->self, reach->accounts[i]);
-    taint->explored_count = reach->found.count;
+    taint->explored_count = reach->account_count;
     return table_explored(taint) ? TRACER_OK : no_memory(reach);
 }
 
@@ -182,7 +184,7 @@ enum tracer_status taint_reach(struct taint *taint, const struct cursor_index *i
         status = conclude(&reach);
     taint->gathers = !status;
     free(reach.held.keys);
-    free(reach.found.keys);
+    large_free(&reach.found);
     free(reach.accounts);
     return status;
 }
