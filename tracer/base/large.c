@@ -52,14 +52,15 @@ void large_free(struct large *large)
     *large = (struct large){0};
 }
 
-/* Behind a first page, for what malloc keeps of itself, the heap is a huge page: one page fault, where a look-up has some sixty of
- * small ones, a sixth of what it costs. */
+#define SMALL ((size_t)32 * 1024) /* what a command takes that only looks into a store */
+
+/* Behind that the heap is a huge page: one page fault, where a look-up has some fifty of small ones, a tenth of what it costs. */
 static void begin_heap(void)
 {
 #ifndef TRACER_ARENA_MALLOC
     char *end = sbrk(0);
-    size_t before = -(uintptr_t)end & (HUGE_PAGE - 1), page = 4096;
-    if (before < page || sbrk((intptr_t)(before - page)) != end)
+    size_t before = -(uintptr_t)end & (HUGE_PAGE - 1);
+    if (before < SMALL || sbrk((intptr_t)(before - SMALL)) != end)
         return;
     void *volatile first = malloc(1); /* now there is a heap */
     free(first);
