@@ -143,7 +143,7 @@ static enum tracer_status note_row(void *context, const struct transfer *transfe
         walk->facts[walk->next].to = transfer->to;
         walk->facts[walk->next].asset = transfer->asset;
         walk->facts[walk->next].amount = transfer->amount;
-        walk->facts[walk->next].grade = grade_of_row(walk->facts[walk->next].grade, transfer->kind);
+        walk->facts[walk->next].grade = grade_of_row(walk->facts[walk->next].grade, transfer);
         if (walk->facts[walk->next].grade < GRADE_ASSERTED && is_doubted(walk->state, &transfer->asset))
             walk->facts[walk->next].grade = GRADE_ASSERTED;
         walk->next++;

@@ -420,7 +420,7 @@ static enum tracer_status row_differs(struct verifying *v, const struct transfer
     return differs(v, BUNDLE_TRANSFERS, "row %s is not what the proven bytes say", key);
 }
 
-/* The rows of one transaction, but for internal transfers, are exactly those derived; explorers' log indices rise by one from
+/* The rows of one transaction, but for those that no hash covers, are exactly those derived; explorers' log indices rise by one from
  * log to log, from wherever the block's logs before it end. */
 static enum tracer_status compare_rows(struct verifying *v, const struct known_block *block, const struct transfer *rows, size_t count,
                                        struct known_row *known, const struct proof_transaction *read)
@@ -429,7 +429,7 @@ static enum tracer_status compare_rows(struct verifying *v, const struct known_b
     uint64_t base = UINT64_MAX;
     bool unsaid = read->status == TRANSACTION_STATUS_UNKNOWN; /* then there are no logs, and a value comes last */
     for (size_t i = 0; i < count; i++) {
-        if (rows[i].kind == TRANSFER_INTERNAL)
+        if (!row_is_hashed(&rows[i]))
             continue;
         const struct transfer *derived = at < read->row_count ? &read->rows[at++] : NULL;
         if (unsaid && derived && derived->kind == TRANSFER_VALUE) { /* no bytes say that it moved */

@@ -19,9 +19,10 @@ enum row_order { ORDER_SPLIT, ORDER_EXACT };                      /* architectur
 const char *internals_name(enum internals internals);
 const char *row_order_name(enum row_order order);
 
-/* A row is as well founded as its block and transaction; but internal transfers, to which no hash commits, are
- * asserted at best. */
-enum grade grade_of_row(enum grade grade, enum transfer_kind kind);
+/* A row is as well founded as its block and transaction; but internal transfers, and fees of the OP Stack's settlement layer, to which no
+ * hash commits, are asserted at best. */
+bool row_is_hashed(const struct transfer *row);
+enum grade grade_of_row(enum grade grade, const struct transfer *row);
 
 enum transaction_status { TRANSACTION_FAILED, TRANSACTION_SUCCEEDED, TRANSACTION_STATUS_UNKNOWN };
 

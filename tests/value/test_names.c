@@ -96,12 +96,16 @@ Test(names, rules_of_a_link)
     cr_assert_neq(link_pack(1, LINK_PASS), link_pack(2, LINK_PASS));
 }
 
-Test(names, no_hash_covers_internal_transfers)
+Test(names, no_hash_covers_internal_transfers_and_fees_of_a_settlement_layer)
 {
     for (int kind = 0; kind < TRANSFER_KIND_COUNT; kind++)
         for (int grade = 0; grade < GRADE_COUNT; grade++) {
-            enum grade got = grade_of_row((enum grade)grade, (enum transfer_kind)kind);
+            struct transfer row = {.kind = (enum transfer_kind)kind};
             bool lowered = kind == TRANSFER_INTERNAL && grade < GRADE_ASSERTED;
-            cr_assert_eq(got, lowered ? GRADE_ASSERTED : (enum grade)grade);
+            cr_assert_eq(grade_of_row((enum grade)grade, &row), lowered ? GRADE_ASSERTED : (enum grade)grade);
+            row.to.bytes[0] = 0x42; /* where fees of the settlement layer go: receipts state them beside what is hashed */
+            row.to.bytes[19] = 0x1a;
+            lowered = (kind == TRANSFER_INTERNAL || kind == TRANSFER_FEE) && grade < GRADE_ASSERTED;
+            cr_assert_eq(grade_of_row((enum grade)grade, &row), lowered ? GRADE_ASSERTED : (enum grade)grade);
         }
 }

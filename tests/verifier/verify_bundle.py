@@ -19,6 +19,7 @@ KINDS = ["value", "internal", "token", "reward", "fee", "opening", "adjust"]
 FILES = ["transfers.csv", "seeds.csv", "labels.csv", "assets.csv", "explored.txt", "blocks.csv", "headers.rlp", "nodes.rlp", "result.json"]
 GRADES = ["proven", "linked", "single", "asserted", "inferred"]
 VOID = "0x" + "0" * 40
+SETTLEMENT = "0x" + "42".ljust(38, "0") + "1a"  # of the OP Stack: receipts state what goes there, no root covers it
 
 
 class Fault(Exception):
@@ -541,7 +542,7 @@ class Bundle:
         gas = receipt["gas"] - (read_receipt(before, self.rules, header)["gas"] if before else 0)
         need(gas > 0 and receipt["type"] == transaction["type"], f"{where}: its receipt is another's")
         wanted = rows_of(transaction, receipt, gas, header, self.rules, self.manifest["network"]["wrappers"])
-        found = [row for row in rows if row["kind"] != "internal"]
+        found = [row for row in rows if row["kind"] != "internal" and (row["kind"], row["to"]) != ("fee", SETTLEMENT)]
         guessed = receipt["ok"] is None and not receipt["logs"] and gas >= transaction["gas"]  # it may have failed
         if guessed and "value" not in {row["kind"] for row in found}:
             wanted = [row for row in wanted if row[0] != "value"]
@@ -551,7 +552,7 @@ class Bundle:
         need(all(bool(row["log_index"]) == (place is not None) for row, (*_, place) in zip(found, wanted)), f"{where}: a log too many")
         for row in found:
             row["best"] = 3 if guessed and row["kind"] == "value" else block["grade"]
-        return len(found) - sum(row["best"] >= 3 for row in found)
+        return len(found) - (guessed and "value" in {row["kind"] for row in found})
 
     @staticmethod
     def plain(row):

@@ -62,7 +62,7 @@ enum tracer_status export_transfer(FILE *stream, const struct transfer *transfer
                            transfer->position.block_number, transfer->position.transaction_index,
                            transfer->position.index, transfer_kind_name(transfer->kind), asset, from, to,
                            amount, link, leg_text(transfer->leg), time, hash, number,
-                           grade_name(grade_of_row(grade, transfer->kind)),
+                           grade_name(grade_of_row(grade, transfer)),
                            log_index),
                    err);
 }

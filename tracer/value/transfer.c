@@ -41,9 +41,16 @@ const char *grade_name(enum grade grade)
     return grade < GRADE_COUNT ? grade_words[grade] : "?";
 }
 
-enum grade grade_of_row(enum grade grade, enum transfer_kind kind)
+bool row_is_hashed(const struct transfer *row)
 {
-    return kind == TRANSFER_INTERNAL && grade < GRADE_ASSERTED ? GRADE_ASSERTED : grade;
+    /* where the OP Stack collects the fees of its settlement layer, which receipts state beside what their root covers */
+    static const struct address vault = {{0x42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x1a}};
+    return row->kind != TRANSFER_INTERNAL && !(row->kind == TRANSFER_FEE && address_equal(row->to, vault));
+}
+
+enum grade grade_of_row(enum grade grade, const struct transfer *row)
+{
+    return !row_is_hashed(row) && grade < GRADE_ASSERTED ? GRADE_ASSERTED : grade;
 }
 
 bool grade_parse(const char *text, size_t length, enum grade *ret_grade)
