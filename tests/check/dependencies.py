@@ -11,8 +11,8 @@ import tempfile
 
 root = pathlib.Path(sys.argv[1])
 tracer = os.environ["TRACER"]
-LINKED = {"liblmdb.so.0", "libc.so.6"}
-PART = {"jansson": "libjansson.so.4", "nettle": "libnettle.so.8", "libxxhash": "libxxhash.so.0"}  # of the program; linked where there is no archive
+LINKED = {"libc.so.6"}
+PART = {"lmdb": "liblmdb.so.0", "jansson": "libjansson.so.4", "nettle": "libnettle.so.8", "libxxhash": "libxxhash.so.0"}  # of the program; linked where there is no archive
 LOADED = {"libcurl.so.4", "libsecp256k1.so.1", "libzstd.so.1", "libexpat.so.1", "libyaml-0.so.2"}
 problems = []
 
