@@ -20,7 +20,7 @@ struct move {
     uint64_t amount; /* or its place in `wide` */
     uint32_t from, to;
     uint32_t asset : 31, wide : 1;
-    uint32_t first, place; /* record, and where it stands; the others behind it */
+    uint32_t first; /* record */
 };
 #define MOVE_NONE UINT32_MAX
 /* A source in the units of a move (a record), or a tag other than clean in those of a holding (3.3; how many stand elsewhere, in
@@ -220,6 +220,8 @@ struct taint {
     struct move *moves;
     struct tagged *records; /* by place */
     struct sample *samples;
+    struct large place_memory;
+    uint32_t *places; /* of the records of moves, in a row; NULL: where the numbers say */
     size_t move_count, record_count, place_count, wide_count, word_count, exchanged_count;
     uint32_t *order; /* records by position and source; NULL: as they are */
     size_t records_sorted;

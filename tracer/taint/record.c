@@ -14,6 +14,7 @@ bool record_move(struct taint *taint, const struct cursor_row *row, size_t count
     if (records > MOVE_NONE || row->asset >> 31 || !asset_get(taint, row->asset) ||
         !large_grow(&taint->move_memory, (number + 1) * sizeof(struct move)) ||
         !large_grow(&taint->record_memory, (taint->place_count + count) * sizeof(struct tagged)) ||
+        (taint->options.policy == POLICY_POISON && !large_grow(&taint->place_memory, (number + 1) * sizeof(*taint->places))) ||
         !large_grow(&taint->sample_memory, (records / SAMPLE_RECORDS + 1) * sizeof(struct sample)) ||
         (wide && !large_grow(&taint->wide_memory, (taint->wide_count + 1) * sizeof(struct u256))) ||
         (exchanged && !large_grow(&taint->exchanged_memory, (taint->exchanged_count + 1) * sizeof(struct exchanged))))
@@ -21,6 +22,8 @@ bool record_move(struct taint *taint, const struct cursor_row *row, size_t count
     taint->moves = taint->move_memory.at;
     taint->records = taint->record_memory.at;
     taint->samples = taint->sample_memory.at;
+    if ((taint->places = taint->place_memory.at))
+        taint->places[number] = (uint32_t)taint->place_count;
     struct move *move = &taint->moves[number];
     *move = (struct move){.position = row->position,
                           .amount = wide ? taint->wide_count : row->amount.limb[0],
@@ -28,8 +31,7 @@ bool record_move(struct taint *taint, const struct cursor_row *row, size_t count
                           .wide = wide,
                           .from = row->from,
                           .to = row->to,
-                          .first = (uint32_t)taint->record_count,
-                          .place = (uint32_t)taint->place_count};
+                          .first = (uint32_t)taint->record_count};
     for (taint->record_count = records; sample * SAMPLE_RECORDS < records; sample++)
         taint->samples[sample].move = (uint32_t)number;
     if (wide)
@@ -97,12 +99,12 @@ bool record_all(struct taint *taint, const struct cursor_row *row, struct holdin
     bool far = false, ok = record_move(taint, row, count, 0, LEG_NONE);
     if (!ok)
         return false;
-    struct move *move = &taint->moves[taint->move_count - 1];
+    uint32_t *place = &taint->places[taint->move_count - 1];
     if (from->mark) {
-        move->place = from->mark - 1;
+        *place = from->mark - 1;
         return true;
     }
-    from->mark = move->place + 1;
+    from->mark = *place + 1;
     for (size_t i = 0; i < count; i++)
         far |= tags[i].hop + 1u >= HOP_FAR;
     if (!far) {
@@ -154,10 +156,16 @@ static uint32_t move_of(const struct taint *taint, uint32_t record)
     return low;
 }
 
+/* Of the first record of a move. */
+static uint32_t first_place(const struct taint *taint, uint32_t move)
+{
+    return taint->places ? taint->places[move] : taint->moves[move].first;
+}
+
 static uint32_t place_of(const struct taint *taint, uint32_t record)
 {
-    const struct move *move = &taint->moves[move_of(taint, record)];
-    return move->place + (record - move->first);
+    uint32_t move = move_of(taint, record);
+    return first_place(taint, move) + (record - taint->moves[move].first);
 }
 
 static uint32_t hop_of(const struct taint *taint, uint32_t place)
@@ -170,7 +178,7 @@ uint32_t record_least_hop(const struct taint *taint, uint32_t move)
 {
     uint32_t least = UINT32_MAX;
     for (uint32_t i = 0; i < record_count(taint, move); i++) {
-        uint32_t hop = hop_of(taint, taint->moves[move].place + i);
+        uint32_t hop = hop_of(taint, first_place(taint, move) + i);
         least = hop < least ? hop : least;
     }
     return least;
@@ -179,7 +187,7 @@ uint32_t record_least_hop(const struct taint *taint, uint32_t move)
 /* The record of a source in a move. */
 static size_t find_source(const struct taint *taint, uint32_t move, uint32_t source)
 {
-    const struct tagged *records = &taint->records[taint->moves[move].place];
+    const struct tagged *records = &taint->records[first_place(taint, move)];
     uint32_t low = 0, high = record_count(taint, move);
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
@@ -195,8 +203,7 @@ static size_t find_source(const struct taint *taint, uint32_t move, uint32_t sou
 
 uint32_t record_far_hop(const struct taint *taint, const struct tagged *tagged)
 {
-    const struct move *move = &taint->moves[tagged->via];
-    return hop_of(taint, move->place + ((uint32_t)find_source(taint, tagged->via, tagged->tag) - move->first));
+    return hop_of(taint, place_of(taint, (uint32_t)find_source(taint, tagged->via, tagged->tag)));
 }
 
 struct position move_position(const struct taint *taint, uint32_t move)
@@ -268,6 +275,7 @@ void records_release(struct taint *taint)
     large_free(&taint->move_memory);
     large_free(&taint->record_memory);
     large_free(&taint->sample_memory);
+    large_free(&taint->place_memory);
     large_free(&taint->wide_memory);
     large_free(&taint->word_memory);
     large_free(&taint->exchanged_memory);
@@ -314,7 +322,7 @@ struct taint_hop taint_hop_at(const struct taint *taint, size_t hop_index)
 {
     uint32_t number = record_at(taint, hop_index), of = move_of(taint, number);
     const struct move *move = &taint->moves[of];
-    uint32_t place = move->place + (number - move->first);
+    uint32_t place = first_place(taint, of) + (number - move->first);
     const struct tagged *record = &taint->records[place];
     const struct exchanged *exchanged = NULL;
     if (taint->exchanged_count)
