@@ -66,12 +66,12 @@ struct holding {
     struct u256 balance;
     struct tagged few[HOLDING_INLINE_TAGS];
     uint32_t mark; /* quick.c; under poison the place + 1 of the records that say what the tags are, 0: none does */
-    uint32_t uniform;
+    uint32_t tag_count;
     struct u256 few_amounts[HOLDING_INLINE_TAGS];
     struct tagged *tags; /* sorted by tag; clean is not in it; `few` until it is too small */
     struct u256 *amounts; /* of the tags; `few_amounts` until it is too small; NULL under poison, where a tag has all units */
     struct queue *queue; /* ordered policies; NULL until two tags meet */
-    uint32_t tag_count, tag_room;
+    uint32_t tag_room, uniform;
     uint32_t epoch; /* undo.c */
     uint32_t asset, account;
     uint32_t sibling; /* next holding of an account that has an address seed: index + 1 */

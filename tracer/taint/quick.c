@@ -63,8 +63,10 @@ static void mark(const struct taint *taint, struct holding *holding)
     if (holding->tag_count > 1 || holding->tags != holding->few || !is_small(holding->balance) ||
         (ordered && holding->queue && !queue_is_empty(holding->queue)))
         return;
-    if (!one)
+    if (!one) {
         holding->uniform = taint->clean;
+        holding->few_amounts[0] = (struct u256){{0}};
+    }
     holding->mark = holding->tag_count + 1;
 }
 
@@ -215,14 +217,15 @@ static bool gain(struct taint *taint, struct holding *holding, const struct part
         const struct part *part = &parts->at[i];
         struct tagged *tagged = tags_of(holding);
         bool held = count_of(holding) == 1 && tagged->tag == part->info.source;
-        if (!held) {
-            uint32_t marked = holding->mark;
+        if (holding->mark == 1) {
+            *tagged = (struct tagged){.tag = part->info.source & UINT16_MAX, .via = MOVE_NONE};
+            set_low(holding->few_amounts, 0);
+            set_count(holding, 1);
+        } else if (!held) {
             holding->mark = 0; /* of another tag, or one of several */
             held = (tagged = holding_tag(holding, part->info.source));
             if (!held && !(tagged = holding_tag_add(taint, holding, part->info.source)))
                 return false;
-            if (marked == 1)
-                holding->mark = 2;
         }
         if (tag_is_source(taint, part->info.source) && (!held || part->info.hop < tagged_hop(taint, tagged)))
             tagged_set(tagged, part->info.hop, (uint32_t)taint->move_count);
