@@ -201,7 +201,7 @@ struct taint {
     size_t holding_count;
     struct large tag_blocks[TAG_BLOCKS]; /* `tags` of holdings are pieces of them */
     size_t tag_block, tags_given;        /* the block at hand, and how much of it is given out */
-    struct tagged *tags_back[TAG_SIZES]; /* pieces given back; each begins with where the next one is */
+    void *tags_back[TAG_SIZES];          /* pieces given back; each begins with where the next one is */
 
     const struct cursor_row *rows; /* of the transaction at hand: in the cursor's batch, or in `kept` */
     size_t row_count;

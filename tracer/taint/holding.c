@@ -155,7 +155,8 @@ struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asse
 /* Room for a power of two of tags. malloc() gives pages of 4 KiB, and every one of them costs a fault. */
 static struct tagged *tags_take(struct taint *taint, size_t room)
 {
-    struct tagged **back = &taint->tags_back[__builtin_ctzll(room)], *piece = *back;
+    void **back = &taint->tags_back[__builtin_ctzll(room)];
+    struct tagged *piece = *back;
     if (piece) {
         memcpy(back, piece, sizeof(*back));
         return piece;
@@ -174,7 +175,7 @@ static struct tagged *tags_take(struct taint *taint, size_t room)
 
 static void tags_give_back(struct taint *taint, struct holding *holding)
 {
-    struct tagged **back = &taint->tags_back[__builtin_ctzll(holding->tag_room)];
+    void **back = &taint->tags_back[__builtin_ctzll(holding->tag_room)];
     if (holding->tags == holding->few)
         return;
     memcpy(holding->tags, back, sizeof(*back));
