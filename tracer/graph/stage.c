@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "store.h"
 #include "tracer/clock.h"
@@ -183,7 +182,7 @@ void stage_release(struct graph *graph)
     struct stage *stage = graph->stage;
     if (!stage)
         return;
-    if (stage->busy && stage->threaded && graph->pid == getpid())
+    if (stage->busy && stage->threaded && !graph->inherited)
         pthread_join(stage->thread, NULL); /* it was given up without an abort: the store panicked */
     large_free(&stage->filling.bytes);
     large_free(&stage->writing.bytes);
