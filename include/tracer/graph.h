@@ -58,7 +58,8 @@ TRACER_MUST_USE enum tracer_status graph_networks(struct graph *graph, struct gr
                                                   size_t capacity, size_t *ret_count, struct error *err);
 
 /* Writing. Blocks may come in any order of number; ascending is fast. Bulk loads batch internally and
- * commit at least 100,000 rows at once; graph_commit() makes everything durable and only then returns. */
+ * commit at least 100,000 rows at once, in a thread of their own, so that a later call may be the one that fails;
+ * graph_commit() makes everything durable and only then returns. */
 TRACER_MUST_USE enum tracer_status graph_begin(struct graph *graph, struct graph_write **ret_write,
                                                struct error *err);
 /** Idempotent: the same block with the same digest changes nothing. A version of the same hash with more
