@@ -10,7 +10,6 @@
 
 struct collect {
     struct case_state *state;
-    int32_t transaction_index;
     struct transfer *rows;
     size_t count, capacity;
 };
@@ -18,8 +17,6 @@ struct collect {
 static enum tracer_status collect_row(void *context, const struct transfer *transfer, struct error *err)
 {
     struct collect *collect = context;
-    if (transfer->position.transaction_index != collect->transaction_index)
-        return TRACER_OK;
     if (collect->count == CASE_ROWS_MAX)
         return error_set(err, TRACER_E_LIMIT, "a transaction with more than %u transfers", CASE_ROWS_MAX);
     struct transfer *rows =
@@ -34,10 +31,10 @@ static enum tracer_status collect_row(void *context, const struct transfer *tran
 enum tracer_status case_transaction_rows(struct case_state *state, struct position position,
                                          struct transfer **ret_rows, size_t *ret_count, struct error *err)
 {
-    struct collect collect = {.state = state, .transaction_index = position.transaction_index};
+    struct collect collect = {.state = state};
     enum tracer_status status =
-        graph_each(state->input->graph, state->network.chain_id, position.block_number, position.block_number,
-                   collect_row, &collect, err);
+        graph_each_in_block(state->input->graph, state->network.chain_id, position.block_number, position.transaction_index,
+                            position.transaction_index, collect_row, &collect, err);
     if (status)
         return status;
     *ret_rows = collect.rows;

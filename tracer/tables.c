@@ -184,7 +184,7 @@ enum tracer_status case_row_facts(struct case_state *state, const struct positio
                 facts->grade = transaction.grade;
         }
         struct facts_walk walk = {state, positions, ret_facts, start, end};
-        status = graph_each(graph, chain_id, number, number, note_row, &walk, err);
+        status = graph_each_in_block(graph, chain_id, number, positions[start].transaction_index, positions[end - 1].transaction_index, note_row, &walk, err);
         if (status && status != TRACER_E_STOPPED)
             return status;
         if (walk.next != end)

@@ -121,6 +121,9 @@ typedef enum tracer_status graph_visit_fn(void *context, const struct transfer *
 TRACER_MUST_USE enum tracer_status graph_each(struct graph *graph, uint64_t chain_id, uint64_t first,
                                               uint64_t last, graph_visit_fn *visit, void *context,
                                               struct error *err);
+/** Those of the transactions first..last of a block. */
+TRACER_MUST_USE enum tracer_status graph_each_in_block(struct graph *graph, uint64_t chain_id, uint64_t block, int32_t first, int32_t last,
+                                                       graph_visit_fn *visit, void *context, struct error *err);
 /** Which of `count` addresses an account of the store has: each that is at an end of a transfer, perhaps also one whose transfers a reorg
  * took away. Void is not looked for. */
 TRACER_MUST_USE enum tracer_status graph_seen_accounts(struct graph *graph, uint64_t chain_id, const struct address *addresses, size_t count,

@@ -240,6 +240,7 @@ struct expectation {
     size_t row, seen;
     const struct address *account;
     struct position since;
+    const int32_t *last_transaction; /* of each block; NULL: all */
 };
 static inline const struct transfer *expect_next(struct expectation *expected)
 {
@@ -250,7 +251,8 @@ static inline const struct transfer *expect_next(struct expectation *expected)
         const struct block *block = &expected->model->blocks[expected->number].block;
         while (expected->row < block->transfer_count) {
             const struct transfer *transfer = &block->transfers[expected->row++];
-            if (position_compare(transfer->position, expected->since) < 0)
+            if (position_compare(transfer->position, expected->since) < 0 ||
+                (expected->last_transaction && transfer->position.transaction_index > *expected->last_transaction))
                 continue;
             if (!expected->account || address_equal(transfer->from, *expected->account) ||
                 address_equal(transfer->to, *expected->account))
@@ -412,6 +414,14 @@ static inline void compare_all(struct graph *graph, const struct model *model)
     struct expectation all = {.model = model, .last = 300, .number = 20, .since = {0, -1, 0}};
     cr_assert_eq(graph_each(graph, CHAIN, 20, 300, expect_visit, &all, &err), TRACER_OK, "%s", err.text);
     cr_assert_null(expect_next(&all));
+    for (unsigned i = 0; i < 100; i++) {
+        uint64_t n = random_below(MODEL_BLOCKS);
+        int32_t first = (int32_t)random_below(8) - 1, last = i % 8 ? first + (int32_t)random_below(3) : TRANSACTION_AFTER;
+        struct expectation some = {.model = model, .last = n, .number = n, .since = {n, first, 0}, .last_transaction = &last};
+        enum tracer_status status = model->has[n] ? graph_each_in_block(graph, CHAIN, n, first, last, expect_visit, &some, &err) : TRACER_OK;
+        cr_assert_eq(status, TRACER_OK, "block %" PRIu64 ", transactions %d to %d: %s", n, first, last, err.text);
+        cr_assert_null(expect_next(&some), "block %" PRIu64 ", transactions %d to %d: rows are missing", n, first, last);
+    }
     /* Many at once: whoever has a row is seen; who never had an id is not. Some twice, some unknown, in no order. */
     struct address asked[3 * MODEL_ACCOUNTS];
     bool seen[3 * MODEL_ACCOUNTS];

@@ -26,7 +26,8 @@ enum tracer_status walk_begin(struct walk *walk, struct graph *graph, uint64_t c
 {
     MDB_txn *txn;
     struct chain_state state;
-    *walk = (struct walk){.graph = graph, .first = first, .last = last, .next = first};
+    *walk = (struct walk){
+        .graph = graph, .first = first, .last = last, .first_transaction = TRANSACTION_BEFORE, .last_transaction = TRANSACTION_AFTER, .next = first};
     walk->chain = store_chain(graph, chain_id);
     if (!walk->chain)
         return store_error(graph, err, TRACER_E_NOMEM, "no memory");
@@ -171,6 +172,19 @@ static enum tracer_status find_chunk(struct walk *walk, MDB_txn *txn, struct err
     return status;
 }
 
+/* Of the rows those of the transactions that are walked over. */
+static void take_transactions(struct walk *walk)
+{
+    while (walk->scan.row < walk->row_end && walk->scan.transaction_index < walk->first_transaction)
+        chunk_scan_skip(&walk->scan, walk->scan.run_count);
+    if (walk->last_transaction == TRANSACTION_AFTER)
+        return;
+    struct chunk_scan end = walk->scan;
+    while (end.row < walk->row_end && end.transaction_index <= walk->last_transaction)
+        chunk_scan_skip(&end, end.run_count);
+    walk->row_end = end.row;
+}
+
 static enum tracer_status load_chunk(struct walk *walk, MDB_txn *txn, bool *ret_found, struct error *err)
 {
     const struct chunk *chunk = &walk->edit.chunk;
@@ -188,6 +202,7 @@ static enum tracer_status load_chunk(struct walk *walk, MDB_txn *txn, bool *ret_
     uint32_t end = walk->last == UINT64_MAX ? chunk->block_count : chunk_find(chunk, walk->last + 1);
     chunk_scan_at(&walk->scan, chunk, chunk_find(chunk, walk->next));
     walk->row_end = end == 0 ? 0 : chunk_row_start(chunk, end);
+    take_transactions(walk);
     walk->next = edit_last(&walk->edit) + 1;
     *ret_found = true;
     return need_ids(walk, txn, err);
@@ -243,36 +258,53 @@ struct batch {
     uint32_t logs[BATCH_ROWS];
 };
 
-enum tracer_status graph_each(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last,
-                              graph_visit_fn *visit, void *context, struct error *err)
+static enum tracer_status each(struct graph *graph, struct walk *walk, graph_visit_fn *visit, void *context, struct error *err)
 {
-    struct walk walk;
     size_t count;
-    enum tracer_status status = store_check(graph, err);
-    if (status)
-        return status;
-    status = walk_begin(&walk, graph, chain_id, first, last, err);
-    if (status)
-        return status;
+    enum tracer_status status;
     struct batch *batch = malloc(sizeof(*batch));
     if (!batch)
         return store_error(graph, err, TRACER_E_NOMEM, "no memory");
     graph->cursors++;
-    while (!(status = walk_next(&walk, batch->rows, batch->logs, BATCH_ROWS, &count, err)) && count > 0) {
+    while (!(status = walk_next(walk, batch->rows, batch->logs, BATCH_ROWS, &count, err)) && count > 0) {
         for (size_t i = 0; !status && i < count; i++) {
             struct transfer transfer;
-            walk_transfer(walk.chain, &batch->rows[i], batch->logs[i], &transfer);
+            walk_transfer(walk->chain, &batch->rows[i], batch->logs[i], &transfer);
             status = visit(context, &transfer, err);
         }
         if (status)
             break;
         graph->cursors--; /* between batches pages may be dropped */
-        if (graph->cursors == 0 && !walk.open && graph->page_bytes > ID_PAGES_BYTES_MAX)
+        if (graph->cursors == 0 && !walk->open && graph->page_bytes > ID_PAGES_BYTES_MAX)
             ids_drop_pages(graph);
         graph->cursors++;
     }
     graph->cursors--;
-    walk_end(&walk);
+    walk_end(walk);
     free(batch);
     return status;
+}
+
+enum tracer_status graph_each(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last,
+                              graph_visit_fn *visit, void *context, struct error *err)
+{
+    struct walk walk;
+    enum tracer_status status = store_check(graph, err);
+    if (!status)
+        status = walk_begin(&walk, graph, chain_id, first, last, err);
+    return status ? status : each(graph, &walk, visit, context, err);
+}
+
+enum tracer_status graph_each_in_block(struct graph *graph, uint64_t chain_id, uint64_t block, int32_t first, int32_t last,
+                                       graph_visit_fn *visit, void *context, struct error *err)
+{
+    struct walk walk;
+    enum tracer_status status = store_check(graph, err);
+    if (!status)
+        status = walk_begin(&walk, graph, chain_id, block, block, err);
+    if (status)
+        return status;
+    walk.first_transaction = first;
+    walk.last_transaction = last;
+    return each(graph, &walk, visit, context, err);
 }

@@ -10,6 +10,7 @@ struct walk {
     struct graph *graph;
     struct chain *chain;
     uint64_t first, last; /* pinned when the walk begins */
+    int32_t first_transaction, last_transaction; /* all of them, but in a walk over one block */
     uint64_t generation;  /* the store may only grow behind `last` meanwhile */
     uint32_t accounts, assets;
     uint64_t next; /* blocks below are done */
