@@ -20,15 +20,10 @@ bool fetching_wants_traces(const struct fetching *fetching)
     return fetching->fetch->want_traces && fetching->client->traces != TRACES_NONE;
 }
 
-/* Whom to ask: anybody if all are alike, else in turn one that has what is wanted. */
-static size_t choose_endpoint(struct fetching *fetching)
+/* In turn one that has what is wanted. */
+static size_t next_endpoint(struct fetching *fetching)
 {
     struct chain_client *client = fetching->client;
-    size_t fit = 0;
-    for (size_t i = 0; i < client->endpoint_count; i++)
-        fit += client->endpoints[i].usable && (!fetching_wants_traces(fetching) || traces_of(fetching, i));
-    if (fit == client->endpoint_count)
-        return RPC_ANY;
     for (size_t tried = 0; tried < client->endpoint_count; tried++) {
         size_t endpoint = client->turn++ % client->endpoint_count;
         if (client->endpoints[endpoint].usable &&
@@ -36,6 +31,16 @@ static size_t choose_endpoint(struct fetching *fetching)
             return endpoint;
     }
     return RPC_ANY; /* none fits: whoever answers says what it lacks */
+}
+
+/* Whom to ask: anybody if all are alike. */
+static size_t choose_endpoint(struct fetching *fetching)
+{
+    const struct chain_client *client = fetching->client;
+    size_t fit = 0;
+    for (size_t i = 0; i < client->endpoint_count; i++)
+        fit += client->endpoints[i].usable && (!fetching_wants_traces(fetching) || traces_of(fetching, i));
+    return fit == client->endpoint_count ? RPC_ANY : next_endpoint(fetching);
 }
 
 static size_t calls_a_block(const struct unit *unit)
@@ -160,13 +165,18 @@ static struct json_span result_of(const struct rpc_call *call)
 }
 
 /* Once more from the start; `why` is the failure if it was once too often. */
-static enum tracer_status again(struct fetching *fetching, struct unit *unit, const struct error *why)
+static enum tracer_status again_at(struct fetching *fetching, struct unit *unit, size_t endpoint, const struct error *why)
 {
     if (++unit->attempts >= TRACER_ATTEMPTS_MAX) {
         *fetching->err = *why;
         return why->status;
     }
-    return unit_begin(fetching, unit);
+    return begin_at(fetching, unit, endpoint);
+}
+
+static enum tracer_status again(struct fetching *fetching, struct unit *unit, const struct error *why)
+{
+    return again_at(fetching, unit, choose_endpoint(fetching), why);
 }
 
 /* The reply that is not believed goes to the caller, and its endpoint is named. What is only not there is no lie. */
@@ -192,8 +202,8 @@ static enum tracer_status reject(struct fetching *fetching, struct unit *unit, s
     if (told)
         return told;
     struct wave *wave = &unit->waves[0];
-    if (unit->wave != 0 || unit->endpoint != RPC_ANY)
-        return again(fetching, unit, why);
+    if (unit->wave != 0 || unit->endpoint != RPC_ANY) /* of receipts one by one nobody knows whose was wrong: one alone is asked next */
+        return again_at(fetching, unit, next_endpoint(fetching), why);
     for (size_t i = 0; i < wave->batch_count; i++) {
         struct error refused;
         enum tracer_status status = client_reject(fetching->client, &wave->batches[i], why, &refused);

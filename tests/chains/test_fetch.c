@@ -336,6 +336,16 @@ Test(fetch, R14_a_block_whose_types_nobody_knows_is_asserted_if_all_say_the_same
     run_free(&run);
 }
 
+Test(fetch, R1_another_endpoint_answers_for_one_that_lies_in_receipts_one_by_one)
+{
+    struct fake_chain liar = {.head = 40, .no_block_receipts = true, .lie = LIE_AMOUNT, .lie_number = 23, .lies_left = 1000},
+                      honest = {.head = 40, .no_block_receipts = true};
+    struct run run = fetch_chains((struct fake_chain *[]){&liar, &honest}, 2,
+                                  (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
+    expect_same(&run, 0, 40);
+    run_free(&run);
+}
+
 Test(fetch, R7_what_one_endpoint_does_not_serve_another_does)
 {
     struct fake_chain pruned = {.head = 40, .no_block_receipts = true, .no_traces = true},
