@@ -228,11 +228,12 @@ static enum tracer_status stated_rewards(struct rows *rows, const struct evm_rul
                                          const struct trace_reward *rewards, size_t count)
 {
     uint64_t uncles = 0;
+    bool is_known = rules->reward_count > 0;
     for (size_t i = 0; i < count; i++) {
         uncles += rewards[i].uncle;
-        if (!rewards[i].uncle && rules->reward_count > 0 && !u256_equal(rewards[i].value, own))
+        if (!rewards[i].uncle && is_known && !u256_equal(rewards[i].value, own))
             return differs_u256(rows->err, "the block reward", rewards[i].value, "the rules give", own);
-        if (!rewards[i].uncle && rules->reward_count > 0 && !address_equal(rewards[i].to, header->miner))
+        if (!rewards[i].uncle && is_known && !address_equal(rewards[i].to, header->miner))
             return differs_address(rows->err, "the reward's author", rewards[i].to, "the miner is",
                                    header->miner);
         enum tracer_status status =
@@ -240,6 +241,10 @@ static enum tracer_status stated_rewards(struct rows *rows, const struct evm_rul
         if (status)
             return status;
     }
+    if (is_known && count - uncles > 1)
+        return error_set(rows->err, TRACER_E_REPLY, "the block reward stands %" PRIu64 " times", (uint64_t)count - uncles);
+    if (is_known && count == uncles && !u256_is_zero(own))
+        return error_set(rows->err, TRACER_E_REPLY, "the block reward is missing");
     if (uncles != header->uncles.count)
         return differs_u64(rows->err, "the number of uncle rewards", uncles, "the block's uncles are",
                            header->uncles.count);

@@ -402,3 +402,16 @@ Test(call_trace, rewards_are_those_that_the_trace_states)
     expect_failure(&texts, TRACER_E_REPLY, "the rules give");
     texts_free(&texts);
 }
+
+Test(call_trace, R16_a_block_reward_is_stated_once)
+{
+    struct text_block block = {.rules = "ethereum", .number = 8000000, .no_base_fee = true, .traces_kind = EVM_TRACES_TRACE_BLOCK};
+    for (int missing = 0; missing < 2; missing++) {
+        block.traces = missing ? "[" REWARD("uncle", C, "0x1") "]"
+                               : "[" REWARD("block", MINER, "0x1c9f78d2893e4000") "," REWARD("block", MINER, "0x1c9f78d2893e4000") "," REWARD("uncle", C, "0x1") "]";
+        struct texts texts = texts_write(&block);
+        replace(&texts.block, "\"uncles\":[]", "\"uncles\":[\"" HASH("01") "\"]");
+        expect_failure(&texts, TRACER_E_REPLY, missing ? "the block reward is missing" : "the block reward stands 2 times");
+        texts_free(&texts);
+    }
+}
