@@ -145,7 +145,8 @@ TRACER_MUST_USE enum tracer_status graph_cursor(struct graph *graph, uint64_t ch
  * @param cost_max  what may be spent on all accounts together, estimated in transfers that graph_cursor() reads at the same cost; 0: as
  *                  much as reading all of them. Beyond it adding gives TRACER_E_LIMIT.
  * @retval TRACER_E_UNAVAILABLE  this store has to be read from its start: it has opening balances there, or amounts of 2^192 units
- *                               and more, so that what an account sends may depend on a balance that is not looked at. */
+ *                               and more, so that what an account sends may depend on a balance that is not looked at; or there is no
+ *                               block of the range, or it spans more than TRACER_GATHER_BLOCKS_MAX. */
 TRACER_MUST_USE enum tracer_status graph_gather(struct graph *graph, uint64_t chain_id, uint64_t first, uint64_t last, uint64_t cost_max,
                                                 struct cursor *ret_cursor, struct cursor_index *ret_index, struct error *err);
 
