@@ -1,7 +1,7 @@
 // The time of `verify` for a bundle of 500 flagged hops, and its bytes a transaction (goal: at most 6 KB for plain transfers): stolen
 // coin goes through 500 accounts one a block, among 20 plain transfers.
 //
-//     node tests/bench/verify_bundle.mjs --tracer build/release/tracer [--hops 500] [--transfers 100]
+//     node tests/bench/verify_bundle.mjs --tracer build/release/tracer [--hops 500] [--transfers 20]
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
