@@ -615,8 +615,9 @@ static void make_store(const struct rows *rows, const char *path);
 
 static void bench_heists(const struct rows *base, const char *path, uint64_t times)
 {
-    /* The fourth is where the planner errs most: it finds late that the index costs more. */
-    struct heist heists[] = {{"300", 300, 50, 0}, {"5,000", 5000, 40, 0}, {"100,000", 100000, 20, 0}, {"520,000", 520000, 10, 0}, {"1/7", 0, 1, 0}};
+    /* The fourth costs what the scan costs; in the fifth the planner finds late that the index costs more. */
+    struct heist heists[] = {{"300", 300, 50, 0},        {"5,000", 5000, 40, 0},    {"100,000", 100000, 20, 0},
+                             {"520,000", 520000, 10, 0}, {"720,000", 720000, 7, 0}, {"1/7", 0, 1, 0}};
     static const enum taint_policy policies[] = {POLICY_POISON, POLICY_HAIRCUT, POLICY_FIFO};
     const char *only = getenv("TRACER_BENCH_POLICIES"), *only_heists = getenv("TRACER_BENCH_HEISTS");
     struct rows rows = add_heists(base, heists, sizeof(heists) / sizeof(*heists) - 1);

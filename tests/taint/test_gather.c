@@ -296,3 +296,66 @@ Test(taint_gather, amounts_that_could_overflow_a_balance_need_all_rows)
     graph_close(graph);
     store_remove(path);
 }
+
+/* 1,000 blocks of eight transfers of others, and in the first of them payments to 800 accounts one after the other: its index costs a little more than the scan. */
+static struct graph *make_payments(const char *path, uint64_t blocks)
+{
+    enum { BLOCKS = 1000, OTHERS = 8, PAID = 800 };
+    struct graph_network network = {.chain_id = CHAIN, .name = "payments", .imported = true};
+    struct graph_write *write;
+    struct error err = {0};
+    struct graph *graph = store_open(path, GRAPH_CREATE);
+    uint32_t paid = 0;
+    cr_assert_eq(graph_put_network(graph, &network, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(graph_begin(graph, &write, &err), TRACER_OK, "%s", err.text);
+    for (uint64_t number = 0; number < BLOCKS; number++) {
+        struct transfer rows[OTHERS + 4];
+        size_t count = 0;
+        while (paid < PAID && paid * blocks <= number * PAID && count < 4) {
+            /* paid in an earlier block */
+            rows[count] = (struct transfer){.from = paid ? test_address(10000 + (paid > 4 ? paid - 4 : 0)) : (struct address){{0}}, .to = test_address(10000 + paid)};
+            count++;
+            paid++;
+        }
+        for (uint64_t i = 0; i < OTHERS; i++, count++)
+            rows[count] = (struct transfer){.from = test_address(1 + (number * 7 + i) % 500), .to = test_address(501 + (number * 13 + i) % 500)};
+        for (size_t i = 0; i < count; i++) {
+            rows[i].position = (struct position){number, (int32_t)i, 0};
+            rows[i].amount = u256_from_u64(1);
+            rows[i].log_index = LOG_INDEX_NONE;
+        }
+        struct block block = {.chain_id = CHAIN, .number = number, .time = number, .grade = GRADE_ASSERTED, .transfers = rows, .transfer_count = count};
+        cr_assert_eq(graph_put_block(write, &block, &err), TRACER_OK, "%s", err.text);
+    }
+    cr_assert_eq(graph_commit(write, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(graph_rebuild(graph, &err), TRACER_OK, "%s", err.text);
+    return graph;
+}
+
+/* What the reach says of it, the cost chosen by the store. */
+static enum tracer_status reach_payments(uint64_t blocks)
+{
+    char path[256];
+    struct cursor cursor;
+    struct cursor_index index;
+    struct taint *taint;
+    struct error err = {0};
+    struct taint_seed seed = {.source = "s", .position = {0, 0, 0}};
+    struct taint_input input = {.options.policy = POLICY_POISON, .seeds = &seed, .seed_count = 1};
+    store_path(path);
+    struct graph *graph = make_payments(path, blocks);
+    cr_assert_eq(graph_gather(graph, CHAIN, 0, UINT64_MAX, 0, &cursor, &index, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(taint_new(&input, &cursor, &taint, &err), TRACER_OK, "%s", err.text);
+    enum tracer_status status = taint_reach(taint, &index, &err);
+    taint_free(taint);
+    cursor_close(&cursor);
+    graph_close(graph);
+    store_remove(path);
+    return status;
+}
+
+Test(taint_gather, the_index_is_not_given_up_near_the_end)
+{
+    cr_expect_eq(reach_payments(250), TRACER_E_LIMIT); /* all is known early: the scan costs less than what is to be read */
+    cr_expect_eq(reach_payments(1000), TRACER_OK);
+}
