@@ -277,24 +277,6 @@ static enum tracer_status merge_chunks(struct graph *graph, uint64_t chain_id, s
     return TRACER_OK;
 }
 
-typedef enum tracer_status chain_fn(struct graph *graph, uint64_t chain_id, struct error *err);
-
-static enum tracer_status each_chain(struct graph *graph, chain_fn *run, struct error *err)
-{
-    MDB_txn *txn;
-    uint64_t *ids = NULL;
-    size_t count = 0;
-    enum tracer_status status = store_read_begin(graph, &txn, err);
-    if (status)
-        return status;
-    status = store_chain_ids(graph, txn, &ids, &count, err);
-    store_read_end(graph);
-    for (size_t i = 0; !status && i < count; i++)
-        status = run(graph, ids[i], err);
-    free(ids);
-    return status;
-}
-
 static enum tracer_status check_idle(const struct graph *graph, struct error *err)
 {
     enum tracer_status status = store_check_writable(graph, err);
@@ -307,12 +289,12 @@ enum tracer_status graph_compact(struct graph *graph, struct error *err)
 {
     enum tracer_status status = check_idle(graph, err);
     if (!status)
-        status = each_chain(graph, merge_chunks, err);
-    return status ? status : each_chain(graph, segment_rebuild, err);
+        status = store_each_chain(graph, merge_chunks, err);
+    return status ? status : store_each_chain(graph, segment_rebuild, err);
 }
 
 enum tracer_status graph_rebuild(struct graph *graph, struct error *err)
 {
     enum tracer_status status = check_idle(graph, err);
-    return status ? status : each_chain(graph, segment_rebuild, err);
+    return status ? status : store_each_chain(graph, segment_rebuild, err);
 }

@@ -131,6 +131,22 @@ enum tracer_status store_chain_ids(struct graph *graph, MDB_txn *txn, uint64_t *
     return TRACER_OK;
 }
 
+enum tracer_status store_each_chain(struct graph *graph, store_chain_fn *run, struct error *err)
+{
+    MDB_txn *txn;
+    uint64_t *ids = NULL;
+    size_t count = 0;
+    enum tracer_status status = store_read_begin(graph, &txn, err);
+    if (status)
+        return status;
+    status = store_chain_ids(graph, txn, &ids, &count, err);
+    store_read_end(graph);
+    for (size_t i = 0; !status && i < count; i++)
+        status = run(graph, ids[i], err);
+    free(ids);
+    return status;
+}
+
 enum tracer_status store_get_block_record(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
                                           uint64_t number, struct block_record *ret_record, struct error *err)
 {

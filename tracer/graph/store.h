@@ -214,6 +214,9 @@ void store_forget(struct graph *graph);
 /** Chain ids of the store; the caller frees them. */
 enum tracer_status store_chain_ids(struct graph *graph, MDB_txn *txn, uint64_t **ret_ids, size_t *ret_count,
                                    struct error *err);
+typedef enum tracer_status store_chain_fn(struct graph *graph, uint64_t chain_id, struct error *err);
+/** Runs it for one chain after the other, outside of any transaction; stops at the first failure. */
+enum tracer_status store_each_chain(struct graph *graph, store_chain_fn *run, struct error *err);
 enum tracer_status store_get_block_record(struct graph *graph, MDB_txn *txn, uint64_t chain_id,
                                           uint64_t number, struct block_record *ret_record,
                                           struct error *err);

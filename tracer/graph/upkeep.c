@@ -256,17 +256,7 @@ enum tracer_status segment_flush(struct graph *graph, uint64_t chain_id, struct 
 
 enum tracer_status segment_flush_all(struct graph *graph, struct error *err)
 {
-    MDB_txn *txn;
-    uint64_t *ids = NULL;
-    size_t count = 0;
-    enum tracer_status status = store_read_begin(graph, &txn, err);
-    if (status)
-        return status;
-    status = store_chain_ids(graph, txn, &ids, &count, err);
-    store_read_end(graph);
-    for (size_t i = 0; !status && i < count; i++)
-        status = segment_flush(graph, ids[i], err);
-    free(ids);
+    enum tracer_status status = store_each_chain(graph, segment_flush, err);
     segment_forget(graph);
     return status;
 }

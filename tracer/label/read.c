@@ -128,20 +128,28 @@ static enum tracer_status read_claim(const struct label_row *row, enum label_ran
     return label_add_claim(row->adding, &claim, row->err);
 }
 
-/* Takes the reader over. */
-static enum tracer_status read_claims(struct label_adding *adding, struct csv *csv, enum label_rank rank,
-                                      struct error *err)
+/* Takes the reader over. The digest is the caller's, or else the file's. */
+static enum tracer_status add_claims(struct label_set *set, const char *name, struct csv *csv, enum label_rank rank, const char *path,
+                                     struct digest digest, struct error *err)
 {
+    struct label_adding adding;
     struct csv_field cells[COLUMN_COUNT];
-    struct label_row row = {csv, cells, adding, err};
-    enum tracer_status status = TRACER_OK;
+    struct label_row row = {csv, cells, &adding, err};
+    enum tracer_status status = label_add_begin(set, &adding, err);
+    if (status) {
+        csv_close(csv);
+        return status;
+    }
     while (!status) {
         status = csv_next(csv, cells, err);
         if (!status)
             status = read_claim(&row, rank);
     }
     csv_close(csv);
-    return status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+    status = status == TRACER_E_NOT_FOUND ? TRACER_OK : status;
+    if (!status && path)
+        status = digest_file(path, &digest, err);
+    return label_add_end(&adding, status, name, digest, err);
 }
 
 static const char *base_name(const char *path)
@@ -153,39 +161,18 @@ static const char *base_name(const char *path)
 enum tracer_status label_add_file(struct label_set *set, const char *path, enum label_rank rank,
                                   struct error *err)
 {
-    struct label_adding adding;
     struct csv *csv = NULL;
-    struct digest digest = {{0}};
     enum tracer_status status = csv_open(path, ',', columns, COLUMN_COUNT, COLUMN_REQUIRED, &csv, err);
-    if (status)
-        return status;
-    status = label_add_begin(set, &adding, err);
-    if (status) {
-        csv_close(csv);
-        return status;
-    }
-    status = read_claims(&adding, csv, rank, err);
-    if (!status)
-        status = digest_file(path, &digest, err);
-    return label_add_end(&adding, status, base_name(path), digest, err);
+    return status ? status : add_claims(set, base_name(path), csv, rank, path, (struct digest){{0}}, err);
 }
 
 enum tracer_status label_add_text(struct label_set *set, const char *name, const void *data, size_t size, enum label_rank rank,
                                   struct digest digest, struct error *err)
 {
-    struct label_adding adding;
     struct csv *csv = NULL;
     enum tracer_status status =
         csv_open_memory(name, data, size, ',', columns, COLUMN_COUNT, COLUMN_REQUIRED, &csv, err);
-    if (status)
-        return status;
-    status = label_add_begin(set, &adding, err);
-    if (status) {
-        csv_close(csv);
-        return status;
-    }
-    status = read_claims(&adding, csv, rank, err);
-    return label_add_end(&adding, status, name, digest, err);
+    return status ? status : add_claims(set, name, csv, rank, NULL, digest, err);
 }
 
 enum tracer_status label_add_memory(struct label_set *set, const char *name, const void *data, size_t size,
