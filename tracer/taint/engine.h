@@ -210,6 +210,7 @@ struct taint {
 
     struct parcel parcel; /* scratch */
     struct u320 *sums;    /* scratch [source_count + 2] */
+    struct tagged *merged; /* scratch [source_count + 1] */
     struct group *groups; /* of the transaction at hand, in `scratch` */
     size_t group_count;
     struct leg *legs; /* parallel to rows when there are groups */

@@ -3,6 +3,7 @@
 #include "engine.h"
 
 #include <assert.h>
+#include <string.h>
 
 static bool take(struct taint *taint, struct holding *holding, struct u256 v, struct parcel *parcel)
 {
@@ -58,36 +59,67 @@ static struct holding *find(const struct taint *taint, uint32_t account, uint32_
     return state->first && state->asset == asset ? state->first : holding_find(taint, account, asset);
 }
 
-/* 4.5 for each source of the sender; their move is the last. */
+static struct tagged arriving(struct tagged come, uint32_t via)
+{
+    come.via = via;
+    come.hop = (come.hop + (uint32_t)(come.hop < HOP_FAR)) & HOP_BITS;
+    return come;
+}
+
+/* `first` ? a : b, without a branch. */
+static struct tagged choose(bool first, struct tagged a, struct tagged b)
+{
+    uint64_t x, y;
+    memcpy(&x, &a, sizeof(x));
+    memcpy(&y, &b, sizeof(y));
+    y ^= (x ^ y) & -(uint64_t)first;
+    memcpy(&a, &y, sizeof(a));
+    return a;
+}
+
+static bool is_nearer(const struct taint *taint, struct tagged come, const struct tagged *sent, struct tagged held)
+{
+    if (come.hop == HOP_FAR && held.hop == HOP_FAR && come.tag == held.tag)
+        return tagged_hop(taint, sent) + 1 < tagged_hop(taint, &held);
+    return come.hop < held.hop;
+}
+
+/* 4.5 for each source of the sender; their move is the last. Two sorted lists become one. A branch that depends on which of them
+ * a source is in is as good as random: there is none, but for the sources at the front that both have, often all. */
 static bool receive(struct taint *taint, struct holding *to, const struct tagged *tags, size_t count)
 {
-    uint32_t at = 0, fresh = 0, via = (uint32_t)taint->move_count - 1;
-    for (size_t i = 0; i < count; i++) {
-        while (at < to->tag_count && to->tags[at].tag < tags[i].tag)
-            at++;
-        fresh += at == to->tag_count || to->tags[at].tag != tags[i].tag;
+    uint32_t via = (uint32_t)taint->move_count - 1;
+    size_t held_count = to->tag_count, i = 0, at = 0, n = 0;
+    const struct tagged *held_tags = to->tags;
+    struct tagged *merged = taint->merged;
+    bool changed = false;
+    for (; n < count && n < held_count && tags[n].tag == held_tags[n].tag; n++) {
+        struct tagged come = arriving(tags[n], via);
+        bool taken = is_nearer(taint, come, &tags[n], held_tags[n]);
+        merged[n] = choose(taken, come, held_tags[n]);
+        changed |= taken;
     }
-    if (!holding_tags_reserve(taint, to, to->tag_count + (size_t)fresh))
+    i = at = n;
+    while (i < count && at < held_count) {
+        struct tagged come = arriving(tags[i], via), held = held_tags[at];
+        bool comes = come.tag <= held.tag, stays = held.tag <= come.tag, nearer = is_nearer(taint, come, &tags[i], held);
+        bool taken = comes & (!stays | nearer);
+        merged[n++] = choose(taken, come, held);
+        changed |= taken;
+        i += comes;
+        at += stays;
+    }
+    if (!changed && i == count)
+        return true;
+    size_t behind = held_count - at;
+    if (!holding_tags_reserve(taint, to, n + (count - i) + behind))
         return false;
-    bool changed = fresh;
-    at = to->tag_count;
-    to->tag_count += fresh;
-    for (size_t i = count; i-- > 0;) { /* from the last on: each to its place, `fresh` behind where it was */
-        struct tagged come = {.via = via, .tag = tags[i].tag, .hop = (tags[i].hop + (uint32_t)(tags[i].hop < HOP_FAR)) & HOP_BITS};
-        for (; at && to->tags[at - 1].tag > come.tag; at--)
-            to->tags[at - 1 + fresh] = to->tags[at - 1];
-        if (!at || to->tags[at - 1].tag != come.tag) {
-            to->tags[at + --fresh] = come;
-            continue;
-        }
-        struct tagged held = to->tags[--at];
-        bool nearer = come.hop < held.hop;
-        if (come.hop == HOP_FAR && held.hop == HOP_FAR)
-            nearer = tagged_hop(taint, &tags[i]) + 1 < tagged_hop(taint, &held);
-        to->tags[at + fresh] = nearer ? come : held;
-        changed |= nearer;
-    }
-    to->mark = changed ? 0 : to->mark;
+    memmove(to->tags + n, to->tags + at, behind * sizeof(*to->tags));
+    memcpy(to->tags, merged, n * sizeof(*merged));
+    for (; i < count; i++)
+        to->tags[n++] = arriving(tags[i], via);
+    to->tag_count = (uint32_t)(n + behind);
+    to->mark = 0;
     return true;
 }
 

@@ -648,7 +648,8 @@ enum tracer_status taint_new(const struct taint_input *input, struct cursor *cur
     for (size_t i = 0; i < input->asset_count && !status; i++)
         if (input->assets[i].decimals > 77)
             status = error_set(err, TRACER_E_USAGE, "assets: more than 77 decimals");
-    if (!status && !(taint->sums = arena_calloc(taint->arena, (size_t)taint->source_count + 2, sizeof(*taint->sums))))
+    if (!status && (!(taint->sums = arena_calloc(taint->arena, (size_t)taint->source_count + 2, sizeof(*taint->sums))) ||
+                    !(taint->merged = arena_calloc(taint->arena, taint->source_count + (size_t)1, sizeof(*taint->merged)))))
         status = error_set(err, TRACER_E_NOMEM, "no memory");
     if (status) {
         taint_free(taint);
