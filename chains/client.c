@@ -12,9 +12,6 @@
 #define CLIENT_BYTES_MAX TRACER_MIB(16)
 #define BATCH_CALLS_FIRST 24u
 
-/* A head that is this far from another endpoint's is worth a note. */
-#define HEAD_SPREAD_BLOCKS 1000u
-
 void client_note(struct chain_client *client, const char *format, ...)
 {
     char text[TRACER_ERROR_TEXT_MAX];
@@ -364,76 +361,7 @@ void chain_close(struct chain_client *client)
     free(client);
 }
 
-/* ---- heads ---- */
-
-static bool believable(struct chain_client *client, size_t endpoint, const struct evm_block_head *head)
-{
-    uint32_t ahead = client->network->rules->clock_ahead_s;
-    if (ahead == 0 || head->time <= clock_unix_s() + ahead)
-        return true;
-    client_note(client,
-                "endpoint \"%s\": its head, block %" PRIu64 ", lies in the future and is not believed",
-                rpc_endpoint_name(client->rpc, endpoint), head->number);
-    return false;
-}
-
-/* The lowest of the heads that usable endpoints name (R4: never above what all have seen). */
-static enum tracer_status lowest(struct chain_client *client, const char *tag, uint64_t *ret_number,
-                                 struct error *err)
-{
-    uint64_t low = UINT64_MAX, high = 0;
-    enum tracer_status worst = error_set(err, TRACER_E_NOT_FOUND, "no endpoint has a block %s", tag);
-    for (size_t i = 0; i < client->endpoint_count; i++) {
-        struct evm_block_head head;
-        if (!client->endpoints[i].usable)
-            continue;
-        enum tracer_status status = ask_block(client->rpc, i, tag, &head, err);
-        if (status == TRACER_E_STOPPED || status == TRACER_E_NOMEM)
-            return status;
-        if (status) {
-            worst = status;
-            continue;
-        }
-        if (!believable(client, i, &head))
-            continue;
-        low = head.number < low ? head.number : low;
-        high = head.number > high ? head.number : high;
-    }
-    if (low == UINT64_MAX)
-        return worst;
-    if (high - low > HEAD_SPREAD_BLOCKS)
-        client_note(client,
-                    "the endpoints' blocks \"%s\" lie between %" PRIu64 " and %" PRIu64 "; the lowest counts",
-                    tag, low, high);
-    *ret_number = low;
-    return TRACER_OK;
-}
-
-enum tracer_status chain_head(struct chain_client *client, enum chain_finality finality, uint64_t depth,
-                              uint64_t *ret_number, struct error *err)
-{
-    struct error ignored;
-    uint64_t head;
-    if (!err)
-        err = &ignored;
-    if (finality == FINALITY_FINALIZED) {
-        enum tracer_status status = lowest(client, "finalized", ret_number, err);
-        if (status != TRACER_E_NOT_FOUND && status != TRACER_E_UNAVAILABLE && status != TRACER_E_REPLY)
-            return status;
-        depth = client->network->rules->finality_depth;
-        client_note(client,
-                    "no endpoint offers the tag \"finalized\": %" PRIu64
-                    " blocks below the head count as final",
-                    depth);
-    }
-    enum tracer_status status = lowest(client, "latest", &head, err);
-    if (status)
-        return status;
-    if (finality == FINALITY_LATEST)
-        depth = 0;
-    *ret_number = head > depth ? head - depth : 0;
-    return TRACER_OK;
-}
+/* ---- blocks by number ---- */
 
 enum tracer_status chain_block_hash(struct chain_client *client, uint64_t number, struct hash *ret_hash,
                                     struct error *err)

@@ -11,6 +11,7 @@ struct client_endpoint {
     bool usable;
     enum chain_traces traces;
     struct chain_known known; /* before, and what this run adds */
+    struct chain_refusal early; /* it called a block final that nobody else had (`endpoint` is set); `why` NULL: a fetch was told */
 };
 
 struct chain_client {
@@ -20,6 +21,8 @@ struct chain_client {
     struct arena *arena; /* endpoints, notes */
     struct client_endpoint *endpoints;
     size_t endpoint_count, usable_count;
+    bool has_final;
+    uint64_t final_number; /* two operators call it final (finality.c) */
     size_t turn; /* of the usable endpoints, where calls are pinned */
     enum chain_traces traces;
     bool no_block_receipts; /* no endpoint has eth_getBlockReceipts */
@@ -86,6 +89,9 @@ enum tracer_status ask_quantity(struct rpc *rpc, size_t endpoint, const char *me
 /* A block without its transactions. `which` is a tag or a QUANTITY. TRACER_E_NOT_FOUND: null. */
 enum tracer_status ask_block(struct rpc *rpc, size_t endpoint, const char *which,
                              struct evm_block_head *ret_head, struct error *err);
+/* The same, with the text of the reply. */
+enum tracer_status ask_block_reply(struct rpc *rpc, size_t endpoint, const char *which, struct buffer *ret_reply,
+                                   struct evm_block_head *ret_head, struct error *err);
 /* Chain id and anchor (threat-model R3). TRACER_E_CHAIN: another chain; TRACER_E_UNAVAILABLE: the anchor is
  * not served. */
 enum tracer_status ask_chain_id(struct rpc *rpc, size_t endpoint, const struct chain_network *network,

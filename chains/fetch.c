@@ -199,6 +199,20 @@ static void close_ring(struct fetching *fetching)
     arena_free(fetching->scratch);
 }
 
+/* Whoever called a block final too early said it of the last one of these, too. */
+static enum tracer_status tell_early(struct chain_client *client, const struct chain_fetch *fetch, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < client->endpoint_count && fetch->refused && !status; i++) {
+        struct chain_refusal *early = &client->endpoints[i].early;
+        early->number = fetch->last;
+        if (early->why)
+            status = fetch->refused(fetch->refused_context, early, err);
+        early->why = NULL;
+    }
+    return status;
+}
+
 /* What was not decoded in full, as notes of the client. */
 static void tell_notes(const struct fetching *fetching)
 {
@@ -258,7 +272,9 @@ enum tracer_status chain_fetch(struct chain_client *client, const struct chain_f
                          fetch->last);
     assert(!fetch->numbers || (fetch->number_count && fetch->numbers[0] == fetch->first &&
                                fetch->numbers[fetch->number_count - 1] == fetch->last));
-    enum tracer_status status = open_ring(&fetching);
+    enum tracer_status status = tell_early(client, fetch, fetching.err);
+    if (!status)
+        status = open_ring(&fetching);
     if (!status)
         status = run(&fetching, deliver, context);
     close_ring(&fetching);

@@ -94,6 +94,7 @@ static enum tracer_status dispute(struct fetching *fetching, struct unit *unit, 
 
 enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *unit)
 {
+    const struct chain_client *client = fetching->client;
     const struct rpc_batch *batch = &unit->waves[WAVE_WITNESS].batches[0];
     const struct rpc_call *call = batch->calls;
     struct evm_block_head head;
@@ -108,7 +109,8 @@ enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *uni
     unit_release(unit);
     if (!hash_equal(head.hash, unit->blocks[unit->count - 1].hash))
         return dispute(fetching, unit, witness, head.hash);
-    unit_raise_grades(unit, unit->count, fetching->fetch->final ? GRADE_PROVEN : GRADE_LINKED);
+    for (size_t i = 0; i < unit->count; i++)
+        unit_raise_grades(unit, i + 1, client->has_final && unit->first + i <= client->final_number ? GRADE_PROVEN : GRADE_LINKED);
     unit->state = UNIT_READY;
     return TRACER_OK;
 }

@@ -40,23 +40,30 @@ static bool is_null(struct json_span text)
 enum tracer_status ask_block(struct rpc *rpc, size_t endpoint, const char *which,
                              struct evm_block_head *ret_head, struct error *err)
 {
-    struct buffer result;
+    struct buffer reply;
+    buffer_init(&reply, TRACER_REPLY_OTHER_MAX);
+    enum tracer_status status = ask_block_reply(rpc, endpoint, which, &reply, ret_head, err);
+    buffer_release(&reply);
+    return status;
+}
+
+enum tracer_status ask_block_reply(struct rpc *rpc, size_t endpoint, const char *which, struct buffer *ret_reply,
+                                   struct evm_block_head *ret_head, struct error *err)
+{
     char params[64];
     struct arena *arena = arena_new(HEAD_BYTES_MAX);
     if (!arena)
         return error_set(err, TRACER_E_NOMEM, "no memory");
-    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
     snprintf(params, sizeof params, "[\"%s\",false]", which);
-    enum tracer_status status = rpc_call(rpc, endpoint, "eth_getBlockByNumber", params, 0, &result, err);
-    if (!status && is_null(span_of(&result)))
+    enum tracer_status status = rpc_call(rpc, endpoint, "eth_getBlockByNumber", params, 0, ret_reply, err);
+    if (!status && is_null(span_of(ret_reply)))
         status = error_set(err, TRACER_E_NOT_FOUND, "eth_getBlockByNumber: no block %s", which);
     if (!status) {
-        status = evm_decode_head(span_of(&result), arena, ret_head, err);
+        status = evm_decode_head(span_of(ret_reply), arena, ret_head, err);
         if (status)
             error_context(err, "eth_getBlockByNumber %s", which);
         ret_head->transaction_hashes = NULL; /* they go with the arena */
     }
-    buffer_release(&result);
     arena_free(arena);
     return status;
 }

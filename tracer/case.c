@@ -226,7 +226,7 @@ static enum tracer_status tell_refused(struct case_state *state, struct error *e
     for (size_t i = 0; i < liars.count && !status; i++)
         status = case_note(state, NOTE_DISAGREEMENT, err,
                            "endpoint \"%s\" was not believed about %" PRIu64 " of these blocks, the first is %" PRIu64
-                           ": what it said is not what their hashes cover; others were asked (store refused)",
+                           ": what it said of them was refused, and others were asked (store refused)",
                            liars.of[i].name, liars.of[i].blocks, liars.of[i].first);
     return status;
 }

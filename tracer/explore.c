@@ -113,7 +113,6 @@ static enum tracer_status fetch_blocks(struct explorer *explorer, const struct h
                                 .numbers = blocks->numbers,
                                 .number_count = blocks->count,
                                 .want_traces = !request->no_traces,
-                                .final = request->finality == FINALITY_FINALIZED,
                                 .archive = request->keep_raw,
                                 .links = request->links,
                                 .refused = refused,

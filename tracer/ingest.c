@@ -216,7 +216,6 @@ static enum tracer_status fetch_range(struct ingesting *ingesting, struct error 
                                 .last = ingesting->last,
                                 .walk = ingesting->walked ? &ingesting->walk : NULL,
                                 .want_traces = !request->no_traces,
-                                .final = request->finality == FINALITY_FINALIZED,
                                 .archive = request->keep_raw,
                                 .links = request->links,
                                 .refused = refused,

@@ -112,8 +112,9 @@ size_t chain_places(const struct chain_client *client);
 
 /* Up to which block to read. */
 enum chain_finality { FINALITY_FINALIZED, FINALITY_LATEST, FINALITY_DEPTH };
-/** The highest block under the rule; FINALITY_DEPTH counts `depth` from the head. Networks without the
- * tag use the depth of their rules. */
+/** The highest block under the rule that two operators reach; with one operator, what it says. FINALITY_DEPTH counts `depth`
+ * from the head; an endpoint without the tag `finalized` counts with the depth of the network's rules. What FINALITY_FINALIZED
+ * gave is final to every later chain_fetch(), if it is the word of two. */
 TRACER_MUST_USE enum tracer_status chain_head(struct chain_client *client, enum chain_finality finality,
                                               uint64_t depth, uint64_t *ret_number, struct error *err);
 /** Hash of the block at `number` now. */
@@ -180,7 +181,6 @@ struct chain_fetch {
     size_t number_count;
     const struct chain_walk *walk; /* blocks whose hashes it found must have them; NULL: none */
     bool want_traces;      /* ask for internal calls where an endpoint has them */
-    bool final;            /* every block of the range is final */
     bool archive;          /* blocks come with what their hash covers (proof.h) */
     uint32_t blocks_ahead; /* blocks under way or waiting for their turn; 0: 64 */
     const struct link_facts *links; /* NULL: exchanges are not linked */
@@ -196,7 +196,7 @@ struct chain_fetch_stats {
  * `deliver` returns. Requests overlap. Every block's number, the linkage of neighbours by parent hash,
  * counts, and the hashes that replies repeat are compared; its hash, roots and senders are recomputed (evm.h); a
  * difference rejects the reply and asks elsewhere. A block is graded `single`; where a second endpoint gives the same
- * hash for it, or for one that follows from it, `linked`, and `proven` if it is final. Endpoints that disagree, after
+ * hash for it, or for one that follows from it, `linked`, and `proven` if it is final (chain_head()). Endpoints that disagree, after
  * asking again, are TRACER_E_REPLY.
  * A status of `deliver` other than TRACER_OK ends the fetch and is returned unchanged.
  * @retval TRACER_E_CONFLICT  the chain changed under the fetch (a reorg): what was delivered may be orphaned

@@ -24,6 +24,8 @@ struct fake_chain {
     bool states_range;  /* in the text of the error */
     atomic_uint ranges_refused;
     bool no_block_receipts, no_traces, flat_traces, no_finalized, prunes_traces, without_logs;
+    uint64_t finalized; /* what it says of it; 0: ten blocks below the head */
+    bool no_tags;       /* nor a head */
     /* Lies: the calls in which the block is wrong, from the first on. */
     uint64_t lie_number;
     enum fake_lie {
@@ -183,10 +185,10 @@ static inline bool fake_number(const struct fake_chain *chain, struct json_span 
     if (strncmp(first, "latest", 6) == 0)
         *ret_number = chain->head;
     else if (strncmp(first, "finalized", 9) == 0)
-        *ret_number = chain->head >= 10 ? chain->head - 10 : 0;
+        *ret_number = chain->finalized ? chain->finalized : chain->head >= 10 ? chain->head - 10 : 0;
     else
         *ret_number = strtoull(first, NULL, 16);
-    return !(chain->no_finalized && strncmp(first, "finalized", 9) == 0);
+    return !(chain->no_tags && *first != '0') && !(chain->no_finalized && strncmp(first, "finalized", 9) == 0);
 }
 
 static inline bool fake_receipts(struct fake_chain *chain, uint64_t number, FILE *out)
@@ -350,7 +352,7 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         unsigned asked = chain->blocks_asked++;
         const struct fake_chain *now = chain->after && asked >= chain->switch_at ? chain->after : chain;
         bool lies = chain->lie_number == number && chain->lies_left > 0;
-        if (number > now->head || number < now->oldest) {
+        if ((number > now->head && number != now->finalized) || number < now->oldest) {
             fprintf(out, "null");
         } else if (lies && chain->lie == LIE_NUMBER) {
             chain->lies_left--;

@@ -127,7 +127,7 @@ Test(client, the_head_is_what_all_endpoints_have)
     cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
     cr_assert_eq(chain_head(client, FINALITY_LATEST, 0, &head, &err), TRACER_OK);
     cr_assert_eq(head, 40);
-    cr_assert(has_note(client, "between 40 and 5000"));
+    cr_assert(has_note(client, "endpoint \"alpha\" says 5000"));
     chain_close(client);
     fake_close(&pool);
 }
@@ -145,6 +145,51 @@ Test(client, without_the_finalized_tag_a_depth_counts)
     cr_assert(has_note(client, "64 blocks below the head"));
     chain_close(client);
     fake_close(&pool);
+}
+
+/* What three endpoints make of it, in every order. */
+static void expect_head(struct fake_chain *liar, struct fake_chain *honest, struct fake_chain *other, uint64_t wanted, const char *note)
+{
+    for (int place = 0; place < 3; place++) {
+        struct fake_chain *chains[] = {honest, honest, honest};
+        chains[(place + 1) % 3] = other;
+        chains[place] = liar;
+        struct fake_pool pool = fake_open(chains, 3, 0, NULL, NULL);
+        struct chain_client *client;
+        struct error err;
+        uint64_t head = 0;
+        cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+        cr_assert_eq(chain_head(client, FINALITY_FINALIZED, 0, &head, &err), TRACER_OK, "%s", err.text);
+        cr_assert_eq(head, wanted, "%" PRIu64 " with the liar in place %d", head, place);
+        if (note) {
+            char text[128];
+            snprintf(text, sizeof text, note, rpc_endpoint_name(pool.rpc, (size_t)place));
+            cr_assert(has_note(client, text), "%s", chain_note(client, 0));
+        }
+        chain_close(client);
+        fake_close(&pool);
+    }
+}
+
+Test(client, R4_R15_final_is_what_two_operators_call_so_whatever_a_third_says)
+{
+    struct fake_chain honest = {.head = 100}, behind = {.head = 98}, early = {.head = 100, .finalized = 99}, late = {.head = 100, .finalized = 3},
+                      beyond = {.head = 100, .finalized = 7000};
+    expect_head(&early, &honest, &behind, 90, NULL);
+    expect_head(&late, &honest, &behind, 88, NULL);
+    expect_head(&beyond, &honest, &behind, 90, "endpoint \"%s\" says that block 7000 is final, but no other operator has a block above 100");
+}
+
+Test(client, R4_R15_one_that_alone_offers_the_finalized_tag_decides_nothing)
+{
+    struct fake_chain honest = {.head = 100, .no_finalized = true}, liar = {.head = 100, .finalized = 99};
+    expect_head(&liar, &honest, &honest, 36, NULL);
+}
+
+Test(client, R4_a_head_far_below_those_of_two_others_is_named_and_holds_nothing_up)
+{
+    struct fake_chain honest = {.head = 5000}, liar = {.head = 5000, .finalized = 3};
+    expect_head(&liar, &honest, &honest, 4990, "endpoint \"%s\" says 3");
 }
 
 static struct chain_balance asked(struct address account, const struct asset *asset, uint64_t number)

@@ -49,13 +49,16 @@ struct run {
     enum chain_traces traces;
 };
 
-static struct run fetch_from(struct fake_pool *pool, struct chain_fetch fetch)
+static struct run fetch_knowing(struct fake_pool *pool, struct chain_fetch fetch, bool final)
 {
     struct run run = {.collected = {.next = fetch.first}};
     struct chain_client *client;
+    uint64_t head;
     run.collected.out = open_memstream(&run.collected.text, &run.collected.size);
     run.status = chain_open(pool->rpc, &pool->network, &client, &run.err);
     cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    if (final)
+        cr_assert_eq(chain_head(client, FINALITY_FINALIZED, 0, &head, &run.err), TRACER_OK, "%s", run.err.text);
     run.status = chain_fetch(client, &fetch, collect, &run.collected, &run.stats, &run.err);
     for (size_t i = 0; chain_note(client, i); i++)
         snprintf(run.notes + strlen(run.notes), sizeof run.notes - strlen(run.notes), "%s\n",
@@ -66,10 +69,24 @@ static struct run fetch_from(struct fake_pool *pool, struct chain_fetch fetch)
     return run;
 }
 
+static struct run fetch_from(struct fake_pool *pool, struct chain_fetch fetch)
+{
+    return fetch_knowing(pool, fetch, false);
+}
+
 static struct run fetch_chains(struct fake_chain **chains, size_t count, struct chain_fetch fetch)
 {
     struct fake_pool pool = fake_open(chains, count, 0, NULL, NULL);
     struct run run = fetch_from(&pool, fetch);
+    fake_close(&pool);
+    return run;
+}
+
+/* As a run does that reads final blocks only. */
+static struct run fetch_final(struct fake_chain **chains, size_t count, struct chain_fetch fetch)
+{
+    struct fake_pool pool = fake_open(chains, count, 0, NULL, NULL);
+    struct run run = fetch_knowing(&pool, fetch, true);
     fake_close(&pool);
     return run;
 }
@@ -379,8 +396,7 @@ Test(fetch, an_endpoint_that_is_left_out_is_not_asked)
 
 static void expect_grade(struct fake_chain **chains, size_t count, bool final, enum grade grade)
 {
-    struct run run = fetch_chains(
-        chains, count, (struct chain_fetch){.first = 0, .last = 40, .want_traces = true, .final = final});
+    struct run run = (final ? fetch_final : fetch_chains)(chains, count, (struct chain_fetch){.first = 0, .last = 40, .want_traces = true});
     expect_same(&run, 0, 40);
     cr_assert_eq(run.collected.grades[grade], 41, "%s", grade_name(grade));
     run_free(&run);
@@ -388,7 +404,7 @@ static void expect_grade(struct fake_chain **chains, size_t count, bool final, e
 
 Test(fetch, R15_one_endpoint_alone_is_single_whatever_it_says_of_finality)
 {
-    struct fake_chain chain = {.head = 40};
+    struct fake_chain chain = {.head = 50};
     expect_grade((struct fake_chain *[]){&chain}, 1, false, GRADE_SINGLE);
     expect_grade((struct fake_chain *[]){&chain}, 1, true, GRADE_SINGLE);
     expect_grade((struct fake_chain *[]){NULL, &chain, NULL}, 3, true, GRADE_SINGLE);
@@ -397,9 +413,8 @@ Test(fetch, R15_one_endpoint_alone_is_single_whatever_it_says_of_finality)
 /* A sound history that is not the chain's: nothing in the blocks tells. */
 Test(fetch, R15_a_history_of_its_own_is_single)
 {
-    struct fake_chain forged = {.head = 40, .fork = 5};
-    struct run run = fetch_chains((struct fake_chain *[]){&forged}, 1,
-                                  (struct chain_fetch){.first = 0, .last = 40, .final = true});
+    struct fake_chain forged = {.head = 50, .fork = 5};
+    struct run run = fetch_final((struct fake_chain *[]){&forged}, 1, (struct chain_fetch){.first = 0, .last = 40});
     cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
     cr_assert_eq(run.collected.grades[GRADE_SINGLE], 41);
     run_free(&run);
@@ -407,10 +422,36 @@ Test(fetch, R15_a_history_of_its_own_is_single)
 
 Test(fetch, blocks_that_two_endpoints_agree_on_are_linked_and_proven_when_final)
 {
-    struct fake_chain one = {.head = 40}, two = {.head = 40};
+    struct fake_chain one = {.head = 50}, two = {.head = 50};
     expect_grade((struct fake_chain *[]){&one, &two}, 2, false, GRADE_LINKED);
     expect_grade((struct fake_chain *[]){&one, &two}, 2, true, GRADE_PROVEN);
     expect_grade((struct fake_chain *[]){&one, NULL, &two}, 3, true, GRADE_PROVEN);
+}
+
+static enum tracer_status count_told(void *context, const struct chain_refusal *refusal, struct error *err)
+{
+    unsigned *count = context;
+    (void)err;
+    *count += strcmp(refusal->endpoint, "alpha") == 0 && refusal->number == 40 && refusal->block.length > 100 && strstr(refusal->why, "is final");
+    return TRACER_OK;
+}
+
+Test(fetch, R4_R15_one_endpoint_alone_makes_nothing_final)
+{
+    struct fake_chain liar = {.head = 50, .finalized = 45}, silent = {.head = 50, .no_tags = true}, honest = {.head = 50},
+                      beyond = {.head = 50, .finalized = 900};
+    expect_grade((struct fake_chain *[]){&liar, &silent, &silent}, 3, true, GRADE_LINKED);
+    struct run run = fetch_final((struct fake_chain *[]){&liar, &honest, &honest}, 3, (struct chain_fetch){.first = 36, .last = 45});
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert_eq(run.collected.grades[GRADE_PROVEN], 5); /* 36 to 40 */
+    cr_assert_eq(run.collected.grades[GRADE_LINKED], 5);
+    run_free(&run);
+    unsigned told = 0;
+    run = fetch_final((struct fake_chain *[]){&beyond, &honest, &honest}, 3,
+                      (struct chain_fetch){.first = 36, .last = 40, .refused = count_told, .refused_context = &told});
+    cr_assert_eq(run.collected.grades[GRADE_PROVEN], 5);
+    cr_assert_eq(told, 1);
+    run_free(&run);
 }
 
 /* The second endpoint's word is asked for beside the blocks, a few bytes for several of them. */
@@ -427,8 +468,7 @@ Test(fetch, a_second_word_costs_one_call_a_unit)
 Test(fetch, R6_endpoints_that_disagree_give_nothing_and_are_named)
 {
     struct fake_chain one = {.head = 40}, other = {.head = 40, .fork = 5};
-    struct run run = fetch_chains((struct fake_chain *[]){&one, &other}, 2,
-                                  (struct chain_fetch){.first = 10, .last = 10, .final = true});
+    struct run run = fetch_final((struct fake_chain *[]){&one, &other}, 2, (struct chain_fetch){.first = 10, .last = 10});
     cr_assert_eq(run.status, TRACER_E_REPLY, "%s", run.err.text);
     cr_assert_not_null(strstr(run.err.text, "block 10: endpoints disagree: its hash is 0x"), "%s",
                        run.err.text);
