@@ -199,6 +199,13 @@ static void close_ring(struct fetching *fetching)
     arena_free(fetching->scratch);
 }
 
+enum tracer_status fetching_tell_refusal(struct fetching *fetching, const struct chain_refusal *refusal)
+{
+    const struct chain_fetch *fetch = fetching->fetch;
+    client_note(fetching->client, "endpoint \"%s\" was not believed: %s", refusal->endpoint, refusal->why);
+    return fetch->refused ? fetch->refused(fetch->refused_context, refusal, fetching->err) : TRACER_OK;
+}
+
 /* Whoever called a block final too early said it of the last one of these, too. */
 static enum tracer_status tell_early(struct chain_client *client, const struct chain_fetch *fetch, struct error *err)
 {

@@ -60,6 +60,8 @@ struct fetching {
 };
 
 bool fetching_wants_traces(const struct fetching *fetching);
+/* A reply that is not believed goes to the caller, and its endpoint is named. What is only not there is no lie. */
+enum tracer_status fetching_tell_refusal(struct fetching *fetching, const struct chain_refusal *refusal);
 
 /* ---- fetch_unit.c ---- */
 
@@ -68,7 +70,10 @@ enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit);
 /* All batches of the wave under way are back: read them. The unit is ready then, or something was asked
  * again. */
 enum tracer_status unit_wave_done(struct fetching *fetching, struct unit *unit);
-/* Give up the requests; those under way are cancelled. */
+/* The replies about the unit's block `block`, of its first wave. */
+enum tracer_status unit_tell_refusal(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why);
+/* Give up the requests, of one wave or of all; those under way are cancelled. */
+void wave_release(struct wave *wave);
 void unit_release(struct unit *unit);
 
 /* ---- fetch_witness.c ---- */

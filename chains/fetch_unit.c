@@ -55,13 +55,17 @@ static size_t calls_a_batch(const struct fetching *fetching, const struct unit *
     return most < block ? most : most / block * block;
 }
 
+void wave_release(struct wave *wave)
+{
+    for (size_t i = 0; i < wave->batch_count; i++)
+        client_release(&wave->batches[i]);
+    *wave = (struct wave){0};
+}
+
 void unit_release(struct unit *unit)
 {
-    for (size_t i = 0; i < WAVE_COUNT; i++) {
-        for (size_t k = 0; k < unit->waves[i].batch_count; k++)
-            client_release(&unit->waves[i].batches[k]);
-        unit->waves[i] = (struct wave){0};
-    }
+    for (size_t i = 0; i < WAVE_COUNT; i++)
+        wave_release(&unit->waves[i]);
     unit->pending = 0;
 }
 
@@ -179,10 +183,8 @@ static enum tracer_status again(struct fetching *fetching, struct unit *unit, co
     return again_at(fetching, unit, choose_endpoint(fetching), why);
 }
 
-/* The reply that is not believed goes to the caller, and its endpoint is named. What is only not there is no lie. */
-static enum tracer_status tell_refusal(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why)
+enum tracer_status unit_tell_refusal(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why)
 {
-    const struct chain_fetch *fetch = fetching->fetch;
     struct replies replies = replies_of(unit, block);
     unit_note_source(unit, block * calls_a_block(unit));
     struct chain_refusal refusal = {.number = unit->first + block,
@@ -191,14 +193,13 @@ static enum tracer_status tell_refusal(struct fetching *fetching, struct unit *u
                                     .block = result_of(replies.block)};
     if (replies.receipts)
         refusal.receipts = result_of(replies.receipts);
-    client_note(fetching->client, "endpoint \"%s\" was not believed: %s", refusal.endpoint, why->text);
-    return fetch->refused ? fetch->refused(fetch->refused_context, &refusal, fetching->err) : TRACER_OK;
+    return fetching_tell_refusal(fetching, &refusal);
 }
 
 /* The content is wrong or not there: ask elsewhere. The pool counts it against the endpoint that answered. */
 static enum tracer_status reject(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why)
 {
-    enum tracer_status told = why->status == TRACER_E_REPLY ? tell_refusal(fetching, unit, block, why) : TRACER_OK;
+    enum tracer_status told = why->status == TRACER_E_REPLY ? unit_tell_refusal(fetching, unit, block, why) : TRACER_OK;
     if (told)
         return told;
     struct wave *wave = &unit->waves[0];

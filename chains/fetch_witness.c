@@ -31,8 +31,11 @@ enum tracer_status unit_ask_witness(struct fetching *fetching, struct unit *unit
     struct wave *wave = &unit->waves[WAVE_WITNESS];
     char number[QUANTITY_TEXT_SIZE];
     size_t endpoint = next_witness(fetching->client, unit);
-    unit_release(unit);
+    wave_release(wave);
+    if (unit->disputes < DISPUTES_MAX) /* else both replies are told where they differ again */
+        unit_release(unit);
     if (endpoint == RPC_ANY || unit->blocks[unit->count - 1].grade != GRADE_SINGLE) {
+        unit_release(unit);
         unit->state = UNIT_READY;
         return TRACER_OK;
     }
@@ -74,22 +77,37 @@ void unit_raise_grades(struct unit *unit, size_t count, enum grade grade)
     }
 }
 
+static enum tracer_status tell_witness(struct fetching *fetching, const struct unit *unit, const struct error *why)
+{
+    const struct rpc_batch *batch = &unit->waves[WAVE_WITNESS].batches[0];
+    return fetching_tell_refusal(fetching, &(struct chain_refusal){.number = unit->first + unit->count - 1,
+                                                                   .endpoint = rpc_endpoint_name(fetching->client->rpc, batch->answered_by),
+                                                                   .why = why->text,
+                                                                   .block = {batch->calls->result, batch->calls->result_length}});
+}
+
 /* Neither is believed: the larger number of endpoints would not be a proof either. */
-static enum tracer_status dispute(struct fetching *fetching, struct unit *unit, size_t witness,
-                                  struct hash other)
+static enum tracer_status dispute(struct fetching *fetching, struct unit *unit, struct hash other)
 {
     const struct block *block = &unit->blocks[unit->count - 1];
     const struct rpc *rpc = fetching->client->rpc;
+    size_t source = unit->source, witness = unit->waves[WAVE_WITNESS].batches[0].answered_by;
     char hash[HASH_TEXT_SIZE], other_hash[HASH_TEXT_SIZE];
+    struct error why;
     memset(unit->unknown, 0, sizeof unit->unknown);
     if (unit->disputes++ < DISPUTES_MAX)
         return unit_begin(fetching, unit);
     hash_format(block->hash, hash);
     hash_format(other, other_hash);
-    return error_set(fetching->err, TRACER_E_REPLY,
-                     "block %" PRIu64 ": endpoints disagree: its hash is %s by \"%s\", %s by \"%s\"",
-                     block->number, hash, rpc_endpoint_name(rpc, unit->source), other_hash,
-                     rpc_endpoint_name(rpc, witness));
+    error_set(&why, TRACER_E_REPLY, "block %" PRIu64 ": endpoints disagree: its hash is %s by \"%s\", %s by \"%s\"", block->number, hash,
+              rpc_endpoint_name(rpc, source), other_hash, rpc_endpoint_name(rpc, witness));
+    enum tracer_status status = unit_tell_refusal(fetching, unit, unit->count - 1, &why);
+    if (!status)
+        status = tell_witness(fetching, unit, &why);
+    if (status)
+        return status;
+    *fetching->err = why;
+    return TRACER_E_REPLY;
 }
 
 enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *unit)
@@ -98,17 +116,23 @@ enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *uni
     const struct rpc_batch *batch = &unit->waves[WAVE_WITNESS].batches[0];
     const struct rpc_call *call = batch->calls;
     struct evm_block_head head;
-    struct error ignored;
-    bool answered = !batch->status && !call->status &&
-                    !evm_decode_head((struct json_span){call->result, call->result_length}, unit->arena,
-                                     &head, &ignored) &&
-                    head.number == unit->first + unit->count - 1;
-    size_t witness = batch->answered_by;
-    if (!answered)
+    struct error why;
+    enum tracer_status status = batch->status ? batch->status : call->status;
+    if (status || json_span_is((struct json_span){call->result, call->result_length}, "null"))
         return unit_ask_witness(fetching, unit);
-    unit_release(unit);
+    status = evm_prove_head((struct json_span){call->result, call->result_length}, unit->arena, &head, &why);
+    if (!status && head.number != unit->first + unit->count - 1)
+        status = error_set(&why, TRACER_E_REPLY, "block %" PRIu64 " for it", head.number);
+    if (status == TRACER_E_NOMEM)
+        return error_set(fetching->err, status, "no memory");
+    if (status) { /* its word is none */
+        error_context(&why, "block %" PRIu64, unit->first + unit->count - 1);
+        status = tell_witness(fetching, unit, &why);
+        return status ? status : unit_ask_witness(fetching, unit);
+    }
     if (!hash_equal(head.hash, unit->blocks[unit->count - 1].hash))
-        return dispute(fetching, unit, witness, head.hash);
+        return dispute(fetching, unit, head.hash);
+    unit_release(unit);
     for (size_t i = 0; i < unit->count; i++)
         unit_raise_grades(unit, i + 1, client->has_final && unit->first + i <= client->final_number ? GRADE_PROVEN : GRADE_LINKED);
     unit->state = UNIT_READY;

@@ -478,6 +478,51 @@ Test(fetch, R6_endpoints_that_disagree_give_nothing_and_are_named)
     run_free(&run);
 }
 
+struct told {
+    unsigned count, bare; /* without the reply */
+    char names[256];
+};
+
+static enum tracer_status note_told(void *context, const struct chain_refusal *refusal, struct error *err)
+{
+    struct told *told = context;
+    (void)err;
+    told->count++;
+    told->bare += refusal->number != 10 || refusal->block.length < 500 || !strstr(refusal->why, "block 10");
+    snprintf(told->names + strlen(told->names), sizeof told->names - strlen(told->names), "%s ", refusal->endpoint);
+    return TRACER_OK;
+}
+
+Test(fetch, R6_what_endpoints_said_that_disagree_is_told_of_both)
+{
+    struct fake_chain one = {.head = 40}, other = {.head = 40, .fork = 5};
+    struct told told = {0};
+    struct run run = fetch_chains((struct fake_chain *[]){&one, &other}, 2,
+                                  (struct chain_fetch){.first = 10, .last = 10, .refused = note_told, .refused_context = &told});
+    cr_assert_eq(run.status, TRACER_E_REPLY, "%s", run.err.text);
+    cr_assert(told.count == 2 && !told.bare && strstr(told.names, "alpha") && strstr(told.names, "beta"), "%u %s", told.count, told.names);
+    run_free(&run);
+}
+
+/* Whose header does not have the hash that it states has said nothing, and no other endpoint is doubted for it. */
+Test(fetch, R2_R6_a_second_word_that_its_own_header_does_not_have_is_none)
+{
+    struct fake_chain honest = {.head = 40}, liar = {.head = 40, .lie = LIE_HASH, .lie_number = 10, .lies_left = 1000};
+    for (int place = 0; place < 3; place++)
+        for (size_t count = 2; count <= 3; count++) {
+            struct fake_chain *chains[] = {&honest, &honest, &honest};
+            struct told told = {0};
+            chains[place] = &liar;
+            struct run run = fetch_chains(chains, count, (struct chain_fetch){.first = 10, .last = 10, .refused = note_told, .refused_context = &told});
+            cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+            cr_assert_eq(run.collected.blocks, 1);
+            cr_assert(!told.bare && told.count <= 1);
+            if (count == 3)
+                cr_assert_eq(run.collected.grades[GRADE_LINKED], 1);
+            run_free(&run);
+        }
+}
+
 Test(fetch, R6_two_of_three_are_no_proof_either)
 {
     struct fake_chain one = {.head = 40}, two = {.head = 40}, other = {.head = 40, .fork = 5};
