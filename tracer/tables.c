@@ -127,6 +127,7 @@ static bool is_doubted(const struct case_state *state, const struct asset *asset
 
 struct facts_walk {
     const struct case_state *state;
+    const struct block *block;
     const struct position *positions;
     struct row_facts *facts;
     size_t next, end;
@@ -143,7 +144,9 @@ static enum tracer_status note_row(void *context, const struct transfer *transfe
         walk->facts[walk->next].to = transfer->to;
         walk->facts[walk->next].asset = transfer->asset;
         walk->facts[walk->next].amount = transfer->amount;
-        walk->facts[walk->next].grade = grade_of_row(walk->facts[walk->next].grade, transfer);
+        enum grade least = grade_of_row(walk->block, NULL, transfer);
+        if (walk->facts[walk->next].grade < least)
+            walk->facts[walk->next].grade = least;
         if (walk->facts[walk->next].grade < GRADE_ASSERTED && is_doubted(walk->state, &transfer->asset))
             walk->facts[walk->next].grade = GRADE_ASSERTED;
         walk->next++;
@@ -183,7 +186,7 @@ enum tracer_status case_row_facts(struct case_state *state, const struct positio
             if (transaction.grade > facts->grade)
                 facts->grade = transaction.grade;
         }
-        struct facts_walk walk = {state, positions, ret_facts, start, end};
+        struct facts_walk walk = {state, &block, positions, ret_facts, start, end};
         status = graph_each_in_block(graph, chain_id, number, positions[start].transaction_index, positions[end - 1].transaction_index, note_row, &walk, err);
         if (status && status != TRACER_E_STOPPED)
             return status;

@@ -609,8 +609,7 @@ static enum tracer_status check_rows_of_block(void *context, const struct block 
     return status;
 }
 
-/* What a row claims of itself: the block of its transaction, and a grade that is not better than what was proven here. Rewards alone may have the grade of their block, since
- * rows do not tell them from withdrawals. */
+/* What a row claims of itself: the block of its transaction, and a grade that is not better than what was proven here. */
 static enum tracer_status check_claims(struct verifying *v)
 {
     static const char *const columns[] = {"grade", "block_number"};
@@ -622,11 +621,9 @@ static enum tracer_status check_claims(struct verifying *v)
         return found(v, status);
     for (size_t i = 0; !status && !(status = csv_next(csv, cells, v->err)); i++) {
         const struct known_row *row = i < v->row_count ? &v->rows[i] : NULL;
-        bool reward = row && row->kind == TRANSFER_REWARD && row->position.transaction_index == TRANSACTION_AFTER;
         enum grade claimed;
         uint64_t number;
-        if (!row || !grade_parse(cells[0].text, cells[0].length, &claimed) ||
-            claimed < (reward ? find_block(v, row->position.block_number)->grade : row->best))
+        if (!row || !grade_parse(cells[0].text, cells[0].length, &claimed) || claimed < row->best)
             status = differs(v, BUNDLE_TRANSFERS, "line %zu claims a grade that nothing proves", i + 2);
         else if (cells[1].length && (!csv_parse_u64(cells[1], INT64_MAX, &number) || number != row->number))
             status = differs(v, BUNDLE_TRANSFERS, "line %zu claims another block than its transaction", i + 2);

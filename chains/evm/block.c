@@ -26,6 +26,7 @@ struct work {
     struct evm_notes notes;
     enum grade grade;
     struct bytes archive;
+    bool rewards_asserted;
     bool placed, split; /* traces that say where logs stand, and that do not */
     struct error *err;
 };
@@ -130,7 +131,7 @@ static enum tracer_status decode_end(struct work *work)
     }
     rows_begin(&work->rows, TRANSACTION_AFTER);
     return rows_of_block_end(&work->rows, work->network, &work->header, rewards, reward_count, stated,
-                             &work->notes);
+                             &work->notes, &work->rewards_asserted);
 }
 
 static void fill_block(const struct work *work, struct block *to)
@@ -150,6 +151,7 @@ static void fill_block(const struct work *work, struct block *to)
                      : work->notes.trace_gaps ? INTERNALS_SOME
                                               : INTERNALS_ALL,
         .order = work->traces && !work->split ? ORDER_EXACT : ORDER_SPLIT,
+        .rewards_asserted = work->rewards_asserted,
         .undecoded_count = work->rows.undecoded_count,
         .archive = work->archive,
         .transactions = work->transactions,

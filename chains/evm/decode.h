@@ -336,7 +336,7 @@ enum tracer_status rows_of_transaction(struct rows *rows, const struct evm_netwo
                                        const struct evm_receipt *receipt, const struct trace_of *trace);
 enum tracer_status rows_of_block_end(struct rows *rows, const struct evm_network *network,
                                      const struct evm_header *header, const struct trace_reward *rewards,
-                                     size_t reward_count, bool rewards_stated, struct evm_notes *notes);
+                                     size_t reward_count, bool rewards_stated, struct evm_notes *notes, bool *ret_asserted);
 
 /* ---- log.c ---- */
 

@@ -270,10 +270,12 @@ static enum tracer_status rows_of_rewards(struct rows *rows, const struct evm_ru
 
 enum tracer_status rows_of_block_end(struct rows *rows, const struct evm_network *network,
                                      const struct evm_header *header, const struct trace_reward *rewards,
-                                     size_t reward_count, bool rewards_stated, struct evm_notes *notes)
+                                     size_t reward_count, bool rewards_stated, struct evm_notes *notes, bool *ret_asserted)
 {
+    size_t before = rows->count;
     enum tracer_status status =
         rows_of_rewards(rows, network->rules, header, rewards, reward_count, rewards_stated, notes);
+    *ret_asserted = rows->count > before; /* no hash covers them; withdrawals have a root */
     for (size_t i = 0; !status && i < header->withdrawal_count; i++) {
         struct u512 wei = u256_mul(u256_from_u64(header->withdrawals[i].gwei), u256_from_u64(WEI_PER_GWEI));
         status = rows_native(rows, TRANSFER_REWARD, nobody, header->withdrawals[i].to,

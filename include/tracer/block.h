@@ -19,11 +19,6 @@ enum row_order { ORDER_SPLIT, ORDER_EXACT };                      /* architectur
 const char *internals_name(enum internals internals);
 const char *row_order_name(enum row_order order);
 
-/* A row is as well founded as its block and transaction; but internal transfers, and fees of the OP Stack's settlement layer, to which no
- * hash commits, are asserted at best. */
-bool row_is_hashed(const struct transfer *row);
-enum grade grade_of_row(enum grade grade, const struct transfer *row);
-
 enum transaction_status { TRANSACTION_FAILED, TRANSACTION_SUCCEEDED, TRANSACTION_STATUS_UNKNOWN };
 
 struct transaction {
@@ -46,6 +41,7 @@ struct block {
     enum grade grade;
     enum internals internals;
     enum row_order order;
+    bool rewards_asserted;    /* those behind its transactions rest on rules or call traces; else they are withdrawals, which its hash covers */
     uint32_t undecoded_count; /* logs that look like token events but do not decode (threat-model X8) */
     struct bytes archive;     /* what its hash covers (proof.h), where that was asked for; else {NULL, 0} */
 
@@ -54,5 +50,10 @@ struct block {
     const struct transfer *transfers; /* by position, strictly increasing, all of this block */
     size_t transfer_count;
 };
+
+/* A row of a transaction is hashed, but for internal transfers and fees of the OP Stack's settlement layer. */
+bool row_is_hashed(const struct transfer *row);
+/* A row is as well founded as its block and transaction (NULL: there is none); what no hash covers is asserted at best. */
+enum grade grade_of_row(const struct block *block, const struct transaction *transaction, const struct transfer *row);
 
 #endif

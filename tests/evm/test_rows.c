@@ -77,6 +77,10 @@ Test(rows, withdrawals_are_rewards_in_wei)
                   "{\"index\":\"0x5\",\"validatorIndex\":\"0x1\",\"address\":\"" B "\",\"amount\":\"0x2\"},"
                   "{\"index\":\"0x6\",\"validatorIndex\":\"0x2\",\"address\":\"" C "\",\"amount\":\"0x0\"}]"};
     expect_rows(&block, "end.0 reward native void>bb 2000000000\n");
+    struct texts texts = texts_write(&block);
+    cr_assert_eq(texts_decode(&texts), TRACER_OK, "%s", texts.err.text);
+    cr_assert_not(texts.decoded.rewards_asserted);
+    texts_free(&texts);
 }
 
 Test(rows, R1_a_missing_withdrawal_is_noticed)
@@ -104,6 +108,7 @@ Test(rows, uncles_give_the_miner_a_nephew_share)
     char *rows = rows_text(&texts.decoded);
     cr_assert_str_eq(rows, "end.0 reward native void>99 2125000000000000000\n");
     cr_assert_eq(texts.notes.uncle_rewards, 2);
+    cr_assert(texts.decoded.rewards_asserted); /* the header does not say how many uncles there are */
     free(rows);
     texts_free(&texts);
 }

@@ -171,6 +171,7 @@ static inline struct owned_block make_block(uint64_t number, uint64_t salt, size
                                 .grade = GRADE_SINGLE,
                                 .internals = internals,
                                 .order = ORDER_SPLIT,
+                                .rewards_asserted = number % 2,
                                 .undecoded_count = (uint32_t)number,
                                 .transactions = made.transactions,
                                 .transaction_count = transactions,
@@ -381,7 +382,7 @@ static inline void compare_blocks(struct graph *graph, const struct model *model
         const struct block *mine = &model->blocks[n].block;
         cr_assert(hash_equal(block.hash, mine->hash) && hash_equal(block.state_root, mine->state_root) &&
                   block.time == mine->time && block.internals == mine->internals &&
-                  block.grade == mine->grade && block.undecoded_count == mine->undecoded_count &&
+                  block.grade == mine->grade && block.rewards_asserted == mine->rewards_asserted && block.undecoded_count == mine->undecoded_count &&
                   block.transfer_count == mine->transfer_count &&
                   block.transaction_count == mine->transaction_count);
         if (n % 3 == 0)

@@ -101,11 +101,27 @@ Test(names, no_hash_covers_internal_transfers_and_fees_of_a_settlement_layer)
     for (int kind = 0; kind < TRANSFER_KIND_COUNT; kind++)
         for (int grade = 0; grade < GRADE_COUNT; grade++) {
             struct transfer row = {.kind = (enum transfer_kind)kind};
+            const struct block block = {.grade = (enum grade)grade};
             bool lowered = kind == TRANSFER_INTERNAL && grade < GRADE_ASSERTED;
-            cr_assert_eq(grade_of_row((enum grade)grade, &row), lowered ? GRADE_ASSERTED : (enum grade)grade);
+            cr_assert_eq(grade_of_row(&block, NULL, &row), lowered ? GRADE_ASSERTED : (enum grade)grade);
             row.to.bytes[0] = 0x42; /* where fees of the settlement layer go: receipts state them beside what is hashed */
             row.to.bytes[19] = 0x1a;
             lowered = (kind == TRANSFER_INTERNAL || kind == TRANSFER_FEE) && grade < GRADE_ASSERTED;
-            cr_assert_eq(grade_of_row((enum grade)grade, &row), lowered ? GRADE_ASSERTED : (enum grade)grade);
+            cr_assert_eq(grade_of_row(&block, NULL, &row), lowered ? GRADE_ASSERTED : (enum grade)grade);
         }
+}
+
+Test(names, a_row_is_no_better_than_its_block_its_transaction_and_the_rule_that_gave_it)
+{
+    const struct transaction asserted = {.grade = GRADE_ASSERTED};
+    struct block block = {.grade = GRADE_PROVEN};
+    struct transfer row = {.kind = TRANSFER_REWARD, .position.transaction_index = TRANSACTION_AFTER};
+    cr_assert_eq(grade_of_row(&block, NULL, &row), GRADE_PROVEN); /* a withdrawal */
+    block.rewards_asserted = true;
+    cr_assert_eq(grade_of_row(&block, NULL, &row), GRADE_ASSERTED);
+    row.position.transaction_index = 0; /* what a deposit from the settlement layer mints is signed for */
+    cr_assert_eq(grade_of_row(&block, NULL, &row), GRADE_PROVEN);
+    cr_assert_eq(grade_of_row(&block, &asserted, &row), GRADE_ASSERTED);
+    block.grade = GRADE_INFERRED;
+    cr_assert_eq(grade_of_row(&block, &asserted, &row), GRADE_INFERRED);
 }

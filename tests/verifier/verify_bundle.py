@@ -598,9 +598,8 @@ class Bundle:
                 proven += 1
             elif block["header"] and index == 2**31 - 1:
                 self.proven += self.check_withdrawals(block, rows)
-            for row in rows:  # rewards may have the grade of their block: rows do not tell them from withdrawals
-                least = block["grade"] if row["kind"] == "reward" and index == 2**31 - 1 else row["best"]
-                need(GRADES.index(row["grade"]) >= least, f"transfers.csv: {row['block']}:{row['txi']}:{row['idx']} claims {row['grade']}")
+            for row in rows:
+                need(GRADES.index(row["grade"]) >= row["best"], f"transfers.csv: {row['block']}:{row['txi']}:{row['idx']} claims {row['grade']}")
         counts = self.manifest["counts"]
         need([counts["blocks"], counts["transactions"], counts["transactions_proven"], counts["rows"]] ==
              [len(self.blocks), transactions, proven, len(self.rows)], "manifest.json: other counts")

@@ -59,6 +59,7 @@ enum tracer_status graph_get_block(struct graph *graph, uint64_t chain_id, uint6
                                 .grade = record.grade,
                                 .internals = record.internals,
                                 .order = record.order,
+                                .rewards_asserted = record.rewards_asserted,
                                 .undecoded_count = record.undecoded_count,
                                 .transaction_count = record.transaction_count,
                                 .transfer_count = record.transfer_count};

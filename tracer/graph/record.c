@@ -247,7 +247,7 @@ size_t block_record_encode(const struct block_record *record, uint8_t to[static 
             write_bytes(&writer, hashes[i]->bytes, sizeof(hashes[i]->bytes));
     write_u64(&writer, record->time);
     write_u8(&writer, record->grade);
-    write_u8(&writer, (uint32_t)record->internals | (uint32_t)record->order << 4);
+    write_u8(&writer, (uint32_t)record->internals | (uint32_t)record->order << 4 | (uint32_t)record->rewards_asserted << 5);
     write_u32(&writer, record->undecoded_count);
     write_u32(&writer, record->transaction_count);
     write_u32(&writer, record->transfer_count);
@@ -275,11 +275,12 @@ bool block_record_decode(const uint8_t *from, size_t size, struct block_record *
     record.digest.low = read_u64(&reader);
     record.digest.high = read_u64(&reader);
     if (!reader_done(&reader) || known > 31 || grade >= GRADE_COUNT || (flags & 15) > INTERNALS_ALL ||
-        flags >> 4 > ORDER_EXACT)
+        flags >> 6)
         return false;
     record.grade = (enum grade)grade;
     record.internals = (enum internals)(flags & 15);
-    record.order = (enum row_order)(flags >> 4);
+    record.order = (enum row_order)(flags >> 4 & 1);
+    record.rewards_asserted = flags >> 5 & 1;
     *ret_record = record;
     return true;
 }

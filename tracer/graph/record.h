@@ -214,6 +214,7 @@ struct block_record {
     enum grade grade;
     enum internals internals;
     enum row_order order;
+    bool rewards_asserted;
     uint32_t undecoded_count;
     uint32_t transaction_count, transfer_count;
     struct digest128 digest; /* of the canonical content: addresses, not ids */

@@ -151,6 +151,7 @@ static struct block_record record_of(const struct block *block, struct digest128
                                  .grade = block->grade,
                                  .internals = block->internals,
                                  .order = block->order,
+                                 .rewards_asserted = block->rewards_asserted,
                                  .undecoded_count = block->undecoded_count,
                                  .transaction_count = (uint32_t)block->transaction_count,
                                  .transfer_count = (uint32_t)block->transfer_count,
@@ -453,7 +454,7 @@ static enum tracer_status put_again(struct graph_write *write, const struct bloc
         return replace(write, block, old, digest, true, err);
     if (!same)
         return conflict(graph, block->number, "the stored version of the same block has other content", err);
-    if (block->grade >= old->grade)
+    if (block->grade >= old->grade && block->rewards_asserted == old->rewards_asserted)
         return TRACER_OK;
     return replace(write, block, old, digest, false, err); /* the same facts, better founded: the transactions, too */
 }

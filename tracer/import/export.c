@@ -53,8 +53,6 @@ enum tracer_status export_transfer(FILE *stream, const struct transfer *transfer
         hash_format(transaction->hash, hash);
     if (true_number || is_true_number)
         snprintf(number, sizeof(number), "%" PRIu64, true_number ? true_number : block->number);
-    enum grade grade =
-        transaction && transaction->grade > block->grade ? transaction->grade : block->grade;
     if (transfer->log_index != LOG_INDEX_NONE)
         snprintf(log_index, sizeof(log_index), "%" PRIu32, transfer->log_index);
     return written(fprintf(stream,
@@ -62,7 +60,7 @@ enum tracer_status export_transfer(FILE *stream, const struct transfer *transfer
                            transfer->position.block_number, transfer->position.transaction_index,
                            transfer->position.index, transfer_kind_name(transfer->kind), asset, from, to,
                            amount, link, leg_text(transfer->leg), time, hash, number,
-                           grade_name(grade_of_row(grade, transfer)),
+                           grade_name(grade_of_row(block, transaction, transfer)),
                            log_index),
                    err);
 }

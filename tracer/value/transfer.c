@@ -48,9 +48,11 @@ bool row_is_hashed(const struct transfer *row)
     return row->kind != TRANSFER_INTERNAL && !(row->kind == TRANSFER_FEE && address_equal(row->to, vault));
 }
 
-enum grade grade_of_row(enum grade grade, const struct transfer *row)
+enum grade grade_of_row(const struct block *block, const struct transaction *transaction, const struct transfer *row)
 {
-    return !row_is_hashed(row) && grade < GRADE_ASSERTED ? GRADE_ASSERTED : grade;
+    enum grade grade = transaction && transaction->grade > block->grade ? transaction->grade : block->grade;
+    bool by_rule = block->rewards_asserted && row->kind == TRANSFER_REWARD && row->position.transaction_index == TRANSACTION_AFTER;
+    return (by_rule || !row_is_hashed(row)) && grade < GRADE_ASSERTED ? GRADE_ASSERTED : grade;
 }
 
 bool grade_parse(const char *text, size_t length, enum grade *ret_grade)
