@@ -63,7 +63,7 @@ static enum tracer_status fill_ring(struct fetching *fetching)
         unit->first = fetching->next;
         unit->count = count_for(fetching);
         unit->attempts = unit->relinks = unit->disputes = 0;
-        memset(unit->unknown, 0, sizeof unit->unknown);
+        unit_forget_types(unit);
         fetching->used++;
         fetching->all_asked = fetching->fetch->last - unit->first < unit->count;
         fetching->at += unit->count;
@@ -81,7 +81,7 @@ static enum tracer_status fill_ring(struct fetching *fetching)
 static enum tracer_status relink(struct fetching *fetching, struct unit *unit, const struct block *block)
 {
     char parent[HASH_TEXT_SIZE], last[HASH_TEXT_SIZE];
-    memset(unit->unknown, 0, sizeof unit->unknown);
+    unit_forget_types(unit);
     if (unit->relinks++ < RELINKS_MAX)
         return unit_begin(fetching, unit);
     hash_format(block->parent_hash, parent);
@@ -193,6 +193,7 @@ static void close_ring(struct fetching *fetching)
 {
     for (size_t i = 0; i < fetching->unit_count; i++) {
         unit_release(&fetching->units[i]); /* cancels what is under way */
+        unit_forget_types(&fetching->units[i]);
         arena_free(fetching->units[i].arena);
     }
     free(fetching->units);

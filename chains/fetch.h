@@ -28,8 +28,8 @@ struct unit {
     bool receipts_apart, traced;
     struct unknown_types { /* no root of the block can be computed, say these endpoints, who state it alike */
         uint32_t by;
-        size_t first;
         struct hash stated;
+        struct claim *claims; /* their replies, the latest first */
     } unknown[GROUP_BLOCKS_MAX];
     struct wave waves[WAVE_COUNT];
     unsigned wave;       /* under way */
@@ -70,6 +70,8 @@ enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit);
 /* All batches of the wave under way are back: read them. The unit is ready then, or something was asked
  * again. */
 enum tracer_status unit_wave_done(struct fetching *fetching, struct unit *unit);
+/* What endpoints claimed of transactions that nobody knows the type of. */
+void unit_forget_types(struct unit *unit);
 /* The replies about the unit's block `block`, of its first wave. */
 enum tracer_status unit_tell_refusal(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why);
 /* Give up the requests, of one wave or of all; those under way are cancelled. */

@@ -1,6 +1,7 @@
 /* fetch_unit.c - the calls of one unit of blocks: asked for, asked for again, read, decoded. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "fetch.h"
@@ -454,6 +455,60 @@ static void lacks_log_positions(struct fetching *fetching, struct unit *unit, si
 
 /* ---- types that are not known ---- */
 
+/* What one endpoint said of a block: it outlives the unit's next round, which asks another one. */
+struct claim {
+    struct claim *next;
+    size_t endpoint, block_length, receipts_length;
+    char text[];
+};
+
+void unit_forget_types(struct unit *unit)
+{
+    for (size_t i = 0; i < GROUP_BLOCKS_MAX; i++) {
+        struct unknown_types *unknown = &unit->unknown[i];
+        for (struct claim *claim = unknown->claims, *next; claim; claim = next) {
+            next = claim->next;
+            free(claim);
+        }
+        *unknown = (struct unknown_types){0};
+    }
+}
+
+/* As much of it as is kept of any reply that is refused. */
+static bool add_claim(struct unit *unit, size_t block)
+{
+    struct replies replies = replies_of(unit, block);
+    struct json_span parts[2] = {result_of(replies.block)};
+    size_t room = TRACER_REFUSED_BYTES_MAX;
+    if (replies.receipts)
+        parts[1] = result_of(replies.receipts);
+    for (size_t i = 0; i < 2; i++) {
+        parts[i].length = parts[i].length < room ? parts[i].length : room;
+        room -= parts[i].length;
+    }
+    struct claim *claim = malloc(sizeof *claim + parts[0].length + parts[1].length);
+    if (!claim)
+        return false;
+    *claim = (struct claim){unit->unknown[block].claims, unit->source, parts[0].length, parts[1].length};
+    memcpy(claim->text, parts[0].text, parts[0].length);
+    if (parts[1].length)
+        memcpy(claim->text + parts[0].length, parts[1].text, parts[1].length);
+    unit->unknown[block].claims = claim;
+    return true;
+}
+
+static enum tracer_status tell_claims(struct fetching *fetching, const struct unit *unit, size_t block, const char *why)
+{
+    enum tracer_status status = TRACER_OK;
+    for (const struct claim *claim = unit->unknown[block].claims; claim && !status; claim = claim->next)
+        status = fetching_tell_refusal(fetching, &(struct chain_refusal){.number = unit->first + block,
+                                                                         .endpoint = rpc_endpoint_name(fetching->client->rpc, claim->endpoint),
+                                                                         .why = why,
+                                                                         .block = {claim->text, claim->block_length},
+                                                                         .receipts = {claim->text + claim->block_length, claim->receipts_length}});
+    return status;
+}
+
 /* What is stated of a block, but for what only some endpoints have. */
 static bool digest_of(const struct block *block, struct hash *ret_digest)
 {
@@ -487,16 +542,25 @@ static enum tracer_status doubt_types(struct fetching *fetching, struct unit *un
     const struct chain_client *client = fetching->client;
     struct unknown_types *unknown = &unit->unknown[block];
     struct hash stated;
+    struct error why;
     if (!digest_of(decoded, &stated))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
     unit_note_source(unit, block * calls_a_block(unit));
-    if (!unknown->by)
-        *unknown = (struct unknown_types){.first = unit->source, .stated = stated};
+    const struct claim *before = unknown->claims;
+    if (!before)
+        unknown->stated = stated;
     unknown->by |= UINT32_C(1) << unit->source;
-    if (!hash_equal(stated, unknown->stated))
-        return error_set(fetching->err, TRACER_E_REPLY,
-                         "block %" PRIu64 ": endpoints disagree: it has transactions of an unknown type, and \"%s\" states it otherwise than \"%s\"",
-                         unit->first + block, rpc_endpoint_name(client->rpc, unit->source), rpc_endpoint_name(client->rpc, unknown->first));
+    if (!add_claim(unit, block))
+        return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
+    if (before && !hash_equal(stated, unknown->stated)) {
+        error_set(&why, TRACER_E_REPLY,
+                  "block %" PRIu64 ": endpoints disagree: it has transactions of an unknown type, and \"%s\" states it otherwise than \"%s\"",
+                  unit->first + block, rpc_endpoint_name(client->rpc, unit->source), rpc_endpoint_name(client->rpc, before->endpoint));
+        enum tracer_status status = tell_claims(fetching, unit, block, why.text);
+        if (!status)
+            *fetching->err = why;
+        return status ? status : why.status;
+    }
     for (size_t i = 0; i < client->endpoint_count && !*ret_again; i++) {
         *ret_again = client->endpoints[i].usable && !(unknown->by >> i & 1);
         if (*ret_again)
@@ -506,15 +570,13 @@ static enum tracer_status doubt_types(struct fetching *fetching, struct unit *un
 }
 
 /* Who claimed it of a block that another one proves. */
-static void tell_doubted(struct fetching *fetching, struct unit *unit, size_t block)
+static enum tracer_status tell_doubted(struct fetching *fetching, struct unit *unit, size_t block)
 {
-    const struct rpc *rpc = fetching->client->rpc;
+    struct error why;
     unit_note_source(unit, block * calls_a_block(unit));
-    for (size_t i = 0; i < fetching->client->endpoint_count; i++)
-        if (unit->unknown[block].by >> i & 1)
-            client_note(fetching->client,
-                        "endpoint \"%s\" was not believed: block %" PRIu64 ": transactions of an unknown type, but \"%s\" proves it without one",
-                        rpc_endpoint_name(rpc, i), unit->first + block, rpc_endpoint_name(rpc, unit->source));
+    error_set(&why, TRACER_E_REPLY, "block %" PRIu64 ": transactions of an unknown type, but \"%s\" proves it without one", unit->first + block,
+              rpc_endpoint_name(fetching->client->rpc, unit->source));
+    return tell_claims(fetching, unit, block, why.text);
 }
 
 static enum tracer_status decode_block(struct fetching *fetching, struct unit *unit, size_t block,
@@ -564,8 +626,8 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
         status = doubt_types(fetching, unit, block, &decoded, &elsewhere);
         if (status || elsewhere)
             return status;
-    } else if (unit->unknown[block].by) {
-        tell_doubted(fetching, unit, block);
+    } else if (unit->unknown[block].claims && (status = tell_doubted(fetching, unit, block))) {
+        return status;
     }
     if (texts.traces_kind == EVM_TRACES_CALL_TRACER && decoded.order == ORDER_SPLIT && client->traces == TRACES_CALL_TRACER_LOGS)
         lacks_log_positions(fetching, unit, block, &elsewhere);

@@ -94,7 +94,7 @@ static enum tracer_status dispute(struct fetching *fetching, struct unit *unit, 
     size_t source = unit->source, witness = unit->waves[WAVE_WITNESS].batches[0].answered_by;
     char hash[HASH_TEXT_SIZE], other_hash[HASH_TEXT_SIZE];
     struct error why;
-    memset(unit->unknown, 0, sizeof unit->unknown);
+    unit_forget_types(unit);
     if (unit->disputes++ < DISPUTES_MAX)
         return unit_begin(fetching, unit);
     hash_format(block->hash, hash);

@@ -323,16 +323,37 @@ Test(fetch, R1_another_endpoint_answers_for_one_that_lies)
     run_free(&run);
 }
 
+struct told {
+    unsigned count, bare; /* without the reply */
+    uint64_t number;
+    char names[256];
+};
+
+static enum tracer_status note_told(void *context, const struct chain_refusal *refusal, struct error *err)
+{
+    struct told *told = context;
+    char block[32];
+    (void)err;
+    snprintf(block, sizeof block, "block %" PRIu64, told->number);
+    told->count++;
+    told->bare += refusal->number != told->number || refusal->block.length < 500 || !strstr(refusal->why, block);
+    snprintf(told->names + strlen(told->names), sizeof told->names - strlen(told->names), "%s ", refusal->endpoint);
+    return TRACER_OK;
+}
+
 Test(fetch, R1_R14_a_type_that_only_a_liar_does_not_know_hides_nothing)
 {
     struct fake_chain liar = {.head = 40, .lie = LIE_TYPE_AMOUNT, .lie_number = 23, .lies_left = 1000}, honest = {.head = 40};
-    const struct chain_fetch fetch = {.first = 0, .last = 40};
+    struct told told = {.number = 23};
+    const struct chain_fetch fetch = {.first = 0, .last = 40, .refused = note_told, .refused_context = &told};
     struct run plain = fetch_chains((struct fake_chain *[]){&honest}, 1, fetch);
     for (int first = 0; first < 2; first++) {
+        told = (struct told){.number = 23};
         struct run run = fetch_chains((struct fake_chain *[]){first ? &honest : &liar, first ? &liar : &honest}, 2, fetch);
         cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
         cr_assert_str_eq(run.collected.text, plain.collected.text);
         cr_assert(first || strstr(run.notes, "was not believed: block 23: transactions of an unknown type, but"), "%s", run.notes);
+        cr_assert(first || (told.count == 1 && !told.bare && strstr(told.names, "alpha")), "%u %u %s", told.count, told.bare, told.names);
         run_free(&run);
     }
     run_free(&plain);
@@ -347,9 +368,12 @@ Test(fetch, R14_a_block_whose_types_nobody_knows_is_asserted_if_all_say_the_same
     cr_assert_not(strstr(run.notes, "not believed"), "%s", run.notes);
     run_free(&run);
     other.lie = LIE_TYPE_AMOUNT;
-    run = fetch_chains((struct fake_chain *[]){&one, &other}, 2, (struct chain_fetch){.first = 0, .last = 40});
+    struct told told = {.number = 23};
+    run = fetch_chains((struct fake_chain *[]){&one, &other}, 2,
+                       (struct chain_fetch){.first = 0, .last = 40, .refused = note_told, .refused_context = &told});
     cr_assert_eq(run.status, TRACER_E_REPLY, "%s", run.err.text);
     cr_assert(strstr(run.err.text, "block 23: endpoints disagree"), "%s", run.err.text);
+    cr_assert(told.count == 2 && !told.bare && strstr(told.names, "alpha") && strstr(told.names, "beta"), "%u %u %s", told.count, told.bare, told.names);
     run_free(&run);
 }
 
@@ -478,25 +502,10 @@ Test(fetch, R6_endpoints_that_disagree_give_nothing_and_are_named)
     run_free(&run);
 }
 
-struct told {
-    unsigned count, bare; /* without the reply */
-    char names[256];
-};
-
-static enum tracer_status note_told(void *context, const struct chain_refusal *refusal, struct error *err)
-{
-    struct told *told = context;
-    (void)err;
-    told->count++;
-    told->bare += refusal->number != 10 || refusal->block.length < 500 || !strstr(refusal->why, "block 10");
-    snprintf(told->names + strlen(told->names), sizeof told->names - strlen(told->names), "%s ", refusal->endpoint);
-    return TRACER_OK;
-}
-
 Test(fetch, R6_what_endpoints_said_that_disagree_is_told_of_both)
 {
     struct fake_chain one = {.head = 40}, other = {.head = 40, .fork = 5};
-    struct told told = {0};
+    struct told told = {.number = 10};
     struct run run = fetch_chains((struct fake_chain *[]){&one, &other}, 2,
                                   (struct chain_fetch){.first = 10, .last = 10, .refused = note_told, .refused_context = &told});
     cr_assert_eq(run.status, TRACER_E_REPLY, "%s", run.err.text);
@@ -511,7 +520,7 @@ Test(fetch, R2_R6_a_second_word_that_its_own_header_does_not_have_is_none)
     for (int place = 0; place < 3; place++)
         for (size_t count = 2; count <= 3; count++) {
             struct fake_chain *chains[] = {&honest, &honest, &honest};
-            struct told told = {0};
+            struct told told = {.number = 10};
             chains[place] = &liar;
             struct run run = fetch_chains(chains, count, (struct chain_fetch){.first = 10, .last = 10, .refused = note_told, .refused_context = &told});
             cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
