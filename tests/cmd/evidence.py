@@ -135,18 +135,24 @@ with tempfile.TemporaryDirectory() as directory:
         wrong(copy, what)
         (copy / "manifest.json").write_bytes(manifest)
 
-    def resealed(name, change, what):
+    def resealed(name, change, what, counted=lambda counts: None, both=False):
+        def alter(manifest):
+            counted(manifest["counts"])
+            next(f for f in manifest["files"] if f["name"] == name).update(size=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
         path = copy / name
         data = path.read_bytes()
         path.write_bytes(change(data))
-        reseal(copy, lambda m: next(f for f in m["files"] if f["name"] == name).update(
-            size=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+        reseal(copy, alter)
         wrong(copy, what)
+        if both and independent(copy).returncode != 5:
+            problems.append(f"the second verifier: {what}")
         path.write_bytes(data)
         (copy / "manifest.json").write_bytes(manifest)
 
     resealed("nodes.rlp", lambda data: b"\xff" * 64, "nodes of a size beyond the file")
     resealed("headers.rlp", lambda data: b"\xc0", "a header that is none")
+    resealed("nodes.rlp", lambda data: b"\xc1\x80", "a node that no proof needs", both=True)
+    resealed("blocks.csv", lambda data: data + b"1664294999,,1664294999,asserted,no\n", "a block without a transfer", lambda counts: counts.update(blocks=counts["blocks"] + 1), both=True)
     resealed("blocks.csv", lambda data: data.replace(b",asserted,no", b",proven,no", 1), "a grade that nothing proves")
     resealed("blocks.csv", lambda data: data.replace(b",no", b",yes", 1), "a header that is not there")
     resealed("result.json", lambda data: data.replace(b'"grade": "asserted"', b'"grade": "proven"', 1), "a hop of a grade that nothing proves")

@@ -802,6 +802,9 @@ async function evidenceTests(run, world) {
       assert((await alter(`altered-${kind}`, 'transfers.csv', replace(row(kind), '$1$21$3'))).includes('is not what the proven bytes say'), kind);
     await alter('altered-header', 'headers.rlp', flip(0.5));
     await alter('altered-node', 'nodes.rlp', flip(0.5));
+    const { stdout: spare } = spawnSync('python3', ['-c', `import sys, runpy; v = runpy.run_path(${JSON.stringify(VERIFIER)}); data = sys.stdin.buffer.read()
+sys.stdout.buffer.write(b''.join(sorted([*v['texts'](data), b'\\xc1\\x80'], key=v['keccak'])))`], { input: readFileSync(join(tracer.path('evidence-fifo'), 'nodes.rlp')), maxBuffer: 1 << 28 });
+    assert((await alter('altered-spare', 'nodes.rlp', () => spare)).includes('no proof needs node'), 'a node too many');
     await alter('altered-grade', 'blocks.csv', replace(/,yes$/m, ',no'));
     await alter('altered-result', 'result.json', replace(/"tainted": "(\d+)"/, '"tainted": "1$1"'));
     await alter('altered-seed', 'seeds.csv', (bytes) => Buffer.concat([bytes.subarray(0, bytes.indexOf(10) + 1), bytes.subarray(bytes.lastIndexOf(10, bytes.length - 2) + 1)]));

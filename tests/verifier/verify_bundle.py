@@ -160,6 +160,7 @@ EMPTY_ROOT = keccak(b"\x80")
 
 def node_at(nodes, name):
     need(name in nodes, f"nodes.rlp: node {name.hex()} is missing")
+    nodes.used.add(name)
     return one(nodes[name], "nodes.rlp")
 
 
@@ -472,6 +473,14 @@ def rows_of(transaction, receipt, gas, header, rules, wrappers):
 
 # ---- the bundle ----
 
+class Nodes(dict):
+    """By hash, and which of them a proof needed."""
+
+    def __init__(self):
+        super().__init__()
+        self.used = set()
+
+
 class Bundle:
     def __init__(self, path):
         self.path = pathlib.Path(path)
@@ -506,7 +515,7 @@ class Bundle:
 
     def read_blocks(self):
         network, hashes = self.manifest["network"], []
-        self.nodes, headers, self.blocks, self.rules = {}, {}, {}, RULES.get(network["rules"])
+        self.nodes, headers, self.blocks, self.rules = Nodes(), {}, {}, RULES.get(network["rules"])
         for node in texts(self.data["nodes.rlp"]):
             hashes.append(keccak(node))
             self.nodes[hashes[-1]] = node
@@ -600,6 +609,8 @@ class Bundle:
                 self.proven += self.check_withdrawals(block, rows)
             for row in rows:
                 need(GRADES.index(row["grade"]) >= row["best"], f"transfers.csv: {row['block']}:{row['txi']}:{row['idx']} claims {row['grade']}")
+        need(self.nodes.used == set(self.nodes), "nodes.rlp: nodes that no proof needs")
+        need({at for at, _ in groups} == set(self.blocks), "blocks.csv: blocks without a transfer")
         counts = self.manifest["counts"]
         need([counts["blocks"], counts["transactions"], counts["transactions_proven"], counts["rows"]] ==
              [len(self.blocks), transactions, proven, len(self.rows)], "manifest.json: other counts")
