@@ -63,7 +63,7 @@ static void put_asked(struct buffer *to, const struct decision_question *asked)
     put_whole(to, ", \"list_age_max\": ", true, asked->list_age_days_max);
     buffer_text(to, asked->builtin_labels ? ", \"builtin_labels\": true" : ", \"builtin_labels\": false");
     put_texts(to, ", \"sources\": [", asked->sources, asked->source_count);
-    buffer_char(to, '}');
+    buffer_text(to, asked->funds ? ", \"source_of_funds\": true}" : "}");
 }
 
 static void put_input(struct buffer *to, bool is_first, const struct result_input *input)
@@ -261,6 +261,7 @@ static void read_asked(struct reading *reading, const json_t *object, struct dec
     to->list_age_days_max = whole_at(reading, object, "list_age_max");
     to->builtin_labels = json_is_true(member(reading, object, "builtin_labels"));
     to->sources = texts_at(reading, object, "sources", &to->source_count);
+    to->funds = json_is_true(json_object_get(object, "source_of_funds"));
 }
 
 static const struct decision_fetched *read_fetched(struct reading *reading, const json_t *object)
@@ -421,7 +422,7 @@ bool decision_same_question(const struct decision_context *a, const struct decis
                 same_number(x->has_from, x->from, y->has_from, y->from) && same_number(x->has_to, x->to, y->has_to, y->to) &&
                 same_number(x->has_since, x->since, y->has_since, y->since) && !x->as_of == !y->as_of &&
                 (!x->as_of || strcmp(x->as_of, y->as_of) == 0) && x->list_age_days_max == y->list_age_days_max &&
-                x->builtin_labels == y->builtin_labels && x->source_count == y->source_count && same_fetched(x->fetched, y->fetched);
+                x->builtin_labels == y->builtin_labels && x->funds == y->funds && x->source_count == y->source_count && same_fetched(x->fetched, y->fetched);
     for (size_t i = 0; i < x->source_count && same; i++)
         same = strcmp(x->sources[i], y->sources[i]) == 0;
     return same;

@@ -40,7 +40,7 @@ struct decision_question {
     uint64_t from, to, since;
     const char *as_of; /* NULL: not given */
     uint64_t list_age_days_max;
-    bool builtin_labels;
+    bool builtin_labels, funds; /* funds: the answers have the labelled accounts that paid it out */
     const char *const *sources;
     size_t source_count;
     const struct decision_fetched *fetched; /* NULL: it was asked of what the store had */

@@ -161,6 +161,15 @@ run("import", "--store", "small", "--quiet", "small.csv")
 check(*BEFORE[:2], EXPLOITER, code=10, log="late.jsonl")
 has(run("decision", "replay", "late.jsonl", 3, "--store", "small", code=11), "the blocks end with", "this is no replay of the decision")
 
+# What was asked for with the answer is asked for again; what could not be asked is not asked as something else.
+check(*BEFORE, "--source-of-funds", EXPLOITER, code=10, log="funds.jsonl")
+has(run("decision", "replay", "funds.jsonl", 3, "--store", "case"), "the same verdict, exposed", "nothing differs")
+has(run("rescreen", "funds.jsonl", "--store", "case"), "1 as they were, 0 changed")
+(here / "rows.csv").write_text(f"target,to\n{BINANCE},0x12\n0x12,\n,\n")
+run("batch", "rows.csv", "--store", "case", "--quiet", *BEFORE, "--decisions", "rows.jsonl", "--output", "rows.out", code=12)
+for number, why in ((3, "line 2, column to: is no address"), (4, "line 3, column target:"), (5, "(no target)")):
+    has(run("decision", "replay", "rows.jsonl", number, "--store", "case", code=11), "cannot_tell, because it could not be asked", why)
+
 # Many questions, and more than a chunk.
 check("--to", "1648400000", *300 * [EXPLOITER], code=10, log="many.jsonl")
 check(*BEFORE, "--policy", "haircut", *3 * [EXPLOITER], code=10, log="many.jsonl")

@@ -30,6 +30,7 @@ static enum tracer_status take_question(struct again *again, const struct decisi
     to->as_of = asked->as_of;
     to->list_age_max = asked->list_age_days_max;
     to->no_builtin_labels = !asked->builtin_labels;
+    to->funds = asked->funds;
     to->source_count = asked->source_count;
     for (size_t i = 0; i < asked->source_count; i++)
         to->source[i] = asked->sources[i];
@@ -118,6 +119,7 @@ enum tracer_status again_open(struct again *again, const struct options *given, 
     again->request.has_since = again->options.has_since;
     again->request.since = again->options.since;
     again->request.rules = session->rules;
+    again->request.funds = again->options.funds;
     progress_begin(session, "replay");
     status = screen_open(&again->request, &again->screen, &session->err);
     progress_end(session);

@@ -173,6 +173,16 @@ static int put_replay(FILE *stream, const struct decision_context *was_asked, co
     return other_chain || unread ? EXIT_CANNOT_TELL : same ? EXIT_DONE : EXIT_VERIFICATION;
 }
 
+/* A row of a batch that could not be asked: the record has why, and no question. */
+static int put_unasked(FILE *stream, const struct decision *was)
+{
+    fprintf(stream, "record %" PRIu64 "  %s: %s, because it could not be asked; there is nothing to ask again\n", was->number,
+            was->target[0] ? was->target : "(no target)", verdict_name(was->verdict));
+    for (size_t i = 0; i < was->reason_count; i++)
+        fprintf(stream, "  %s\n", was->reasons[i]);
+    return EXIT_CANNOT_TELL;
+}
+
 static enum tracer_status replay(struct reading *reading, int *ret_code)
 {
     struct again again;
@@ -180,6 +190,10 @@ static enum tracer_status replay(struct reading *reading, int *ret_code)
     struct decision_context context;
     struct decision decision;
     struct buffer text;
+    if (strcmp(reading->decision.rule, RULE_UNASKED) == 0) {
+        *ret_code = put_unasked(reading->stream, &reading->decision);
+        return TRACER_OK;
+    }
     buffer_init(&text, TRACER_MIB(1));
     enum tracer_status status = again_open(&again, reading->session->options, &reading->context, true);
     if (!status)

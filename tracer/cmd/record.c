@@ -42,6 +42,7 @@ enum tracer_status session_context_body(struct session *session, const struct re
                                       .as_of = options->as_of,
                                       .list_age_days_max = options->list_age_max == OPTION_UNSET ? TRACER_LIST_AGE_DAYS : options->list_age_max,
                                       .builtin_labels = !options->no_builtin_labels,
+                                      .funds = options->funds,
                                       .sources = options->source,
                                       .source_count = options->source_count,
                                       .fetched = session->fetched};
