@@ -39,4 +39,9 @@ for arguments in ([], ["nothing"], ["trace"], ["trace", "--nothing"], ["trace", 
                   ["replay", "--policy", "fifo"], ["export", "everything"], ["trace", "--store"], ["help", "nothing"]):
     text = run(*arguments, code=2)
     assert text.strip(), arguments
+# An option that would be ignored is refused; one that two commands share has one name in both.
+for command, *more in (("batch", "x", "--output", "y"), ("trace", "x"), ("export", "transfers"), ("ingest",), ("explain", "1:0:0")):
+    assert "only check takes an address" in run(command, "--store", "x", "--to", "0x" + "12" * 20, *more, code=2), command
+for option in ("--opening", "--opening-units"):
+    assert "there is no store" in run("check", "--store", "/nonexistent/x", option, "clean", "1:0:0", code=2), option
 print(f"help: {len(commands)} commands, {len(options)} options")

@@ -411,15 +411,17 @@ static enum tracer_status apply(const struct option_spec *spec, struct options *
 enum tracer_status options_parse(const struct command *command, int argc, char **argv,
                                  struct options *ret_options, struct error *err)
 {
-    struct option table[SPEC_COUNT + 1] = {{0}};
-    size_t spec_of[SPEC_COUNT], count = 0;
+    struct option table[SPEC_COUNT + 2] = {{0}};
+    size_t spec_of[SPEC_COUNT + 1], count = 0;
     for (size_t i = 0; i < SPEC_COUNT; i++) {
         if (!takes_option(command, specs[i].name))
             continue;
-        bool spec_opening = strcmp(specs[i].name, "opening-units") == 0 && opening_has_argument(command);
-        table[count] = (struct option){.name = spec_opening ? "opening" : specs[i].name,
-                                       .has_arg = specs[i].argument ? required_argument : no_argument};
+        table[count] = (struct option){.name = specs[i].name, .has_arg = specs[i].argument ? required_argument : no_argument};
         spec_of[count++] = i;
+        if (strcmp(specs[i].name, "opening-units") == 0 && opening_has_argument(command)) {
+            table[count] = (struct option){.name = "opening", .has_arg = required_argument};
+            spec_of[count++] = i;
+        }
     }
     *ret_options = (struct options){
         .list_age_max = OPTION_UNSET, .checkpoint = OPTION_UNSET, .max_accounts = OPTION_UNSET, .max_hops = UINT32_MAX, .max_degree = UINT32_MAX, .max_scan = TRACER_SCAN_BLOCKS_MAX, .min_score = {{1, 0, 0, 0}}};
@@ -447,6 +449,8 @@ enum tracer_status options_parse(const struct command *command, int argc, char *
     if (ret_options->all_policies && strcmp(command->name, "trace") != 0 && strcmp(command->name, "demo") != 0 &&
         strcmp(command->name, "check") != 0)
         return error_set(err, TRACER_E_USAGE, "--policy all is for trace, demo and check: %s answers under one policy", command->name);
+    if (ret_options->has_to_address && strcmp(command->name, "check") != 0)
+        return error_set(err, TRACER_E_USAGE, "--to: only check takes an address there; %s wants a block", command->name);
     if (ret_options->view == VIEW_TREE && (ret_options->all_policies || !takes_option(command, "tree")))
         return error_set(err, TRACER_E_USAGE, "--view tree is for trace and demo, under one policy");
     if (ret_options->argument_count < command->arguments_min)
