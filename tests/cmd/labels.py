@@ -31,7 +31,7 @@ has(run("label", "why", "--labels", lists / "sdn.csv", A, code=2), "sdn.csv: its
 # Built in, without a store.
 out = run("label", "why", EXPLOITER, TORNADO)
 has(out, "listed by OFAC (LAZARUS-GROUP): a source of check", "from 2022-04-14", "origin   https://ofac.treasury.gov/recent-actions/20220414",
-    "sanctions  not listed, as of 2026-08-07", "until 2025-03-21", "class mixer", "list     services.tsv, sha256 ")
+    "sanctions  not listed, as of 2026-08-07", "until 2025-03-21 (ended)", "class mixer", "list     services.tsv, sha256 ")
 has(run("label", "why", "0x" + "12" * 20), ": 0 claims", "which says nothing about it")
 has(run("label", "why", "0x12", code=2), "'0x12' is not an address")
 has(run("label", "whence", EXPLOITER, code=2), "label why")
@@ -49,6 +49,17 @@ with tempfile.TemporaryDirectory() as folder:
         "origin   my own look", "origin   https://example.org/report", "origin   OFAC SDN, party 70001 (USDT)", "list     mine.csv, sha256 ",
         "list     ofac-sdn of 2026-01-02, sha256 ", "listed by OFAC (EXAMPLE & LAUNDRY, LTD)", "about another chain")
     assert "\x1b" not in out
+
+    # A store that has lists, and no blocks yet.
+    early = folder / "early"
+    out = run("import", "--store", early, lists / "sdn_advanced.xml", mine, folder / "none.csv", lists / "pack.yaml", code=2)
+    has(out, "none.csv", "imported before it, and in the store: 2 of 4 files (", "sdn_advanced.xml and the next)")
+    has(run("label", "why", "--store", early, B), ": 2 claims", "listed by OFAC")
+    has(run("label", "why", "--store", early, "--chain", "ronin", B), "on chain 2020: 2 claims")
+    has(run("label", "diff", "--store", early, lists / "sdn_advanced.xml"), "0 changed, 2 the same")
+    has(run("export", "lists", "--store", early), "#tracer-list 1 ")
+    has(run("export", "labels", "--store", early), "a\x1b[31m mixer")
+    run("check", "--store", early, B, code=2)
 
     # An official list that no longer counts, and one that does.
     listed = (lists / "sdn_advanced.xml").read_text().replace(B, TORNADO)

@@ -101,7 +101,8 @@ int command_import(const struct options *options)
     if (!status && options->name && (!options->name[0] || strlen(options->name) > TRACER_NETWORK_NAME_MAX))
         status =
             error_set(&session.err, TRACER_E_USAGE, "--name: 1 to %u characters", TRACER_NETWORK_NAME_MAX);
-    for (size_t i = 0; i < options->argument_count && !status; i++) {
+    size_t done = 0;
+    for (size_t i = 0; i < options->argument_count && !status; i++, done += !status) {
         status = kind_of(&session, options->arguments[i], &kind, &list);
         if (!status && !session.graph)
             status = session_store(&session, GRAPH_CREATE);
@@ -119,6 +120,9 @@ int command_import(const struct options *options)
     if (!status && !options->quiet && stats.skipped)
         fprintf(stderr, "skipped: %" PRIu64 " entries of lists, about ledgers that are not traced\n", stats.skipped);
     int code = status ? session_fail(&session, status) : EXIT_DONE;
+    if (status && done) /* each file is all or nothing, not all of them together */
+        fprintf(stderr, "tracer: imported before it, and in the store: %zu of %zu files (%s%s). Importing a file again changes nothing\n", done, options->argument_count,
+                options->arguments[0], done == 1 ? "" : done == 2 ? " and the next" : " and those behind it");
     session_close(&session);
     return code;
 }
@@ -186,7 +190,7 @@ int command_export(const struct options *options)
     if (!status && !transfers && !prefix)
         status = error_set(&session.err, TRACER_E_USAGE, "export what? transfers, labels or lists");
     if (!status)
-        status = session_store(&session, GRAPH_READ);
+        status = transfers ? session_store(&session, GRAPH_READ) : session_store_of_lists(&session);
     if (!status)
         status = output_open(options->output, &output, &session.err);
     struct exporting exporting = {.session = &session, .stream = output.stream, .prefix = prefix};

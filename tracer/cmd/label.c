@@ -28,8 +28,8 @@ static void put_list(FILE *stream, const struct label_list *list)
     fprintf(stream, ", sha256 %s", sha256);
 }
 
-/* What it says, on one line. */
-static void put_claim(FILE *stream, const struct label *claim)
+/* What it says, on one line. `today`: a claim that ended until then says so; NULL: it is not asked. */
+static void put_claim(FILE *stream, const struct label *claim, const char *today)
 {
     static const char *const confidences[] = {"high", "medium", "low"};
     put_text(stream, "", claim->category[0] ? claim->category : "(no category)", "");
@@ -41,7 +41,7 @@ static void put_claim(FILE *stream, const struct label *claim)
     if (claim->chain_id)
         fprintf(stream, ", chain %" PRIu64, claim->chain_id);
     put_text(stream, ", from ", claim->valid_from, "");
-    put_text(stream, ", until ", claim->valid_to, "");
+    put_text(stream, ", until ", claim->valid_to, today && strcmp(claim->valid_to, today) <= 0 ? " (ended)" : "");
     fprintf(stream, ", confidence %s", confidences[claim->confidence]);
 }
 
@@ -139,6 +139,7 @@ static enum tracer_status why(struct session *session, FILE *stream, const char 
     enum tracer_status status = label_about(session->labels, address, session->arena, &claims, &count, &session->err);
     if (status)
         return status;
+    const char *today = session->as_of[0] ? session->as_of : label_sanctioned_date(session->labels); /* no clock: as far as the lists go */
     bool is_known = label_find(session->labels, session->chain_id, address, &holds);
     fprintf(stream, "%s on chain %" PRIu64 ": %zu %s\n", formatted, session->chain_id, count,
             count == 1 ? "claim" : "claims");
@@ -147,7 +148,7 @@ static enum tracer_status why(struct session *session, FILE *stream, const char 
               stream);
     if (is_known) {
         fputs("  holds      ", stream);
-        put_claim(stream, &holds);
+        put_claim(stream, &holds, today);
         fputc('\n', stream);
     }
     status = put_sanctions(stream, session, address, claims, count);
@@ -157,7 +158,7 @@ static enum tracer_status why(struct session *session, FILE *stream, const char 
     put_conflict(session, stream, "listed until", until_of, claims, count);
     for (size_t i = 0; i < count; i++) {
         fprintf(stream, "  claim %-4zu ", i + 1);
-        put_claim(stream, &claims[i]);
+        put_claim(stream, &claims[i], today);
         bool other_chain = claims[i].chain_id && claims[i].chain_id != session->chain_id;
         fprintf(stream, "\n    %s%s\n", ranks[claims[i].rank],
                 label_holds(session->labels, &claims[i], session->chain_id) ? ""
@@ -175,7 +176,7 @@ static enum tracer_status open_labels(struct session *session)
 {
     enum tracer_status status = TRACER_OK;
     if (session->options->store)
-        status = session_store(session, GRAPH_READ);
+        status = session_store_of_lists(session);
     else
         status = session_network(session);
     return status ? status : session_case(session);
@@ -203,7 +204,7 @@ static enum tracer_status put_difference(void *context, const struct label *befo
                 continue;
             fprintf(diffing->stream, "%c %s %s", side ? '+' : '-', address,
                     before_count && after_count ? "changed: " : "");
-            put_claim(diffing->stream, &claims[i]);
+            put_claim(diffing->stream, &claims[i], NULL);
             put_text(diffing->stream, ", origin ", claims[i].origin, "");
             fputc('\n', diffing->stream);
         }
@@ -256,7 +257,7 @@ static enum tracer_status diff(struct session *session, FILE *stream)
     if (!status)
         status = load_label_file(new_path, options->comments, options->date, after, name, &session->err);
     if (!status && of_store)
-        status = session_store(session, GRAPH_READ);
+        status = session_store_of_lists(session);
     if (!status)
         status = of_store ? kept_version(session, name, before)
                           : load_label_file(options->arguments[1], NULL, NULL, before, other, &session->err);

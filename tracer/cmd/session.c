@@ -271,6 +271,12 @@ enum tracer_status session_store(struct session *session, enum graph_mode mode)
     return status;
 }
 
+enum tracer_status session_store_of_lists(struct session *session)
+{
+    enum tracer_status status = session_store(session, GRAPH_READ);
+    return status == TRACER_E_NOT_FOUND && session->graph ? session_network(session) : status;
+}
+
 /* `sha256`: 64 digits. */
 static enum tracer_status new_input(struct session *session, const char *role, const char *name,
                                     const char *sha256)

@@ -62,6 +62,8 @@ enum tracer_status session_network(struct session *session);
 /** The store of --store (TRACER_E_USAGE without). For readers the chain is --chain, or the only one of the
  * store. */
 enum tracer_status session_store(struct session *session, enum graph_mode mode);
+/** The same to read its lists, which may be there before any block is: the chain is then --chain or ethereum. */
+enum tracer_status session_store_of_lists(struct session *session);
 /** Labels (built in, the store's lists, --labels), assets (built in or --assets) and --rules. */
 enum tracer_status session_case(struct session *session);
 /** From them, what ingest recognises exchanges by; in the session's arena. */
