@@ -66,7 +66,9 @@ static enum tracer_status open_input(struct batch *batch)
     const char *path = batch->request->input;
     struct stat output;
     batch->input = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (batch->input < 0 || fstat(batch->input, &batch->input_stat))
+    if (batch->input < 0)
+        return error_set(batch->err, TRACER_E_USAGE, "%s: %s", path, strerror(errno));
+    if (fstat(batch->input, &batch->input_stat))
         return fail_io(batch, path);
     if (!S_ISREG(batch->input_stat.st_mode))
         return error_set(batch->err, TRACER_E_USAGE, "%s is no regular file: a batch that was stopped reads on where it was", path);
@@ -102,7 +104,8 @@ static enum tracer_status identify(struct batch *batch)
     screen_identity(request->screen, &state);
     buffer_add(&text, state.bytes, sizeof(state.bytes));
     buffer_printf(&text, "%d %d", (int)request->input_format, (int)request->output_format);
-    buffer_text(&text, request->record.log ? " recorded" : "");
+    if (request->record.log) /* under other words the rows would be recorded twice */
+        buffer_printf(&text, " recorded \"%s\" \"%s\"", request->record.reference, request->record.decided_at ? request->record.decided_at : "");
     for (size_t c = 0; c < request->columns.count; c++)
         buffer_printf(&text, " %s", batch_column_name(request->columns.items[c]));
     bool ok = buffer_ok(&text);
@@ -635,8 +638,22 @@ static enum tracer_status work(struct batch *batch)
     return status;
 }
 
+/* Rows of two states of the input stand in no output. */
+static enum tracer_status check_input(struct batch *batch)
+{
+    const struct stat *then = &batch->input_stat;
+    struct stat now;
+    if (!stat(batch->request->input, &now) && now.st_dev == then->st_dev && now.st_ino == then->st_ino && now.st_size == then->st_size &&
+        now.st_mtim.tv_sec == then->st_mtim.tv_sec && now.st_mtim.tv_nsec == then->st_mtim.tv_nsec)
+        return TRACER_OK;
+    return error_set(batch->err, TRACER_E_CONFLICT, "%s changed while it was read: no output was written; run it again with --restart", batch->request->input);
+}
+
 static enum tracer_status finish(struct batch *batch)
 {
+    enum tracer_status status = check_input(batch);
+    if (status)
+        return status;
     if (fsync(batch->output) || rename(batch->partial, batch->request->output))
         return fail_io(batch, batch->request->output);
     unlink(batch->progress);

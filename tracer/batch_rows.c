@@ -192,7 +192,8 @@ static enum tracer_status read_json(struct batch_row *row, const struct batch_co
 {
     json_error_t where;
     enum tracer_status status = TRACER_OK;
-    json_t *object = json_loadb((const char *)row->raw.data, row->raw.size, JSON_REJECT_DUPLICATES, &where);
+    /* Numbers of other members may be larger than an integer of Jansson's; none is used, and the line is repeated as it stands. */
+    json_t *object = json_loadb((const char *)row->raw.data, row->raw.size, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL, &where);
     if (!json_is_object(object)) {
         row->problem = object ? arena_printf(arena, "line %" PRIu64 ": no JSON object", row->line)
                               : arena_printf(arena, "line %" PRIu64 ", column %d: no JSON", row->line, where.column);

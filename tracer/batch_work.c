@@ -229,15 +229,15 @@ static enum tracer_status prepare(struct work *work, struct question *question)
 {
     struct batch_row *row = &question->row;
     struct error why;
-    const char *text = row->target;
+    const char *text = row->target, *column;
     if (row->problem)
         return TRACER_OK;
     if (row->to[0] && !address_parse(row->to, strlen(row->to), &question->to))
         row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: is no address", row->line);
     else if (row->to[0] && !case_checksum_holds(row->to, strlen(row->to)))
         row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: the capital letters of the address are not its checksum (EIP-55)", row->line);
-    else if (screen_check_target(work->request->screen, text, row->chain, &why))
-        row->problem = arena_printf(work->arena, "line %" PRIu64 ", column target: %s", row->line, why.text);
+    else if (screen_check_target(work->request->screen, text, row->chain, &column, &why))
+        row->problem = arena_printf(work->arena, "line %" PRIu64 ", column %s: %s", row->line, column, why.text);
     else {
         question->target = (struct screen_target){text, row->to[0] ? &question->to : NULL};
         return TRACER_OK;
@@ -543,6 +543,13 @@ enum tracer_status batch_load_header(const struct batch_request *request, int in
     else
         status = batch_read_header(request->input, data, size, &request->columns, arena, ret_header, err);
     free(data);
+    for (size_t i = 0; i < ret_header->column_count && !status && request->output_format == BATCH_JSONL; i++)
+        for (size_t k = 0; k < i && !status; k++)
+            if (strcmp(ret_header->names[i], ret_header->names[k]) == 0) {
+                char shown[TRACER_QUOTED_MAX];
+                status = error_set(err, TRACER_E_USAGE, "%s:1: the column \"%s\" stands there twice, which JSON does not allow: write CSV, or rename one", request->input,
+                                   safe_text(shown, sizeof(shown), ret_header->names[i], strlen(ret_header->names[i])));
+            }
     return status;
 }
 

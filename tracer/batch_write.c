@@ -90,10 +90,34 @@ static bool write_csv(const struct batch_request *request, const struct batch_he
 
 /* ---- JSON lines ---- */
 
-static bool write_text(struct buffer *to, const char *text)
+/* What is no UTF-8 cannot stand in JSON: it is shown as shown_text() does. */
+static json_t *make_text(const char *text)
 {
     json_t *value = json_string(text);
-    char *written = json_dumps(value ? value : json_null(), JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+    struct buffer shown;
+    if (value)
+        return value;
+    buffer_init(&shown, TRACER_MIB(1));
+    for (size_t length = 1; *text; text += length) {
+        json_t *character = NULL;
+        for (length = 1; length <= 4 && text[length - 1] && !(character = json_stringn(text, length)); length++)
+            continue;
+        if (character)
+            buffer_add(&shown, text, length);
+        else
+            buffer_printf(&shown, "\\x{%x}", (unsigned)(uint8_t)text[length = 0]);
+        length += !character;
+        json_decref(character);
+    }
+    value = buffer_ok(&shown) ? json_stringn(shown.data, shown.size) : NULL;
+    buffer_release(&shown);
+    return value;
+}
+
+static bool write_text(struct buffer *to, const char *text)
+{
+    json_t *value = make_text(text);
+    char *written = value ? json_dumps(value, JSON_ENCODE_ANY | JSON_ENSURE_ASCII) : NULL;
     bool ok = written && buffer_text(to, written);
     free(written);
     json_decref(value);

@@ -210,15 +210,17 @@ void screen_close(struct screen *screen)
     arena_free(screen->arena);
 }
 
-enum tracer_status screen_check_target(const struct screen *screen, const char *text, const char *chain, struct error *err)
+enum tracer_status screen_check_target(const struct screen *screen, const char *text, const char *chain, const char **ret_column, struct error *err)
 {
     const struct graph_network *network = &screen->state.network;
     struct row_spec spec;
     char id[24], shown[TRACER_QUOTED_MAX];
     snprintf(id, sizeof(id), "%" PRIu64, network->chain_id);
+    *ret_column = "chain";
     if (chain[0] && strcmp(chain, network->name) != 0 && strcmp(chain, id) != 0)
         return error_set(err, TRACER_E_USAGE, "is on %s, and this is about %s: ask in a batch of its own (--chain)",
                          safe_text(shown, sizeof(shown), chain, strlen(chain)), network->name);
+    *ret_column = "target";
     return parse_target(&screen->state, text, &spec, err);
 }
 

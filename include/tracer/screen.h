@@ -44,8 +44,10 @@ void screen_close(struct screen *screen); /* NULL is fine */
  * does not have is an answer, cannot_tell. */
 TRACER_MUST_USE enum tracer_status screen_answer(struct screen *screen, const struct screen_target *targets, size_t count,
                                                  struct check_result **ret_result, struct error *err);
-/** Could it be asked? TRACER_E_USAGE: it is no target, or of another chain; `chain` is "" or what a column says (name or id). */
-TRACER_MUST_USE enum tracer_status screen_check_target(const struct screen *screen, const char *text, const char *chain, struct error *err);
+/** Could it be asked? TRACER_E_USAGE: it is no target, or of another chain; `chain` is "" or what a column says (name or id). *ret_column:
+ * which of the two it is about. */
+TRACER_MUST_USE enum tracer_status screen_check_target(const struct screen *screen, const char *text, const char *chain, const char **ret_column,
+                                                       struct error *err);
 /** Of what all answers depend on: sources, labels, assets, options, and the last block that is known. */
 struct digest;
 void screen_identity(const struct screen *screen, struct digest *ret_identity);

@@ -148,6 +148,16 @@ try:
     answered = json.loads(text)
     same("CSV to JSON", (answered["n"], list(answered)), ('a"b', ["target", "n", "key", "verdict", "as_of_block"]))
     batch("rows.jsonl", content, "--output-format", "csv", code=2)
+    wei = '{"target": "' + good + '", "wei": 25000000000000000000}\n'
+    text, _ = batch("wei.jsonl", wei, "--columns", "verdict", code=0)
+    same("a whole number of more than 64 bits", text.decode(), wei[:-2] + ', "verdict": "clean"}\n')
+    text, _ = batch("latin.csv", b"caf\xe9,target\n\xe9t\xc3\xa9 \xe2\x82," + good.encode() + b"\n", "--output-format", "jsonl", "--columns", "verdict", code=0)
+    same("what is no UTF-8", json.loads(text), {"caf\\x{e9}": "\\x{e9}t\u00e9 \\x{e2}\\x{82}", "target": good, "verdict": "clean"})
+    _, done = batch("twins.csv", f"a,target,a\n1,{good},2\n", "--output-format", "jsonl", code=2)
+    need(f"two members of one name: {done.stderr}", 'column "a" stands there twice' in done.stderr)
+    batch("twins.csv", f"a,target,a\n1,{good},2\n", code=0)
+    _, done = batch("chain.csv", f"target,chain\n{good},ronin\n{good},ethereum\n{good},1\n", code=12)
+    need("column chain", [r["verdict"] for r in rows(_)] == ["cannot_tell", "clean", "clean"] and "line 2, column chain: is on ronin" in rows(_)[0]["reason"])
     for bad in ("nothing", "verdict,verdict", ""):
         batch("rows.csv", "target\n", "--columns", bad, code=2)
     text, _ = batch("to.csv", f"target,to\n0x{transfers[2]['transaction_hash'][2:]},{transfers[2]['to']}\n0x{transfers[2]['transaction_hash'][2:]},0x12\n", code=12)
@@ -305,6 +315,32 @@ try:
         need(f"other columns: {done.returncode} {done.stderr}", done.returncode != 12 and "--restart" in done.stderr)
         done = subprocess.run([*command, "--restart"], capture_output=True, text=True)
         need("restart", done.returncode == 12 and (top / "killed.csv").read_bytes() == reference)
+
+    # ---- rows of two states of the input, or recorded under two references, stand in no output ----
+    changing = top / "changing.csv"
+    changing.write_bytes((top / "beside.csv").read_bytes())
+    child = subprocess.Popen([tracer, "batch", str(changing), "--store", store, "--output", str(top / "changed.csv"), "--workers", "1"], stderr=subprocess.PIPE, text=True)
+    while child.poll() is None and not ((top / "changed.csv.partial").exists() and (top / "changed.csv.partial").stat().st_size > 1 << 20):
+        time.sleep(0.001)
+    child.send_signal(signal.SIGSTOP)
+    with open(changing, "a") as file:
+        file.write(f"{good},late\n")
+    child.send_signal(signal.SIGCONT)
+    _, told = child.communicate()
+    need(f"an input that changed: {child.returncode} {told}", child.returncode == 4 and "changed while it was read" in told and not (top / "changed.csv").exists())
+    noted = [tracer, "batch", str(top / "beside.csv"), "--store", store, "--output", str(top / "noted.csv"), "--workers", "1", "--checkpoint", "1000",
+             "--decisions", str(top / "noted.log"), "--reference"]
+    child = subprocess.Popen([*noted, "one"], stderr=subprocess.PIPE, text=True)
+    while child.poll() is None and not (top / "noted.csv.progress").exists():
+        time.sleep(0.001)
+    child.kill()
+    child.communicate()
+    done = subprocess.run([*noted, "two"], capture_output=True, text=True)
+    need(f"another reference: {done.returncode} {done.stderr}", done.returncode == 4 and "--restart" in done.stderr)
+    same("the same reference", subprocess.run([*noted, "one"], capture_output=True, text=True).returncode, 11)
+    decided = [r["reference"] for r in map(json.loads, open(top / "noted.log")) if r["kind"] == "decision"]
+    same("E6_one decision a row of one reference", decided, [f"one:{i + 2}" for i in range(5000)])
+    same("no input", call("batch", str(top / "nowhere.csv"), "--store", store, "--output", str(top / "o.csv")).returncode, 2)
 
     # ---- never clean: a damaged store, a damaged state, coverage that is missing ----
     targets = "target\n" + "".join(f"{t}\n" for t in everything[:300])
