@@ -215,6 +215,10 @@ static enum tracer_status check_network(struct verifying *v)
     if (v->files[BUNDLE_HEADERS].size && (!v->chain.rules || !manifest->has_anchor))
         return error_set(v->err, TRACER_E_VERIFY, BUNDLE_MANIFEST ": there are headers, but no %s",
                          v->chain.rules ? "anchor of their network" : "rules to read them by");
+    if (chain_builtin(manifest->network, &built_in) && strcmp(built_in.name, manifest->network) == 0 &&
+        (built_in.chain_id != manifest->chain_id ||
+         (manifest->has_anchor && (built_in.anchor_number != manifest->anchor_number || !hash_equal(built_in.anchor_hash, manifest->anchor_hash)))))
+        return error_set(v->err, TRACER_E_VERIFY, BUNDLE_MANIFEST ": it calls itself \"%s\", but has not that network's chain id or anchor", built_in.name);
     snprintf(id, sizeof(id), "%" PRIu64, manifest->chain_id);
     if (v->chain.rules && manifest->has_anchor && chain_builtin(id, &built_in) && built_in.anchor_number == manifest->anchor_number &&
         hash_equal(built_in.anchor_hash, manifest->anchor_hash) && built_in.rules != v->chain.rules)
@@ -1064,21 +1068,26 @@ static struct u320 unproven_of_all(const struct verifying *v, const struct taint
     return sum;
 }
 
+/* Whether the list of assets has it, and its decimals there. */
+static bool listed_is(const struct verifying *v, const json_t *object, struct asset asset)
+{
+    const struct taint_asset wanted = {.asset = asset}, *listed =
+        v->input->asset_count ? bsearch(&wanted, v->input->assets, v->input->asset_count, sizeof(wanted), order_listed) : NULL;
+    return json_is_true(json_object_get(object, "recognised")) == (listed != NULL) && (!listed || whole_is(object, "decimals", listed->decimals));
+}
+
 static bool total_is(const struct verifying *v, const json_t *object, const struct taint_total *total)
 {
     const json_t *places = json_object_get(object, "places");
     struct u320 stated, ends = total->absorbed;
-    struct taint_asset wanted = {.asset = v->cursor.asset(v->cursor.self, total->asset)};
-    const struct taint_asset *listed =
-        v->input->asset_count ? bsearch(&wanted, v->input->assets, v->input->asset_count, sizeof(wanted), order_listed) : NULL;
     u320_add_u320(&ends, total->burned);
     return amount_is(object, "seeded", total->seeded) && amount_is(object, "emitted", total->emitted) &&
            amount_is(object, "converted_in", total->converted_in) && amount_is(places, place_name(PLACE_IS_HELD), total->held) &&
            amount_is(places, place_name(PLACE_IS_FEES), total->fees) &&
            amount_is(places, place_name(PLACE_IS_CONVERTED), total->converted_out) &&
            amount_is(places, place_name(PLACE_IS_RETAGGED), total->retagged) && sum_of_ends(places, &stated) &&
-           u320_compare(stated, ends) == 0 && amount_is(object, "unproven", unproven_of_all(v, total)) && json_is_true(json_object_get(object, "recognised")) == (listed != NULL) &&
-           (!listed || whole_is(object, "decimals", listed->decimals));
+           u320_compare(stated, ends) == 0 && amount_is(object, "unproven", unproven_of_all(v, total)) &&
+           listed_is(v, object, v->cursor.asset(v->cursor.self, total->asset));
 }
 
 /* Each of the replay stands there once. */
@@ -1106,17 +1115,130 @@ static enum tracer_status check_totals(struct verifying *v, const json_t *root)
     return TRACER_OK;
 }
 
-static bool seed_is(const struct verifying *v, const json_t *object, const struct taint_seed *seed)
+/* The transfers that seeds name, in chain order. */
+struct seed_rows {
+    struct transfer *rows;
+    size_t count;
+};
+
+static int order_transfers(const void *a, const void *b)
 {
-    char address[ADDRESS_TEXT_SIZE], key[POSITION_TEXT_SIZE];
+    return position_compare(((const struct transfer *)a)->position, ((const struct transfer *)b)->position);
+}
+
+static enum tracer_status find_seed_rows(void *context, const struct block *block, struct error *err)
+{
+    const struct seed_rows *seeds = context;
+    (void)err;
+    for (size_t i = 0; i < block->transfer_count; i++) {
+        struct transfer *row = bsearch(&block->transfers[i], seeds->rows, seeds->count, sizeof(*row), order_transfers);
+        while (row && row > seeds->rows && order_transfers(row - 1, &block->transfers[i]) == 0)
+            row--; /* several sources may name one */
+        for (; row && row < seeds->rows + seeds->count && order_transfers(row, &block->transfers[i]) == 0; row++)
+            *row = block->transfers[i];
+    }
+    return TRACER_OK;
+}
+
+static bool seed_is(const struct verifying *v, const json_t *object, const struct taint_seed *seed, const struct seed_rows *seeds)
+{
+    char address[ADDRESS_TEXT_SIZE], key[POSITION_TEXT_SIZE], asset[ASSET_TEXT_SIZE];
     const struct known_row *row = seed->is_address ? NULL : find_row(v, seed->position);
+    const struct transfer wanted = {.position = seed->position}, *transfer =
+        seed->is_address ? NULL : bsearch(&wanted, seeds->rows, seeds->count, sizeof(wanted), order_transfers);
     address_format(seed->address, address);
     position_format(seed->position, key);
+    if (transfer)
+        asset_format(transfer->asset, asset);
     if (!text_is(object, "source", seed->source) || !text_is(object, "kind", seed->is_address ? "address" : "transfer"))
         return false;
     return seed->is_address ? text_is(object, "address", address) && whole_is(object, "block_number", seed->block_number)
                             : row && text_is(object, "key", key) && hash_is(object, "transaction_hash", row->transaction_hash) &&
-                                  time_is(object, row->time);
+                                  time_is(object, row->time) && text_is(object, "asset", asset) &&
+                                  amount_is(object, "amount", u320_from_u256(seed->has_amount ? u256_min(seed->amount, transfer->amount) : transfer->amount));
+}
+
+static enum tracer_status check_seeds(struct verifying *v, const json_t *root)
+{
+    const json_t *seeds = json_object_get(root, "seeds");
+    size_t count = v->input->seed_count;
+    struct seed_rows named = {.rows = arena_calloc(v->arena, count + 1, sizeof(*named.rows))};
+    enum tracer_status status = TRACER_OK;
+    if (!named.rows)
+        return no_memory(v);
+    if (json_array_size(seeds) != count)
+        return differs(v, BUNDLE_RESULT, "it has %zu seeds, %s has %zu", json_array_size(seeds), bundle_names[BUNDLE_SEEDS], count);
+    for (size_t i = 0; i < count; i++)
+        if (!v->input->seeds[i].is_address)
+            named.rows[named.count++].position = v->input->seeds[i].position;
+    if (named.count) {
+        qsort(named.rows, named.count, sizeof(*named.rows), order_transfers);
+        status = found(v, import_each_block(v->import, v->manifest.chain_id, find_seed_rows, &named, v->err));
+    }
+    for (size_t i = 0; i < count && !status; i++)
+        if (!seed_is(v, json_array_get(seeds, i), &v->input->seeds[i], &named))
+            status = differs(v, BUNDLE_RESULT, "seed %zu is not that of %s", i, bundle_names[BUNDLE_SEEDS]);
+    return status;
+}
+
+/* ---- what is shown beside the flow ---- */
+
+static int order_labels(const void *a, const void *b)
+{
+    return address_compare(((const struct taint_label *)a)->address, ((const struct taint_label *)b)->address);
+}
+
+/* A label's class decides what the replay does there; the rest of it is words. */
+static enum tracer_status check_accounts(struct verifying *v, const json_t *root)
+{
+    size_t count = v->input->label_count;
+    struct taint_label *labels = arena_calloc(v->arena, count + 1, sizeof(*labels));
+    if (!labels)
+        return no_memory(v);
+    if (count)
+        memcpy(labels, v->input->labels, count * sizeof(*labels));
+    qsort(labels, count, sizeof(*labels), order_labels);
+    const json_t *accounts = json_object_get(root, "accounts");
+    for (size_t i = 0; i < json_array_size(accounts); i++) {
+        const json_t *object = json_array_get(accounts, i), *label = json_object_get(object, "label");
+        const char *text = json_string_value(json_object_get(object, "address"));
+        struct taint_label wanted = {0};
+        if (!text || !address_parse(text, strlen(text), &wanted.address))
+            return differs(v, BUNDLE_RESULT, "account %zu has no address", i);
+        const struct taint_label *known = bsearch(&wanted, labels, count, sizeof(*labels), order_labels);
+        if (known ? !text_is(label, "class", label_class_name(known->class_)) : !json_is_null(label) && !text_is(label, "class", ""))
+            return differs(v, BUNDLE_RESULT, "account %s has not the class that %s gives it", text, bundle_names[BUNDLE_LABELS]);
+    }
+    return TRACER_OK;
+}
+
+static enum tracer_status check_assets(struct verifying *v, const json_t *root)
+{
+    const json_t *assets = json_object_get(root, "assets");
+    for (size_t i = 0; i < json_array_size(assets); i++) {
+        const json_t *object = json_array_get(assets, i);
+        const char *text = json_string_value(json_object_get(object, "asset"));
+        struct asset asset;
+        if (!text || !asset_parse(text, strlen(text), &asset) || !listed_is(v, object, asset))
+            return differs(v, BUNDLE_RESULT, "asset %zu is not that of %s", i, bundle_names[BUNDLE_ASSETS]);
+    }
+    return TRACER_OK;
+}
+
+/* What it says of its limits rests on the writer's store. But that accounts have gaps is never left unsaid (E4). */
+static enum tracer_status check_limits(struct verifying *v, const json_t *root)
+{
+    const json_t *limits = json_object_get(root, "limits");
+    bool good = json_object_size(limits) == NOTE_COUNT;
+    for (int kind = 0; kind < NOTE_COUNT && good; kind++) {
+        const json_t *notes = json_object_get(limits, note_kind_name((enum note_kind)kind));
+        good = json_is_array(notes);
+        for (size_t i = 0; i < json_array_size(notes) && good; i++)
+            good = json_is_string(json_array_get(notes, i));
+        if (kind == NOTE_GAP && json_array_size(json_object_get(root, "gapped")))
+            good = good && json_array_size(notes);
+    }
+    return good ? TRACER_OK : differs(v, BUNDLE_RESULT, "its limits are not in their form, or leave out the gaps of accounts that it lists");
 }
 
 /* An end of the range, where its header is here. */
@@ -1130,10 +1252,10 @@ static enum tracer_status check_head(struct verifying *v, const json_t *root)
 {
     const json_t *tool = json_object_get(root, "tool"), *network = json_object_get(root, "network"),
                  *options = json_object_get(root, "options"), *range = json_object_get(root, "range"),
-                 *seeds = json_object_get(root, "seeds");
+                 *sources = json_object_get(root, "sources");
     const struct bundle_manifest *manifest = &v->manifest;
     if (!text_is(root, "schema", "tracer/trace/1") || !text_is(tool, "version", manifest->version) ||
-        !text_is(tool, "commit", manifest->commit) || !text_is(network, "name", manifest->network) ||
+        !text_is(tool, "commit", manifest->commit) || !text_is(root, "spec", "taint/1") || !text_is(network, "name", manifest->network) ||
         !whole_is(network, "chain_id", manifest->chain_id) || !text_is(root, "policy", taint_policy_name(manifest->options.policy)) ||
         !text_is(options, "links", links_name(manifest->options.links)) || !text_is(options, "fees", fees_name(manifest->options.fees)) ||
         !text_is(options, "unknown", unknown_name(manifest->options.unknown)) ||
@@ -1141,13 +1263,12 @@ static enum tracer_status check_head(struct verifying *v, const json_t *root)
         !whole_is(range, "first_block", manifest->first_block) || !whole_is(range, "last_block", manifest->last_block) ||
         !end_is(v, range, "first_hash", "first_time", manifest->first_block) || !end_is(v, range, "last_hash", "last_time", manifest->last_block))
         return differs(v, BUNDLE_RESULT, "its schema, tool, network, policy, options or range is not the manifest's");
-    if (json_array_size(seeds) != v->input->seed_count)
-        return differs(v, BUNDLE_RESULT, "it has %zu seeds, %s has %zu", json_array_size(seeds), bundle_names[BUNDLE_SEEDS],
-                       v->input->seed_count);
-    for (size_t i = 0; i < v->input->seed_count; i++)
-        if (!seed_is(v, json_array_get(seeds, i), &v->input->seeds[i]))
-            return differs(v, BUNDLE_RESULT, "seed %zu is not that of %s", i, bundle_names[BUNDLE_SEEDS]);
-    return TRACER_OK;
+    bool same = json_array_size(sources) == taint_source_count(v->taint);
+    for (size_t i = 0; i < json_array_size(sources) && same; i++) {
+        const char *name = json_string_value(json_array_get(sources, i));
+        same = name && strcmp(name, taint_source_name(v->taint, (uint32_t)i)) == 0;
+    }
+    return same ? TRACER_OK : differs(v, BUNDLE_RESULT, "its sources are not those of the replay");
 }
 
 /* The replay in which the accounts that have a gap pay nothing that is proven. */
@@ -1212,6 +1333,14 @@ static enum tracer_status check_result(struct verifying *v)
     if (!root)
         return differs(v, BUNDLE_RESULT, "is no JSON: %.120s", why.text);
     status = check_head(v, root);
+    if (!status)
+        status = check_seeds(v, root);
+    if (!status)
+        status = check_accounts(v, root);
+    if (!status)
+        status = check_assets(v, root);
+    if (!status)
+        status = check_limits(v, root);
     if (!status)
         status = replay_gapped(v, root);
     if (!status)

@@ -93,6 +93,7 @@ enum place {
     PLACE_IS_COUNT
 };
 const char *place_name(enum place place);
+const char *note_kind_name(enum note_kind kind); /* "limits", ... */
 struct result_place {
     uint32_t source, asset;
     enum place place;

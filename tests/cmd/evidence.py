@@ -185,6 +185,26 @@ with tempfile.TemporaryDirectory() as directory:
     resealed("result.json", in_result("options", "fees", value="follow"), "a result of other options")
     resealed("result.json", in_result("totals", 0, "decimals", value=3), "a total of other decimals")
     resealed("result.json", in_result("seeds", 0, "source", value="somebody"), "a seed of another source")
+    for path, value in {("totals", 0, "recognised"): False, ("assets", 0, "decimals"): 2, ("seeds", 0, "amount"): "1",
+                        ("seeds", 0, "asset"): "0x" + "12" * 20, ("sources", 0): "somebody", ("limits", "gaps"): None, ("spec",): "taint/2"}.items():
+        resealed("result.json", in_result(*path, value=value), f"another {path}", both=path != ("spec",))
+    accounts = json.loads((bundle / "result.json").read_text())["accounts"]
+    mixer = next(i for i, account in enumerate(accounts) if account["label"] and account["label"]["class"] == "mixer")
+    plain = next(i for i, account in enumerate(accounts) if account["label"]["class"] == "")
+    resealed("result.json", in_result("accounts", mixer, "label", "class", value=""), "a mixer that is called nothing", both=True)
+    resealed("result.json", in_result("accounts", plain, "label", "class", value="mixer"), "an account that is called a mixer", both=True)
+    for name, changes in {"ethereum": {"chain_id": 3}, "ronin": {}}.items(): # a network is not another one by its name
+        for file in ("result.json", "manifest.json"):
+            text = json.loads((copy / file).read_text())
+            text["network"].update(name=name, **changes)
+            (copy / file).write_text(json.dumps(text, indent=1) + "\n")
+        reseal(copy, lambda m: next(f for f in m["files"] if f["name"] == "result.json").update(
+            size=(copy / "result.json").stat().st_size, sha256=hashlib.sha256((copy / "result.json").read_bytes()).hexdigest()))
+        wrong(copy, f"a network that calls itself {name}")
+        if independent(copy).returncode != 5:
+            problems.append(f"the second verifier: a network that calls itself {name}")
+        for file in ("result.json", "manifest.json"):
+            (copy / file).write_bytes(kept[file])
     for what, change in {
         "a place that is left out": lambda places: places[1:],
         "no places": lambda places: [],

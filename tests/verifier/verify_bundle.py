@@ -5,7 +5,9 @@ taint specification describes, and is not repeated here.
 
     python3 verify_bundle.py DIRECTORY        exit 0: all holds, 5: it does not
 """
+import csv
 import hashlib
+import io
 import json
 import pathlib
 import re
@@ -258,6 +260,9 @@ def signer(digest, parity, r, s):
 # ---- rules of chains: what differs between them and from height to height ----
 
 NEVER = 1 << 64
+BUILT_IN = {  # chain id and first block of the networks whose names are taken
+    "ethereum": (1, "0xd4e56740f876aef8c010b86a40d5f56745a118d0906a34e69aec8c0db1cb8fa3"),
+    "ronin": (2020, "0x6e675ee97607f4e695188786c3c1853fb1562f1c075629eb5dbcff269422a1a4")}
 RULES = {
     "ethereum": {"homestead": 1150000, "spurious_dragon": 2675000, "byzantium": 4370000,
                  "blobs": [(1710338135, 3338477), (1746612311, 5007716), (1765290071, 8346193), (1767747671, 11684671)]},
@@ -505,6 +510,9 @@ class Bundle:
             need(len(data) == file["size"] and hashlib.sha256(data).hexdigest() == file["sha256"], f"{file['name']}: another digest")
             self.data[file["name"]] = data
 
+    def lines(self, name):
+        return list(csv.DictReader(io.StringIO(self.data[name].decode())))
+
     def table(self, name):
         """Lines of plain cells, each ended, in the columns that the file has."""
         text = self.data[name].decode("ascii")
@@ -515,6 +523,8 @@ class Bundle:
 
     def read_blocks(self):
         network, hashes = self.manifest["network"], []
+        own = BUILT_IN.get(network["name"])
+        need(not own or own[0] == network["chain_id"] and network["anchor"] in (None, {"number": 0, "hash": own[1]}), "manifest.json: another network's name")
         self.nodes, headers, self.blocks, self.rules = Nodes(), {}, {}, RULES.get(network["rules"])
         for node in texts(self.data["nodes.rlp"]):
             hashes.append(keccak(node))
@@ -640,6 +650,18 @@ class Bundle:
         need(hop["leg"] == "out" or parent["to"] == hop["from"], f"{where} does not leave where its parent arrived")
         need(hop["leg"] == "out" or hop["hop"] == parent["hop"] + 1 or hop["hop"] <= parent["hop"], f"{where}: its number")
 
+    def check_tables(self, result):
+        classes = {line["address"]: line["class"] for line in self.lines("labels.csv")}
+        for shown in result["accounts"]:
+            need((shown["label"] or {"class": ""})["class"] == classes.get(shown["address"], ""), f"result.json: the class of {shown['address']}")
+        decimals = {line["asset"]: int(line["decimals"]) for line in self.lines("assets.csv")}
+        for shown in result["assets"] + result["totals"]:
+            listed = shown["asset"] in decimals
+            need(shown["recognised"] == listed and (not listed or shown["decimals"] == decimals[shown["asset"]]), f"result.json: asset {shown['asset']}")
+        notes = result["limits"]
+        need(set(notes) == {"limits", "gaps", "disagreements", "assumptions"} and all(isinstance(note, str) for kind in notes.values() for note in kind)
+             and (notes["gaps"] or not result["gapped"]), "result.json: its limits, or gaps of accounts that they leave out")
+
     def check_result(self):
         result, held = strict_json(self.data["result.json"]), {}
         need(result["schema"] == "tracer/trace/1" and isinstance(result["gapped"], list), "result.json: another schema")
@@ -647,10 +669,17 @@ class Bundle:
         need(len(hops) == len(result["hops"]), "result.json: a hop stands twice")
         for hop in result["hops"]:
             self.check_hop(hop, hops)
-        for seed in result["seeds"]:
+        named = self.lines("seeds.csv")
+        need(len(named) == len(result["seeds"]) and result["sources"] == sorted({seed["source"] for seed in named}), "result.json: other seeds")
+        for seed, line in zip(result["seeds"], named):
+            need((seed["source"], seed["kind"]) == (line["source"], line["kind"]), "result.json: another seed")
             if seed["kind"] == "transfer":
                 need(seed["key"] in self.rows, f"result.json: seed {seed['key']} is no transfer of the bundle")
-                self.check_time(seed, self.rows[seed["key"]], f"result.json: seed {seed['key']}")
+                row = self.rows[seed["key"]]
+                self.check_time(seed, row, f"result.json: seed {seed['key']}")
+                most = min(int(line["amount"] or row["amount"]), int(row["amount"]))
+                need((seed["asset"], seed["amount"]) == (row["asset"], str(most)), f"result.json: the amount of seed {seed['key']}")
+        self.check_tables(result)
         network, edges = self.manifest["network"], result["range"]
         need((result["network"]["name"], result["network"]["chain_id"]) == (network["name"], network["chain_id"]), "result.json: another network")
         for end in ("first", "last"):

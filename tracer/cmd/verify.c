@@ -18,6 +18,7 @@ static void print_report(FILE *stream, const struct evidence_report *report)
     if (counts->rows_proven < counts->rows)
         fprintf(stream, "%" PRIu64 " transfers are asserted: no hash covers them (internal transfers, rewards, balances, imported rows).\n",
                 counts->rows - counts->rows_proven);
+    fprintf(stream, "Not covered, and the writer's word: names and categories of labels, symbols, the notes under limits, the digests of lists.\n");
     if (!report->headers)
         return;
     fprintf(stream, "Whether these headers are the chain's is not known here; the writer's grades of their blocks:");

@@ -140,12 +140,6 @@ const char *check_what_name(enum check_what what)
     return what == CHECK_CARRIED ? "carried" : what == CHECK_RECEIVED ? "received" : "holds";
 }
 
-const char *note_kind_name(enum note_kind kind)
-{
-    static const char *const names[NOTE_COUNT] = {"limits", "gaps", "disagreements", "assumptions"};
-    return kind < NOTE_COUNT ? names[kind] : "";
-}
-
 struct u320 total_came_in(const struct result_total *total)
 {
     struct u320 sum = total->seeded;

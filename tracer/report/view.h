@@ -44,7 +44,6 @@ void hash_short(struct hash hash, char to[static SHORT_TEXT_SIZE]);
 void name_shown(const char *name, char to[static NAME_SHOWN_SIZE]);
 
 const char *check_what_name(enum check_what what);
-const char *note_kind_name(enum note_kind kind); /* "limits", ... */
 
 /** seeded + emitted + converted_in of a line of totals. */
 struct u320 total_came_in(const struct result_total *total);

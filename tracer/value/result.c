@@ -160,3 +160,9 @@ const char *shown_text(char *to, size_t size, const char *from, size_t length)
     }
     return to;
 }
+
+const char *note_kind_name(enum note_kind kind)
+{
+    static const char *const names[NOTE_COUNT] = {"limits", "gaps", "disagreements", "assumptions"};
+    return kind < NOTE_COUNT ? names[kind] : "";
+}
