@@ -1,5 +1,6 @@
 /* screen_follow.c - the state that screens look up, brought up to date with each block; a reorg is undone in it (taint-spec 5.6). */
 #include "checking.h"
+#include "tracer/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,20 @@ static enum tracer_status lay_out(struct screen_follow *follow, struct taint_opt
     return status ? status : layout_settle(&follow->layout, follow->keep, state, &follow->identity, err);
 }
 
+#define PLACE_WAIT_MS 50u
+#define PLACE_TRIES 100u
+
+/* In its place. A check may have its hands on the one that is there for a moment: it looks, or has just made it. */
+static enum tracer_status place(struct screen_follow *follow, struct error *err)
+{
+    enum tracer_status status = layout_finish(&follow->layout, &follow->state, &follow->identity, err);
+    for (unsigned tries = 1; status == TRACER_E_BUSY && tries < PLACE_TRIES; tries++) {
+        clock_sleep_ms(PLACE_WAIT_MS);
+        status = layout_finish(&follow->layout, &follow->state, &follow->identity, err);
+    }
+    return status;
+}
+
 /* From the first stored block, on a new shelf. */
 static enum tracer_status begin_anew(struct screen_follow *follow, struct error *err)
 {
@@ -85,7 +100,7 @@ static enum tracer_status begin_anew(struct screen_follow *follow, struct error 
     if (!status)
         status = lay_out(follow, options, err);
     if (!status)
-        status = layout_finish(&follow->layout, &follow->state, &follow->identity, err);
+        status = place(follow, err);
     if (!status)
         follow->next = follow->state.last + 1;
     return status;
@@ -160,5 +175,5 @@ enum tracer_status screen_follow_update(struct screen_follow *follow, uint64_t k
     if (status)
         drop(follow);
     arena_free(arena);
-    return status;
+    return status == TRACER_E_BUSY ? TRACER_OK : status; /* the next block tries again; a check does without meanwhile */
 }
