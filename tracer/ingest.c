@@ -76,14 +76,17 @@ static enum tracer_status put_coverage(struct ingesting *ingesting, uint64_t las
     return graph_put_coverage(request->graph, request->network->chain_id, &coverage, err);
 }
 
+/* The blocks, and in the same transaction that they are covered (threat-model 3.7). */
 static enum tracer_status commit(struct ingesting *ingesting, uint64_t last, struct error *err)
 {
     uint64_t start = clock_monotonic_ns();
     struct graph_write *write = ingesting->write;
     ingesting->write = NULL;
-    enum tracer_status status = graph_commit(write, err);
-    if (!status)
-        status = put_coverage(ingesting, last, err);
+    enum tracer_status status = put_coverage(ingesting, last, err);
+    if (status)
+        graph_abort(write);
+    else
+        status = graph_commit(write, err);
     ingesting->stats->store_ns += clock_monotonic_ns() - start;
     if (status)
         return status;
@@ -392,6 +395,40 @@ static enum tracer_status fetch_openings(const struct ingest_request *request, s
 
 /* ---- the run ---- */
 
+struct covered {
+    uint64_t next;       /* first block behind those that were read whole */
+    bool any, everybody; /* there are records; of whole blocks */
+};
+
+static enum tracer_status read_covered(void *context, const struct graph_coverage *coverage, struct error *err)
+{
+    struct covered *covered = context;
+    (void)err;
+    covered->any = true;
+    if (!address_is_void(coverage->account))
+        return TRACER_OK;
+    covered->everybody = true;
+    if (coverage->last >= covered->next)
+        covered->next = coverage->last + 1;
+    return TRACER_OK;
+}
+
+/* A batch may be longer than a transaction of the store: the parts of one that was killed are there, and nobody says that they were
+ * read whole. They are read again. */
+static enum tracer_status find_uncovered(const struct ingesting *ingesting, const struct graph_range *range, uint64_t *ret_first, struct error *err)
+{
+    const struct ingest_request *request = ingesting->request;
+    struct covered covered = {.next = 0};
+    enum tracer_status status = graph_each_coverage(request->graph, request->network->chain_id, NULL, read_covered, &covered, err);
+    if (status && status != TRACER_E_NOT_FOUND)
+        return status;
+    if (!covered.any) /* it was killed in its first batch */
+        covered.next = range->first;
+    if ((covered.everybody || !covered.any) && covered.next >= range->first && covered.next <= range->last && range->last - covered.next < COMMIT_BLOCKS)
+        *ret_first = covered.next;
+    return TRACER_OK;
+}
+
 /* `again`: a later round of --follow. Stored blocks are not read again unless asked (--refetch): the tip was
  * just compared with the chain, and what is below it hangs on its parent hashes. */
 static enum tracer_status choose_range(struct ingesting *ingesting, bool again, struct error *err)
@@ -414,6 +451,8 @@ static enum tracer_status choose_range(struct ingesting *ingesting, bool again, 
                    (range.first_gap == 0 || again);
     if (covered && (again || !request->refetch))
         ingesting->first = range.last + 1;
+    if (stored && !again && ingesting->first == range.last + 1 && (status = find_uncovered(ingesting, &range, &ingesting->first, err)))
+        return status;
     ingesting->last = request->has_to && request->to < stats->head ? request->to : stats->head;
     if (request->has_to && request->to > stats->head && !request->follow)
         return error_set(err, TRACER_E_USAGE,

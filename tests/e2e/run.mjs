@@ -1,8 +1,8 @@
 // The end-to-end test: a heist on a real node, tracer against the script's own bookkeeping.
 //   node run.mjs --tracer PATH [--chain 1|2020] [--keep]     without --chain: both
 //   node run.mjs --self-test [--chain ...]                   the books against the node only
-import { spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -561,6 +561,55 @@ async function reorgTests(run, world) {
   });
 }
 
+// ---- what a run that ended in the middle leaves ----
+
+// Whatever write to the disk failed: the same command again ends with a store that says of every block that it was read whole.
+async function brokenTests(run) {
+  const program = resolve(options.tracer);
+  if (options.wrapper || readFileSync(program).includes('__asan_init')) return; // these have to be loaded first
+  const directory = mkdtempSync(join(tmpdir(), 'tracer-e2e-'));
+  const library = join(directory, 'failing.so');
+  const source = join(dirname(fileURLToPath(import.meta.url)), '../preload/failing.c');
+  equal(spawnSync(process.env.CC ?? 'cc', ['-shared', '-fPIC', '-O1', '-o', library, source, '-ldl']).status, 0, 'compiler');
+  const node = await Node.start({ chainId: run.chainId });
+  try {
+    const accounts = await node.rpc('eth_accounts');
+    const genesis = (await node.rpc('eth_getBlockByNumber', '0x0', false)).hash;
+    const tracer = new Tracer(program, directory, { chainId: run.chainId, genesis, endpoints: [{ name: 'alpha', url: node.url }] });
+    const ingest = (store, env) => tracer.ingest(store, { rpc: 'alpha', first: 0, opening: false, labelled: false, more: ['--keep-raw', 'all'], env });
+    const covers = async (store) => (await tracer.store(store, 'coverage')).stdout.split('\n').filter((line) => line.startsWith('every account')).map((line) => line.split('  ')[1]).join();
+    // A batch that is longer than a transaction of the store has parts; 8 MiB are, and what is random does not get smaller.
+    for (const [name, blocks, calldata] of [['every sync', 3, 4], ['a batch of several parts', 16, 120000]])
+      await run.test(`S4_S1_blocks_that_are_stored_are_covered, ${name}`, async () => {
+        for (let block = 0; block < blocks; block++) {
+          for (const from of accounts.slice(0, 5)) await node.rpc('eth_sendTransaction', { from, to: accounts[5], value: '0x1', data: `0x${randomBytes(calldata).toString('hex')}` });
+          await node.mine();
+        }
+        const head = Number(await node.rpc('eth_blockNumber'));
+        const counted = join(directory, 'count');
+        exits(await ingest(`whole-${blocks}`, { LD_PRELOAD: library, FAIL_KIND: 'sync', FAIL_COUNT: counted }), EXIT.done);
+        const last = Number(readFileSync(counted, 'utf8'));
+        const asked = async (store) => (await tracer.run('check', '--store', tracer.path(store), '--config', tracer.config, '--source', `x=${accounts[0]}`, accounts[9])).code;
+        const sound = await covers(`whole-${blocks}`);
+        let failed = 0;
+        let parts = 0;
+        for (let at = 1; at <= last; at++) {
+          const broken = await ingest(`broken-${blocks}-${at}`, { LD_PRELOAD: library, FAIL_KIND: 'sync', FAIL_AT: String(at) });
+          failed += broken.code === EXIT.store;
+          parts += broken.code === EXIT.store && (await tracer.export(`broken-${blocks}-${at}`)).text.includes('\n1,');
+          exits(await ingest(`broken-${blocks}-${at}`), EXIT.done);
+          const found = await covers(`broken-${blocks}-${at}`);
+          assert(found === sound || (found.split(',').length === 2 && found.endsWith(` ${head}`)), `sync ${at}: covered are ${found}, not ${sound}`);
+          equal(await asked(`broken-${blocks}-${at}`), await asked(`whole-${blocks}`), `sync ${at}: check`);
+        }
+        assert(failed > 0 && parts > 0 === calldata > 1000, `${failed} failed, ${parts} left a part of a batch`);
+      });
+  } finally {
+    await node.stop();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
 // ---- the day of a compliance engineer: a list, a range, a file of deposits, one path, one decision asked again ----
 
 async function screeningTests(run, world) {
@@ -592,6 +641,12 @@ async function screeningTests(run, world) {
     const again = await tracer.run('decision', 'replay', tracer.path('nightly.jsonl'), String(line), ...store, '--config', tracer.config, '--labels', tracer.labels, '--assets', tracer.assets);
     exits(again, EXIT.done);
     assert(again.stdout.includes('the same verdict, exposed'), again.stdout);
+    // Who looks at the state, or has just made one, holds it for a moment: that ends no ingest.
+    const [state] = readdirSync(join(tracer.path('screened'), 'taint'));
+    const holder = spawn('flock', ['--shared', join(tracer.path('screened'), 'taint', state), 'sh', '-c', 'echo held; sleep 1'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    await new Promise((resolve) => holder.stdout.once('data', resolve));
+    await ingested(world, 'screened', { rpc: world.rpc, first: 1, last: scenario.last, opening: false, more: ['--taint', '--policy', 'fifo'] });
+    equal(readdirSync(join(tracer.path('screened'), 'taint')).join(), state, 'states');
     // One endpoint, latest: nobody says that it is final.
     equal(rows[0].provisional, 'true', 'provisional');
   });
@@ -899,6 +954,7 @@ async function testChain(run, contracts) {
       await traceTests(run, world);
       await checkTests(run, world);
       await screeningTests(run, world);
+      if (chainId === 1) await brokenTests(run);
       await bareTests(run, world);
       await auditTests(run, world);
       await reportTests(run, world);
