@@ -56,7 +56,10 @@ struct batch {
 
 static enum tracer_status fail_io(struct batch *batch, const char *path)
 {
-    return error_set(batch->err, errno == ENOSPC || errno == EDQUOT ? TRACER_E_FULL : TRACER_E_IO, "%s: %s", path, strerror(errno));
+    if (errno == ENOSPC || errno == EDQUOT || errno == EFBIG)
+        return error_set(batch->err, TRACER_E_FULL, "%s: %s. What is noted in %s is safe: make room, and the same command goes on there", path, strerror(errno),
+                         batch->progress);
+    return error_set(batch->err, TRACER_E_IO, "%s: %s", path, strerror(errno));
 }
 
 /* ---- files ---- */
@@ -91,6 +94,17 @@ static enum tracer_status open_partial(struct batch *batch)
         return error_set(batch->err, TRACER_E_USAGE, "%s is no regular file", batch->partial);
     if (flock(batch->output, LOCK_EX | LOCK_NB))
         return error_set(batch->err, TRACER_E_BUSY, "%s: another batch writes it", batch->request->output);
+    return TRACER_OK;
+}
+
+/* The log of decisions is a file of its own. */
+static enum tracer_status check_log(struct batch *batch)
+{
+    const char *log = batch->request->record.log, *const ours[] = {batch->partial, batch->progress};
+    struct stat of_log, other;
+    for (size_t i = 0; log && i < sizeof(ours) / sizeof(*ours); i++)
+        if (strcmp(log, ours[i]) == 0 || (!stat(log, &of_log) && !stat(ours[i], &other) && of_log.st_dev == other.st_dev && of_log.st_ino == other.st_ino))
+            return error_set(batch->err, TRACER_E_USAGE, "--decisions: %s is kept by this batch beside its output: name another file", log);
     return TRACER_OK;
 }
 
@@ -676,7 +690,7 @@ enum tracer_status batch_run(const struct batch_request *request, struct batch_s
     if (!status && request->input_format == BATCH_JSONL && request->output_format == BATCH_CSV)
         status = error_set(err, TRACER_E_USAGE, "JSON lines cannot become CSV: each line may have other members");
     if (!status && !(status = open_input(batch)) && !(status = batch_load_header(request, batch->input, batch->arena, &batch->header, err)) &&
-        !(status = open_partial(batch)) && !(status = open_log(batch)) && !(status = identify(batch)) && !(status = begin(batch)) && !(status = work(batch)))
+        !(status = open_partial(batch)) && !(status = check_log(batch)) && !(status = open_log(batch)) && !(status = identify(batch)) && !(status = begin(batch)) && !(status = work(batch)))
         status = finish(batch);
     for (size_t i = 0; i < batch->worker_count; i++)
         end_worker(&batch->workers[i], status != TRACER_OK);

@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -316,6 +317,13 @@ try:
         done = subprocess.run([*command, "--restart"], capture_output=True, text=True)
         need("restart", done.returncode == 12 and (top / "killed.csv").read_bytes() == reference)
 
+    # ---- S3_no_room_for_the_output: said, and gone on with ----
+    room = [tracer, "batch", str(top / "beside.csv"), "--store", store, "--output", str(top / "room.csv"), "--checkpoint", "100000", "--columns", "verdict", "--quiet"]
+    done = subprocess.run(room, capture_output=True, text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20)))
+    need(f"no room: {done.returncode} {done.stderr}", done.returncode == 4 and "make room" in done.stderr and not (top / "room.csv").exists())
+    same("room again", subprocess.run(room, capture_output=True, text=True).returncode, 11)
+    same("all rows", len(rows((top / "room.csv").read_bytes())), 5000)
+
     # ---- rows of two states of the input, or recorded under two references, stand in no output ----
     changing = top / "changing.csv"
     changing.write_bytes((top / "beside.csv").read_bytes())
@@ -375,6 +383,9 @@ try:
                         (top / "rows.csv", top / "fifo"), (top / "rows.csv", "/dev/null"), (top, top / "o.csv")]:
         done = call("batch", str(source), "--store", store, "--output", str(out), timeout=60)
         need(f"I6_{source}_{out}: exit {done.returncode}", done.returncode in (2, 4) and done.stderr)
+    for name in ("self.csv", "self.csv.partial", "self.csv.progress"):
+        done = call("batch", str(top / "rows.csv"), "--store", store, "--output", str(top / "self.csv"), "--decisions", str(top / name), timeout=60)
+        need(f"I6_a log that is the output: {done.returncode} {done.stderr}", done.returncode == 2 and "name another file" in done.stderr)
     same("I6_the input stays", (top / "rows.csv").read_text(), f"target\n{good}\n")
     same("I6_mode", (top / "short.csv").stat().st_mode & 0o777, 0o600)
 finally:

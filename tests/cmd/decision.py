@@ -192,7 +192,6 @@ size = (here / "decisions.jsonl").stat().st_size
 
 
 def small_files():
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, size + 100))
 
 

@@ -43,6 +43,8 @@ void session_catch_signals(void)
     action.sa_handler = on_pipe;
     action.sa_flags = 0;
     sigaction(SIGPIPE, &action, NULL);
+    action.sa_handler = SIG_IGN; /* a file that may not grow is an error of the write */
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 int exit_for(enum tracer_status status)
