@@ -28,14 +28,17 @@ struct accept {
 
 /* ---- the values of a trie ---- */
 
-static struct bytes *values_written(struct accept *accept, size_t count)
+static struct bytes value_written(const struct accept *accept, size_t index)
 {
-    const uint8_t *data = (const uint8_t *)accept->bytes.data;
-    for (size_t i = 0; i < count; i++) {
-        size_t begin = i ? accept->ends[i - 1] : 0;
-        accept->values[i] = (struct bytes){data + begin, accept->ends[i] - begin};
-    }
-    return accept->values;
+    size_t begin = index ? accept->ends[index - 1] : 0;
+    return (struct bytes){(const uint8_t *)accept->bytes.data + begin, accept->ends[index] - begin};
+}
+
+static struct bytes *values_written(struct accept *accept, size_t count, struct bytes *to)
+{
+    for (size_t i = 0; i < count; i++)
+        to[i] = value_written(accept, i);
+    return to;
 }
 
 static enum tracer_status check_root(struct accept *accept, const char *name, struct hash stated,
@@ -44,7 +47,7 @@ static enum tracer_status check_root(struct accept *accept, const char *name, st
     struct trie *trie;
     struct arena_mark mark = arena_mark(accept->arena);
     enum tracer_status status =
-        trie_build(values_written(accept, count), count, accept->arena, &trie, accept->err);
+        trie_build(values_written(accept, count, accept->values), count, accept->arena, &trie, accept->err);
     if (!status && !hash_equal(trie_root(trie), stated))
         status = differs_hash(accept->err, name, stated, who, trie_root(trie));
     arena_reset(accept->arena, mark);
@@ -64,7 +67,7 @@ static enum tracer_status check_hash(struct accept *accept, const struct hash *a
     return status;
 }
 
-static enum tracer_status write_transactions(struct accept *accept)
+static enum tracer_status write_transactions(struct accept *accept, struct signers *signers)
 {
     const struct evm_header *header = accept->header;
     accept->known = true;
@@ -79,25 +82,28 @@ static enum tracer_status write_transactions(struct accept *accept)
         }
         accept->known &= header->transactions[i].known;
         accept->ends[i] = accept->bytes.size;
+        signers_add(signers, i, value_written(accept, i));
     }
     return TRACER_OK;
 }
 
-static enum tracer_status check_transactions(struct accept *accept)
+static enum tracer_status check_transactions(struct accept *accept, struct signers *signers)
 {
     const struct evm_header *header = accept->header;
-    enum tracer_status status = write_transactions(accept);
+    enum tracer_status status = write_transactions(accept, signers);
     if (status)
         return status;
-    keccak256_many(values_written(accept, header->transaction_count), header->transaction_count,
-                   accept->hashes);
+    size_t late = signers_late(signers, accept->values);
+    values_written(accept, header->transaction_count, accept->values + late);
+    keccak256_many(accept->values, late + header->transaction_count, accept->hashes);
+    signers_late_hashed(signers, accept->hashes);
     for (size_t i = 0; !status && i < header->transaction_count; i++) {
         const struct evm_transaction *transaction = &header->transactions[i];
         if (!transaction->known)
             continue;
-        if (!hash_equal(transaction->hash, accept->hashes[i]))
+        if (!hash_equal(transaction->hash, accept->hashes[late + i]))
             status = differs_hash(accept->err, "hash", transaction->hash, "the transaction's members give",
-                                  accept->hashes[i]);
+                                  accept->hashes[late + i]);
         if (status)
             error_context(accept->err, "transactions[%zu]", i);
     }
@@ -260,7 +266,7 @@ static enum tracer_status accept_parts(struct accept *accept, const struct evm_r
         return status;
     }
     signers_begin(&signers, accept->network, accept->header, accept->arena);
-    bool hashed = !(status = check_transactions(accept));
+    bool hashed = !(status = check_transactions(accept, &signers));
     if (!status)
         status = check_body(accept);
     if (status)
@@ -286,8 +292,8 @@ enum tracer_status block_accept(const struct evm_network *network, const struct 
                                                                        : header->withdrawal_count;
     enum tracer_status status;
     accept.ends = arena_calloc(arena, most, sizeof *accept.ends);
-    accept.values = arena_calloc(arena, most, sizeof *accept.values);
-    accept.hashes = arena_calloc(arena, most, sizeof *accept.hashes);
+    accept.values = arena_calloc(arena, most + SIGNED_MAX, sizeof *accept.values);
+    accept.hashes = arena_calloc(arena, most + SIGNED_MAX, sizeof *accept.hashes);
     if (!accept.ends || !accept.values || !accept.hashes)
         return no_memory(err);
     buffer_init(&accept.bytes, TRACER_REPLY_BLOCK_MAX);

@@ -153,17 +153,30 @@ void transaction_signature(const struct evm_network *network, const struct evm_h
                            struct recovery *ret_recovery);
 /* `from` (and `payer`) of all transactions of the header are who signed, by the rules of its height (R19). Signers are recovered on all
  * processors while the caller goes on. What is wrong is told in the end, which there must be; it is of the first transaction. */
+#define SIGNED_MAX 16u    /* what is signed, of so many: hashed together */
+#define SIGNED_LONG 4096u /* bytes; what is longer would keep the others of its group waiting */
+struct signed_texts {
+    struct buffer bytes;
+    size_t count, ends[SIGNED_MAX], *places[SIGNED_MAX];
+    struct signature signatures[SIGNED_MAX];
+};
 struct signers {
     const struct evm_network *network;
     const struct evm_header *header;
     struct recovery *items;
-    size_t count, hashed;
+    size_t count, *places; /* of two items a transaction: its sender's, its payer's */
+    struct signed_texts soon, late;
     struct recoveries recoveries;
     size_t transaction_count; /* that can be compared; `status`: what is wrong with the next one */
     enum tracer_status status;
     struct error err;
 };
 void signers_begin(struct signers *signers, const struct evm_network *network, const struct evm_header *header, struct arena *arena);
+/* The transactions in order, each with its bytes (of an unknown type: none). */
+void signers_add(struct signers *signers, size_t index, struct bytes whole);
+/* Behind the last: up to SIGNED_MAX long texts whose digests are still wanted. They are best hashed beside whole transactions, which are as long. */
+size_t signers_late(struct signers *signers, struct bytes *ret_texts);
+void signers_late_hashed(struct signers *signers, const struct hash *hashes);
 enum tracer_status signers_end(struct signers *signers, struct error *err);
 
 /* ---- receipt.c ---- */

@@ -261,7 +261,36 @@ bool transaction_is_protected(const struct evm_transaction *transaction)
     return u256_compare(transaction->v, u256_from_u64(28)) > 0;
 }
 
-enum tracer_status transaction_write(const struct evm_network *network,
+/* What is signed: the list without its signature, of which `unsigned_items` is the beginning. */
+static void write_unsigned(const struct evm_network *network, const struct evm_transaction *transaction, struct bytes unsigned_items,
+                           struct buffer *to)
+{
+    uint8_t type = (uint8_t)transaction->type;
+    if (type != TYPE_LEGACY)
+        buffer_add(to, &type, 1);
+    size_t list = rlp_list_begin(to);
+    buffer_add(to, unsigned_items.data, unsigned_items.size);
+    if (type == TYPE_LEGACY && transaction_is_protected(transaction)) {
+        rlp_u64(to, network->chain_id);
+        rlp_u64(to, 0);
+        rlp_u64(to, 0);
+    }
+    rlp_list_end(to, list);
+}
+
+static void write_signed(const struct evm_network *network, const struct evm_transaction *transaction, struct bytes whole, struct buffer *to)
+{
+    bool has_type = transaction->type != TYPE_LEGACY;
+    struct bytes rest = {whole.data + has_type, whole.size - has_type};
+    struct rlp_item list = {.payload = rest}, item;
+    rlp_next(&rest, &list);
+    rest = list.payload;
+    for (size_t i = SIGNATURE_MEMBERS; i < members_of(transaction->type).count && rlp_next(&rest, &item); i++)
+        ;
+    write_unsigned(network, transaction, (struct bytes){list.payload.data, (size_t)(rest.data - list.payload.data)}, to);
+}
+
+static enum tracer_status write_whole_or_paid(const struct evm_network *network,
                                      const struct evm_transaction *transaction, enum transaction_form form,
                                      struct buffer *to, struct error *err)
 {
@@ -283,21 +312,29 @@ enum tracer_status transaction_write(const struct evm_network *network,
     if (type != TYPE_LEGACY && form != FORM_PAID)
         buffer_add(to, &type, 1);
     size_t list = rlp_list_begin(to);
-    members.count -= form == FORM_SIGNED && has_signature ? SIGNATURE_MEMBERS : 0;
     for (size_t i = 0; !status && i < members.count; i++) {
         status = write_member(network, transaction, members.items[i], to, err);
         if (status)
             error_context(err, "%s", transaction_fields[members.items[i]].name);
     }
-    if (type == TYPE_LEGACY && form == FORM_SIGNED && transaction_is_protected(transaction)) {
-        rlp_u64(to, network->chain_id);
-        rlp_u64(to, 0);
-        rlp_u64(to, 0);
-    }
     rlp_list_end(to, list);
     if (!status && !buffer_ok(to))
         status = no_memory(err);
     return status;
+}
+
+enum tracer_status transaction_write(const struct evm_network *network, const struct evm_transaction *transaction,
+                                     enum transaction_form form, struct buffer *to, struct error *err)
+{
+    struct buffer whole;
+    if (form != FORM_SIGNED)
+        return write_whole_or_paid(network, transaction, form, to, err);
+    buffer_init(&whole, TRACER_REPLY_BLOCK_MAX);
+    enum tracer_status status = write_whole_or_paid(network, transaction, FORM_WHOLE, &whole, err);
+    if (!status)
+        write_signed(network, transaction, (struct bytes){(const uint8_t *)whole.data, whole.size}, to);
+    buffer_release(&whole);
+    return status || buffer_ok(to) ? status : no_memory(err);
 }
 
 /* ---- who signed ---- */
@@ -340,17 +377,11 @@ static enum tracer_status check_signature(const struct evm_network *network, con
     return TRACER_OK;
 }
 
-/* What is signed, of a few transactions: hashed together. */
-#define SIGNED_MAX 16u
-struct signed_texts {
-    struct buffer bytes;
-    size_t ends[SIGNED_MAX];
-};
-
-static enum tracer_status add_signed(struct signers *signers, const struct evm_transaction *transaction, bool payer,
-                                     struct signed_texts *texts, struct error *err)
+static enum tracer_status add_signed(struct signers *signers, size_t index, bool payer, struct bytes whole, struct signed_texts *texts)
 {
-    struct signature *signature = &signers->items[signers->count].signature;
+    const struct evm_transaction *transaction = &signers->header->transactions[index];
+    struct error *err = &signers->err;
+    struct signature *signature = &texts->signatures[texts->count];
     enum tracer_status status;
     if (payer)
         *signature = (struct signature){transaction->payer_r, transaction->payer_s, (unsigned)transaction->payer_v.limb[0]};
@@ -362,25 +393,43 @@ static enum tracer_status add_signed(struct signers *signers, const struct evm_t
         status = payer ? TRACER_OK : parity_of(signers->network, signers->header, transaction, &signature->parity, err);
     if (!status)
         status = check_signature(signers->network, signers->header, signature, payer, err);
-    if (!status)
-        status = transaction_write(signers->network, transaction, payer ? FORM_PAID : FORM_SIGNED, &texts->bytes, err);
-    if (!status)
-        texts->ends[signers->count++ - signers->hashed] = texts->bytes.size;
-    return status;
+    if (!status && payer)
+        status = transaction_write(signers->network, transaction, FORM_PAID, &texts->bytes, err);
+    else if (!status)
+        write_signed(signers->network, transaction, whole, &texts->bytes);
+    if (!status && !buffer_ok(&texts->bytes))
+        status = no_memory(err);
+    if (status)
+        return status;
+    texts->places[texts->count] = &signers->places[2 * index + payer];
+    texts->ends[texts->count++] = texts->bytes.size;
+    return TRACER_OK;
+}
+
+static void list_signed(const struct signed_texts *texts, struct bytes *ret_items)
+{
+    for (size_t i = 0, begin = 0; i < texts->count; begin = texts->ends[i++])
+        ret_items[i] = (struct bytes){(const uint8_t *)texts->bytes.data + begin, texts->ends[i] - begin};
+}
+
+static void take_hashed(struct signers *signers, struct signed_texts *texts, const struct hash *hashes)
+{
+    for (size_t i = 0; i < texts->count; i++) {
+        *texts->places[i] = signers->count;
+        signers->items[signers->count++] = (struct recovery){.digest = hashes[i], .signature = texts->signatures[i]};
+    }
+    recoveries_add(&signers->recoveries, texts->count);
+    texts->count = 0;
+    buffer_clear(&texts->bytes);
 }
 
 static void hash_signed(struct signers *signers, struct signed_texts *texts)
 {
     struct bytes items[SIGNED_MAX] = {{NULL, 0}};
     struct hash hashes[SIGNED_MAX];
-    size_t count = signers->count - signers->hashed;
-    for (size_t i = 0, begin = 0; i < count; begin = texts->ends[i++])
-        items[i] = (struct bytes){(const uint8_t *)texts->bytes.data + begin, texts->ends[i] - begin};
-    keccak256_many(items, count, hashes);
-    for (size_t i = 0; i < count; i++)
-        signers->items[signers->hashed++].digest = hashes[i];
-    recoveries_add(&signers->recoveries, count);
-    buffer_clear(&texts->bytes);
+    list_signed(texts, items);
+    keccak256_many(items, texts->count, hashes);
+    take_hashed(signers, texts, hashes);
 }
 
 /* Made by the chain, and `from` is in the envelope; or nobody knows what is signed. */
@@ -391,28 +440,48 @@ static bool is_unsigned(const struct evm_transaction *transaction)
 
 void signers_begin(struct signers *signers, const struct evm_network *network, const struct evm_header *header, struct arena *arena)
 {
-    struct signed_texts texts;
     size_t most = header->transaction_count * 2;
-    *signers = (struct signers){.network = network, .header = header, .items = arena_calloc(arena, most, sizeof *signers->items)};
-    buffer_init(&texts.bytes, TRACER_REPLY_BLOCK_MAX);
-    signers->status = signers->items ? recoveries_begin(&signers->recoveries, signers->items, header->transaction_count, &signers->err)
-                                     : no_memory(&signers->err);
-    for (size_t i = 0; i < header->transaction_count && !signers->status; i++) {
-        const struct evm_transaction *transaction = &header->transactions[i];
-        if (signers->count - signers->hashed + 2 > SIGNED_MAX)
-            hash_signed(signers, &texts);
-        if (!is_unsigned(transaction)) {
-            signers->status = add_signed(signers, transaction, false, &texts, &signers->err);
-            if (!signers->status && transaction->type == TYPE_SPONSORED)
-                signers->status = add_signed(signers, transaction, true, &texts, &signers->err);
-        }
-        if (signers->status)
-            error_context(&signers->err, "transactions[%zu]", i);
-        else
-            signers->transaction_count++;
+    *signers = (struct signers){.network = network,
+                                .header = header,
+                                .items = arena_calloc(arena, most, sizeof *signers->items),
+                                .places = arena_calloc(arena, most, sizeof *signers->places)};
+    buffer_init(&signers->soon.bytes, TRACER_REPLY_BLOCK_MAX);
+    buffer_init(&signers->late.bytes, TRACER_REPLY_BLOCK_MAX);
+    signers->status = signers->items && signers->places
+                          ? recoveries_begin(&signers->recoveries, signers->items, header->transaction_count, &signers->err)
+                          : no_memory(&signers->err);
+}
+
+void signers_add(struct signers *signers, size_t index, struct bytes whole)
+{
+    const struct evm_transaction *transaction = &signers->header->transactions[index];
+    bool is_sponsored = transaction->type == TYPE_SPONSORED;
+    struct signed_texts *texts = !is_sponsored && whole.size > SIGNED_LONG ? &signers->late : &signers->soon;
+    if (signers->status)
+        return;
+    if (texts->count + 2 > SIGNED_MAX)
+        hash_signed(signers, texts);
+    if (!is_unsigned(transaction)) {
+        signers->status = add_signed(signers, index, false, whole, texts);
+        if (!signers->status && is_sponsored)
+            signers->status = add_signed(signers, index, true, whole, texts);
     }
-    hash_signed(signers, &texts);
-    buffer_release(&texts.bytes);
+    if (signers->status)
+        error_context(&signers->err, "transactions[%zu]", index);
+    else
+        signers->transaction_count++;
+}
+
+size_t signers_late(struct signers *signers, struct bytes *ret_texts)
+{
+    hash_signed(signers, &signers->soon);
+    list_signed(&signers->late, ret_texts);
+    return signers->late.count;
+}
+
+void signers_late_hashed(struct signers *signers, const struct hash *hashes)
+{
+    take_hashed(signers, &signers->late, hashes);
 }
 
 static enum tracer_status compare_signer(const struct recovery *item, const char *name, struct address stated, struct error *err)
@@ -424,16 +493,20 @@ static enum tracer_status compare_signer(const struct recovery *item, const char
 
 enum tracer_status signers_end(struct signers *signers, struct error *err)
 {
-    const struct recovery *item = signers->items;
+    const size_t *place = signers->places;
     enum tracer_status status = TRACER_OK;
+    hash_signed(signers, &signers->soon); /* of a block that failed before all were added */
+    hash_signed(signers, &signers->late);
+    buffer_release(&signers->soon.bytes);
+    buffer_release(&signers->late.bytes);
     recoveries_end(&signers->recoveries);
     for (size_t i = 0; i < signers->transaction_count && !status; i++) {
         const struct evm_transaction *transaction = &signers->header->transactions[i];
         if (is_unsigned(transaction))
             continue;
-        status = compare_signer(item++, "from", transaction->from, err);
+        status = compare_signer(&signers->items[place[2 * i]], "from", transaction->from, err);
         if (!status && transaction->type == TYPE_SPONSORED)
-            status = compare_signer(item++, "payer", transaction->payer, err);
+            status = compare_signer(&signers->items[place[2 * i + 1]], "payer", transaction->payer, err);
         if (status)
             error_context(err, "transactions[%zu]", i);
     }
@@ -518,23 +591,13 @@ static bool take_member(const struct rlp_item *item, unsigned member, struct are
     }
 }
 
-/* The digest that the sender signed: the same list without its signature; `unsigned_items` is its beginning. */
+/* The digest that the sender signed. */
 static bool signed_digest(const struct evm_network *network, const struct evm_transaction *transaction,
                           struct bytes unsigned_items, struct hash *ret_digest)
 {
     struct buffer bytes;
-    uint8_t type = (uint8_t)transaction->type;
     buffer_init(&bytes, TRACER_REPLY_BLOCK_MAX);
-    if (type != TYPE_LEGACY)
-        buffer_add(&bytes, &type, 1);
-    size_t list = rlp_list_begin(&bytes);
-    buffer_add(&bytes, unsigned_items.data, unsigned_items.size);
-    if (type == TYPE_LEGACY && transaction_is_protected(transaction)) {
-        rlp_u64(&bytes, network->chain_id);
-        rlp_u64(&bytes, 0);
-        rlp_u64(&bytes, 0);
-    }
-    rlp_list_end(&bytes, list);
+    write_unsigned(network, transaction, unsigned_items, &bytes);
     bool good = buffer_ok(&bytes);
     if (good)
         *ret_digest = keccak256(bytes.data, bytes.size);

@@ -40,6 +40,33 @@ static struct hash hash_of(const struct evm_network *network, const struct evm_t
     return hash;
 }
 
+/* As accepting a block does. */
+static enum tracer_status check_header_signers(const struct evm_network *network, const struct evm_header *header, struct error *err)
+{
+    struct arena *arena = arena_new(TRACER_MIB(4));
+    struct signers signers;
+    struct bytes late[SIGNED_MAX];
+    struct hash hashes[SIGNED_MAX];
+    enum tracer_status status = TRACER_OK;
+    signers_begin(&signers, network, header, arena);
+    for (size_t i = 0; i < header->transaction_count && !status; i++) {
+        struct buffer whole;
+        buffer_init(&whole, TRACER_MIB(8));
+        status = transaction_write(network, &header->transactions[i], FORM_WHOLE, &whole, err);
+        if (!status)
+            signers_add(&signers, i, (struct bytes){(const uint8_t *)whole.data, whole.size});
+        buffer_release(&whole);
+    }
+    if (!status) {
+        keccak256_many(late, signers_late(&signers, late), hashes);
+        signers_late_hashed(&signers, hashes);
+    }
+    struct error ignored;
+    enum tracer_status signed_by = signers_end(&signers, status ? &ignored : err);
+    arena_free(arena);
+    return status ? status : signed_by;
+}
+
 /* A transaction of the vectors, as it was read from JSON. */
 struct subject {
     char *json;
@@ -76,14 +103,9 @@ static struct subject subject_named(const char *name)
 
 static enum tracer_status check_signers(struct subject *subject, struct error *err)
 {
-    struct arena *arena = arena_new(TRACER_MIB(1));
-    struct signers signers;
     subject->header.transactions = &subject->transaction;
     subject->header.transaction_count = 1;
-    signers_begin(&signers, &subject->network, &subject->header, arena);
-    enum tracer_status status = signers_end(&signers, err);
-    arena_free(arena);
-    return status;
+    return check_header_signers(&subject->network, &subject->header, err);
 }
 
 static void expect_refused(struct subject *subject, const char *part)
@@ -372,17 +394,51 @@ Test(transaction, the_first_of_many_wrong_signers_is_told)
     subject.header.transactions = transactions;
     subject.header.transaction_count = COUNT;
     for (size_t wrong = COUNT; wrong-- > 0;) { /* from behind: one more each time */
-        struct arena *arena = arena_new(TRACER_MIB(1));
-        struct signers signers;
         struct error err = {0};
         char part[64];
         snprintf(part, sizeof part, "transactions[%zu]: from is ", wrong);
         transactions[wrong].from.bytes[0] ^= 1;
-        signers_begin(&signers, &subject.network, &subject.header, arena);
-        cr_assert_eq(signers_end(&signers, &err), TRACER_E_REPLY);
+        cr_assert_eq(check_header_signers(&subject.network, &subject.header, &err), TRACER_E_REPLY);
         cr_assert_not_null(strstr(err.text, part), "\"%s\" is not in \"%s\"", part, err.text);
-        arena_free(arena);
     }
+    free(subject.json);
+}
+
+/* Long ones are hashed last, with the whole transactions, or where they are too many. */
+Test(transaction, the_first_of_wrong_signers_is_told_where_long_ones_are_hashed_last)
+{
+    enum { COUNT = 70, DIGITS = 10000 };
+    static char digits[DIGITS + 1];
+    struct subject subject = subject_named("t2");
+    struct evm_transaction transactions[COUNT], whole;
+    struct error err = {0};
+    memset(digits, '0', DIGITS);
+    for (size_t i = 0; i < COUNT; i++)
+        transactions[i] = subject.transaction;
+    subject.header.transactions = transactions;
+    subject.header.transaction_count = COUNT;
+    for (size_t wrong = COUNT; wrong-- > 0;) {
+        char part[64];
+        snprintf(part, sizeof part, "transactions[%zu]: from is ", wrong);
+        if (wrong % 3)
+            transactions[wrong].from.bytes[0] ^= 1;
+        else
+            transactions[wrong].input = (struct json_span){digits, DIGITS};
+        cr_assert_eq(check_header_signers(&subject.network, &subject.header, &err), TRACER_E_REPLY);
+        cr_assert_not_null(strstr(err.text, part), "\"%s\" is not in \"%s\"", part, err.text);
+    }
+    for (size_t i = 0; i < COUNT; i++)
+        transactions[i] = subject.transaction;
+    whole = transactions[20];
+    transactions[20].r = u256_from_u64(0);
+    transactions[30].input = (struct json_span){digits, DIGITS};
+    cr_assert_eq(check_header_signers(&subject.network, &subject.header, &err), TRACER_E_REPLY);
+    cr_assert_not_null(strstr(err.text, "transactions[20]: r or s"), "%s", err.text);
+    transactions[10].input = (struct json_span){digits, DIGITS};
+    cr_assert_eq(check_header_signers(&subject.network, &subject.header, &err), TRACER_E_REPLY);
+    cr_assert_not_null(strstr(err.text, "transactions[10]: from is"), "%s", err.text);
+    transactions[10] = transactions[20] = transactions[30] = whole;
+    cr_assert_eq(check_header_signers(&subject.network, &subject.header, &err), TRACER_OK, "%s", err.text);
     free(subject.json);
 }
 
@@ -393,10 +449,8 @@ static void check_real_transactions(const char *name, struct json_span block)
     struct evm_network network = {.rules = &chain_rules_find("ethereum")->evm, .chain_id = 1};
     struct arena *arena = arena_new(TRACER_MIB(256));
     struct evm_header header = real_header(&network, block, arena);
-    struct signers signers;
     struct error err = {0};
-    signers_begin(&signers, &network, &header, arena);
-    cr_assert_eq(signers_end(&signers, &err), TRACER_OK, "%s: %s", name, err.text);
+    cr_assert_eq(check_header_signers(&network, &header, &err), TRACER_OK, "%s: %s", name, err.text);
     for (size_t i = 0; i < header.transaction_count; i++) {
         struct evm_transaction *transaction = &header.transactions[i];
         cr_assert(hash_equal(hash_of(&network, transaction, FORM_WHOLE), transaction->hash), "%s: %zu", name,
