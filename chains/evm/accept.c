@@ -19,6 +19,7 @@ struct accept {
     struct arena *arena;
     struct error *err;
     bool known; /* the encodings of all transactions are known */
+    struct hash transactions_root; /* then */
     /* the values of one trie, behind each other */
     struct buffer bytes;
     size_t *ends;
@@ -87,15 +88,35 @@ static enum tracer_status write_transactions(struct accept *accept, struct signe
     return TRACER_OK;
 }
 
+/* The root that the transactions give, and the hashes of all that is as long as they are; of unknown types there is no root. */
+static enum tracer_status hash_transactions(struct accept *accept, struct signers *signers, size_t *ret_late)
+{
+    size_t count = accept->header->transaction_count;
+    struct trie *trie;
+    struct arena_mark mark = arena_mark(accept->arena);
+    *ret_late = signers_late(signers, accept->values);
+    const struct bytes *wholes = values_written(accept, count, accept->values + *ret_late);
+    if (!accept->known) {
+        keccak256_many(accept->values, *ret_late + count, accept->hashes);
+        return TRACER_OK;
+    }
+    enum tracer_status status =
+        trie_build_beside(wholes, count, accept->values, *ret_late + count, accept->hashes, accept->arena, &trie, accept->err);
+    if (!status)
+        accept->transactions_root = trie_root(trie);
+    arena_reset(accept->arena, mark);
+    return status;
+}
+
 static enum tracer_status check_transactions(struct accept *accept, struct signers *signers)
 {
     const struct evm_header *header = accept->header;
+    size_t late = 0;
     enum tracer_status status = write_transactions(accept, signers);
+    if (!status)
+        status = hash_transactions(accept, signers, &late);
     if (status)
         return status;
-    size_t late = signers_late(signers, accept->values);
-    values_written(accept, header->transaction_count, accept->values + late);
-    keccak256_many(accept->values, late + header->transaction_count, accept->hashes);
     signers_late_hashed(signers, accept->hashes);
     for (size_t i = 0; !status && i < header->transaction_count; i++) {
         const struct evm_transaction *transaction = &header->transactions[i];
@@ -244,12 +265,9 @@ static enum tracer_status check_receipts(struct accept *accept)
 static enum tracer_status check_body(struct accept *accept)
 {
     const struct evm_header *header = accept->header;
-    enum tracer_status status = TRACER_OK;
-    if (accept->known)
-        status = check_root(accept, "transactionsRoot", header->transactions_root, "the transactions give",
-                            header->transaction_count);
-    if (!status)
-        status = check_withdrawals(accept);
+    if (accept->known && !hash_equal(accept->transactions_root, header->transactions_root))
+        return differs_hash(accept->err, "transactionsRoot", header->transactions_root, "the transactions give", accept->transactions_root);
+    enum tracer_status status = check_withdrawals(accept);
     return status ? status : check_uncles(accept);
 }
 

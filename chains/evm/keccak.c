@@ -163,6 +163,21 @@ ABSORB_MANY(absorb_avx2, "avx2", four, FOUR_WORDS)
 ABSORB_MANY(absorb_avx512vl, "avx512vl", four, FOUR_WORDS)
 ABSORB_MANY(absorb_avx512, "avx512f", eight, EIGHT_WORDS)
 
+#define LONG (16 * RATE)
+
+/* Long messages first, so that none of them is left alone at the end; each in one of two rounds. False: there are no more. */
+static bool take_message(const struct bytes *messages, size_t count, size_t *next, size_t *ret_index)
+{
+    for (; *next < 2 * count; (*next)++) {
+        *ret_index = *next % count;
+        if ((messages[*ret_index].size >= LONG) == (*next < count)) {
+            (*next)++;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Each lane takes the next message as soon as it is done with one, so sizes may differ. */
 static void many_by_lanes(absorb_many_fn *absorb_many, size_t lanes, const struct bytes *messages,
                           size_t count, struct hash *ret_hashes)
@@ -179,10 +194,9 @@ static void many_by_lanes(absorb_many_fn *absorb_many, size_t lanes, const struc
         bool any = false, last[LANES_MAX];
         for (size_t lane = 0; lane < lanes; lane++) {
             keep[lane] = busy[lane] ? UINT64_MAX : 0;
-            if (!busy[lane] && next < count) {
+            if (!busy[lane] && take_message(messages, count, &next, &index[lane])) {
                 busy[lane] = true;
-                left[lane] = messages[next];
-                index[lane] = next++;
+                left[lane] = messages[index[lane]];
             }
             any |= busy[lane];
             last[lane] = busy[lane] && left[lane].size < RATE;

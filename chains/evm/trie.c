@@ -77,8 +77,11 @@ struct trie {
     struct hash root;
     struct arena *arena;
     struct buffer scratch;
-    struct bytes *texts; /* of one depth, to be hashed together */
+    struct bytes *texts; /* of one depth, to be hashed together; those of the lowest with the others */
     struct hash *hashes;
+    const struct bytes *others;
+    size_t other_count; /* that are not hashed yet */
+    struct hash *other_hashes;
     struct reference **sealed;
 };
 
@@ -173,9 +176,15 @@ static bool seal_level(struct trie *trie, uint8_t depth, bool extensions)
         reference->text = trie->texts[count] = (struct bytes){text, trie->scratch.size};
         trie->sealed[count++] = reference;
     }
-    keccak256_many(trie->texts, count, trie->hashes);
+    size_t others = count ? trie->other_count : 0;
+    if (others)
+        memcpy(trie->texts + count, trie->others, others * sizeof *trie->texts);
+    keccak256_many(trie->texts, count + others, trie->hashes);
     for (size_t i = 0; i < count; i++)
         trie->sealed[i]->hash = trie->hashes[i];
+    if (others)
+        memcpy(trie->other_hashes, trie->hashes + count, others * sizeof *trie->hashes);
+    trie->other_count -= others;
     return true;
 }
 
@@ -186,8 +195,8 @@ static bool build(struct trie *trie, const struct bytes *values, uint32_t count)
     trie->keys = arena_calloc(trie->arena, count, sizeof *trie->keys);
     trie->values = arena_calloc(trie->arena, count, sizeof *trie->values);
     trie->nodes = arena_calloc(trie->arena, nodes_max, sizeof *trie->nodes);
-    trie->texts = arena_calloc(trie->arena, nodes_max, sizeof *trie->texts);
-    trie->hashes = arena_calloc(trie->arena, nodes_max, sizeof *trie->hashes);
+    trie->texts = arena_calloc(trie->arena, nodes_max + trie->other_count, sizeof *trie->texts);
+    trie->hashes = arena_calloc(trie->arena, nodes_max + trie->other_count, sizeof *trie->hashes);
     /* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers */
     trie->sealed = arena_calloc(trie->arena, nodes_max, sizeof *trie->sealed);
     if (!trie->keys || !trie->values || !trie->nodes || !trie->texts || !trie->hashes || !trie->sealed)
@@ -211,6 +220,12 @@ static const uint8_t empty_string = 0x80;
 enum tracer_status trie_build(const struct bytes *values, size_t count, struct arena *arena,
                               struct trie **ret_trie, struct error *err)
 {
+    return trie_build_beside(values, count, NULL, 0, NULL, arena, ret_trie, err);
+}
+
+enum tracer_status trie_build_beside(const struct bytes *values, size_t count, const struct bytes *others, size_t other_count,
+                                     struct hash *ret_hashes, struct arena *arena, struct trie **ret_trie, struct error *err)
+{
     struct trie *trie = arena_calloc(arena, 1, sizeof *trie);
     bool good = trie != NULL;
     if (count > TRACER_BLOCK_TRANSACTIONS_MAX)
@@ -218,12 +233,17 @@ enum tracer_status trie_build(const struct bytes *values, size_t count, struct a
     if (good) {
         trie->arena = arena;
         trie->root = keccak256(&empty_string, 1);
+        trie->others = others;
+        trie->other_count = other_count;
+        trie->other_hashes = ret_hashes;
         buffer_init(&trie->scratch, TRACER_REPLY_BLOCK_MAX);
         good = count == 0 || build(trie, values, (uint32_t)count);
         buffer_release(&trie->scratch);
     }
     if (!good)
         return error_set(err, TRACER_E_NOMEM, "no memory for a trie");
+    if (trie->other_count) /* beside nothing */
+        keccak256_many(others, other_count, ret_hashes);
     *ret_trie = trie;
     return TRACER_OK;
 }

@@ -12,6 +12,9 @@ struct trie; /* in its arena */
  * @retval TRACER_E_LIMIT  more than TRACER_BLOCK_TRANSACTIONS_MAX */
 TRACER_MUST_USE enum tracer_status trie_build(const struct bytes *values, size_t count, struct arena *arena,
                                               struct trie **ret_trie, struct error *err);
+/** The same, and on the way the hashes of other texts: those as long as a leaf cost less beside it. */
+TRACER_MUST_USE enum tracer_status trie_build_beside(const struct bytes *values, size_t count, const struct bytes *others, size_t other_count,
+                                                     struct hash *ret_hashes, struct arena *arena, struct trie **ret_trie, struct error *err);
 struct hash trie_root(const struct trie *trie);
 
 /* The nodes from the root down to the place of one value. */

@@ -128,6 +128,33 @@ static struct bytes *make_values(size_t count, size_t size_max, uint8_t **ret_da
 }
 
 /* Values of one byte make nodes that stand within their parents. */
+/* Whatever is hashed beside the leaves, and beside none. */
+Test(trie, others_are_hashed_on_the_way)
+{
+    static uint8_t texts[40][3000];
+    struct arena *arena = arena_new(TRACER_MIB(16));
+    struct bytes values[300], others[40];
+    struct hash hashes[40];
+    struct error err;
+    for (size_t i = 0; i < 40; i++) {
+        memset(texts[i], (int)i, sizeof texts[i]);
+        others[i] = (struct bytes){texts[i], i * 75};
+    }
+    for (size_t i = 0; i < 300; i++)
+        values[i] = (struct bytes){texts[i % 40], 1 + i * 9};
+    for (size_t count = 0; count <= 300; count += count < 3 ? 1 : 99)
+        for (size_t other_count = 0; other_count <= 40; other_count += 20) {
+            struct trie *trie, *plain;
+            memset(hashes, 0, sizeof hashes);
+            cr_assert_eq(trie_build(values, count, arena, &plain, &err), TRACER_OK);
+            cr_assert_eq(trie_build_beside(values, count, others, other_count, hashes, arena, &trie, &err), TRACER_OK);
+            cr_assert(hash_equal(trie_root(trie), trie_root(plain)));
+            for (size_t i = 0; i < other_count; i++)
+                cr_assert(hash_equal(hashes[i], keccak256(others[i].data, others[i].size)), "%zu values, text %zu", count, i);
+        }
+    arena_free(arena);
+}
+
 Test(trie, R18_roots_are_those_of_the_definition)
 {
     static const size_t counts[] = {0,   1,   2,   3,   15,  16,  17,  18,  32,  33,  126, 127, 128,
