@@ -433,12 +433,18 @@ static enum tracer_status row_differs(struct verifying *v, const struct transfer
 static enum tracer_status compare_rows(struct verifying *v, const struct known_block *block, const struct transfer *rows, size_t count,
                                        struct known_row *known, const struct proof_transaction *read)
 {
-    size_t at = 0;
+    size_t at = 0, hashed = 0;
     uint64_t base = UINT64_MAX;
     bool unsaid = read->status == TRANSACTION_STATUS_UNKNOWN; /* then there are no logs, and a value comes last */
     for (size_t i = 0; i < count; i++) {
         if (!row_is_hashed(&rows[i]))
             continue;
+        if (read->has_blob_fee && hashed++ == read->blob_fee_at) {
+            if (rows[i].kind != TRANSFER_FEE || rows[i].asset.kind != ASSET_NATIVE || !address_equal(rows[i].from, read->sender) ||
+                !address_equal(rows[i].to, read->blob_fee_to))
+                return row_differs(v, &rows[i]);
+            continue;
+        }
         const struct transfer *derived = at < read->row_count ? &read->rows[at++] : NULL;
         if (unsaid && derived && derived->kind == TRANSFER_VALUE) { /* no bytes say that it moved */
             if (rows[i].kind != TRANSFER_VALUE || !same_row(&rows[i], derived))
@@ -457,7 +463,7 @@ static enum tracer_status compare_rows(struct verifying *v, const struct known_b
     }
     if (unsaid && at + 1 == read->row_count && read->rows[at].kind == TRANSFER_VALUE)
         at++; /* a trace says that it failed */
-    if (at != read->row_count)
+    if (at != read->row_count || (read->has_blob_fee && hashed <= read->blob_fee_at))
         return differs(v, BUNDLE_TRANSFERS, "transaction %" PRId32 " of block %" PRIu64 " has %zu rows by its proven bytes, %zu stand here",
                        rows[0].position.transaction_index, rows[0].position.block_number, read->row_count, at);
     return TRACER_OK;

@@ -76,7 +76,8 @@ static enum tracer_status decode_transaction(struct work *work, size_t index)
         if (status)
             return status;
     }
-    bool unsaid = receipt->outcome == TRANSACTION_STATUS_UNKNOWN && !says_outcome(receipt, transaction);
+    bool unsaid = (receipt->outcome == TRANSACTION_STATUS_UNKNOWN && !says_outcome(receipt, transaction)) ||
+                  blob_price_is_stated(work->network->rules, &work->header, transaction);
     receipt->outcome = outcome_of(work, receipt, transaction, &trace);
     if (receipt->outcome == TRANSACTION_FAILED && receipt->log_count > 0)
         return error_set(work->err, TRACER_E_REPLY, "error: the trace failed, but the receipt has %zu logs",
@@ -88,7 +89,7 @@ static enum tracer_status decode_transaction(struct work *work, size_t index)
         .sender = transaction->from,
         .nonce = transaction->nonce,
         .status = receipt->outcome,
-        /* That it succeeded is then an assumption, and a trace's word at best. */
+        /* That it succeeded is then an assumption, and a trace's word at best; what its blobs cost is the endpoint's. */
         .grade = unsaid && work->grade < GRADE_ASSERTED ? GRADE_ASSERTED : work->grade,
     };
     rows_begin(&work->rows, (int32_t)index);

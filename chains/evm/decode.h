@@ -199,6 +199,7 @@ struct evm_receipt {
     struct u256 price, blob_price, l1_fee, operator_scalar, operator_constant;
     struct address from, to, contract, payer;
     struct json_span bloom; /* digits */
+    bool leaves_out_blob_fee; /* bytes that do not say it */
     bool has_price, has_contract, has_blob_gas_used, has_blob_price, has_operator_fee, has_deposit_nonce,
         has_deposit_version;
     enum transaction_status outcome;
@@ -344,6 +345,9 @@ enum tracer_status rows_native(struct rows *rows, enum transfer_kind kind, struc
 enum tracer_status rows_of_fees(struct rows *rows, const struct evm_network *network,
                                 const struct evm_header *header, const struct evm_transaction *transaction,
                                 const struct evm_receipt *receipt, struct evm_notes *notes);
+/* Whether only the receipt's JSON says what blobs cost: no schedule of the network gives it from what is hashed. */
+bool blob_price_is_stated(const struct evm_rules *rules, const struct evm_header *header, const struct evm_transaction *transaction);
+struct address base_fee_recipient(const struct evm_rules *rules, uint64_t number);
 enum tracer_status rows_of_transaction(struct rows *rows, const struct evm_network *network,
                                        const struct evm_transaction *transaction,
                                        const struct evm_receipt *receipt, const struct trace_of *trace);

@@ -300,6 +300,8 @@ enum tracer_status proof_read_transaction(const struct evm_network *network, str
     if (outcome.outcome == TRANSACTION_STATUS_UNKNOWN && (outcome.log_count || outcome.gas_used < read.gas))
         outcome.outcome = TRANSACTION_SUCCEEDED; /* before Byzantium every failure used up all gas and left no log */
     struct rows rows = {.arena = arena, .err = err, .next = {.block_number = head.number}};
+    struct address burned = base_fee_recipient(network->rules, head.number);
+    outcome.leaves_out_blob_fee = blob_price_is_stated(network->rules, &head, &read);
     rows_begin(&rows, (int32_t)index);
     status = rows_of_fees(&rows, network, &head, &read, &outcome, &notes);
     if (!status)
@@ -310,6 +312,9 @@ enum tracer_status proof_read_transaction(const struct evm_network *network, str
                                            .status = outcome.outcome,
                                            .rows = rows.items,
                                            .row_count = rows.count,
+                                           .has_blob_fee = outcome.leaves_out_blob_fee && !address_equal(read.from, burned),
+                                           .blob_fee_at = !u256_is_zero(head.base_fee),
+                                           .blob_fee_to = burned,
                                            .known = true};
     return status;
 }

@@ -60,7 +60,7 @@ static enum tracer_status fee_row(struct rows *rows, struct address from, struct
                        (struct u256){{product.limb[0], product.limb[1], product.limb[2], product.limb[3]}});
 }
 
-static struct address base_fee_recipient(const struct evm_rules *rules, uint64_t number)
+struct address base_fee_recipient(const struct evm_rules *rules, uint64_t number)
 {
     struct address to = nobody;
     for (size_t i = 0; i < rules->base_fee_count && rules->base_fee[i].first_number <= number; i++)
@@ -91,6 +91,11 @@ static uint64_t blob_fraction(const struct evm_rules *rules, uint64_t time)
     return fraction;
 }
 
+bool blob_price_is_stated(const struct evm_rules *rules, const struct evm_header *header, const struct evm_transaction *transaction)
+{
+    return transaction->known && transaction->type == TYPE_BLOB && !(header->has_blobs && blob_fraction(rules, header->time));
+}
+
 /* The price a blob's gas had: derived where the schedule is known, stated else. */
 static enum tracer_status blob_price_of(const struct rows *rows, const struct evm_rules *rules,
                                         const struct evm_header *header, const struct evm_receipt *receipt,
@@ -117,7 +122,7 @@ static enum tracer_status blob_fee(struct rows *rows, const struct evm_rules *ru
                                    const struct evm_receipt *receipt, struct address payer)
 {
     struct u256 price;
-    if (transaction->type != TYPE_BLOB)
+    if (transaction->type != TYPE_BLOB || receipt->leaves_out_blob_fee)
         return TRACER_OK;
     enum tracer_status status = blob_price_of(rows, rules, header, receipt, &price);
     if (status)

@@ -69,6 +69,9 @@ struct proof_transaction {
     enum transaction_status status;
     const struct transfer *rows;
     size_t row_count;
+    bool has_blob_fee; /* that no bytes give, since no schedule of its network is known: from the sender, as row `blob_fee_at` among the others */
+    size_t blob_fee_at;
+    struct address blob_fee_to;
     bool known; /* false: of a type whose bytes cannot be read: only the hash is set */
 };
 /** Senders of transactions that are read later, recovered on all processors while the caller goes on. */

@@ -85,6 +85,40 @@ static size_t compare_rows(const struct evm_network *network, const struct proof
     return rows;
 }
 
+/* On a network of rules that give no price of blobs: it is the endpoint's word, so nothing of the transaction is more than asserted. */
+static size_t blobs_without_schedule(struct evm_replies replies, struct arena *arena)
+{
+    const struct evm_network network = {.rules = &chain_rules_find("latest")->evm, .chain_id = 1};
+    struct proof_block archive;
+    struct proof_transaction read;
+    struct block block;
+    struct evm_notes notes;
+    struct error err;
+    size_t blobs = 0;
+    cr_assert_eq(evm_decode_block(&network, &replies, arena, &block, &notes, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(proof_open(block.archive, arena, &archive, &err), TRACER_OK, "%s", err.text);
+    const struct bytes *items = archive.lists[PROOF_TRANSACTIONS].items, *outcomes = archive.lists[PROOF_RECEIPTS].items;
+    for (size_t i = 0, at = 0; i < block.transaction_count; i++) {
+        bool is_blob = items[i].data[0] == 3;
+        cr_assert_eq(block.transactions[i].grade, is_blob ? GRADE_ASSERTED : GRADE_SINGLE);
+        cr_assert_eq(proof_read_transaction(&network, archive.header, i, items[i], outcomes[i], i ? outcomes[i - 1] : (struct bytes){NULL, 0},
+                                            NULL, arena, &read, &err),
+                     TRACER_OK, "%s", err.text);
+        cr_assert_eq(read.has_blob_fee, is_blob);
+        for (size_t r = 0; r < read.row_count + is_blob; r++) {
+            const struct transfer *row = next_external(&block, &at, (int32_t)i);
+            cr_assert(row);
+            if (is_blob && r == read.blob_fee_at)
+                cr_assert(row->kind == TRANSFER_FEE && address_equal(row->to, read.blob_fee_to) && address_equal(row->from, read.sender));
+            else
+                cr_assert(u256_equal(row->amount, read.rows[r - (is_blob && r > read.blob_fee_at)].amount));
+        }
+        cr_assert_null(next_external(&block, &at, (int32_t)i));
+        blobs += is_blob;
+    }
+    return blobs;
+}
+
 static bool holds(const struct evm_network *network, struct bytes archive, struct hash hash, struct arena *arena)
 {
     struct arena_mark mark = arena_mark(arena);
@@ -183,6 +217,36 @@ Test(proof, mainnet_transactions_are_read_from_proven_bytes_as_from_their_replie
     }
     printf("%zu rows of mainnet derived from proven bytes\n", rows);
     cr_assert_gt(rows, 3000);
+}
+
+Test(proof, R2_what_blobs_cost_is_asserted_where_no_schedule_gives_it)
+{
+    size_t blobs = 0;
+    if (data_is_absent("proof"))
+        return;
+    for (uint64_t number = 22431083; number <= 22431084; number++) {
+        char name[64], *owned[2];
+        struct arena *arena = arena_new(TRACER_GIB(1));
+        snprintf(name, sizeof name, "blocks/block-%" PRIu64 ".json", number);
+        struct evm_replies replies = {.number = number, .block = load_result(name, &owned[0]), .receipt_count = 1, .prove = true, .archive = true};
+        snprintf(name, sizeof name, "blocks/receipts-%" PRIu64 ".json", number);
+        struct json_span found = load_result(name, &owned[1]), receipts = {NULL, 0};
+        char *text = NULL; /* the file does not state what any endpoint may */
+        FILE *out = open_memstream(&text, &receipts.length);
+        const char *type = "\"type\":\"0x3\"", *from = found.text, *end = found.text + found.length;
+        for (const char *at; (at = memmem(from, (size_t)(end - from), type, strlen(type))); from = at + strlen(type))
+            fprintf(out, "%.*s\"blobGasPrice\":\"0x7\",%s", (int)(at - from), from, type);
+        fprintf(out, "%.*s", (int)(end - from), from);
+        fclose(out);
+        receipts.text = text;
+        replies.receipts = &receipts;
+        blobs += blobs_without_schedule(replies, arena);
+        free(text);
+        free(owned[0]);
+        free(owned[1]);
+        arena_free(arena);
+    }
+    cr_assert_eq(blobs, 3);
 }
 
 Test(proof, assembled_blocks_are_read_from_proven_bytes_as_from_their_replies)

@@ -461,15 +461,16 @@ def rows_of(transaction, receipt, gas, header, rules, wrappers):
         rows.append(("fee", payer, burned, gas * header["base_fee"]))
         if transaction["type"] == 3:
             fraction = latest(rules.get("blobs", []), header["time"], None)
-            need(fraction and header["excess"] is not None, "the price of blobs is not known")
-            rows.append(("fee", payer, burned, transaction["blobs"] * 131072 * blob_price(header["excess"], fraction)))
+            need(fraction is None or header["excess"] is not None, "the price of blobs is not known")
+            rows.append(("fee", payer, burned, None) if fraction is None else  # asserted: nothing that is hashed gives it
+                        ("fee", payer, burned, transaction["blobs"] * 131072 * blob_price(header["excess"], fraction)))
         rows.append(("fee", payer, header["miner"], gas * (price - header["base_fee"])))
     rows = [row for row in rows if row[1] != row[2]]
     rows.append(("reward", VOID, transaction["sender"], transaction["mint"]))
     if receipt["ok"] is not False:
         nonce = receipt["nonce"] if transaction["nonce"] is None else transaction["nonce"]
         rows.append(("value", transaction["sender"], target_of(transaction["to"], transaction["sender"], nonce), transaction["value"]))
-    out = [(kind, "native", sender, to, amount, None) for kind, sender, to, amount in rows if amount]
+    out = [(kind, "native", sender, to, amount, None) for kind, sender, to, amount in rows if amount != 0]
     if receipt["ok"] is not False:
         logs = receipt["logs"]
         out += [("token", *move, place) for place in range(len(logs)) for move in rows_of_log(logs, place, wrappers)]
@@ -565,13 +566,16 @@ class Bundle:
         guessed = receipt["ok"] is None and not receipt["logs"] and gas >= transaction["gas"]  # it may have failed
         if guessed and "value" not in {row["kind"] for row in found}:
             wanted = [row for row in wanted if row[0] != "value"]
+        unsaid = [row[4] is None for row in wanted]
+        need(len(found) == len(wanted), f"{where}: rows that are missing, or too many")
+        wanted = [(*row[:4], whole(there["amount"], 256), None) if row[4] is None else row for row, there in zip(wanted, found)]
         need([(row["kind"], *self.plain(row)) for row in found] == [row[:5] for row in wanted], f"{where}: its rows are not what its bytes say")
         bases = {int(row["log_index"] or -1) - place for row, (*_, place) in zip(found, wanted) if place is not None}
         need(len(bases) <= 1 and min(bases, default=0) >= 0, f"{where}: the places of its logs")
         need(all(bool(row["log_index"]) == (place is not None) for row, (*_, place) in zip(found, wanted)), f"{where}: a log too many")
-        for row in found:
-            row["best"] = 3 if guessed and row["kind"] == "value" else block["grade"]
-        return len(found) - (guessed and "value" in {row["kind"] for row in found})
+        for row, asserted in zip(found, unsaid):
+            row["best"] = 3 if asserted or (guessed and row["kind"] == "value") else block["grade"]
+        return len(found) - sum(unsaid) - (guessed and "value" in {row["kind"] for row in found})
 
     @staticmethod
     def plain(row):
