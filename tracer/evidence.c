@@ -311,13 +311,14 @@ static enum tracer_status write_seeds(struct bundling *b, FILE *stream)
     return done(b, stream);
 }
 
+/* Of accounts that the bundle has, and those that name a source of the result. */
 static enum tracer_status write_labels(struct bundling *b, FILE *stream)
 {
     char text[ADDRESS_TEXT_SIZE];
     fputs("address,class,emit\n", stream);
     for (size_t i = 0; i < b->state.label_count; i++) {
         const struct taint_label *label = &b->state.labels[i];
-        if (!is_among(b->met, b->met_count, label->address))
+        if (!label->emit[0] && !is_among(b->met, b->met_count, label->address))
             continue;
         address_format(label->address, text);
         fprintf(stream, "%s,%s,%s\n", text, label_class_name(label->class_), label->emit);

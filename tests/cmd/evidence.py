@@ -64,6 +64,14 @@ with tempfile.TemporaryDirectory() as directory:
         assert all((bundle / p.name).read_bytes() == p.read_bytes() for p in (at / "again").iterdir()), f"{policy}: other bytes"
         shutil.rmtree(at / "again")
 
+    # A label that makes a source of its account, whether or not the account is in the bundle.
+    (at / "seized.csv").write_text("address,class,emit,name\n0x4976a4a02f38326660d17bf34b431dc6e2eb2327,service,police,one\n0x" + "77" * 20 + ",service,police,two\n")
+    run("demo", "--store", at / "seized", "--quiet")
+    run("import", "--store", at / "seized", "--quiet", at / "seized.csv")
+    run("trace", "--store", at / "seized", "--evidence", at / "emitting", "--quiet", "--output", at / "trace.txt", "ronin-2022")
+    assert json.loads((at / "emitting" / "result.json").read_text())["sources"] == ["police", "ronin-2022"]
+    assert independent(at / "emitting").returncode == 0
+
     bundle = at / "fifo"
     done = subprocess.run([tracer, "trace", "--store", str(store), "--evidence", str(bundle), "ronin-2022"], capture_output=True, text=True)
     assert done.returncode == 2 and "is not empty" in done.stderr, done.stderr

@@ -674,7 +674,7 @@ class Bundle:
         for hop in result["hops"]:
             self.check_hop(hop, hops)
         named = self.lines("seeds.csv")
-        need(len(named) == len(result["seeds"]) and result["sources"] == sorted({seed["source"] for seed in named}), "result.json: other seeds")
+        need(len(named) == len(result["seeds"]) and result["sources"] == sorted({seed["source"] for seed in named} | {label["emit"] for label in self.lines("labels.csv")} - {""}), "result.json: other seeds")
         for seed, line in zip(result["seeds"], named):
             need((seed["source"], seed["kind"]) == (line["source"], line["kind"]), "result.json: another seed")
             if seed["kind"] == "transfer":
