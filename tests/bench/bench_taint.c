@@ -3,6 +3,9 @@
  *
  *     bench_taint [STORE]    TRACER_BENCH_ROWS transfers (default 5,000,000), TRACER_BENCH_ACCOUNTS (500,000)
  *
+ * TRACER_BENCH_LINEAR=10: instead of all that, ten times the rows beside the rows, in turns, and what the loop itself grows by. More
+ * rows of the same accounts carry taint more often, and more lots each: the cost of such a row, and of a lot, is told, too.
+ *
  * With STORE, a directory, the rows are put into a store there (one that exists already is taken for the one that was made with the
  * same numbers) and the engine reads that. TRACER_BENCH_POLICIES, TRACER_BENCH_SEEDS and TRACER_BENCH_HEISTS name the lines to print; unset: all.
  *
@@ -158,6 +161,8 @@ static bool is_seeded(const struct rows *rows, uint32_t id, uint32_t every)
 
 /* ---- the plain loops: one source, u64, tags 0 source, 1 unknown, 2 clean ---- */
 
+static uint64_t lots_moved;
+
 struct plain_lot {
     uint64_t units;
     uint64_t tag;
@@ -189,7 +194,7 @@ static void plain_push(struct plain *p, uint64_t units, uint64_t tag)
 
 static void plain_fifo(struct plain *from, struct plain *to, uint64_t v)
 {
-    while (v) {
+    for (; v; lots_moved++) {
         struct plain_lot *lot = &from->lots[from->start];
         uint64_t part = lot->units < v ? lot->units : v, tag = lot->tag;
         lot->units -= part;
@@ -214,6 +219,7 @@ static void plain_lifo(struct plain *from, struct plain *to, uint64_t v)
     }
     for (size_t i = first; i < end; i++)
         plain_push(to, from->lots[i].units, from->lots[i].tag);
+    lots_moved += end - first + (v > 0);
     from->count -= (uint32_t)(end - first);
 }
 
@@ -328,7 +334,7 @@ static uint64_t held_by_first(const struct taint *taint)
 }
 
 static uint64_t run_engine(struct rows *rows, const char *path, enum taint_policy policy, uint32_t every,
-                           double *ret_seconds)
+                           double *ret_seconds, uint64_t *ret_flagged)
 {
     struct cursor cursor = open_cursor(rows, path);
     struct taint_seed *seeds = must(calloc(rows->accounts, sizeof(*seeds)));
@@ -345,6 +351,7 @@ static uint64_t run_engine(struct rows *rows, const char *path, enum taint_polic
     if (taint_replay(taint, NULL, NULL, &err))
         die(err.text);
     *ret_seconds = seconds_used() - begun;
+    *ret_flagged = taint_hop_count(taint);
     return held_by_first(taint);
 }
 
@@ -542,6 +549,8 @@ static void bench_sources(struct rows *rows, uint64_t times)
 struct figure {
     double seconds;
     uint64_t held;
+    uint64_t flagged; /* rows; of the engine */
+    uint64_t lots;    /* moved; of the loop */
     long peak_kb;
 };
 
@@ -560,11 +569,12 @@ static struct figure measure(struct rows *rows, const char *path, enum taint_pol
         die("no process");
     if (child == 0) {
         if (engine) {
-            figure.held = run_engine(rows, path, policy, every, &figure.seconds);
+            figure.held = run_engine(rows, path, policy, every, &figure.seconds, &figure.flagged);
         } else {
             double begun = seconds_used();
             figure.held = run_plain(rows, policy, every);
             figure.seconds = seconds_used() - begun;
+            figure.lots = lots_moved;
         }
         _exit(write(ends[1], &figure, sizeof(figure)) != (ssize_t)sizeof(figure));
     }
@@ -587,6 +597,56 @@ static struct figure best(struct rows *rows, const char *path, enum taint_policy
             best.seconds = again.seconds;
     }
     return best;
+}
+
+/* The faster of what was measured before (seconds 0: nothing) and now. */
+static void measure_again(struct figure *best, struct rows *rows, enum taint_policy policy, uint32_t every, bool engine)
+{
+    struct figure again = measure(rows, NULL, policy, every, engine);
+    if (!best->seconds || again.seconds < best->seconds)
+        *best = again;
+}
+
+static void bench_linear(const struct rows *large, size_t factor, uint64_t times)
+{
+    static const enum taint_policy policies[] = {POLICY_POISON, POLICY_HAIRCUT, POLICY_FIFO};
+    static const struct {
+        const char *name;
+        uint32_t every;
+    } sizes[] = {{"all", 1}, {"1/7", 7}};
+    const char *only = getenv("TRACER_BENCH_POLICIES"), *only_sizes = getenv("TRACER_BENCH_SEEDS");
+    struct rows rows[] = {*large, *large};
+    rows[0].count = (large->count - large->accounts) / factor + large->accounts;
+    double more = (double)rows[1].count / (double)rows[0].count;
+    printf("%zu rows, then %zu: %.2f times as many, %" PRIu32 " accounts; ns, and how many times as many the whole costs\n", rows[0].count,
+           rows[1].count, more, large->accounts);
+    printf("%-8s %-5s %17s %7s %7s %19s %19s %19s\n", "policy", "seeds", "ns/row", "times", "loop", "rows with taint", "ns/such row",
+           "lots moved/row");
+    for (size_t p = 0; p < sizeof(policies) / sizeof(*policies); p++)
+        for (size_t s = 0; s < sizeof(sizes) / sizeof(*sizes); s++) {
+            struct figure loop[2] = {{0}}, engine[2] = {{0}};
+            if ((only && !strstr(only, taint_policy_name(policies[p]))) || (only_sizes && !strstr(only_sizes, sizes[s].name)))
+                continue;
+            for (uint64_t i = 0; i < times; i++)
+                for (size_t r = 0; r < 2; r++) {
+                    measure_again(&loop[r], &rows[r], policies[p], sizes[s].every, false);
+                    measure_again(&engine[r], &rows[r], policies[p], sizes[s].every, true);
+                    if (loop[r].held != engine[r].held)
+                        die("the loop and the engine do not agree");
+                }
+            double ns[2], per[2], share[2], lots[2];
+            for (size_t r = 0; r < 2; r++) {
+                double count = (double)rows[r].count, flagged = (double)engine[r].flagged;
+                ns[r] = 1e9 * engine[r].seconds / count;
+                per[r] = 1e9 * engine[r].seconds / flagged;
+                share[r] = 100 * flagged / count;
+                lots[r] = (double)loop[r].lots / count;
+            }
+            printf("%-8s %-5s %7.0f, %7.0f %7.2f %7.2f %8.1f%%, %7.1f%% %9.0f, %8.0f %9.2f, %8.2f\n", taint_policy_name(policies[p]),
+                   sizes[s].name, ns[0], ns[1], engine[1].seconds / engine[0].seconds, loop[1].seconds / loop[0].seconds, share[0], share[1],
+                   per[0], per[1], lots[0], lots[1]);
+            fflush(stdout);
+        }
 }
 
 /* In a process of its own, as measure(). */
@@ -684,9 +744,14 @@ int main(int argc, char **argv)
     } sizes[] = {{"all", 1}, {"1/7", 7}, {"300", 0}};
     uint64_t times = environment("TRACER_BENCH_TIMES", 3);
     const char *only = getenv("TRACER_BENCH_POLICIES"), *only_sizes = getenv("TRACER_BENCH_SEEDS");
-    struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000),
+    size_t factor = environment("TRACER_BENCH_LINEAR", 0);
+    struct rows rows = make_rows(environment("TRACER_BENCH_ROWS", 5000000) * (factor ? factor : 1),
                                  (uint32_t)environment("TRACER_BENCH_ACCOUNTS", 500000));
     warm_memory(rows.count < WARM_ROWS_MAX ? rows.count * 512 : WARM_ROWS_MAX * 512);
+    if (factor) {
+        bench_linear(&rows, factor, times);
+        return 0;
+    }
     if (path)
         make_store(&rows, path);
     printf("%zu rows, %" PRIu32 " accounts, the engine reads %s\n", rows.count, rows.accounts,

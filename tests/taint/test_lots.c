@@ -108,10 +108,10 @@ static void one_step(struct random_source *random, struct queue *queues, struct 
             if (chance(random, 2)) /* around 2^111, where lots are large */
                 amount = (struct u256){{1, draw64(random) >> (14 + draw(random, 6)), 0, 0}};
             uint32_t tag = draw(random, TAGS);
-            bool oldest = chance(random, 3);
+            bool oldest = chance(random, 3), quick = chance(random, 50) && !u256_is_zero(amount) && amount.limb[1] >> 47 == 0;
             struct model *model = &models[a];
-            cr_assert(oldest ? queue_push_oldest(&queues[a], amount, tag)
-                             : queue_push(&queues[a], amount, tag));
+            quick = quick && !oldest && queue_push_quick(&queues[a], (unsigned __int128)amount.limb[1] << 64 | amount.limb[0], tag);
+            cr_assert(quick || (oldest ? queue_push_oldest(&queues[a], amount, tag) : queue_push(&queues[a], amount, tag)));
             if (!oldest) {
                 model_push(model, amount, tag);
                 continue;

@@ -299,6 +299,7 @@ void account_prefetch(const struct taint *taint, uint32_t account);
 void holding_prefetch_slot(const struct taint *taint, uint32_t account, uint32_t asset);
 void holding_prefetch(const struct taint *taint, uint32_t account, uint32_t asset);
 void holding_prefetch_rest(const struct taint *taint, uint32_t account, uint32_t asset); /* queue; tags under poison */
+void holding_prefetch_lots(const struct taint *taint, uint32_t account, uint32_t asset); /* the ends of its queue */
 /** Room for so many accounts at once: memory that grows in steps keeps the small pages that it began with. */
 bool accounts_reserve(struct taint *taint, size_t count);
 /** accounts[id] and assets[id], classified on first sight; NULL: no memory. */

@@ -113,6 +113,19 @@ void holding_prefetch_rest(const struct taint *taint, uint32_t account, uint32_t
     __builtin_prefetch((const char *)holding->queue + CACHE_LINE, 1);
 }
 
+void holding_prefetch_lots(const struct taint *taint, uint32_t account, uint32_t asset)
+{
+    if (account >= taint->account_capacity || !taint->accounts[account].first)
+        return;
+    const struct holding *holding = holding_find(taint, account, asset);
+    const struct queue *queue = holding && !holding->mark ? holding->queue : NULL;
+    if (!queue || !queue->lots || queue->large || !queue->count)
+        return;
+    const struct small_lot *lots = queue->lots;
+    __builtin_prefetch(&lots[queue->start], 1);
+    __builtin_prefetch(&lots[queue->start + queue->count], 1);
+}
+
 struct holding *holding_get(struct taint *taint, uint32_t account, uint32_t asset)
 {
     struct holding *holding = holding_find(taint, account, asset);

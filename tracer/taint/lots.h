@@ -103,12 +103,38 @@ static inline unsigned __int128 small_lot_amount(const struct small_lot *lot)
     return (unsigned __int128)lot->high << 64 | lot->low;
 }
 
+static inline void small_lot_set(struct small_lot *lot, unsigned __int128 amount)
+{
+    lot->low = (uint64_t)amount;
+    lot->high = (uint64_t)(amount >> 64) & (UINT64_MAX >> 17);
+}
+
 static inline bool queue_is_empty(const struct queue *queue)
 {
     return !queue->count && !queue->rest;
 }
 bool queue_push(struct queue *queue, struct u256 amount,
                 uint32_t tag); /* at the newest end; merges; skips zero */
+/** The same of a small lot that is not zero, if no more than the newest end of an array changes; false: nothing was done. */
+static inline bool queue_push_quick(struct queue *queue, unsigned __int128 amount, uint32_t tag)
+{
+    if (!queue->count || queue->rest || queue->large)
+        return false;
+    struct small_lot *newest = &queue_small(queue)[queue->count - 1];
+    if (newest->tag == tag) {
+        amount += small_lot_amount(newest);
+        if (amount >> 111)
+            return false;
+        small_lot_set(newest, amount);
+        return true;
+    }
+    if (queue->count >= LOTS_SHORT || queue->start + queue->count >= (queue->lots ? queue->capacity : QUEUE_FEW))
+        return false;
+    newest[1].tag = tag & 0x1ffff;
+    small_lot_set(&newest[1], amount);
+    queue->count++;
+    return true;
+}
 bool queue_push_oldest(struct queue *queue, struct u256 amount, uint32_t tag);
 /** All of `from`, behind the newest; `from` is empty afterwards. */
 bool queue_append(struct queue *queue, struct queue *from);

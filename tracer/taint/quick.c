@@ -138,7 +138,7 @@ static bool move_lot(const struct taint *taint, const struct holding *holding, u
         sums[i] += holding->tags[i].tag == tag ? amount : 0;
     if (!to)
         return true;
-    bool ok = ordered_push(to, wide(amount), tag);
+    bool ok = (to->queue && queue_push_quick(to->queue, amount, tag)) || ordered_push(to, wide(amount), tag);
     set_low(&to->balance, low(to->balance) + amount);
     return ok;
 }
@@ -153,8 +153,7 @@ static bool move_oldest(const struct taint *taint, struct holding *from, u128 v,
         ok = move_lot(taint, from, part, lot->tag, to, sums);
         v -= part;
         amount -= part;
-        lot->low = (uint64_t)amount;
-        lot->high = (uint64_t)(amount >> 64) & (UINT64_MAX >> 17);
+        small_lot_set(lot, amount);
         queue->start += !amount;
         queue->count -= !amount;
     }
@@ -171,9 +170,7 @@ static bool move_newest(const struct taint *taint, struct holding *from, u128 v,
     from->queue->count = first;
     if (v) {
         struct small_lot *lot = &lots[first - 1];
-        u128 rest = small_lot_amount(lot) - v;
-        lot->low = (uint64_t)rest;
-        lot->high = (uint64_t)(rest >> 64) & (UINT64_MAX >> 17);
+        small_lot_set(lot, small_lot_amount(lot) - v);
         ok = move_lot(taint, from, v, lot->tag, to, sums);
     }
     for (uint32_t i = first; i < end && ok; i++)

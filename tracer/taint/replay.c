@@ -533,6 +533,7 @@ static enum tracer_status flush(struct taint *taint, struct error *err)
 #define PREFETCH_SLOTS 12u
 #define PREFETCH_HOLDINGS 8u
 #define PREFETCH_REST 4u
+#define PREFETCH_LOTS 2u
 
 static void prefetch(const struct taint *taint, const struct cursor_row *rows, size_t count, size_t at)
 {
@@ -554,6 +555,11 @@ static void prefetch(const struct taint *taint, const struct cursor_row *rows, s
         const struct cursor_row *row = &rows[at + PREFETCH_REST];
         holding_prefetch_rest(taint, row->from, row->asset);
         holding_prefetch_rest(taint, row->to, row->asset);
+    }
+    if (taint->policy->ordered && at + PREFETCH_LOTS < count) {
+        const struct cursor_row *row = &rows[at + PREFETCH_LOTS];
+        holding_prefetch_lots(taint, row->from, row->asset);
+        holding_prefetch_lots(taint, row->to, row->asset);
     }
 }
 
