@@ -176,3 +176,23 @@ Test(lots, queues_are_as_plain_arrays, .timeout = 0)
         }
     }
 }
+
+Test(lots, what_makes_a_lot_large_is_not_put_quickly)
+{
+    unsigned __int128 most = ((unsigned __int128)1 << 111) - 1;
+    struct queue queue = {0};
+    static struct model model;
+    model_push(&model, (struct u256){{(uint64_t)most, (uint64_t)(most >> 64), 0, 0}}, 1);
+    cr_assert_not(queue_push_quick(&queue, 5, 1)); /* empty */
+    cr_assert(queue_push(&queue, model.lots[0].amount, 1));
+    cr_assert_not(queue_push_quick(&queue, 1, 1));
+    same(&queue, &model);
+    cr_assert(queue_push_quick(&queue, most - 1, 2) && queue_push_quick(&queue, 1, 2));
+    model_push(&model, model.lots[0].amount, 2);
+    same(&queue, &model);
+    cr_assert(queue_push(&queue, u256_from_u64(1), 2));
+    model_push(&model, u256_from_u64(1), 2);
+    cr_assert_not(queue_push_quick(&queue, 1, 3)); /* of large ones */
+    same(&queue, &model);
+    queue_release(&queue);
+}
