@@ -135,7 +135,9 @@ static enum tracer_status answer_rows(struct checking *checking, const struct ta
                                       struct check_answer *answer, struct reasons *reasons, struct error *err)
 {
     enum tracer_status status = TRACER_OK;
+    size_t still = 0;
     for (size_t r = 0; r < target->row_count && !status; r++) {
+        still += target->statuses[r] == CHECK_ZERO || target->statuses[r] == CHECK_SELF;
         if (target->statuses[r] == CHECK_NOT_IN_GRAPH) {
             worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
             status = add_reason(checking, reasons, err,
@@ -147,6 +149,10 @@ static enum tracer_status answer_rows(struct checking *checking, const struct ta
         } else {
             status = judge_line(checking, answer, reasons, &answer->lines[r], err);
         }
+    }
+    if (!status && still && still == target->row_count) { /* hash:value of a token's deposit is one: what came is another transfer */
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
+        status = add_reason(checking, reasons, err, "it moves nothing from one account to another (zero units, or to itself): there is nothing to ask about");
     }
     return status;
 }

@@ -86,6 +86,19 @@ with tempfile.TemporaryDirectory() as folder:
     run(*asked, "ronin:" + binance, code=2, says="another chain than ethereum")
     run("trace", "--store", store, "ronin:" + EXPLOITER[2:], code=2, says="another chain than ethereum")
 
+    # The value of a call that brought a token, or coin by an internal transfer, is zero: that clears no deposit. Nor does a transfer to itself.
+    for theft in ("0xed2c72ef1a552ddaec6dd1f5cddf0b59a8f37f82bdda5257d9c7c37db7bb9b08", "0xc28fad5e8d5e0ce6a2eaf67b6687be5d58113e16be590824d6cfa1a94467d0b7"):
+        run(*asked, theft, code=10)
+        run(*asked, theft + ":value", code=11)
+    rows = ["block,txi,idx,kind,asset,from,to,amount,transaction_hash"]
+    rows += [f"{block},0,0,value,native,{sender},{to},9,0x{block:064x}" for block, sender, to in
+             ((1, "0x" + "12" * 20, "0x" + "34" * 20), (2, "0x" + "34" * 20, "0x" + "34" * 20), (3, "0x" + "34" * 20, "0x" + "56" * 20))]
+    (here / "self.csv").write_text("\n".join(rows) + "\n")
+    (here / "self-coverage.csv").write_text("account,from,to,what,method,cross_check,gap\n,1,3,all,,,\n")
+    run("import", "--store", here / "self", here / "self.csv", here / "self-coverage.csv", code=0)
+    for target, code in ((1, 10), (2, 11), (3, 10)):
+        run("check", "--store", here / "self", "--source", "s=0x" + "12" * 20, f"0x{target:064x}", code=code)
+
     # What happened before the first block asked about clears nobody: a theft left out by --from, one older than the store.
     run(*asked, "--from", "1648300000", "0x" + binance, code=11)
     run("check", "--store", store, "--source", "kucoin-2020", "--to", "1648400000", "0x" + binance, code=11)
