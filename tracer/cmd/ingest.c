@@ -181,6 +181,7 @@ struct screening {
     struct session *session;
     struct screen_request request;
     struct screen_follow *follow;
+    bool waits; /* and it was told */
 };
 
 static enum tracer_status landed(void *context, uint64_t kept_to, struct error *err)
@@ -200,7 +201,17 @@ static enum tracer_status landed(void *context, uint64_t kept_to, struct error *
             status = screen_follow_new(&screening->request, ingest_reorg_depth(options->finality, options->finality_depth),
                                        &screening->follow, err);
     }
-    return status ? status : screen_follow_update(screening->follow, kept_to, err);
+    if (!status)
+        status = screen_follow_update(screening->follow, kept_to, err);
+    if (status != TRACER_E_NOT_FOUND || !options->follow) {
+        screening->waits = false;
+        return status;
+    }
+    /* A source that has not acted yet, or whose acts a reorg took back: a check refuses to ask about it, and later blocks may have it. */
+    if (!screening->waits && !options->quiet)
+        fprintf(stderr, "note: there is no taint state until all sources are in the store: %s\n", err->text);
+    screening->waits = true;
+    return TRACER_OK;
 }
 
 int command_ingest(const struct options *options)
