@@ -3,7 +3,7 @@
 //   node run.mjs --self-test [--chain ...]                   the books against the node only
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, hostname, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -649,6 +649,38 @@ async function screeningTests(run, world) {
     equal(readdirSync(join(tracer.path('screened'), 'taint')).join(), state, 'states');
     // One endpoint, latest: nobody says that it is final.
     equal(rows[0].provisional, 'true', 'provisional');
+  });
+  await run.test('screening: ingest --follow --taint waits for a source that is not there yet', async () => {
+    const { child, ended } = tracer.follow('waiting', { rpc: world.rpc, first: 1 }, ['--taint', '--source', `x=0x${'12'.repeat(20)}`]);
+    const text = await exported(world, 'screened');
+    for (const until = Date.now() + tracer.timeout; Date.now() < until && child.exitCode === null; await sleep(200))
+      if ((await tracer.export('waiting')).text === text) break;
+    await sleep(500);
+    child.kill('SIGTERM');
+    const result = await ended;
+    exits(result, EXIT.done);
+    assert(/note: there is no taint state until all sources are in the store: 0x1212.* is in no stored transfer/.test(result.stderr), result.stderr);
+  });
+  if (run.chainId === 1) await run.test('screening: the session of the README, to the byte', async () => {
+    const directory = tracer.path('session');
+    mkdirSync(directory);
+    const list = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../label/lists/sdn_advanced.xml'), 'utf8');
+    writeFileSync(join(directory, 'sdn_advanced.xml'), list.replaceAll(/0xAA0{36}Aa/gi, scenario.at.thief).replaceAll(/<Year>\d+<\/Year>/g, '<Year>2022</Year>'));
+    const deposits = ['deposit clean', 'deposit partly tainted', 'token deposit clean'].map((name) => scenario.named.get(name).hash);
+    writeFileSync(join(directory, 'deposits.csv'), ['customer,target', ...deposits.map((hash, i) => `C-${i + 1},${hash}`)].map((line) => `${line}\n`).join(''));
+    cpSync(tracer.config, join(directory, 'devnet.json'));
+    tracer.configs.push(join(directory, 'devnet.json'));
+    const readme = readFileSync(join(dirname(fileURLToPath(import.meta.url)), '../../README.md'), 'utf8');
+    const [, block] = readme.match(/<!-- tests\/e2e -->\n```\n([^]*?)```/);
+    const env = { ...tracer.env, PATH: `${dirname(resolve(options.tracer))}:${process.env.PATH}` };
+    let printed = '';
+    for (const [, command] of block.matchAll(/^\$ (.*)$/gm)) {
+      const child = spawn('sh', ['-c', `exec 2>&1; ${command}`], { cwd: directory, env, stdio: ['ignore', 'pipe', 'inherit'] });
+      printed += `$ ${command}\n`;
+      for await (const data of child.stdout) printed += data;
+    }
+    rmSync(join(directory, 'sdn_advanced.xml'));
+    equal(printed, block, 'what is printed');
   });
   await run.test('X10_an_answer_on_proven_blocks_is_final_and_names_its_block', async () => {
     const { hash } = await world.node.rpc('eth_getBlockByNumber', hex(scenario.last), false);
