@@ -97,6 +97,12 @@ enum tracer_status load_transfers(struct graph *graph, struct import *import, co
     digest_format(import_digest(import), digest);
     if ((status = graph_get_item(graph, GRAPH_ITEM_LIST, name, &before, err)) == TRACER_E_NOT_FOUND)
         status = TRACER_OK;
+    if (!status && before.size == 64 && memcmp(before.data, digest, 64) != 0) { /* another file of that name, whose rows are there, too */
+        snprintf(name, sizeof(name), LOAD_TRANSFERS_PREFIX "%.200s (%.8s)", base_name(path), digest);
+        buffer_clear(&before);
+        if ((status = graph_get_item(graph, GRAPH_ITEM_LIST, name, &before, err)) == TRACER_E_NOT_FOUND)
+            status = TRACER_OK;
+    }
     if (!status)
         status = graph_stat(graph, &had, err);
     if (!status)

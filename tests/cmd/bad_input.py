@@ -1,5 +1,7 @@
 """Bad files, damaged stores and broken outputs from outside: the right exit code, a message, nothing half written, and never
 an answer that looks clean."""
+import hashlib
+import json
 import os
 import pathlib
 import random
@@ -72,6 +74,18 @@ with tempfile.TemporaryDirectory() as folder:
     run("import", "--store", here / "again", here / "t.csv", code=0)
     run("export", "transfers", "--store", here / "again", "--output", here / "t2.csv", code=0)
     assert (here / "t.csv").read_bytes() == (here / "t2.csv").read_bytes()
+    # E2_two_files_of_one_name_are_two_inputs
+    header, digests = "block,txi,idx,kind,asset,from,to,amount\n", []
+    for block in (1, 2):
+        (here / f"part{block}").mkdir()
+        (here / f"part{block}" / "t.csv").write_text(f"{header}{block},0,0,value,native,0x{'12' * 20},0x{'34' * 20},9\n")
+        digests.append(hashlib.sha256((here / f"part{block}" / "t.csv").read_bytes()).hexdigest())
+    for block in (1, 2, 1, 2):
+        run("import", "--store", here / "parts", here / f"part{block}" / "t.csv", code=0)
+    answer = json.loads(run("check", "--store", here / "parts", "--format", "json", "1:0:0", code=11).stdout)
+    named = [(i["name"], i["sha256"]) for i in answer["inputs"] if i["role"] == "transfers"]
+    assert named == [("t.csv", digests[0]), (f"t.csv ({digests[1][:8]})", digests[1])], named
+
     # Rows that do not say whose history they are whole for clear nobody.
     run("check", "--store", here / "again", "--source", "ronin-2022", "0x" + "12" * 20, code=11)
     run("trace", "--store", here / "again", "ronin-2022", code=11)
