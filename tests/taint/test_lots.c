@@ -92,7 +92,8 @@ static void same(const struct queue *queue, const struct model *model)
 
 static struct u256 some_of(struct random_source *random, struct u256 total)
 {
-    struct u256 v = {{draw64(random) % total.limb[0], draw64(random) % (total.limb[1] + 1), 0, 0}}; /* less than all */
+    uint64_t low = total.limb[0] ? total.limb[0] : 1, high = total.limb[0] ? total.limb[1] + 1 : total.limb[1] ? total.limb[1] : 1;
+    struct u256 v = {{draw64(random) % low, draw64(random) % high, 0, 0}}; /* less than all */
     return chance(random, 50) ? u256_min(v, u256_from_u64(draw(random, 60))) : v;
 }
 
