@@ -33,7 +33,7 @@ sh scripts/deps.sh --test || exit 1
 
 build() { # PRESET TARGET...: all if none is named
   preset=$1; shift
-  cmake --preset "$preset" -DTRACER_WERROR=ON && cmake --build "build/$preset" ${1:+--target "$@"}
+  cmake --preset "$preset" -DTRACER_WERROR=ON -DTRACER_DEBUG_INFO=-g1 && cmake --build "build/$preset" ${1:+--target "$@"}
 }
 # Some tests wait for the disk or a clock: one more than there are processors.
 tests() { # PRESET OPTION...
