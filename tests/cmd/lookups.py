@@ -13,6 +13,7 @@ import tempfile
 tracer = os.environ["TRACER"]
 FLIPS = int(os.environ.get("TRACER_TEST_FLIPS", "250")) // 10
 ROWS = 120
+STEP = 1 if FLIPS >= 25 else 4  # of the rows that are asked one by one, for slow builds
 problems = []
 
 
@@ -94,7 +95,7 @@ def check_rows(folder, seed, policy):
     run("import", "--store", store, "--name", "made", files["transfers"], files["coverage"])
     keys = [key for key, _, _ in rows]
     answers = json.loads(run("check", *case(store, files, policy), *keys, codes=(0, 10, 11)))
-    for key, answer in zip(keys, answers["answers"]):
+    for key, answer in list(zip(keys, answers["answers"]))[::STEP]:
         line = answer["lines"][0]
         wanted = json.loads(run("check", "--transfers", files["transfers"], "--seeds", files["seeds"], "--labels", files["labels"],
                                 "--assets", files["assets"], "--policy", policy, "--key", key))
@@ -107,7 +108,7 @@ def check_rows(folder, seed, policy):
     nobody = write(f"{folder}/nobody.csv", "source,kind,address,block,txi,idx,amount".split(","), [])
     funds = json.loads(run("check", *case(store, files, policy), "--source-of-funds", *keys, codes=(0, 10, 11)))
     seen = 0
-    for key, plain, answer in zip(keys, answers["answers"], funds["answers"]):
+    for key, plain, answer in list(zip(keys, answers["answers"], funds["answers"]))[seed % STEP::STEP]:
         line = answer["lines"][0]
         same(f"{policy} {key}: what --source-of-funds leaves as it is", [carried(line), answer["verdict"]], [carried(plain["lines"][0]), plain["verdict"]])
         wanted = json.loads(run("check", "--transfers", files["transfers"], "--seeds", nobody, "--labels", emitting, "--assets", files["assets"],
