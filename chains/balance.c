@@ -1,10 +1,11 @@
-/* balance.c - what an account had before a block, and how much it had sent, by asking for state. */
+/* balance.c - what an account had before a block, and how much it had sent, by asking for state. Where endpoints of several operators are
+ * there, two of them are asked (opinion.h), but for items. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "opinion.h"
 #include "tracer/hex.h"
 
 #define SELECTOR_BALANCE_OF "70a08231"      /* balanceOf(address): ERC-20 */
@@ -50,9 +51,10 @@ static enum tracer_status read_word(struct json_span answer, struct u256 *ret_wo
     return json_span_is(answer, "\"0x\"") ? TRACER_OK : evm_decode_word(answer, ret_word, err);
 }
 
-static enum tracer_status read_plain(const struct asset *asset, struct json_span answer,
-                                     struct u256 *ret_amount, struct error *err)
+/* `context`: the asset; NULL: a nonce. */
+static enum tracer_status read_plain(const void *context, struct json_span answer, struct u256 *ret_amount, struct error *err)
 {
+    const struct asset *asset = context;
     bool quantity = !asset || asset->kind == ASSET_NATIVE;
     enum tracer_status status = quantity ? evm_decode_quantity(answer, ret_amount, err) : read_word(answer, ret_amount, err);
     if (!status && !asset && !u256_fits_u64(*ret_amount))
@@ -121,22 +123,15 @@ static bool is_item(const struct chain_balance *balance)
 }
 
 /* One by one: items, and what a batch did not answer. */
-static enum tracer_status one_balance(struct chain_client *client, struct chain_balance *balance,
-                                      struct error *err)
+static enum tracer_status one_balance(struct chain_client *client, struct chain_balance *balance, struct error *err)
 {
     struct question question;
-    struct buffer result;
     char params[PARAMS_SIZE];
     make_question(client, balance, &question);
     if (is_item(balance))
         return item_balance(&question, &balance->amount, err);
-    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
     const char *method = plain_question(&question, params);
-    enum tracer_status status = client_call(client, method, params, 0, &result, err);
-    if (!status)
-        status = read_plain(balance->asset, span_of(&result), &balance->amount, err);
-    buffer_release(&result);
-    return status;
+    return opinion_ask(client, method, params, balance->number - 1, read_plain, balance->asset, &balance->amount, err);
 }
 
 /* ---- many at once ---- */
@@ -145,62 +140,93 @@ struct group {
     struct rpc_batch batch;
     struct rpc_call calls[GROUP_CALLS];
     char params[GROUP_CALLS][PARAMS_SIZE];
-    struct chain_balance *asked[GROUP_CALLS];
+    size_t asked[GROUP_CALLS]; /* balances */
+};
+
+/* A round of questions: first about all, then for another word on those that need one. */
+struct round {
+    struct chain_client *client;
+    struct chain_balance *balances;
+    struct opinion *opinions;
+    size_t count, at;
+    bool again;
 };
 
 #define NOT_ASKED TRACER_STATUS_COUNT
 
-/* The next balances that a batch can ask for; false: there are none left. */
-static bool fill(struct chain_client *client, struct group *group, struct chain_balance *balances,
-                 size_t count, size_t *at)
+static bool is_known(struct round *round, struct chain_balance *balance, const struct rpc_call *call)
 {
-    size_t calls = 0;
-    size_t most = client_batch(client, count - *at);
-    for (; *at < count && calls < GROUP_CALLS && calls < most; (*at)++) {
-        struct chain_balance *balance = &balances[*at];
+    struct json_span known;
+    struct error ignored;
+    enum tracer_status missing;
+    return client_answer(round->client, call->method, call->params, &known, &missing, &ignored) && !missing &&
+           read_plain(balance->asset, known, &balance->amount, &ignored) == TRACER_OK;
+}
+
+/* The next balances that a batch can ask for, all at one endpoint; false: there are none left. */
+static bool fill(struct round *round, struct group *group)
+{
+    struct chain_client *client = round->client;
+    size_t calls = 0, most = client_batch(client, round->count - round->at), endpoint = RPC_ANY;
+    for (; round->at < round->count && calls < GROUP_CALLS && calls < most; round->at++) {
+        struct chain_balance *balance = &round->balances[round->at];
+        struct opinion *opinion = &round->opinions[round->at];
         struct question question;
-        struct json_span known;
-        struct error ignored;
-        enum tracer_status missing;
         if (balance->number == 0 || is_item(balance))
             continue;
+        if (round->again) {
+            const uint32_t asked = opinion->asked;
+            const size_t next = opinion_next(client, opinion, balance->number - 1);
+            if (next == RPC_ANY)
+                continue;
+            if (calls && next != endpoint) { /* in a batch of its own */
+                opinion->asked = asked;
+                break;
+            }
+            endpoint = next;
+        }
         make_question(client, balance, &question);
         group->calls[calls] = (struct rpc_call){.params = group->params[calls]};
         group->calls[calls].method = plain_question(&question, group->params[calls]);
-        if (client_answer(client, group->calls[calls].method, group->params[calls], &known, &missing, &ignored) && !missing &&
-            read_plain(balance->asset, known, &balance->amount, &ignored) == TRACER_OK)
+        if (!round->again && is_known(round, balance, &group->calls[calls])) {
             balance->status = TRACER_OK;
-        else
-            group->asked[calls++] = balance;
+            opinion->settled = true;
+        } else {
+            group->asked[calls++] = round->at;
+        }
     }
     group->batch = (struct rpc_batch){
-        .calls = group->calls, .call_count = calls, .endpoint = client_endpoint(client), .context = group};
+        .calls = group->calls, .call_count = calls, .endpoint = round->again ? endpoint : client_endpoint(client), .context = group};
     return calls > 0;
 }
 
-static void read_group(struct chain_client *client, struct group *group)
+static void read_group(struct round *round, struct group *group)
 {
     struct error ignored;
-    for (size_t i = 0; group->batch.status == TRACER_OK && i < group->batch.call_count; i++) {
+    struct u256 number;
+    for (size_t i = 0; i < group->batch.call_count; i++) {
         const struct rpc_call *call = &group->calls[i];
-        struct chain_balance *balance = group->asked[i];
-        struct json_span answer = {call->result, call->result_length};
-        if (call->status == TRACER_OK &&
-            read_plain(balance->asset, answer, &balance->amount, &ignored) == TRACER_OK) {
+        struct chain_balance *balance = &round->balances[group->asked[i]];
+        enum tracer_status status = group->batch.status ? group->batch.status : call->status;
+        if (!status)
+            status = read_plain(balance->asset, (struct json_span){call->result, call->result_length}, &number, &ignored);
+        if (!status) {
             balance->status = TRACER_OK;
-            client_keep(client, call->method, call->params, answer);
+            opinion_add(&round->opinions[group->asked[i]], number, group->batch.answered_by);
+        } else if (round->again) {
+            opinion_silent(round->client, group->batch.endpoint, balance->number - 1, status);
         }
     }
 }
 
-static enum tracer_status ask_groups(struct chain_client *client, struct group *groups,
-                                     struct chain_balance *balances, size_t count, struct error *err)
+static enum tracer_status ask_round(struct round *round, struct group *groups, struct error *err)
 {
-    size_t at = 0, live = 0;
+    struct chain_client *client = round->client;
+    size_t live = 0;
     enum tracer_status status = TRACER_OK;
-    struct group *free_group = groups;
+    round->at = 0;
     for (size_t g = 0; g < GROUPS && !status; g++) {
-        if (!fill(client, &groups[g], balances, count, &at))
+        if (!fill(round, &groups[g]))
             break;
         status = client_submit(client, &groups[g].batch, err);
         live += !status;
@@ -209,13 +235,13 @@ static enum tracer_status ask_groups(struct chain_client *client, struct group *
         struct rpc_batch *done;
         if ((status = client_wait(client, &done, err)))
             break;
-        free_group = done->context;
+        struct group *free_group = done->context;
         live--;
         if (done->status == TRACER_E_STOPPED || done->status == TRACER_E_NOMEM)
             status = error_set(err, done->status, "%s", done->error.text);
-        read_group(client, free_group);
+        read_group(round, free_group);
         client_release(done);
-        if (!status && fill(client, free_group, balances, count, &at)) {
+        if (!status && fill(round, free_group)) {
             status = client_submit(client, &free_group->batch, err);
             live += !status;
         }
@@ -225,28 +251,83 @@ static enum tracer_status ask_groups(struct chain_client *client, struct group *
     return status;
 }
 
+/* What was not answered in a batch. */
+static enum tracer_status ask_rest(struct round *round, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < round->count && !status; i++) {
+        struct chain_balance *balance = &round->balances[i];
+        if (balance->status == TRACER_OK)
+            continue;
+        balance->status = one_balance(round->client, balance, err);
+        if (balance->status && balance->status != TRACER_E_REPLY && balance->status != TRACER_E_UNAVAILABLE) {
+            status = balance->status;
+            error_context(err, "state before block %" PRIu64, balance->number);
+        }
+    }
+    return status;
+}
+
+static bool needs_word(const struct round *round)
+{
+    for (size_t i = 0; i < round->count; i++) {
+        struct opinion opinion = round->opinions[i]; /* nobody is asked yet */
+        if (opinion.count && opinion_next(round->client, &opinion, round->balances[i].number - 1) != RPC_ANY)
+            return true;
+    }
+    return false;
+}
+
+/* What a task found is kept now, when there is no more to ask. */
+static enum tracer_status settle(struct round *round, struct error *err)
+{
+    enum tracer_status status = TRACER_OK;
+    for (size_t i = 0; i < round->count && !status; i++) {
+        struct chain_balance *balance = &round->balances[i];
+        struct question question;
+        char params[PARAMS_SIZE], answer[72] = "\"";
+        if (!round->opinions[i].count)
+            continue;
+        make_question(round->client, balance, &question);
+        const char *method = plain_question(&question, params);
+        balance->status = opinion_number(round->client, &round->opinions[i], method, params, balance->number - 1, &balance->amount, err);
+        status = balance->status == TRACER_E_NOMEM ? balance->status : TRACER_OK;
+        if (balance->status)
+            continue;
+        size_t length = 1;
+        if (strcmp(method, "eth_call") == 0) { /* a word */
+            uint8_t bytes[32];
+            u256_to_bytes(balance->amount, bytes);
+            memcpy(answer + length, "0x", 2);
+            hex_encode(bytes, sizeof bytes, answer + length + 2);
+            length += 66;
+        } else {
+            length += u256_format_quantity(balance->amount, answer + length);
+        }
+        answer[length++] = '"';
+        client_keep(round->client, method, params, (struct json_span){answer, length});
+    }
+    return status;
+}
+
 enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances, size_t count,
                                   struct error *err)
 {
     struct group *groups = calloc(GROUPS, sizeof *groups);
-    if (!groups)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
+    struct round round = {.client = client, .balances = balances, .opinions = calloc(count + 1, sizeof *round.opinions), .count = count};
+    enum tracer_status status = groups && round.opinions ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
     for (size_t i = 0; i < count; i++) {
         balances[i].status = balances[i].number == 0 ? TRACER_OK : NOT_ASKED;
         balances[i].amount = (struct u256){{0}};
     }
-    enum tracer_status status = ask_groups(client, groups, balances, count, err);
+    if (!status && !(status = ask_round(&round, groups, err)))
+        status = ask_rest(&round, err);
+    for (round.again = true; !status && needs_word(&round);)
+        status = ask_round(&round, groups, err);
+    if (!status)
+        status = settle(&round, err);
+    free(round.opinions);
     free(groups);
-    for (size_t i = 0; i < count && !status; i++) {
-        if (balances[i].status == TRACER_OK)
-            continue;
-        balances[i].status = one_balance(client, &balances[i], err);
-        if (balances[i].status && balances[i].status != TRACER_E_REPLY &&
-            balances[i].status != TRACER_E_UNAVAILABLE) {
-            status = balances[i].status;
-            error_context(err, "state before block %" PRIu64, balances[i].number);
-        }
-    }
     return status;
 }
 
@@ -254,24 +335,31 @@ enum tracer_status chain_balances(struct chain_client *client, struct chain_bala
 
 #define DELEGATION_DIGITS 46u /* 0xef0100 and an address (EIP-7702) */
 
+/* What an opinion is about is which of the three it is. */
+static enum tracer_status read_code(const void *context, struct json_span answer, struct u256 *ret_number, struct error *err)
+{
+    struct json_span digits;
+    enum tracer_status status = evm_decode_data(answer, &digits, err);
+    (void)context;
+    if (status)
+        return error_context(err, "eth_getCode"), status;
+    *ret_number = u256_from_u64(!digits.length ? CODE_NONE : digits.length == DELEGATION_DIGITS && memcmp(digits.text, "ef0100", 6) == 0 ? CODE_DELEGATED : CODE_CONTRACT);
+    return TRACER_OK;
+}
+
 enum tracer_status chain_code_before(struct chain_client *client, struct address account, uint64_t number,
                                      enum chain_code *ret_code, struct error *err)
 {
     char address[ADDRESS_TEXT_SIZE], which[QUANTITY_TEXT_SIZE], params[PARAMS_SIZE];
-    struct json_span digits;
-    struct buffer result;
+    struct u256 code;
     *ret_code = CODE_NONE;
     if (number == 0)
         return TRACER_OK;
     address_format(account, address);
     format_quantity(number - 1, which);
     snprintf(params, sizeof params, "[\"%s\",\"%s\"]", address, which);
-    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
-    enum tracer_status status = client_call(client, "eth_getCode", params, 0, &result, err);
-    if (!status && (status = evm_decode_data(span_of(&result), &digits, err)))
-        error_context(err, "eth_getCode");
-    if (!status && digits.length)
-        *ret_code = digits.length == DELEGATION_DIGITS && memcmp(digits.text, "ef0100", 6) == 0 ? CODE_DELEGATED : CODE_CONTRACT;
-    buffer_release(&result);
+    enum tracer_status status = opinion_ask(client, "eth_getCode", params, number - 1, read_code, NULL, &code, err);
+    if (!status)
+        *ret_code = (enum chain_code)code.limb[0];
     return status;
 }

@@ -81,7 +81,7 @@ static enum tracer_status give(struct json_span result, struct buffer *ret_resul
 }
 
 static enum tracer_status ask(struct chain_client *client, size_t endpoint, const char *method, const char *params, size_t reply_max,
-                              struct buffer *ret_result, struct error *err)
+                              struct buffer *ret_result, size_t *ret_endpoint, struct error *err)
 {
     struct rpc_call call = {.method = method, .params = params};
     struct rpc_batch batch = {.calls = &call, .call_count = 1, .endpoint = endpoint, .reply_max = reply_max}, *done;
@@ -91,30 +91,50 @@ static enum tracer_status ask(struct chain_client *client, size_t endpoint, cons
         status = batch.status ? batch.status : call.status;
         if (status)
             *err = batch.status ? batch.error : call.error;
-        else if (!(status = give(result, ret_result, err)))
-            client_keep(client, method, params, result);
+        else
+            status = give(result, ret_result, err);
+        *ret_endpoint = batch.answered_by;
     }
     client_release(&batch);
+    return status;
+}
+
+static enum tracer_status ask_any(struct chain_client *client, const char *method, const char *params, size_t reply_max, struct buffer *ret_result,
+                                  size_t *ret_endpoint, struct error *err)
+{
+    enum tracer_status status = TRACER_E_NETWORK;
+    for (size_t i = 0; i < client->usable_count; i++) {
+        size_t endpoint = client_endpoint(client);
+        status = ask(client, endpoint, method, params, reply_max, ret_result, ret_endpoint, err);
+        if (status != TRACER_E_NETWORK && status != TRACER_E_UNAVAILABLE && status != TRACER_E_REPLY)
+            break;
+        if (endpoint == RPC_ANY) /* the pool has asked the others already */
+            break;
+    }
     return status;
 }
 
 enum tracer_status client_call(struct chain_client *client, const char *method, const char *params,
                                size_t reply_max, struct buffer *ret_result, struct error *err)
 {
-    enum tracer_status status = TRACER_E_NETWORK;
+    enum tracer_status status;
     struct json_span known;
+    size_t endpoint;
     if (client_answer(client, method, params, &known, &status, err))
         return status ? status : give(known, ret_result, err);
-    for (size_t i = 0; i < client->usable_count; i++) {
-        size_t endpoint = client_endpoint(client);
-        status = ask(client, endpoint, method, params, reply_max, ret_result, err);
-        if (status != TRACER_E_NETWORK && status != TRACER_E_UNAVAILABLE && status != TRACER_E_REPLY)
-            break;
-        if (endpoint == RPC_ANY) /* the pool has asked the others already */
-            break;
-    }
+    status = ask_any(client, method, params, reply_max, ret_result, &endpoint, err);
+    if (!status)
+        client_keep(client, method, params, (struct json_span){ret_result->data, ret_result->size});
     client_keep_missing(client, method, params, status, err);
     return status;
+}
+
+enum tracer_status client_call_by(struct chain_client *client, const char *method, const char *params, struct buffer *ret_result, size_t *endpoint,
+                                  struct error *err)
+{
+    if (*endpoint == RPC_ANY)
+        return ask_any(client, method, params, 0, ret_result, endpoint, err);
+    return ask(client, *endpoint, method, params, 0, ret_result, endpoint, err);
 }
 
 /* ---- what is known of an endpoint ---- */

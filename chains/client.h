@@ -11,7 +11,9 @@ struct client_endpoint {
     bool usable;
     enum chain_traces traces;
     struct chain_known known; /* before, and what this run adds */
-    struct chain_refusal early; /* it called a block final that nobody else had (`endpoint` is set); `why` NULL: a fetch was told */
+    struct chain_refusal doubted; /* what it said of finality or state, and others did not (`endpoint` is set); `why` NULL: a fetch was told */
+    bool is_silent;               /* asked for a second word on state at blocks up to silent_at, it gave none */
+    uint64_t silent_at;
 };
 
 struct chain_client {
@@ -51,6 +53,9 @@ size_t client_endpoint(struct chain_client *client);
 /* One call at any usable endpoint, as often as there are such. The result is JSON text in `ret_result`. */
 enum tracer_status client_call(struct chain_client *client, const char *method, const char *params,
                                size_t reply_max, struct buffer *ret_result, struct error *err);
+/* The same, whatever a task asked before, at *endpoint, or anyone (RPC_ANY), who is named there then. Nothing is kept. */
+enum tracer_status client_call_by(struct chain_client *client, const char *method, const char *params, struct buffer *ret_result, size_t *endpoint,
+                                  struct error *err);
 
 /* ---- asking, with many requests under way: as rpc.h, but each task waits for its own (task.c) ---- */
 

@@ -207,16 +207,16 @@ enum tracer_status fetching_tell_refusal(struct fetching *fetching, const struct
     return fetch->refused ? fetch->refused(fetch->refused_context, refusal, fetching->err) : TRACER_OK;
 }
 
-/* Whoever called a block final too early said it of the last one of these, too. */
-static enum tracer_status tell_early(struct chain_client *client, const struct chain_fetch *fetch, struct error *err)
+/* What was found between fetches. Whoever called a block final too early said it of the last one of these, too. */
+static enum tracer_status tell_doubted(struct chain_client *client, const struct chain_fetch *fetch, struct error *err)
 {
     enum tracer_status status = TRACER_OK;
     for (size_t i = 0; i < client->endpoint_count && fetch->refused && !status; i++) {
-        struct chain_refusal *early = &client->endpoints[i].early;
-        early->number = fetch->last;
-        if (early->why)
-            status = fetch->refused(fetch->refused_context, early, err);
-        early->why = NULL;
+        struct chain_refusal *doubted = &client->endpoints[i].doubted;
+        doubted->number = doubted->number ? doubted->number : fetch->last;
+        if (doubted->why)
+            status = fetch->refused(fetch->refused_context, doubted, err);
+        doubted->why = NULL;
     }
     return status;
 }
@@ -280,7 +280,7 @@ enum tracer_status chain_fetch(struct chain_client *client, const struct chain_f
                          fetch->last);
     assert(!fetch->numbers || (fetch->number_count && fetch->numbers[0] == fetch->first &&
                                fetch->numbers[fetch->number_count - 1] == fetch->last));
-    enum tracer_status status = tell_early(client, fetch, fetching.err);
+    enum tracer_status status = tell_doubted(client, fetch, fetching.err);
     if (!status)
         status = open_ring(&fetching);
     if (!status)

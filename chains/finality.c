@@ -86,7 +86,7 @@ static enum tracer_status others_head(struct chain_client *client, size_t endpoi
 /* Who calls a block final that nobody else has yet, once. It is kept for the next fetch, which has a place for it. */
 static enum tracer_status tell_early(struct chain_client *client, size_t endpoint, const struct stated *stated, uint64_t counts, struct error *err)
 {
-    struct chain_refusal *early = &client->endpoints[endpoint].early;
+    struct chain_refusal *early = &client->endpoints[endpoint].doubted;
     size_t size = stated->reply.size < EARLY_REPLY_MAX ? stated->reply.size : EARLY_REPLY_MAX;
     bool known;
     uint64_t head;

@@ -453,38 +453,13 @@ enum tracer_status history_find(struct chain_client *client, enum history_way wa
 
 /* ---- single questions ---- */
 
-static bool is_data(struct json_span text)
-{
-    if (text.length < 2 || text.length % 2 || memcmp(text.text, "0x", 2) != 0)
-        return false;
-    for (size_t i = 2; i < text.length; i++)
-        if (hex_digit(text.text[i]) < 0)
-            return false;
-    return true;
-}
-
 enum tracer_status history_account_kind(struct chain_client *client, struct address account, uint64_t number,
                                         enum account_kind *ret_kind, struct error *err)
 {
-    char text[ADDRESS_TEXT_SIZE], params[96];
-    struct buffer result;
-    struct json_span code;
-    struct json_reader reader;
-    address_format(account, text);
-    snprintf(params, sizeof params, "[\"%s\",\"0x%" PRIx64 "\"]", text, number);
-    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
-    enum tracer_status status = client_call(client, "eth_getCode", params, 0, &result, err);
-    if (!status) {
-        reader_for(&reader, span_of(&result));
-        struct page page = {.err = err};
-        if (json_read_string(&reader, &code, NULL) && !is_data(code))
-            json_fail(&reader, "not code");
-        status = reading_ended(&reader, &page, "eth_getCode");
-        if (!status) /* EIP-7702: 0xef0100 and an address */
-            *ret_kind = code.length == 2                                                     ? ACCOUNT_IS_KEY
-                        : code.length == 2 + 46 && memcmp(code.text, "0xef0100", 8) == 0 ? ACCOUNT_IS_DELEGATED
-                                                                                             : ACCOUNT_IS_CONTRACT;
-    }
-    buffer_release(&result);
+    static const enum account_kind kinds[] = {[CODE_NONE] = ACCOUNT_IS_KEY, [CODE_DELEGATED] = ACCOUNT_IS_DELEGATED, [CODE_CONTRACT] = ACCOUNT_IS_CONTRACT};
+    enum chain_code code;
+    enum tracer_status status = chain_code_before(client, account, number + 1, &code, err);
+    if (!status)
+        *ret_kind = kinds[code];
     return status;
 }

@@ -370,7 +370,7 @@ static void tell_gaps(const struct account_work *work, struct graph_coverage *co
     else if (no_state)
         add_gap(coverage, "no endpoint has the state before block %" PRIu64 ", and the balance then cannot be computed", request->first);
     if (silent)
-        add_gap(coverage, "%zu listed tokens do not answer balanceOf", silent);
+        add_gap(coverage, "%zu balances have no answer: tokens that do not answer balanceOf, or endpoints that disagree", silent);
     if (work->kind != ACCOUNT_IS_KEY && !explorer->scanned && !by_calls && work->explored.calls)
         add_gap(coverage, "its code can send: that no other coins went in and out between two equal balances only explorer %s says", work->explored.names);
     else if (work->kind != ACCOUNT_IS_KEY && !explorer->scanned && !by_calls)

@@ -372,7 +372,7 @@ static enum tracer_status fetch_openings(const struct ingest_request *request, s
                 status = error_set(err, TRACER_E_UNAVAILABLE,
                                    "no endpoint has the state before block %" PRIu64 ": --opening needs an archive endpoint", first);
             else if (balances[k].status && balances[k].asset->kind == ASSET_NATIVE)
-                status = error_set(err, balances[k].status, "eth_getBalance before block %" PRIu64 " was not answered", first);
+                status = error_set(err, balances[k].status, "eth_getBalance before block %" PRIu64 " was not answered, or not in the same way by two endpoints", first);
             else if (!balances[k].status && !u256_is_zero(balances[k].amount)) /* a contract without balanceOf stays unknown */
                 openings[count++] = (struct graph_opening){.account = balances[k].account,
                                                            .asset = *balances[k].asset,

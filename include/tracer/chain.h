@@ -128,10 +128,11 @@ struct chain_balance {
     const struct asset *asset; /* borrowed; NULL: its nonce, the number of transactions it has sent */
     uint64_t number;           /* wanted: what it had before this block, that is, at number - 1; 0: nothing */
     /* answer; balances are hashed by nothing: asserted */
-    enum tracer_status status; /* TRACER_E_REPLY: the contract does not answer; TRACER_E_UNAVAILABLE: no endpoint has that state */
+    enum tracer_status status; /* TRACER_E_REPLY: the contract does not answer, or no two operators agree; TRACER_E_UNAVAILABLE: no endpoint has that state */
     struct u256 amount;
 };
-/** eth_getBalance / eth_getTransactionCount / balanceOf / ownerOf for all of them, requests overlapping. What only one balance is about is in its status;
+/** eth_getBalance / eth_getTransactionCount / balanceOf / ownerOf for all of them, requests overlapping. Where there are endpoints of several operators,
+ * two must say the same, but for items. What only one balance is about is in its status;
  * the others (no endpoint answers, stopped, no memory) end the call. */
 TRACER_MUST_USE enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances,
                                                   size_t count, struct error *err);

@@ -26,6 +26,8 @@ struct fake_chain {
     bool no_block_receipts, no_traces, flat_traces, no_finalized, prunes_traces, without_logs;
     uint64_t finalized; /* what it says of it; 0: ten blocks below the head */
     bool no_tags;       /* nor a head */
+    uint64_t balance;   /* of everybody; 0: 42 */
+    atomic_uint balances_asked;
     /* Lies: the calls in which the block is wrong, from the first on. */
     uint64_t lie_number;
     enum fake_lie {
@@ -260,7 +262,10 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         return true;
     }
     if (json_span_is(method, "eth_getBalance")) {
-        fprintf(out, "\"0x2a\"");
+        chain->balances_asked++;
+        if (chain->no_tags)
+            return fake_error(out, -32000, "missing trie node");
+        fprintf(out, "\"0x%" PRIx64 "\"", chain->balance ? chain->balance : 42);
         return true;
     }
     if (json_span_is(method, "eth_call")) {

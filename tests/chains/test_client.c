@@ -227,6 +227,60 @@ Test(client, balances_of_coins_tokens_and_items)
     fake_close(&pool);
 }
 
+/* What endpoints make of a balance of which two operators are asked; 0: no answer. */
+static uint64_t balance_of(struct fake_chain **chains, size_t count, char *note, size_t note_size)
+{
+    struct fake_pool pool = fake_open(chains, count, 0, NULL, NULL);
+    struct chain_client *client;
+    struct error err;
+    struct address account;
+    struct asset native = {0};
+    cr_assert(address_parse(FAKE_A, 42, &account));
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    struct chain_balance balances[60]; /* several batches */
+    for (int i = 0; i < 60; i++)
+        balances[i] = asked(account, &native, 10 + i / 2);
+    cr_assert_eq(chain_balances(client, balances, 60, &err), TRACER_OK, "%s", err.text);
+    for (int i = 1; i < 60; i++)
+        cr_assert(balances[i].status == balances[0].status && (balances[0].status || u256_equal(balances[i].amount, balances[0].amount)), "balance %d", i);
+    uint64_t amount = balances[0].status ? 0 : balances[0].amount.limb[0];
+    cr_assert(!balances[0].status || balances[0].status == TRACER_E_REPLY);
+    snprintf(note, note_size, "%s", chain_note(client, 0) ? chain_note(client, 0) : "");
+    chain_close(client);
+    fake_close(&pool);
+    return amount;
+}
+
+Test(client, R15_a_balance_is_what_two_operators_say)
+{
+    char note[512];
+    for (size_t place = 0; place < 3; place++) {
+        struct fake_chain honest = {.head = 100}, other = {.head = 100}, liar = {.head = 100, .balance = 7};
+        struct fake_chain *chains[] = {&honest, &honest, &honest};
+        chains[(place + 1) % 3] = &other;
+        chains[place] = &liar;
+        cr_assert_eq(balance_of(chains, 3, note, sizeof note), 42, "the liar is in place %zu", place);
+        cr_assert(liar.balances_asked == 0 || strstr(note, "was not believed: eth_getBalance of [\"" ), "%s", note);
+        cr_assert(liar.balances_asked == 0 || strstr(note, "is 0x7 by it, 0x2a by "), "%s", note);
+    }
+}
+
+Test(client, R15_a_balance_that_no_two_operators_agree_on_is_none)
+{
+    char note[512];
+    struct fake_chain honest = {.head = 100}, liar = {.head = 100, .balance = 7};
+    cr_assert_eq(balance_of((struct fake_chain *[]){&honest, &liar}, 2, note, sizeof note), 0);
+    cr_assert(strstr(note, "alpha") && strstr(note, "beta"), "%s", note);
+}
+
+Test(client, a_balance_that_one_operator_alone_has_is_its_word)
+{
+    char note[512];
+    struct fake_chain archive = {.head = 100}, pruned = {.head = 100, .no_tags = true};
+    cr_assert_eq(balance_of((struct fake_chain *[]){&archive, &pruned}, 2, note, sizeof note), 42);
+    cr_assert_eq(balance_of((struct fake_chain *[]){&archive}, 1, note, sizeof note), 42);
+}
+
 Test(client, a_probe_says_what_an_endpoint_can_do)
 {
     struct fake_chain chain = {.head = 2000}, bare = {.head = 40,
