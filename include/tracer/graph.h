@@ -143,7 +143,7 @@ TRACER_MUST_USE enum tracer_status graph_cursor(struct graph *graph, uint64_t ch
  * added row, and
  * at the end the last transaction of the range, whatever it moves. The cursor owns the index.
  * @param cost_max  what may be spent on all accounts together, estimated in transfers that graph_cursor() reads at the same cost; 0: as
- *                  much as reading all of them, and in the last fifth of the range a quarter more. Beyond it adding gives
+ *                  much as reading all of them, and in the last eighth of the range as much again. Beyond it adding gives
  *                  TRACER_E_LIMIT.
  * @retval TRACER_E_UNAVAILABLE  this store has to be read from its start: it has opening balances there, or amounts of 2^192 units
  *                               and more, so that what an account sends may depend on a balance that is not looked at; or there is no

@@ -160,10 +160,10 @@ static uint32_t next_wanted(const struct graph_gather *gather, uint32_t row, uin
 
 /* ---- blocks ---- */
 
-/* Were the accounts added evenly, those of the last fifth would cost a quarter of what was spent. */
+/* Were the accounts added evenly, those of the last eighth would cost a seventh of what was spent: less than to begin again. */
 static bool is_near_end(const struct graph_gather *gather)
 {
-    return gather->next > gather->begun && (gather->last - gather->next + 1) < (gather->last - gather->begun + 1) / 5;
+    return gather->next > gather->begun && (gather->last - gather->next + 1) < (gather->last - gather->begun + 1) / 8;
 }
 
 static enum tracer_status spend(struct graph_gather *gather, uint64_t cost, struct error *err)
@@ -599,7 +599,7 @@ static enum tracer_status begin(struct graph_gather *gather, uint64_t first, uin
     gather->generation = state->generation;
     if (gather->room == 0) {
         gather->room = state->transfers;
-        gather->more = state->transfers / 4;
+        gather->more = state->transfers; /* whoever gave up at the very end would have paid for both */
     }
     gather->begun = UINT64_MAX;
     gather->filter_mask = FILTER_LEAST - 1;
