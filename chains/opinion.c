@@ -1,7 +1,6 @@
 /* opinion.c - see opinion.h. */
 #include "opinion.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define QUANTITY_SIZE 67u
