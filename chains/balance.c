@@ -1,5 +1,5 @@
 /* balance.c - what an account had before a block, and how much it had sent, by asking for state. Where endpoints of several operators are
- * there, two of them are asked (opinion.h), but for items. */
+ * there, two of them are asked (opinion.h). */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,46 +64,36 @@ static enum tracer_status read_plain(const void *context, struct json_span answe
     return status;
 }
 
-/* eth_call of the asset's contract with `data`. */
-static enum tracer_status call_contract(const struct question *question, const char *data,
-                                        struct u256 *ret_word, struct error *err)
+/* A contract that does not have the function refuses: none. */
+static enum tracer_status read_item(const void *context, struct json_span answer, struct u256 *ret_word, struct error *err)
 {
-    struct buffer result;
-    char params[PARAMS_SIZE];
-    buffer_init(&result, TRACER_REPLY_OTHER_MAX);
-    call_params(question, data, params);
-    enum tracer_status status = client_call(question->client, "eth_call", params, 0, &result, err);
-    if (!status && (status = read_word(span_of(&result), ret_word, err)))
+    (void)context;
+    *ret_word = (struct u256){{0}};
+    if (!answer.length)
+        return TRACER_OK;
+    enum tracer_status status = read_word(answer, ret_word, err);
+    if (status)
         error_context(err, "eth_call");
-    buffer_release(&result);
     return status;
 }
 
-static enum tracer_status item_balance(const struct question *question, struct u256 *ret_amount,
-                                       struct error *err)
+/* By what the contract has of it as ERC-1155; if that is nothing, by its owner as ERC-721. */
+static enum tracer_status item_balance(const struct question *question, uint64_t at, struct u256 *ret_amount, struct error *err)
 {
-    char data[256];
-    struct u256 word, owner;
+    char data[256], params[PARAMS_SIZE];
+    struct u256 owner;
     struct address account;
-    snprintf(data, sizeof data, SELECTOR_BALANCE_OF_ITEM ADDRESS_PADDING "%s%s", question->account + 2,
-             question->id);
-    enum tracer_status status = call_contract(question, data, &word, err);
-    if (!status && !u256_is_zero(word)) {
-        *ret_amount = word;
-        return TRACER_OK;
-    }
-    if (status && status != TRACER_E_REPLY)
+    snprintf(data, sizeof data, SELECTOR_BALANCE_OF_ITEM ADDRESS_PADDING "%s%s", question->account + 2, question->id);
+    call_params(question, data, params);
+    enum tracer_status status = opinion_ask(question->client, "eth_call", params, at, read_item, NULL, ret_amount, err);
+    if (status || !u256_is_zero(*ret_amount))
         return status;
-    /* not ERC-1155, or none there: ask for the owner */
     snprintf(data, sizeof data, SELECTOR_OWNER_OF "%s", question->id);
-    status = call_contract(question, data, &owner, err);
-    if (status && status != TRACER_E_REPLY)
-        return status;
-    *ret_amount = (struct u256){{0}};
-    if (!status && address_parse(question->account, strlen(question->account), &account) &&
-        u256_equal(owner, u256_from_bytes(account.bytes, sizeof account.bytes)))
-        *ret_amount = u256_from_u64(1);
-    return TRACER_OK;
+    call_params(question, data, params);
+    status = opinion_ask(question->client, "eth_call", params, at, read_item, NULL, &owner, err);
+    if (!status && address_parse(question->account, strlen(question->account), &account))
+        *ret_amount = u256_from_u64(u256_equal(owner, u256_from_bytes(account.bytes, sizeof account.bytes)));
+    return status;
 }
 
 static void make_question(struct chain_client *client, const struct chain_balance *balance,
@@ -129,7 +119,7 @@ static enum tracer_status one_balance(struct chain_client *client, struct chain_
     char params[PARAMS_SIZE];
     make_question(client, balance, &question);
     if (is_item(balance))
-        return item_balance(&question, &balance->amount, err);
+        return item_balance(&question, balance->number - 1, &balance->amount, err);
     const char *method = plain_question(&question, params);
     return opinion_ask(client, method, params, balance->number - 1, read_plain, balance->asset, &balance->amount, err);
 }
@@ -204,6 +194,16 @@ static void read_group(struct round *round, struct group *group)
 {
     struct error ignored;
     struct u256 number;
+    const enum tracer_status refused = group->batch.status;
+    if (round->again && group->batch.call_count > 1 &&
+        (refused == TRACER_E_LIMIT || refused == TRACER_E_REPLY || refused == TRACER_E_UNAVAILABLE)) { /* fewer at once */
+        client_less_calls(round->client, &group->batch, (uint32_t)(group->batch.call_count / 2));
+        for (size_t i = 0; i < group->batch.call_count; i++)
+            round->opinions[group->asked[i]].asked &= ~(UINT32_C(1) << group->batch.endpoint);
+        return;
+    }
+    if (round->again && refused == TRACER_E_NETWORK)
+        client_gave_word(round->client, group->batch.endpoint, false);
     for (size_t i = 0; i < group->batch.call_count; i++) {
         const struct rpc_call *call = &group->calls[i];
         struct chain_balance *balance = &round->balances[group->asked[i]];
@@ -212,8 +212,9 @@ static void read_group(struct round *round, struct group *group)
             status = read_plain(balance->asset, (struct json_span){call->result, call->result_length}, &number, &ignored);
         if (!status) {
             balance->status = TRACER_OK;
+            client_gave_word(round->client, group->batch.answered_by, true);
             opinion_add(&round->opinions[group->asked[i]], number, group->batch.answered_by);
-        } else if (round->again) {
+        } else if (round->again && !refused) {
             opinion_silent(round->client, group->batch.endpoint, balance->number - 1, status);
         }
     }

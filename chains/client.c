@@ -184,6 +184,23 @@ void client_less_calls(struct chain_client *client, const struct rpc_batch *batc
         *known = most;
 }
 
+void client_gave_word(struct chain_client *client, size_t endpoint, bool gave)
+{
+    unsigned *unanswered = &client->endpoints[endpoint].unanswered;
+    *unanswered = gave ? 0 : *unanswered + 1;
+    if (*unanswered == CLIENT_UNANSWERED_MAX)
+        client_note(client, "endpoint \"%s\" confirms nothing more in this run: asked for a second word, it did not answer %u times in a row",
+                    rpc_endpoint_name(client->rpc, endpoint), CLIENT_UNANSWERED_MAX);
+}
+
+bool client_has_other(const struct chain_client *client, size_t endpoint)
+{
+    for (size_t i = 0; i < client->endpoint_count; i++)
+        if (client->endpoints[i].usable && !rpc_same_operator(client->rpc, endpoint, i))
+            return true;
+    return false;
+}
+
 void client_stated(struct chain_client *client, enum history_way way, const struct rpc_batch *batch, const struct rpc_call *call)
 {
     struct chain_known *known = &client->endpoints[batch->answered_by].known;

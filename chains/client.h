@@ -12,8 +12,9 @@ struct client_endpoint {
     enum chain_traces traces;
     struct chain_known known; /* before, and what this run adds */
     struct chain_refusal doubted; /* what it said of finality or state, and others did not (`endpoint` is set); `why` NULL: a fetch was told */
-    bool is_silent;               /* asked for a second word on state at blocks up to silent_at, it gave none */
+    bool is_silent;               /* it has no state of blocks up to silent_at */
     uint64_t silent_at;
+    unsigned unanswered; /* second words in a row that it could not be asked for */
 };
 
 struct chain_client {
@@ -44,6 +45,16 @@ struct chain_client {
 void client_note(struct chain_client *client, const char *format, ...) TRACER_PRINTF(2, 3);
 /* The endpoint that answered the batch wants no more than so many calls in one. */
 void client_less_calls(struct chain_client *client, const struct rpc_batch *batch, uint32_t most);
+#define CLIENT_UNANSWERED_MAX 3u
+/* An endpoint that others are not confirmed by any more: it did not answer, so many times in a row. */
+static inline bool client_is_silent(const struct chain_client *client, size_t endpoint)
+{
+    return client->endpoints[endpoint].unanswered >= CLIENT_UNANSWERED_MAX;
+}
+/* Asked for a second word, it gave one, or none. */
+void client_gave_word(struct chain_client *client, size_t endpoint, bool gave);
+/* There is an endpoint of another operator than that of `endpoint`. */
+bool client_has_other(const struct chain_client *client, size_t endpoint);
 /* A call that answered "too much" stated how much is given at once. */
 void client_stated(struct chain_client *client, enum history_way way, const struct rpc_batch *batch, const struct rpc_call *call);
 /* A method of blocks was missing: at one endpoint, or (RPC_ANY) at all of them. */

@@ -19,7 +19,7 @@ size_t opinion_next(const struct chain_client *client, struct opinion *opinion, 
     for (size_t i = 1; !opinion->settled && opinion->count && opinion->count < OPINION_WORDS && i < client->endpoint_count; i++) {
         size_t endpoint = (opinion->words[0].endpoint + i) % client->endpoint_count;
         const struct client_endpoint *known = &client->endpoints[endpoint];
-        bool other = known->usable && !(opinion->asked >> endpoint & 1) && (!known->is_silent || at > known->silent_at);
+        bool other = known->usable && !client_is_silent(client, endpoint) && !(opinion->asked >> endpoint & 1) && (!known->is_silent || at > known->silent_at);
         for (size_t k = 0; k < opinion->count && other; k++)
             other = !rpc_same_operator(client->rpc, opinion->words[k].endpoint, endpoint);
         if (other) {
@@ -30,13 +30,14 @@ size_t opinion_next(const struct chain_client *client, struct opinion *opinion, 
     return RPC_ANY;
 }
 
-/* What was pruned there is not asked for again, nor anything where nobody answers. */
+/* What was pruned there is not asked for again. */
 void opinion_silent(struct chain_client *client, size_t endpoint, uint64_t at, enum tracer_status why)
 {
     struct client_endpoint *known = &client->endpoints[endpoint];
-    if (why != TRACER_E_UNAVAILABLE && why != TRACER_E_NETWORK)
+    if (why == TRACER_E_NETWORK)
+        client_gave_word(client, endpoint, false);
+    if (why != TRACER_E_UNAVAILABLE)
         return;
-    at = why == TRACER_E_NETWORK ? UINT64_MAX : at;
     known->silent_at = known->is_silent && known->silent_at > at ? known->silent_at : at;
     known->is_silent = true;
 }
@@ -67,6 +68,8 @@ enum tracer_status opinion_number(struct chain_client *client, const struct opin
     const struct word *counts = &opinion->words[0], *words = opinion->words;
     enum tracer_status status = TRACER_OK;
     bool agreed = opinion->count == 1;
+    if (agreed && client_has_other(client, counts->endpoint))
+        client_note(client, "some balances, nonces or code are one endpoint's word: no other operator gave them");
     for (size_t i = 0; i < opinion->count && !agreed; i++)
         for (size_t k = i + 1; k < opinion->count && !agreed; k++) {
             agreed = u256_equal(words[i].number, words[k].number);
@@ -90,7 +93,21 @@ enum tracer_status opinion_number(struct chain_client *client, const struct opin
 static void keep(struct chain_client *client, const char *method, const char *params, const struct opinion *opinion, struct u256 counts,
                  const struct buffer *first, const struct buffer *last)
 {
-    client_keep(client, method, params, span_of(u256_equal(opinion->words[0].number, counts) ? first : last));
+    const struct buffer *text = u256_equal(opinion->words[0].number, counts) ? first : last;
+    if (text->size)
+        client_keep(client, method, params, span_of(text));
+}
+
+/* A call that its contract refuses is read as no text, which may be a word, too: there is no such function. */
+static enum tracer_status hear(struct chain_client *client, const char *method, const char *params, opinion_read_fn *read, const void *context,
+                               struct buffer *ret_result, size_t *endpoint, struct u256 *ret_number, struct error *err)
+{
+    struct error ignored;
+    enum tracer_status status = client_call_by(client, method, params, ret_result, endpoint, err);
+    if (status != TRACER_E_REPLY || *endpoint == RPC_ANY)
+        return status ? status : read(context, span_of(ret_result), ret_number, err);
+    buffer_clear(ret_result);
+    return read(context, (struct json_span){"", 0}, ret_number, &ignored) ? status : TRACER_OK;
 }
 
 /* From anyone; where it cannot be read, from the others. */
@@ -100,19 +117,16 @@ static enum tracer_status ask_first(struct chain_client *client, const char *met
     struct u256 number;
     struct error why;
     size_t endpoint = RPC_ANY;
-    enum tracer_status status = client_call_by(client, method, params, ret_result, &endpoint, err);
-    if (status)
-        return status;
+    enum tracer_status status = hear(client, method, params, read, context, ret_result, &endpoint, &number, err);
     const size_t asked = endpoint;
-    status = read(context, span_of(ret_result), &number, err);
     for (size_t other = 0; status == TRACER_E_REPLY && other < client->endpoint_count; other++) {
         if (other == asked || !client->endpoints[other].usable)
             continue;
         endpoint = other;
-        enum tracer_status answered = client_call_by(client, method, params, ret_result, &endpoint, &why);
+        enum tracer_status answered = hear(client, method, params, read, context, ret_result, &endpoint, &number, &why);
         if (answered == TRACER_E_STOPPED || answered == TRACER_E_NOMEM)
             return error_set(err, answered, "%s", why.text);
-        if (!answered && !read(context, span_of(ret_result), &number, &why))
+        if (!answered)
             status = TRACER_OK;
     }
     if (!status)
@@ -137,13 +151,15 @@ enum tracer_status opinion_ask(struct chain_client *client, const char *method, 
     status = ask_first(client, method, params, read, context, &first, &opinion, err);
     while (!status && (endpoint = opinion_next(client, &opinion, at)) != RPC_ANY) {
         const size_t asked = endpoint;
-        enum tracer_status answered = client_call_by(client, method, params, &next, &endpoint, &why);
-        if (!answered && !(answered = read(context, span_of(&next), &number, &why)))
+        enum tracer_status answered = hear(client, method, params, read, context, &next, &endpoint, &number, &why);
+        if (!answered) {
+            client_gave_word(client, asked, true);
             opinion_add(&opinion, number, asked);
-        else if (answered == TRACER_E_STOPPED || answered == TRACER_E_NOMEM)
+        } else if (answered == TRACER_E_STOPPED || answered == TRACER_E_NOMEM) {
             status = error_set(err, answered, "%s", why.text);
-        else
+        } else {
             opinion_silent(client, asked, at, answered);
+        }
     }
     if (!status && !(status = opinion_number(client, &opinion, method, params, at, ret_number, err)))
         keep(client, method, params, &opinion, *ret_number, &first, &next);

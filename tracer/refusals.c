@@ -22,7 +22,7 @@ enum tracer_status refusals_add(struct refusals *refusals, const struct chain_re
     if (!refusals->replies && !(refusals->replies = calloc(TRACER_REFUSED_MAX, sizeof(*refusals->replies))))
         return error_set(err, TRACER_E_NOMEM, "no memory");
     struct refused_reply *reply = &refusals->replies[refusals->reply_count++];
-    const struct json_span parts[] = {refusal->block, refusal->receipts};
+    const struct json_span parts[] = {refusal->block, refusal->receipts, refusal->traces};
     reply->number = refusal->number;
     snprintf(reply->endpoint, sizeof(reply->endpoint), "%s", refusal->endpoint);
     buffer_init(&reply->text, TRACER_REFUSED_BYTES_MAX);

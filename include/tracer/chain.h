@@ -132,7 +132,7 @@ struct chain_balance {
     struct u256 amount;
 };
 /** eth_getBalance / eth_getTransactionCount / balanceOf / ownerOf for all of them, requests overlapping. Where there are endpoints of several operators,
- * two must say the same, but for items. What only one balance is about is in its status;
+ * two must say the same. What only one balance is about is in its status;
  * the others (no endpoint answers, stopped, no memory) end the call. */
 TRACER_MUST_USE enum tracer_status chain_balances(struct chain_client *client, struct chain_balance *balances,
                                                   size_t count, struct error *err);
@@ -144,12 +144,12 @@ TRACER_MUST_USE enum tracer_status chain_code_before(struct chain_client *client
                                                      enum chain_code *ret_code, struct error *err);
 
 /* A reply that was not believed: what it states differs from what its bytes hash to, or from a checkpoint (R1, R2). It is
- * asked for again elsewhere. Borrowed; receipts are empty where they are asked for one by one. */
+ * asked for again elsewhere. Borrowed; what was not asked for in one piece is empty. */
 struct chain_refusal {
     uint64_t number;
     const char *endpoint; /* its name */
     const char *why;      /* field and both values */
-    struct json_span block, receipts;
+    struct json_span block, receipts, traces;
 };
 /** A status other than TRACER_OK ends the fetch and is returned unchanged. */
 typedef enum tracer_status chain_refused_fn(void *context, const struct chain_refusal *refusal, struct error *err);
@@ -196,7 +196,9 @@ struct chain_fetch_stats {
 /** Deliver the blocks first..last in order, each once, decoded; the block and its arrays are borrowed until
  * `deliver` returns. Requests overlap. Every block's number, the linkage of neighbours by parent hash,
  * counts, and the hashes that replies repeat are compared; its hash, roots and senders are recomputed (evm.h); a
- * difference rejects the reply and asks elsewhere. A block is graded `single`; where a second endpoint gives the same
+ * difference rejects the reply and asks elsewhere. What no hash covers (call traces, and what receipts state beside
+ * their root) is what two operators say, where there are two; traces that no two agree on are not believed, and the block has none.
+ * A block is graded `single`; where a second endpoint gives the same
  * hash for it, or for one that follows from it, `linked`, and `proven` if it is final (chain_head()). Endpoints that disagree, after
  * asking again, are TRACER_E_REPLY.
  * A status of `deliver` other than TRACER_OK ends the fetch and is returned unchanged.

@@ -27,6 +27,8 @@ struct fake_chain {
     uint64_t finalized; /* what it says of it; 0: ten blocks below the head */
     bool no_tags;       /* nor a head */
     uint64_t balance;   /* of everybody; 0: 42 */
+    unsigned items;     /* of everybody as ERC-1155; 0: a contract that does not have the function, and */
+    bool sold;          /* that says FAKE_B owns every item, not FAKE_A */
     atomic_uint balances_asked;
     /* Lies: the calls in which the block is wrong, from the first on. */
     uint64_t lie_number;
@@ -40,9 +42,13 @@ struct fake_chain {
         LIE_NULL_RECEIPTS,
         LIE_TYPE, /* nobody knows the encoding: no root can be computed */
         LIE_TYPE_AMOUNT,
+        LIE_TRACE, /* 6 wei inside, not 5 */
+        LIE_TRACE_LEFT_OUT,
+        LIE_TRACE_ORDER, /* the move before the log */
         LIE_HASH /* to who asks for the block alone: it is not that of the header beside it */
     } lie;
     atomic_int lies_left;
+    unsigned l1_fee; /* that its receipts state; no root covers it */
     atomic_uint receipts_asked, blocks_asked, traces_asked;
     /* Faults: requests with this method get the step, calls of it the result, until none is left. */
     const char *fault_method, *fault_result;
@@ -53,6 +59,7 @@ struct fake_chain {
     uint64_t code_first, code_end, state_oldest; /* no state of blocks below */
     const struct fake_chain *after; /* after switch_at block calls the chain is this one */
     unsigned switch_at;
+    bool no_batches;   /* they are refused */
     bool hashes_alone; /* of eth_getTransactionBySenderAndNonce */
 };
 
@@ -113,18 +120,20 @@ static inline void fake_receipt(const struct fake_chain *chain, uint64_t number,
 {
     const struct fake_block *block = fake_of(chain, number);
     bool here = chain->lie_number == number && chain->lies_left > 0;
-    char hash[HASH_TEXT_SIZE];
+    char hash[HASH_TEXT_SIZE], fee[48] = "";
     fake_text(block->transactions[i].hash, hash);
+    if (chain->l1_fee)
+        snprintf(fee, sizeof fee, "\"l1Fee\":\"0x%x\",", chain->l1_fee);
     fprintf(out, "{");
     fake_place(block, out);
     fprintf(
         out,
         ",\"transactionHash\":\"%s\",\"transactionIndex\":\"0x%x\",\"from\":\"%s\",\"to\":\"" FAKE_B
-        "\",\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0x%x\","
+        "\",%s\"contractAddress\":null,\"cumulativeGasUsed\":\"0x%x\",\"gasUsed\":\"0x%x\","
         "\"effectiveGasPrice\":\"0x9\",\"status\":\"0x1\",\"type\":\"%s\",\"logs\":[{\"address\":\"" FAKE_TOKEN
         "\",\"topics\":[\"" FAKE_TRANSFER "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD
         "%s\"],\"data\":\"0x%064" PRIx64 "\",",
-        hash, i, here && chain->lie == LIE_RECEIPT_FROM ? FAKE_C : FAKE_A, (i + 1) * FAKE_GAS, FAKE_GAS,
+        hash, i, here && chain->lie == LIE_RECEIPT_FROM ? FAKE_C : FAKE_A, fee, (i + 1) * FAKE_GAS, FAKE_GAS,
         fake_type(chain, number), &FAKE_A[2], &FAKE_B[2], number + (here && (chain->lie == LIE_AMOUNT || chain->lie == LIE_TYPE_AMOUNT)));
     fake_place(block, out);
     fprintf(
@@ -136,6 +145,8 @@ static inline void fake_receipt(const struct fake_chain *chain, uint64_t number,
 static inline void fake_traces(const struct fake_chain *chain, uint64_t number, FILE *out)
 {
     const struct fake_block *block = fake_of(chain, number);
+    const bool lies = chain->lie_number == number && chain->lies_left > 0;
+    const unsigned inside = lies && chain->lie == LIE_TRACE ? 6 : lies && chain->lie == LIE_TRACE_LEFT_OUT ? 0 : 5;
     char hash[HASH_TEXT_SIZE], own[HASH_TEXT_SIZE];
     fake_text(block->hash, hash);
     fprintf(out, "[");
@@ -149,22 +160,22 @@ static inline void fake_traces(const struct fake_chain *chain, uint64_t number, 
                     "\"traceAddress\":[],\"transactionHash\":\"%s\",\"transactionPosition\":%u},"
                     "{\"type\":\"call\",\"action\":{\"callType\":\"call\",\"from\":\"" FAKE_B
                     "\",\"to\":\"" FAKE_C
-                    "\",\"value\":\"0x5\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":0,"
+                    "\",\"value\":\"0x%x\"},\"blockHash\":\"%s\",\"blockNumber\":%" PRIu64 ",\"subtraces\":0,"
                     "\"traceAddress\":[0],\"transactionHash\":\"%s\",\"transactionPosition\":%u}",
-                    i ? "," : "", i, hash, number, own, i, hash, number, own, i);
+                    i ? "," : "", i, hash, number, own, i, inside, hash, number, own, i);
             continue;
         }
         fprintf(out,
                 "%s{\"txHash\":\"%s\",\"result\":{\"type\":\"CALL\",\"from\":\"" FAKE_A "\",\"to\":\"" FAKE_B
                 "\",\"value\":\"0x%x\",\"calls\":[{\"type\":\"CALL\",\"from\":\"" FAKE_B "\",\"to\":\"" FAKE_C
-                "\",\"value\":\"0x5\"}]",
-                i ? "," : "", own, i);
+                "\",\"value\":\"0x%x\"}]",
+                i ? "," : "", own, i, inside);
         if (!chain->without_logs)
             fprintf(out,
                     ",\"logs\":[{\"address\":\"" FAKE_TOKEN "\",\"topics\":[\"" FAKE_TRANSFER
                     "\",\"0x" FAKE_PAD "%s\",\"0x" FAKE_PAD "%s\"],\"data\":\"0x%064" PRIx64
-                    "\",\"position\":\"0x0\"}]",
-                    &FAKE_A[2], &FAKE_B[2], number);
+                    "\",\"position\":\"0x%x\"}]",
+                    &FAKE_A[2], &FAKE_B[2], number, lies && chain->lie == LIE_TRACE_ORDER);
         fprintf(out, "}}");
     }
     fprintf(out, "]");
@@ -221,6 +232,9 @@ static inline struct fault_step fake_step(void *context, const char *body, size_
 {
     struct fake_chain *chain = context;
     char wanted[80];
+    if (chain->no_batches && size && *body == '[')
+        return (struct fault_step){
+            .body = "{\"jsonrpc\":\"2.0\",\"id\":null,\"error\":{\"code\":-32600,\"message\":\"batches are not supported\"}}"};
     if (!chain->fault_step || !chain->fault_method)
         return (struct fault_step){0};
     snprintf(wanted, sizeof wanted, "\"method\":\"%s\"", chain->fault_method);
@@ -269,10 +283,12 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         return true;
     }
     if (json_span_is(method, "eth_call")) {
-        if (memmem(params.text, params.length, "00fdd58e", 8))
-            return fake_error(out, 3, "execution reverted");
-        if (memmem(params.text, params.length, "6352211e", 8))
-            fprintf(out, "\"0x" FAKE_PAD "%s\"", &FAKE_A[2]);
+        if (memmem(params.text, params.length, "00fdd58e", 8)) {
+            if (!chain->items)
+                return fake_error(out, 3, "execution reverted");
+            fprintf(out, "\"0x%064x\"", chain->items);
+        } else if (memmem(params.text, params.length, "6352211e", 8))
+            fprintf(out, "\"0x" FAKE_PAD "%s\"", chain->sold ? &FAKE_B[2] : &FAKE_A[2]);
         else
             fprintf(out, "\"0x%064x\"", 99);
         return true;

@@ -265,6 +265,45 @@ Test(client, R15_a_balance_is_what_two_operators_say)
     }
 }
 
+Test(client, R15_an_item_is_whose_two_operators_say)
+{
+    struct asset item = {.kind = ASSET_ITEM, .id = u256_from_u64(7), .contract = fake_address(FAKE_TOKEN)};
+    for (unsigned lie = 0; lie < 4; lie++) /* of an ERC-721: it is sold, it is an ERC-1155; of an ERC-1155: there are more, it has no such function */
+        for (size_t place = 0; place < 3; place++) {
+            struct fake_chain chains[3];
+            struct chain_client *client;
+            struct error err;
+            for (size_t i = 0; i < 3; i++)
+                chains[i] = (struct fake_chain){.head = 100, .items = lie < 2 ? 0 : 3};
+            chains[place].sold = lie == 0;
+            chains[place].items = lie == 1 ? 5 : lie == 2 ? 4 : 0;
+            struct fake_pool pool = fake_open((struct fake_chain *[]){&chains[0], &chains[1], &chains[2]}, 3, 0, NULL, NULL);
+            cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+            struct chain_balance balances[] = {asked(fake_address(FAKE_A), &item, 10), asked(fake_address(FAKE_B), &item, 10)};
+            cr_assert_eq(chain_balances(client, balances, 2, &err), TRACER_OK, "%s", err.text);
+            for (int i = 0; i < 2; i++)
+                cr_assert(!balances[i].status && u256_equal(balances[i].amount, u256_from_u64(lie >= 2 ? 3 : !i)), "lie %u in place %zu: balance %d is %" PRIu64,
+                          lie, place, i, balances[i].amount.limb[0]);
+            chain_close(client);
+            fake_close(&pool);
+        }
+}
+
+Test(client, a_state_that_one_of_several_gave_is_told)
+{
+    struct fake_chain archive = {.head = 100}, pruned = {.head = 100, .no_tags = true};
+    char note[512];
+    cr_assert_eq(balance_of((struct fake_chain *[]){&archive, &pruned}, 2, note, sizeof note), 42);
+    cr_assert(strstr(note, "some balances, nonces or code are one endpoint's word"), "%s", note);
+}
+
+Test(client, R15_who_takes_no_batches_gives_a_second_word)
+{
+    struct fake_chain liar = {.head = 100, .balance = 7}, single = {.head = 100, .no_batches = true}, other = single;
+    char note[512];
+    cr_assert_eq(balance_of((struct fake_chain *[]){&liar, &single, &other}, 3, note, sizeof note), 42);
+}
+
 Test(client, R15_a_balance_that_no_two_operators_agree_on_is_none)
 {
     char note[512];
