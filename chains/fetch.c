@@ -109,6 +109,8 @@ static enum tracer_status deliver_unit(struct fetching *fetching, struct unit *u
         fetching->stats.blocks++;
         fetching->stats.transactions += block->transaction_count;
         fetching->stats.transfers += block->transfer_count;
+        evm_notes_add(&fetching->notes, &unit->words[i][0].notes);
+        fetching->words_alone += unit->alone[i];
     }
     if (!fetching->group)
         fetching->group = group_for(fetching, fetching->stats.bytes);
@@ -261,6 +263,8 @@ static void tell_notes(const struct fetching *fetching)
                     "block %" PRIu64 " moved balances without transactions (an irregular state change); they "
                     "are not in the rows",
                     client->network->rules->evm.irregular_number);
+    if (fetching->words_alone)
+        client_note(client, "call traces of %" PRIu32 " blocks are one endpoint's word: no other operator gave any", fetching->words_alone);
     if (fetching->fetch->want_traces && client->traces == TRACES_NONE)
         client_note(client, "no endpoint has call traces: transfers inside transactions are not in the rows");
 }

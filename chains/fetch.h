@@ -13,8 +13,19 @@ struct wave {
     size_t batch_count;
 };
 
-/* What is under way: blocks, receipts one by one, a second endpoint's word. */
-enum { WAVE_BLOCKS, WAVE_RECEIPTS, WAVE_WITNESS, WAVE_COUNT };
+/* What is under way: blocks, receipts one by one, other operators' words on what no hash covers, a second endpoint's on the hash. */
+enum { WAVE_BLOCKS, WAVE_RECEIPTS, WAVE_SECOND, WAVE_THIRD, WAVE_WITNESS, WAVE_COUNT };
+
+#define WORDS_MAX 3u /* operators whose word on a block is asked for */
+
+/* What an endpoint's replies give for a block. */
+struct word {
+    const struct block *block; /* NULL: none */
+    size_t endpoint;
+    enum chain_traces traces;
+    struct json_span receipts_text, traces_text; /* borrowed from the unit's waves; empty: not asked for, or not in one piece */
+    struct evm_notes notes;
+};
 
 enum unit_state { UNIT_FREE, UNIT_WAITING, UNIT_READY };
 
@@ -37,6 +48,10 @@ struct unit {
     struct arena_mark empty;
     struct block *blocks;
     const bool *trace_missing; /* of each block */
+    struct word words[GROUP_BLOCKS_MAX][WORDS_MAX]; /* the first is blocks[i] */
+    unsigned word_waves;                            /* of WAVE_SECOND and on, that brought any */
+    uint32_t words_asked;                           /* bits: endpoints */
+    bool alone[GROUP_BLOCKS_MAX];                   /* its traces are one endpoint's, and no other operator has them */
 };
 
 struct fetching {
@@ -52,6 +67,7 @@ struct fetching {
     struct arena_mark scratch_empty;
     struct evm_network evm;
     struct evm_notes notes;
+    uint32_t words_alone; /* blocks whose traces no other operator confirmed, though there are others */
     struct chain_fetch_stats stats;
     struct hash last_hash;
     bool has_last;
@@ -64,6 +80,32 @@ bool fetching_wants_traces(const struct fetching *fetching);
 enum tracer_status fetching_tell_refusal(struct fetching *fetching, const struct chain_refusal *refusal);
 
 /* ---- fetch_unit.c ---- */
+
+static inline struct json_span result_of(const struct rpc_call *call)
+{
+    return (struct json_span){call->result, call->result_length};
+}
+
+/* The call failed, or its null says that it is not served here (R7). */
+static inline bool is_missing(const struct rpc_call *call)
+{
+    return call->status != TRACER_OK || json_span_is(result_of(call), "null");
+}
+
+struct replies {
+    const struct rpc_call *block, *receipts, *traces; /* NULL: not asked for */
+};
+/* About the unit's block `block`, of its first wave. */
+struct replies unit_replies(const struct unit *unit, size_t block);
+/* Who answered a call of that wave. */
+size_t unit_answered_by(const struct unit *unit, const struct rpc_call *call);
+enum evm_traces evm_kind(enum chain_traces traces);
+/* The call for a block's traces. False: no memory. */
+bool unit_trace_call(struct unit *unit, const char *number, enum chain_traces traces, struct rpc_call *to);
+/* Ask for the calls of a wave, so many in a batch. */
+enum tracer_status unit_submit(struct fetching *fetching, struct unit *unit, unsigned wave, size_t size, size_t endpoint, bool traces);
+/* A copy of the block that stays. */
+bool unit_keep_block(struct unit *unit, const struct block *from, struct block *to);
 
 /* Ask for the unit's blocks, from the start. */
 enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit);
@@ -78,12 +120,16 @@ enum tracer_status unit_tell_refusal(struct fetching *fetching, struct unit *uni
 void wave_release(struct wave *wave);
 void unit_release(struct unit *unit);
 
+/* ---- fetch_second.c ---- */
+
+/* The unit is decoded: ask the next other operator about what no hash of its blocks covers. Without one the witness is next. */
+enum tracer_status unit_ask_second(struct fetching *fetching, struct unit *unit);
+enum tracer_status unit_second_done(struct fetching *fetching, struct unit *unit);
+
 /* ---- fetch_witness.c ---- */
 
 /* The first `count` blocks that are `single` get a better grade. */
 void unit_raise_grades(struct unit *unit, size_t count, enum grade grade);
-/* Remember who answered call `call` of the first wave. */
-void unit_note_source(struct unit *unit, size_t call);
 /* The unit is decoded: ask the next other endpoint about its last block. Without one the unit is ready. */
 enum tracer_status unit_ask_witness(struct fetching *fetching, struct unit *unit);
 enum tracer_status unit_witness_done(struct fetching *fetching, struct unit *unit);

@@ -21,27 +21,42 @@ bool fetching_wants_traces(const struct fetching *fetching)
     return fetching->fetch->want_traces && fetching->client->traces != TRACES_NONE;
 }
 
+static bool fits(const struct fetching *fetching, size_t endpoint)
+{
+    return fetching->client->endpoints[endpoint].usable && (!fetching_wants_traces(fetching) || traces_of(fetching, endpoint));
+}
+
 /* In turn one that has what is wanted. */
 static size_t next_endpoint(struct fetching *fetching)
 {
     struct chain_client *client = fetching->client;
     for (size_t tried = 0; tried < client->endpoint_count; tried++) {
         size_t endpoint = client->turn++ % client->endpoint_count;
-        if (client->endpoints[endpoint].usable &&
-            (!fetching_wants_traces(fetching) || traces_of(fetching, endpoint)))
+        if (fits(fetching, endpoint))
             return endpoint;
     }
     return RPC_ANY; /* none fits: whoever answers says what it lacks */
 }
 
-/* Whom to ask: anybody if all are alike. */
+/* The one behind who was asked last: none twice before all were. */
+static size_t endpoint_behind(struct fetching *fetching, size_t last)
+{
+    const struct chain_client *client = fetching->client;
+    for (size_t i = 1; i <= client->endpoint_count && last != RPC_ANY; i++)
+        if (fits(fetching, (last + i) % client->endpoint_count))
+            return (last + i) % client->endpoint_count;
+    return next_endpoint(fetching);
+}
+
+/* Whom to ask: anybody if all are alike, and a block's replies are of one batch: what is said of it must be one endpoint's word. */
 static size_t choose_endpoint(struct fetching *fetching)
 {
     const struct chain_client *client = fetching->client;
+    const uint32_t calls = 2 + (uint32_t)fetching_wants_traces(fetching);
     size_t fit = 0;
     for (size_t i = 0; i < client->endpoint_count; i++)
-        fit += client->endpoints[i].usable && (!fetching_wants_traces(fetching) || traces_of(fetching, i));
-    return fit == client->endpoint_count ? RPC_ANY : next_endpoint(fetching);
+        fit += fits(fetching, i);
+    return fit == client->endpoint_count && !client->no_block_receipts && client->batch_calls >= calls ? RPC_ANY : next_endpoint(fetching);
 }
 
 static size_t calls_a_block(const struct unit *unit)
@@ -50,9 +65,9 @@ static size_t calls_a_block(const struct unit *unit)
 }
 
 /* Calls of one batch: whole blocks, if that many are taken at all. */
-static size_t calls_a_batch(const struct fetching *fetching, const struct unit *unit)
+static size_t calls_a_batch(const struct fetching *fetching, const struct unit *unit, unsigned wave)
 {
-    size_t most = fetching->client->batch_calls, block = unit->wave == 0 ? calls_a_block(unit) : 1;
+    size_t most = fetching->client->batch_calls, block = wave == WAVE_BLOCKS ? calls_a_block(unit) : 1;
     return most < block ? most : most / block * block;
 }
 
@@ -70,21 +85,21 @@ void unit_release(struct unit *unit)
     unit->pending = 0;
 }
 
-static enum tracer_status submit_wave(struct fetching *fetching, struct unit *unit)
+enum tracer_status unit_submit(struct fetching *fetching, struct unit *unit, unsigned at, size_t size, size_t endpoint, bool traces)
 {
-    struct wave *wave = &unit->waves[unit->wave];
-    size_t size = calls_a_batch(fetching, unit), count = (wave->call_count + size - 1) / size;
-    bool traces = unit->traced && unit->wave == 0;
+    struct wave *wave = &unit->waves[at];
+    size_t count = (wave->call_count + size - 1) / size;
     struct rpc_batch *batches = arena_calloc(unit->arena, count, sizeof *batches);
     if (!batches)
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
+    unit->wave = at;
     wave->batches = batches;
     for (size_t i = 0; i < count; i++) {
         size_t first = i * size, left = wave->call_count - first;
         batches[i] = (struct rpc_batch){
             .calls = wave->calls + first,
             .call_count = left < size ? left : size,
-            .endpoint = unit->endpoint,
+            .endpoint = endpoint,
             .reply_max = traces ? TRACER_REPLY_TRACES_MAX : TRACER_REPLY_BLOCK_MAX,
             .depth_max = traces ? TRACER_TRACE_JSON_DEPTH_MAX : TRACER_JSON_DEPTH_MAX,
             .values_max = traces ? TRACER_TRACE_VALUES_MAX : TRACER_JSON_VALUES_MAX,
@@ -99,11 +114,23 @@ static enum tracer_status submit_wave(struct fetching *fetching, struct unit *un
     return TRACER_OK;
 }
 
+static enum tracer_status submit_wave(struct fetching *fetching, struct unit *unit, unsigned wave)
+{
+    return unit_submit(fetching, unit, wave, calls_a_batch(fetching, unit, wave), unit->endpoint, unit->traced && wave == WAVE_BLOCKS);
+}
+
+bool unit_trace_call(struct unit *unit, const char *number, enum chain_traces traces, struct rpc_call *to)
+{
+    bool flat = traces == TRACES_TRACE_BLOCK;
+    const char *params = flat ? arena_printf(unit->arena, "[\"%s\"]", number) : arena_printf(unit->arena, "[\"%s\"," CALL_TRACER_LOGS "]", number);
+    *to = (struct rpc_call){.method = flat ? "trace_block" : "debug_traceBlockByNumber", .params = params};
+    return params != NULL;
+}
+
 /* The calls of all blocks of the unit. */
 static bool fill_calls(const struct fetching *fetching, struct unit *unit)
 {
     struct wave *wave = &unit->waves[0];
-    bool flat = fetching->client->traces == TRACES_TRACE_BLOCK;
     size_t stride = calls_a_block(unit), at = 0;
     wave->call_count = stride * unit->count;
     wave->calls = arena_calloc(unit->arena, wave->call_count, sizeof *wave->calls);
@@ -114,15 +141,13 @@ static bool fill_calls(const struct fetching *fetching, struct unit *unit)
         format_quantity(unit->first + i, number);
         const char *only = arena_printf(unit->arena, "[\"%s\"]", number);
         const char *block = arena_printf(unit->arena, "[\"%s\",true]", number);
-        const char *trace = flat ? only : arena_printf(unit->arena, "[\"%s\"," CALL_TRACER_LOGS "]", number);
-        if (!only || !block || !trace)
+        if (!only || !block)
             return false;
         wave->calls[at++] = (struct rpc_call){.method = "eth_getBlockByNumber", .params = block};
         if (!unit->receipts_apart)
             wave->calls[at++] = (struct rpc_call){.method = "eth_getBlockReceipts", .params = only};
-        if (unit->traced)
-            wave->calls[at++] = (struct rpc_call){.method = flat ? "trace_block" : "debug_traceBlockByNumber",
-                                                  .params = trace};
+        if (unit->traced && !unit_trace_call(unit, number, fetching->client->traces, &wave->calls[at++]))
+            return false;
     }
     return true;
 }
@@ -132,14 +157,16 @@ static enum tracer_status begin_at(struct fetching *fetching, struct unit *unit,
     unit_release(unit);
     arena_reset(unit->arena, unit->empty);
     unit->state = UNIT_WAITING;
-    unit->wave = 0;
     unit->endpoint = endpoint;
     unit->traced = fetching_wants_traces(fetching);
     unit->receipts_apart = fetching->client->no_block_receipts;
     unit->blocks = NULL;
+    unit->word_waves = unit->words_asked = 0;
+    memset(unit->words, 0, sizeof unit->words);
+    memset(unit->alone, 0, sizeof unit->alone);
     if (!fill_calls(fetching, unit))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    return submit_wave(fetching, unit);
+    return submit_wave(fetching, unit, WAVE_BLOCKS);
 }
 
 enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit)
@@ -149,11 +176,7 @@ enum tracer_status unit_begin(struct fetching *fetching, struct unit *unit)
 
 /* ---- asking again ---- */
 
-struct replies {
-    const struct rpc_call *block, *receipts, *traces;
-};
-
-static struct replies replies_of(const struct unit *unit, size_t block)
+struct replies unit_replies(const struct unit *unit, size_t block)
 {
     const struct rpc_call *at = unit->waves[0].calls + block * calls_a_block(unit);
     struct replies replies = {.block = at++};
@@ -164,9 +187,13 @@ static struct replies replies_of(const struct unit *unit, size_t block)
     return replies;
 }
 
-static struct json_span result_of(const struct rpc_call *call)
+size_t unit_answered_by(const struct unit *unit, const struct rpc_call *call)
 {
-    return (struct json_span){call->result, call->result_length};
+    const struct wave *wave = &unit->waves[0];
+    for (size_t i = 0; i < wave->batch_count; i++)
+        if (call >= wave->batches[i].calls && call < wave->batches[i].calls + wave->batches[i].call_count)
+            return wave->batches[i].answered_by;
+    return unit->source;
 }
 
 /* Once more from the start; `why` is the failure if it was once too often. */
@@ -181,19 +208,21 @@ static enum tracer_status again_at(struct fetching *fetching, struct unit *unit,
 
 static enum tracer_status again(struct fetching *fetching, struct unit *unit, const struct error *why)
 {
-    return again_at(fetching, unit, choose_endpoint(fetching), why);
+    return again_at(fetching, unit, unit->endpoint == RPC_ANY ? choose_endpoint(fetching) : endpoint_behind(fetching, unit->endpoint), why);
 }
 
 enum tracer_status unit_tell_refusal(struct fetching *fetching, struct unit *unit, size_t block, const struct error *why)
 {
-    struct replies replies = replies_of(unit, block);
-    unit_note_source(unit, block * calls_a_block(unit));
+    struct replies replies = unit_replies(unit, block);
+    unit->source = unit_answered_by(unit, replies.block);
     struct chain_refusal refusal = {.number = unit->first + block,
                                     .endpoint = rpc_endpoint_name(fetching->client->rpc, unit->source),
                                     .why = why->text,
                                     .block = result_of(replies.block)};
     if (replies.receipts)
         refusal.receipts = result_of(replies.receipts);
+    if (replies.traces)
+        refusal.traces = result_of(replies.traces);
     return fetching_tell_refusal(fetching, &refusal);
 }
 
@@ -205,7 +234,7 @@ static enum tracer_status reject(struct fetching *fetching, struct unit *unit, s
         return told;
     struct wave *wave = &unit->waves[0];
     if (unit->wave != 0 || unit->endpoint != RPC_ANY) /* of receipts one by one nobody knows whose was wrong: one alone is asked next */
-        return again_at(fetching, unit, next_endpoint(fetching), why);
+        return again_at(fetching, unit, endpoint_behind(fetching, unit->endpoint), why);
     for (size_t i = 0; i < wave->batch_count; i++) {
         struct error refused;
         enum tracer_status status = client_reject(fetching->client, &wave->batches[i], why, &refused);
@@ -235,11 +264,6 @@ static void where(struct error *error, const struct unit *unit, size_t block)
 }
 
 /* ---- reading a unit's replies ---- */
-
-static bool is_missing(const struct rpc_call *call)
-{
-    return call->status != TRACER_OK || json_span_is(result_of(call), "null");
-}
 
 /* The failure of a call, or what its null means: not served here (R7). */
 static struct error failure_of(const struct rpc_call *call)
@@ -301,7 +325,7 @@ static enum tracer_status check_calls(struct fetching *fetching, struct unit *un
             if (wave->batches[i].calls[k].status == TRACER_E_LIMIT && wave->batches[i].call_count > 1)
                 return smaller(fetching, unit, &wave->batches[i]);
     for (size_t i = 0; i < unit->count; i++) {
-        struct replies replies = replies_of(unit, i);
+        struct replies replies = unit_replies(unit, i);
         if (is_missing(replies.block)) {
             struct error why = failure_of(replies.block);
             where(&why, unit, i);
@@ -336,7 +360,7 @@ static enum tracer_status ask_receipts(struct fetching *fetching, struct unit *u
     size_t total = 0;
     for (size_t i = 0; i < unit->count; i++) {
         enum tracer_status status =
-            evm_decode_head(result_of(replies_of(unit, i).block), unit->arena, &heads[i], fetching->err);
+            evm_decode_head(result_of(unit_replies(unit, i).block), unit->arena, &heads[i], fetching->err);
         if (status) {
             struct error why = *fetching->err;
             where(&why, unit, i);
@@ -360,8 +384,7 @@ static enum tracer_status ask_receipts(struct fetching *fetching, struct unit *u
             wave->calls[wave->call_count++] =
                 (struct rpc_call){.method = "eth_getTransactionReceipt", .params = params};
         }
-    unit->wave = 1;
-    return submit_wave(fetching, unit);
+    return submit_wave(fetching, unit, WAVE_RECEIPTS);
 }
 
 /* Receipts of the second wave, as spans from *first on. */
@@ -394,7 +417,7 @@ static enum tracer_status gather_receipts(struct fetching *fetching, struct unit
 }
 
 /* Only what a block keeps is copied out of the scratch. */
-static bool keep_block(struct unit *unit, const struct block *from, struct block *to)
+bool unit_keep_block(struct unit *unit, const struct block *from, struct block *to)
 {
     *to = *from;
     to->transactions =
@@ -406,7 +429,7 @@ static bool keep_block(struct unit *unit, const struct block *from, struct block
     return to->transactions && to->transfers && (to->archive.data || !from->archive.size);
 }
 
-static enum evm_traces evm_kind(enum chain_traces traces)
+enum evm_traces evm_kind(enum chain_traces traces)
 {
     return traces == TRACES_TRACE_BLOCK ? EVM_TRACES_TRACE_BLOCK : EVM_TRACES_CALL_TRACER;
 }
@@ -444,8 +467,7 @@ static void lacks_log_positions(struct fetching *fetching, struct unit *unit, si
 {
     struct chain_client *client = fetching->client;
     bool others = false;
-    unit_note_source(unit, (block + 1) * calls_a_block(unit) - 1);
-    client->endpoints[unit->source].traces = TRACES_CALL_TRACER;
+    client->endpoints[unit_answered_by(unit, unit_replies(unit, block).traces)].traces = TRACES_CALL_TRACER;
     for (size_t i = 0; i < client->endpoint_count; i++)
         others = others || (client->endpoints[i].usable && client->endpoints[i].traces == TRACES_CALL_TRACER_LOGS);
     if (!others)
@@ -477,7 +499,7 @@ void unit_forget_types(struct unit *unit)
 /* As much of it as is kept of any reply that is refused. */
 static bool add_claim(struct unit *unit, size_t block)
 {
-    struct replies replies = replies_of(unit, block);
+    struct replies replies = unit_replies(unit, block);
     struct json_span parts[2] = {result_of(replies.block)};
     size_t room = TRACER_REFUSED_BYTES_MAX;
     if (replies.receipts)
@@ -545,7 +567,7 @@ static enum tracer_status doubt_types(struct fetching *fetching, struct unit *un
     struct error why;
     if (!digest_of(decoded, &stated))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    unit_note_source(unit, block * calls_a_block(unit));
+    unit->source = unit_answered_by(unit, unit_replies(unit, block).block);
     const struct claim *before = unknown->claims;
     if (!before)
         unknown->stated = stated;
@@ -573,7 +595,7 @@ static enum tracer_status doubt_types(struct fetching *fetching, struct unit *un
 static enum tracer_status tell_doubted(struct fetching *fetching, struct unit *unit, size_t block)
 {
     struct error why;
-    unit_note_source(unit, block * calls_a_block(unit));
+    unit->source = unit_answered_by(unit, unit_replies(unit, block).block);
     error_set(&why, TRACER_E_REPLY, "block %" PRIu64 ": transactions of an unknown type, but \"%s\" proves it without one", unit->first + block,
               rpc_endpoint_name(fetching->client->rpc, unit->source));
     return tell_claims(fetching, unit, block, why.text);
@@ -583,7 +605,7 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
                                        size_t *receipt_next, const bool *trace_missing, bool *ret_done)
 {
     struct chain_client *client = fetching->client;
-    struct replies replies = replies_of(unit, block);
+    struct replies replies = unit_replies(unit, block);
     struct evm_replies texts = {.number = unit->first + block, .block = result_of(replies.block)};
     struct json_span receipts;
     struct evm_notes notes;
@@ -633,16 +655,19 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
         lacks_log_positions(fetching, unit, block, &elsewhere);
     if (elsewhere)
         return unit_begin(fetching, unit);
-    evm_notes_add(&fetching->notes, &notes);
-    if (!keep_block(unit, &decoded, &unit->blocks[block]))
+    if (!unit_keep_block(unit, &decoded, &unit->blocks[block]))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
+    unit->words[block][0] = (struct word){.block = &unit->blocks[block],
+                                          .endpoint = unit_answered_by(unit, replies.traces ? replies.traces : replies.block),
+                                          .traces = client->traces,
+                                          .traces_text = texts.traces,
+                                          .notes = notes};
     *ret_done = true;
     return TRACER_OK;
 }
 
 static enum tracer_status decode_unit(struct fetching *fetching, struct unit *unit, const bool *trace_missing)
 {
-    struct evm_notes before = fetching->notes;
     size_t receipt_next = 0;
     uint64_t start = clock_monotonic_ns();
     enum tracer_status status = TRACER_OK;
@@ -653,21 +678,19 @@ static enum tracer_status decode_unit(struct fetching *fetching, struct unit *un
     for (size_t i = 0; !status && done && i < unit->count; i++)
         status = decode_block(fetching, unit, i, &receipt_next, trace_missing, &done);
     fetching->stats.decode_ns += clock_monotonic_ns() - start;
-    if (status || !done) {
-        fetching->notes = before;
+    if (status || !done)
         return status;
-    }
     for (size_t i = 0; i < WAVE_COUNT; i++)
         for (size_t k = 0; k < unit->waves[i].call_count; k++)
             fetching->stats.bytes += unit->waves[i].calls[k].result_length;
-    unit_note_source(unit, (unit->count - 1) * calls_a_block(unit));
+    unit->source = unit_answered_by(unit, unit_replies(unit, unit->count - 1).block);
     unit->witness_turn = 0;
     struct hash known;
     bool vouched;
     for (size_t i = 0; i < unit->count; i++) /* what a checkpoint's parents are is known with it */
         if (known_hash(fetching, unit->first + i, &known, &vouched) && vouched)
             unit_raise_grades(unit, i + 1, GRADE_PROVEN);
-    return unit_ask_witness(fetching, unit);
+    return unit_ask_second(fetching, unit);
 }
 
 /* All batches of the wave are back. */
@@ -677,6 +700,8 @@ enum tracer_status unit_wave_done(struct fetching *fetching, struct unit *unit)
     bool done;
     if (unit->wave == WAVE_WITNESS)
         return unit_witness_done(fetching, unit);
+    if (unit->wave == WAVE_SECOND || unit->wave == WAVE_THIRD)
+        return unit_second_done(fetching, unit);
     for (size_t i = 0; i < wave->batch_count; i++)
         if (wave->batches[i].status && !spare_batch(unit, &wave->batches[i]))
             return batch_failed(fetching, unit, &wave->batches[i]);

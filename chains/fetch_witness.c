@@ -7,14 +7,6 @@
 
 #define DISPUTES_MAX 2u /* times that a unit is asked for again before the endpoints' difference is told */
 
-void unit_note_source(struct unit *unit, size_t call)
-{
-    const struct wave *wave = &unit->waves[0];
-    for (size_t i = 0, first = 0; i < wave->batch_count; first += wave->batches[i++].call_count)
-        if (call >= first && call - first < wave->batches[i].call_count)
-            unit->source = wave->batches[i].answered_by;
-}
-
 /* The next endpoint of another operator that was not asked yet; RPC_ANY: none is left. */
 static size_t next_witness(const struct chain_client *client, struct unit *unit)
 {

@@ -416,6 +416,163 @@ Test(fetch, an_endpoint_that_is_left_out_is_not_asked)
     run_free(&run);
 }
 
+/* ---- what no hash covers ---- */
+
+struct doubt {
+    unsigned count, bare;
+    char why[512];
+};
+
+static enum tracer_status note_doubt(void *context, const struct chain_refusal *refusal, struct error *err)
+{
+    struct doubt *doubt = context;
+    (void)err;
+    doubt->count++;
+    doubt->bare += refusal->traces.length < 500 && refusal->receipts.length < 500;
+    snprintf(doubt->why, sizeof doubt->why, "%s: %s", refusal->endpoint, refusal->why);
+    return TRACER_OK;
+}
+
+static struct chain_fetch doubting(struct doubt *doubt)
+{
+    *doubt = (struct doubt){0};
+    return (struct chain_fetch){.first = 0, .last = 40, .want_traces = true, .refused = note_doubt, .refused_context = doubt};
+}
+
+Test(fetch, R16_traces_are_what_two_operators_say_whoever_of_three_lies)
+{
+    static const char *const names[] = {"alpha", "beta", "gamma"};
+    static const struct {
+        enum fake_lie lie;
+        const char *why;
+    } lies[] = {{LIE_TRACE, "block 23: traces: transaction 0 moves 6 wei from 0x"},
+                {LIE_TRACE_LEFT_OUT, "block 23: traces: nothing more by it, transaction 0 moves 5 wei from 0x"},
+                {LIE_TRACE_ORDER, "block 23: traces: the order of its transfers is another by it than by \""}};
+    for (size_t lie = 0; lie < sizeof lies / sizeof *lies; lie++)
+        for (size_t place = 0; place < 3; place++) {
+            struct fake_chain chains[3] = {{.head = 40}, {.head = 40}, {.head = 40}};
+            struct doubt doubt;
+            chains[place].lie = lies[lie].lie;
+            chains[place].lie_number = 23;
+            chains[place].lies_left = 1000;
+            struct run run = fetch_chains((struct fake_chain *[]){&chains[0], &chains[1], &chains[2]}, 3, doubting(&doubt));
+            expect_same(&run, 0, 40);
+            cr_assert_eq(run.collected.internals, 41);
+            if (doubt.count) { /* a third was not asked where the first two are alike */
+                cr_assert(doubt.count == 1 && !doubt.bare, "%zu %zu: %u", lie, place, doubt.count);
+                cr_assert(strncmp(doubt.why, names[place], strlen(names[place])) == 0 && strstr(doubt.why, lies[lie].why), "%s", doubt.why);
+                cr_assert(strstr(run.notes, "was not believed: block 23"), "%s", run.notes);
+            }
+            cr_assert(doubt.count || place != 0 || chains[0].traces_asked < 41, "%zu: the liar was believed", lie);
+            run_free(&run);
+        }
+}
+
+Test(fetch, R16_a_liar_who_is_asked_first_is_named)
+{
+    struct fake_chain liar = {.head = 40, .lie = LIE_TRACE, .lie_number = 3, .lies_left = 1000}, honest = {.head = 40}, other = honest;
+    struct doubt doubt;
+    struct chain_fetch fetch = doubting(&doubt);
+    fetch.first = fetch.last = 3;
+    struct run run = fetch_chains((struct fake_chain *[]){&liar, &honest, &other}, 3, fetch);
+    expect_same(&run, 3, 3);
+    cr_assert(doubt.count == 1 && !doubt.bare && strncmp(doubt.why, "alpha: block 3: traces: transaction 0 moves 6 wei", 49) == 0, "%u %s", doubt.count, doubt.why);
+    run_free(&run);
+}
+
+Test(fetch, R6_R16_traces_that_no_two_operators_agree_on_are_none)
+{
+    struct fake_chain liar = {.head = 40, .lie = LIE_TRACE, .lie_number = 23, .lies_left = 1000}, honest = {.head = 40};
+    struct doubt doubt;
+    for (int first = 0; first < 2; first++) {
+        struct run run = fetch_chains((struct fake_chain *[]){first ? &honest : &liar, first ? &liar : &honest}, 2, doubting(&doubt));
+        cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+        cr_assert_eq(run.collected.blocks, 41);
+        cr_assert_eq(run.collected.internals, 40); /* and no row of it that one of them may have made up */
+        cr_assert(!strstr(run.collected.text, "internal 6 "), "%s", run.collected.text);
+        cr_assert(strstr(run.notes, "block 23: what moved inside its transactions is not known"), "%s", run.notes);
+        cr_assert(doubt.count == 2 && !doubt.bare, "%u", doubt.count);
+        run_free(&run);
+    }
+}
+
+Test(fetch, R16_traces_of_another_kind_are_compared_by_what_moved)
+{
+    struct fake_chain chain = {.head = 40}, flat = {.head = 40, .flat_traces = true}, liar = {.head = 40, .lie = LIE_TRACE, .lie_number = 23, .lies_left = 1000};
+    struct doubt doubt;
+    struct run run = fetch_chains((struct fake_chain *[]){&chain, &flat}, 2, doubting(&doubt));
+    expect_same(&run, 0, 40);
+    cr_assert(!strstr(run.notes, "word") && !doubt.count, "%s", run.notes);
+    cr_assert_geq(flat.traces_asked, 30, "%u", flat.traces_asked);
+    run_free(&run);
+    run = fetch_chains((struct fake_chain *[]){&chain, &flat, &liar}, 3, doubting(&doubt));
+    expect_same(&run, 0, 40);
+    cr_assert(doubt.count == 0 || strstr(doubt.why, "gamma: block 23: traces"), "%s", doubt.why);
+    run_free(&run);
+}
+
+Test(fetch, R16_traces_of_one_operator_alone_count_and_it_is_said)
+{
+    struct fake_chain chain = {.head = 40}, bare = {.head = 40, .no_traces = true};
+    struct doubt doubt;
+    struct run run = fetch_chains((struct fake_chain *[]){&chain, &bare}, 2, doubting(&doubt));
+    expect_same(&run, 0, 40);
+    cr_assert(strstr(run.notes, "call traces of 30 blocks are one endpoint's word: no other operator gave any"), "%s", run.notes);
+    run_free(&run);
+    run = fetch_chains((struct fake_chain *[]){&chain}, 1, doubting(&doubt));
+    expect_same(&run, 0, 40);
+    cr_assert(!strstr(run.notes, "word"), "%s", run.notes);
+    run_free(&run);
+}
+
+Test(fetch, R16_an_endpoint_that_takes_no_batches_confirms_traces)
+{
+    struct fake_chain liar = {.head = 40, .lie = LIE_TRACE, .lie_number = 23, .lies_left = 1000}, single = {.head = 40, .no_batches = true},
+                      other = single;
+    struct doubt doubt;
+    struct run run = fetch_chains((struct fake_chain *[]){&liar, &single, &other}, 3, doubting(&doubt));
+    expect_same(&run, 0, 40);
+    cr_assert(!strstr(run.notes, "one endpoint's word") && !strstr(run.notes, "confirms nothing"), "%s", run.notes);
+    run_free(&run);
+}
+
+Test(fetch, R7_R16_who_has_no_old_traces_is_asked_for_them_only_so_often)
+{
+    struct fake_chain chain = {.head = 40}, pruned = {.head = 40, .prunes_traces = true};
+    struct doubt doubt;
+    struct run run = fetch_chains((struct fake_chain *[]){&chain, &pruned}, 2, doubting(&doubt));
+    cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+    cr_assert(strstr(run.notes, "endpoint \"beta\" confirms nothing more in this run") && strstr(run.notes, "are one endpoint's word"), "%s", run.notes);
+    run_free(&run);
+}
+
+Test(fetch, R16_what_receipts_state_beside_their_root_is_what_two_operators_say)
+{
+    struct chain_rules rules = *chain_rules_find("latest");
+    rules.evm.l1_fee_to = fake_address("0x420000000000000000000000000000000000001a");
+    for (size_t place = 0; place < 4; place++) { /* 3: two of two differ */
+        struct fake_chain chains[3];
+        struct doubt doubt;
+        size_t count = place < 3 ? 3 : 2;
+        for (size_t i = 0; i < 3; i++)
+            chains[i] = (struct fake_chain){.head = 40, .l1_fee = i == place % 3 ? 77 : 9, .no_block_receipts = place == 1};
+        struct fake_pool pool = fake_open((struct fake_chain *[]){&chains[0], &chains[1], &chains[2]}, count, 0, NULL, NULL);
+        pool.network.rules = &rules;
+        struct run run = fetch_from(&pool, doubting(&doubt));
+        fake_close(&pool);
+        if (place < 3) {
+            cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
+            cr_assert(strstr(run.collected.text, " fee 9 ") && !strstr(run.collected.text, " fee 77 "), "%zu\n%s", place, run.collected.text);
+            cr_assert(!doubt.count || (strstr(doubt.why, ": receipts: transaction 0 moves 77 wei from") && strncmp(doubt.why, place ? place == 1 ? "beta" : "gamma" : "alpha", 4) == 0),
+                      "%s", doubt.why);
+        } else {
+            cr_assert_eq(run.status, TRACER_E_REPLY);
+            cr_assert(strstr(run.err.text, "endpoints disagree: \"") && doubt.count == 2, "%s %u", run.err.text, doubt.count);
+        }
+        run_free(&run);
+    }
+}
+
 /* ---- grades ---- */
 
 static void expect_grade(struct fake_chain **chains, size_t count, bool final, enum grade grade)

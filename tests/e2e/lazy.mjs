@@ -56,6 +56,13 @@ const SETS = {
   'one call a request': { single: true, whole: true },
 };
 
+// What no hash covers: of what moved inside a transaction the last is left out, and a balance is one higher.
+function invent(method, reply) {
+  if (method === 'debug_traceBlockByNumber') reply.result?.forEach(({ result }) => result?.calls?.pop());
+  if (method === 'trace_block') reply.result = reply.result?.filter(({ type, traceAddress }) => type === 'reward' || traceAddress.length === 0).map((item) => ({ ...item, subtraces: 0 }));
+  if (method === 'eth_getBalance' && reply.result) reply.result = `0x${(BigInt(reply.result) + 1n).toString(16)}`;
+}
+
 // A value of a transaction, or an amount of a token, one higher.
 function lie(method, result) {
   const one = method === 'eth_getBlockByNumber' ? result?.transactions?.find(({ value }) => value) : undefined;
@@ -116,6 +123,8 @@ class Proxy {
     if (this.set.hashes)
       for (const [index, { method }] of calls.entries())
         if (SENT.test(method) && replies[index].result) replies[index].result = replies[index].result.hash;
+    if (this.set.invent)
+      for (const [index, { method }] of calls.entries()) invent(method, replies[index]);
     if (this.set.lie)
       for (const [index, { method }] of calls.entries()) lie(method, replies[index].result);
     return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(Array.isArray(body) ? replies : replies[0]));
@@ -229,7 +238,7 @@ try {
       Object.assign(proxy, { set, calls: 0, methods: new Map(), seen: 0, dropped: undefined });
       explorer.use(set.explorer ?? {});
     };
-    return { proxy, explorer, tracer, lazily, use };
+    return { proxy, liar, explorer, tracer, lazily, use };
   };
 
   const { proxy, tracer } = await place('indexed');
@@ -530,12 +539,20 @@ try {
 
   });
 
-  part('limits', async ({ lazily, use }) => {
+  part('limits', async ({ liar, lazily, use }) => {
     // A lying endpoint among three changes nothing, and the report names it.
     use({});
     const lied = await lazily('lied', { more: ['--rpc', 'beta', '--rpc', 'gamma'] });
     check(lied.code === EXIT.done && tracedHops(lied.json).map(exact).join() === tracedHops(indexed.json).map(exact).join(), `beside a liar: ${lied.json ? gapsOf(lied).join('\n') : failure(lied)}`);
     check(lied.json?.limits.disagreements.some((text) => text.startsWith('endpoint "gamma" was not believed about')), `the liar is not named: ${lied.json?.limits.disagreements}`);
+    // Nor does one who lies about what no hash covers, traces and balances.
+    liar.set = { invent: true };
+    const invented = await lazily('invented', { more: ['--rpc', 'delta', '--rpc', 'gamma'] });
+    liar.set = { lie: true };
+    check(invented.code === EXIT.done && tracedHops(invented.json).map(exact).join() === tracedHops(indexed.json).map(exact).join(), `beside an inventor: ${invented.json ? gapsOf(invented).join('\n') : failure(invented)}`);
+    const doubted = (invented.stderr.match(/"gamma" was not believed: block \d+: traces/g) ?? []).length;
+    check(doubted > 0 && invented.json?.limits.disagreements.some((text) => text.startsWith('endpoint "gamma" was not believed about')), `the inventor is not named: ${invented.json?.limits.disagreements}`);
+    console.log(`R16_one_of_three_invents_traces_and_balances: ${invented.json?.hops.length} hops, none other; not believed of traces ${doubted} times`);
     // One of two endpoints hangs now and then: the trace is the same. Which requests hang, and whether these may be asked of the other, is chance.
     use({ late: { every: 60, ms: 8000 } });
     const hedged = await lazily('hedged', { more: ['--rpc', 'delta'] });
