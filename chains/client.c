@@ -193,6 +193,18 @@ void client_gave_word(struct chain_client *client, size_t endpoint, bool gave)
                     rpc_endpoint_name(client->rpc, endpoint), CLIENT_UNANSWERED_MAX);
 }
 
+enum tracer_status client_doubt(struct chain_client *client, size_t endpoint, uint64_t number, const char *why, struct json_span reply, struct error *err)
+{
+    struct chain_refusal *doubted = &client->endpoints[endpoint].doubted;
+    if (!why || !reply.text)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    if (doubted->endpoint)
+        return TRACER_OK;
+    *doubted = (struct chain_refusal){.number = number, .endpoint = rpc_endpoint_name(client->rpc, endpoint), .why = why, .block = reply};
+    client_note(client, "endpoint \"%s\" was not believed: %s", doubted->endpoint, why);
+    return TRACER_OK;
+}
+
 bool client_has_other(const struct chain_client *client, size_t endpoint)
 {
     for (size_t i = 0; i < client->endpoint_count; i++)

@@ -14,6 +14,7 @@ struct client_endpoint {
     struct chain_refusal doubted; /* what it said of finality or state, and others did not (`endpoint` is set); `why` NULL: a fetch was told */
     bool is_silent;               /* it has no state of blocks up to silent_at */
     uint64_t silent_at;
+    bool lacks[HISTORY_WAY_COUNT]; /* the method is not there, or not that far back */
     unsigned unanswered; /* second words in a row that it could not be asked for */
 };
 
@@ -53,6 +54,9 @@ static inline bool client_is_silent(const struct chain_client *client, size_t en
 }
 /* Asked for a second word, it gave one, or none. */
 void client_gave_word(struct chain_client *client, size_t endpoint, bool gave);
+/* What an endpoint said of state, finality or blocks is not what others say: to the notes, and, once an endpoint, to the next fetch, which has a place for
+ * it. `why` and `reply` (JSON) are the client's; NULL: there was no memory. */
+enum tracer_status client_doubt(struct chain_client *client, size_t endpoint, uint64_t number, const char *why, struct json_span reply, struct error *err);
 /* There is an endpoint of another operator than that of `endpoint`. */
 bool client_has_other(const struct chain_client *client, size_t endpoint);
 /* A call that answered "too much" stated how much is given at once. */

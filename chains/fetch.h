@@ -19,7 +19,7 @@ enum { WAVE_BLOCKS, WAVE_RECEIPTS, WAVE_SECOND, WAVE_THIRD, WAVE_WITNESS, WAVE_C
 #define WORDS_MAX 3u /* operators whose word on a block is asked for */
 
 /* What an endpoint's replies give for a block. */
-struct word {
+struct block_word {
     const struct block *block; /* NULL: none */
     size_t endpoint;
     enum chain_traces traces;
@@ -48,7 +48,7 @@ struct unit {
     struct arena_mark empty;
     struct block *blocks;
     const bool *trace_missing; /* of each block */
-    struct word words[GROUP_BLOCKS_MAX][WORDS_MAX]; /* the first is blocks[i] */
+    struct block_word words[GROUP_BLOCKS_MAX][WORDS_MAX]; /* the first is blocks[i] */
     unsigned word_waves;                            /* of WAVE_SECOND and on, that brought any */
     uint32_t words_asked;                           /* bits: endpoints */
     bool alone[GROUP_BLOCKS_MAX];                   /* its traces are one endpoint's, and no other operator has them */

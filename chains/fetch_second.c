@@ -24,7 +24,7 @@ static bool rests_on_receipts(const struct fetching *fetching, const struct bloc
     return rests;
 }
 
-static enum evm_traces kind_of(const struct word *word)
+static enum evm_traces kind_of(const struct block_word *word)
 {
     return evm_kind(word->traces);
 }
@@ -68,7 +68,7 @@ static bool same_outcomes(const struct block *a, const struct block *b)
 }
 
 /* Traces of one kind must give the same rows in the same order. Those of another say nothing of logs, or of uncles' rewards. */
-static bool agree(const struct word *a, const struct word *b)
+static bool agree(const struct block_word *a, const struct block_word *b)
 {
     size_t at_a, at_b;
     if (kind_of(a) == kind_of(b) && a->block->order == b->block->order)
@@ -78,7 +78,7 @@ static bool agree(const struct word *a, const struct word *b)
 }
 
 /* The first word that another one confirms; NULL: no two are alike. */
-static struct word *confirmed(struct word words[WORDS_MAX])
+static struct block_word *confirmed(struct block_word words[WORDS_MAX])
 {
     for (size_t i = 0; i < WORDS_MAX; i++)
         for (size_t k = i + 1; k < WORDS_MAX && words[i].block; k++)
@@ -202,7 +202,7 @@ static enum tracer_status keep_word(struct fetching *fetching, struct unit *unit
     return TRACER_OK;
 }
 
-static enum tracer_status tell(struct fetching *fetching, const struct unit *unit, size_t block, const struct word *word, const char *why)
+static enum tracer_status tell(struct fetching *fetching, const struct unit *unit, size_t block, const struct block_word *word, const char *why)
 {
     struct error told;
     error_set(&told, TRACER_E_REPLY, "block %" PRIu64 ": %s", unit->first + block, why);
@@ -217,8 +217,8 @@ static enum tracer_status tell(struct fetching *fetching, const struct unit *uni
 static enum tracer_status read_word(struct fetching *fetching, struct unit *unit, size_t block, size_t endpoint, const struct rpc_call *calls, size_t count,
                                     bool *ret_said)
 {
-    struct word *word = &unit->words[block][1 + unit->word_waves];
-    const struct word *own = &unit->words[block][0];
+    struct block_word *word = &unit->words[block][1 + unit->word_waves];
+    const struct block_word *own = &unit->words[block][0];
     const bool traced = is_traced(unit, block);
     const size_t receipts = count - traced;
     struct evm_replies texts;
@@ -230,7 +230,7 @@ static enum tracer_status read_word(struct fetching *fetching, struct unit *unit
     arena_reset(fetching->scratch, fetching->scratch_empty);
     if (!own_texts(fetching, unit, block, !traced, &texts))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    *word = (struct word){.endpoint = endpoint, .traces = own->traces};
+    *word = (struct block_word){.endpoint = endpoint, .traces = own->traces};
     if (receipts) {
         struct json_span *spans = arena_calloc(fetching->scratch, receipts, sizeof *spans);
         for (size_t i = 0; i < receipts && spans; i++)
@@ -278,7 +278,7 @@ static const char *row_text(struct unit *unit, const struct block *block, size_t
 }
 
 /* The first difference, as both state it. */
-static const char *difference(const struct fetching *fetching, struct unit *unit, const struct word *word, const struct word *other)
+static const char *difference(const struct fetching *fetching, struct unit *unit, const struct block_word *word, const struct block_word *other)
 {
     static const int parts[] = {TRANSFER_INTERNAL, TRANSFER_FEE, -1};
     const char *name = rpc_endpoint_name(fetching->client->rpc, other->endpoint);
@@ -293,7 +293,7 @@ static const char *difference(const struct fetching *fetching, struct unit *unit
     return text && other_text ? arena_printf(unit->arena, "%s: %s by it, %s by \"%s\"", part ? "receipts" : "traces", text, other_text, name) : NULL;
 }
 
-static enum tracer_status tell_difference(struct fetching *fetching, struct unit *unit, size_t block, const struct word *word, const struct word *other)
+static enum tracer_status tell_difference(struct fetching *fetching, struct unit *unit, size_t block, const struct block_word *word, const struct block_word *other)
 {
     const char *why = difference(fetching, unit, word, other);
     return why ? tell(fetching, unit, block, word, why) : error_set(fetching->err, TRACER_E_NOMEM, "no memory");
@@ -302,7 +302,7 @@ static enum tracer_status tell_difference(struct fetching *fetching, struct unit
 /* No two are alike: nobody is believed of what is inside the block's transactions. Without the rest there is no block. */
 static enum tracer_status disbelieve(struct fetching *fetching, struct unit *unit, size_t block)
 {
-    struct word *words = unit->words[block];
+    struct block_word *words = unit->words[block];
     const struct rpc *rpc = fetching->client->rpc;
     const struct block *bare;
     struct evm_replies texts;
@@ -330,7 +330,7 @@ static enum tracer_status disbelieve(struct fetching *fetching, struct unit *uni
 
 static enum tracer_status settle(struct fetching *fetching, struct unit *unit, size_t block)
 {
-    struct word *words = unit->words[block], *right = confirmed(words);
+    struct block_word *words = unit->words[block], *right = confirmed(words);
     enum tracer_status status = TRACER_OK;
     if (!words[1].block && !words[2].block)
         return TRACER_OK;

@@ -657,7 +657,7 @@ static enum tracer_status decode_block(struct fetching *fetching, struct unit *u
         return unit_begin(fetching, unit);
     if (!unit_keep_block(unit, &decoded, &unit->blocks[block]))
         return error_set(fetching->err, TRACER_E_NOMEM, "no memory");
-    unit->words[block][0] = (struct word){.block = &unit->blocks[block],
+    unit->words[block][0] = (struct block_word){.block = &unit->blocks[block],
                                           .endpoint = unit_answered_by(unit, replies.traces ? replies.traces : replies.block),
                                           .traces = client->traces,
                                           .traces_text = texts.traces,

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "lists.h"
 #include "tracer/hex.h"
 
 #define PARAMS_SIZE 640
@@ -14,6 +14,7 @@
 #define CHUNKS_ALIVE 16u
 #define CHUNKS_WAITING 128u /* halves of halves: more cannot wait */
 #define RESULTS_FULL 10000u /* an answer this long may have been cut short */
+#define SECOND_RANGE_MIN 1000u /* no shorter ranges because of who is asked for a second list */
 #define OTS_PAGE 25u        /* the most that servers accept */
 
 /* Event signatures (facts/events.md). */
@@ -196,6 +197,8 @@ const char *history_way_name(enum history_way way)
 
 struct chunk { /* a range under way, with all its queries in one batch where endpoints take batches */
     struct rpc_batch batch;
+    struct lists lists[QUERIES_MAX]; /* of the calls of the batch */
+    uint32_t tried;                  /* bits: endpoints that it was asked of */
     unsigned asked; /* queries that are answered */
     struct rpc_call calls[QUERIES_MAX];
     char params[QUERIES_MAX][PARAMS_SIZE];
@@ -220,14 +223,11 @@ struct search {
     struct error *err;
 };
 
-static enum tracer_status halve(struct search *search, const struct chunk *chunk, uint64_t stated, const struct error *why);
-
-/* One answer. *ret_cut: it was too much, and halves will be asked for. */
-static enum tracer_status read_answer(struct search *search, const struct chunk *chunk, struct json_span answer, bool *ret_cut)
+/* One answer. TRACER_E_LIMIT: it was too much for one, and is not whole. */
+static enum tracer_status read_answer(struct search *search, const struct chunk *chunk, struct json_span answer, struct history_blocks *to)
 {
-    struct page page = {.first = chunk->first, .last = chunk->last, .blocks = search->blocks, .err = search->err};
+    struct page page = {.first = chunk->first, .last = chunk->last, .blocks = to, .err = search->err};
     struct json_reader reader;
-    struct error full;
     reader_for(&reader, answer);
     read_items(&reader, &page);
     enum tracer_status status = reading_ended(&reader, &page, search->way->method);
@@ -235,11 +235,9 @@ static enum tracer_status read_answer(struct search *search, const struct chunk 
         return status;
     if (page.highest > chunk->last)
         return error_set(search->err, TRACER_E_REPLY, "%s: a block that was not asked for", search->way->method);
-    *ret_cut = page.items >= RESULTS_FULL && chunk->last > chunk->first; /* it may have been cut there */
-    if (!*ret_cut)
-        return TRACER_OK;
-    error_set(&full, TRACER_E_LIMIT, "%zu results", page.items);
-    return halve(search, chunk, 0, &full);
+    return page.items >= RESULTS_FULL && chunk->last > chunk->first /* it may have been cut there */
+               ? error_set(search->err, TRACER_E_LIMIT, "%zu results", page.items)
+               : TRACER_OK;
 }
 
 static enum tracer_status chunk_done(struct search *search)
@@ -250,37 +248,41 @@ static enum tracer_status chunk_done(struct search *search)
                : TRACER_OK;
 }
 
+/* The calls of the chunk's batch, at an endpoint. */
+static enum tracer_status ask_chunk(struct search *search, struct chunk *chunk, size_t count, size_t endpoint)
+{
+    client_release(&chunk->batch);
+    for (unsigned i = 0; i < count; i++)
+        chunk->calls[i] = (struct rpc_call){.method = search->way->method, .params = chunk->params[i]};
+    chunk->batch = (struct rpc_batch){
+        .calls = chunk->calls, .call_count = count, .endpoint = endpoint, .reply_max = TRACER_REPLY_BLOCK_MAX, .context = chunk};
+    enum tracer_status status = client_submit(search->client, &chunk->batch, search->err);
+    chunk->alive = !status;
+    search->alive += !status;
+    return status;
+}
+
 static enum tracer_status submit(struct search *search, struct chunk *chunk)
 {
     char range[96];
     struct json_span known;
     snprintf(range, sizeof range, "\"fromBlock\":\"0x%" PRIx64 "\",\"toBlock\":\"0x%" PRIx64 "\"", chunk->first, chunk->last);
-    for (bool cut = false; chunk->asked < search->way->query_count; chunk->asked++) {
+    for (; chunk->asked < search->way->query_count; chunk->asked++) {
         search->way->query(&search->account, chunk->asked, range, chunk->params[0]);
         enum tracer_status read;
         if (!client_answer(search->client, search->way->method, chunk->params[0], &known, &read, search->err))
             break;
-        if (read || (read = read_answer(search, chunk, known, &cut)) || cut)
+        if (read || (read = read_answer(search, chunk, known, search->blocks)))
             return read;
     }
     if (chunk->asked == search->way->query_count)
         return chunk_done(search);
     size_t count = search->way->query_count - chunk->asked;
     count = count > search->client->batch_calls ? search->client->batch_calls : count;
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < count; i++)
         search->way->query(&search->account, chunk->asked + i, range, chunk->params[i]);
-        chunk->calls[i] = (struct rpc_call){.method = search->way->method, .params = chunk->params[i]};
-    }
-    client_release(&chunk->batch);
-    chunk->batch = (struct rpc_batch){.calls = chunk->calls,
-                                      .call_count = count,
-                                      .endpoint = client_endpoint(search->client),
-                                      .reply_max = TRACER_REPLY_BLOCK_MAX,
-                                      .context = chunk};
-    enum tracer_status status = client_submit(search->client, &chunk->batch, search->err);
-    chunk->alive = !status;
-    search->alive += !status;
-    return status;
+    chunk->tried = 0;
+    return ask_chunk(search, chunk, count, client_endpoint(search->client));
 }
 
 /* What waits, cut to what endpoints are known to accept. */
@@ -317,35 +319,100 @@ static enum tracer_status halve(struct search *search, const struct chunk *chunk
     return TRACER_OK;
 }
 
-static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
+static void forget_lists(struct chunk *chunk)
 {
-    if (chunk->batch.status == TRACER_E_LIMIT && chunk->batch.call_count > 1) {
-        client_less_calls(search->client, &chunk->batch, 1);
-        return submit(search, chunk);
-    }
-    if (chunk->batch.status) {
-        client_keep_missing(search->client, chunk->calls[0].method, chunk->calls[0].params, chunk->batch.status, &chunk->batch.error);
+    for (size_t i = 0; i < QUERIES_MAX; i++)
+        lists_release(&chunk->lists[i]);
+}
+
+/* What an endpoint answered to the batch; else why it is no answer. */
+static enum tracer_status read_batch(struct search *search, struct chunk *chunk, uint64_t *ret_stated)
+{
+    *ret_stated = 0;
+    if (chunk->batch.status)
         return error_set(search->err, chunk->batch.status, "%s", chunk->batch.error.text);
-    }
     for (unsigned i = 0; i < chunk->batch.call_count; i++) {
         const struct rpc_call *call = &chunk->calls[i];
         if (call->status == TRACER_E_LIMIT)
             client_stated(search->client, search->which, &chunk->batch, call);
-        if (call->status == TRACER_E_LIMIT)
-            return halve(search, chunk, call->blocks_max, &call->error);
-        if (call->status) {
-            client_keep_missing(search->client, call->method, call->params, call->status, &call->error);
-            return error_set(search->err, call->status, "%s", call->error.text);
-        }
-        struct json_span answer = {call->result, call->result_length};
-        bool cut = false;
-        enum tracer_status status = read_answer(search, chunk, answer, &cut);
-        if (status || cut)
+        *ret_stated = call->blocks_max;
+        enum tracer_status status = call->status ? error_set(search->err, call->status, "%s", call->error.text)
+                                                 : read_answer(search, chunk, (struct json_span){call->result, call->result_length}, lists_room(&chunk->lists[i]));
+        if (status)
             return status;
-        client_keep(search->client, call->method, call->params, answer);
+    }
+    for (unsigned i = 0; i < chunk->batch.call_count; i++)
+        lists_take(&chunk->lists[i], chunk->batch.answered_by, chunk->last);
+    return TRACER_OK;
+}
+
+/* Two have said the same, or nobody else can: all that was listed. A task keeps it as one answer. */
+static enum tracer_status take_lists(struct search *search, struct chunk *chunk)
+{
+    enum tracer_status status = TRACER_OK;
+    for (unsigned i = 0; i < chunk->batch.call_count && !status; i++) {
+        struct history_blocks all = {0};
+        struct buffer text;
+        uint64_t end;
+        buffer_init(&text, TRACER_REPLY_BLOCK_MAX);
+        status = lists_merge(search->client, &chunk->lists[i], search->way->method, chunk->params[i], &all, &end, search->err);
+        for (size_t k = 0; k < all.count && !status; k++) {
+            buffer_printf(&text, "%c{\"blockNumber\":\"0x%" PRIx64 "\"}", k ? ',' : '[', all.numbers[k]);
+            status = history_blocks_add(search->blocks, all.numbers[k], search->err);
+        }
+        buffer_text(&text, all.count ? "]" : "[]");
+        if (!status && buffer_ok(&text) && all.count < RESULTS_FULL)
+            client_keep(search->client, search->way->method, chunk->params[i], span_of(&text));
+        buffer_release(&text);
+        history_blocks_free(&all);
     }
     history_blocks_sort(search->blocks);
-    chunk->asked += (unsigned)chunk->batch.call_count;
+    return status;
+}
+
+/* From whom the ranges get shorter for all. */
+static bool is_too_much(const struct chunk *chunk, uint64_t stated)
+{
+    uint64_t size = chunk->last - chunk->first + 1, less = stated && stated < size ? stated : size / 2;
+    return chunk->lists[0].count == 0 || less >= SECOND_RANGE_MIN;
+}
+
+static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
+{
+    struct chain_client *client = search->client;
+    const size_t asked_of = chunk->batch.endpoint, count = chunk->batch.call_count;
+    const bool first = chunk->lists[0].count == 0;
+    uint64_t stated;
+    if (chunk->batch.status == TRACER_E_LIMIT && count > 1) {
+        client_less_calls(client, &chunk->batch, 1);
+        forget_lists(chunk);
+        return submit(search, chunk);
+    }
+    enum tracer_status status = read_batch(search, chunk, &stated);
+    if (status == TRACER_E_LIMIT && is_too_much(chunk, stated)) {
+        struct error why = *search->err;
+        forget_lists(chunk);
+        return halve(search, chunk, stated, &why);
+    }
+    if (status && status != TRACER_E_LIMIT && status != TRACER_E_REPLY && status != TRACER_E_UNAVAILABLE && status != TRACER_E_NETWORK)
+        return status;
+    chunk->tried |= UINT32_C(1) << chunk->batch.answered_by;
+    if (asked_of != RPC_ANY)
+        client->endpoints[asked_of].lacks[search->which] |= status == TRACER_E_UNAVAILABLE;
+    if (!first && status != TRACER_E_UNAVAILABLE)
+        client_gave_word(client, asked_of, !status);
+    /* Of anyone: the pool has asked the others already. */
+    size_t other = status && first && asked_of == RPC_ANY && status != TRACER_E_REPLY ? RPC_ANY
+                                                                                      : lists_other(client, search->which, chunk->lists, count, chunk->tried);
+    if (other != RPC_ANY)
+        return ask_chunk(search, chunk, count, other);
+    if (chunk->lists[0].count == 0) {
+        client_keep_missing(client, chunk->calls[0].method, chunk->calls[0].params, status, search->err);
+        return status;
+    }
+    if ((status = take_lists(search, chunk)))
+        return status;
+    chunk->asked += (unsigned)count;
     return chunk->asked < search->way->query_count ? submit(search, chunk) : chunk_done(search);
 }
 
@@ -368,9 +435,11 @@ static enum tracer_status find_in_ranges(struct search *search)
         if (!chunk->alive) /* else it is under way again */
             client_release(done);
     }
-    for (size_t i = 0; i < CHUNKS_ALIVE; i++)
+    for (size_t i = 0; i < CHUNKS_ALIVE; i++) {
         if (search->chunks[i].alive)
             client_release(&search->chunks[i].batch);
+        forget_lists(&search->chunks[i]);
+    }
     return status;
 }
 
@@ -399,31 +468,95 @@ static bool read_ots_page(struct json_reader *reader, struct page *page, bool *r
     return json_ok(reader) && (seen || json_fail(reader, "no txs"));
 }
 
+/* *ret_end: all up to there is on the page. */
+static enum tracer_status read_page(struct search *search, struct json_span text, uint64_t behind, uint64_t last, struct history_blocks *to,
+                                    uint64_t *ret_end, struct error *err)
+{
+    struct page page = {.first = behind + 1, .last = last, .blocks = to, .err = err};
+    struct json_reader reader;
+    bool newest = false;
+    reader_for(&reader, text);
+    read_ots_page(&reader, &page, &newest);
+    *ret_end = newest || page.items == 0 || page.highest > last ? last : page.highest; /* pages hold whole blocks */
+    return reading_ended(&reader, &page, search->way->method);
+}
+
+/* The page of all who were asked; a task keeps it as one answer. */
+static enum tracer_status take_page(struct search *search, struct lists *lists, const char *params, uint64_t last, uint64_t *ret_end)
+{
+    struct history_blocks all = {0};
+    struct buffer text;
+    buffer_init(&text, TRACER_REPLY_BLOCK_MAX);
+    enum tracer_status status = lists_merge(search->client, lists, search->way->method, params, &all, ret_end, search->err);
+    buffer_text(&text, "{\"txs\":[");
+    for (size_t i = 0; i < all.count && !status; i++) {
+        buffer_printf(&text, "%s{\"blockNumber\":\"0x%" PRIx64 "\"}", i ? "," : "", all.numbers[i]);
+        status = history_blocks_add(search->blocks, all.numbers[i], search->err);
+    }
+    buffer_printf(&text, "],\"firstPage\":%s}", *ret_end == last ? "true" : "false");
+    if (!status && buffer_ok(&text))
+        client_keep(search->client, search->way->method, params, span_of(&text));
+    buffer_release(&text);
+    history_blocks_free(&all);
+    return status;
+}
+
+/* Of as many operators as it takes. */
+static enum tracer_status ask_page(struct search *search, const char *params, uint64_t behind, uint64_t last, uint64_t *ret_end)
+{
+    struct chain_client *client = search->client;
+    struct lists lists = {0};
+    struct buffer result;
+    struct error why;
+    size_t endpoint = RPC_ANY;
+    uint32_t tried = 0;
+    uint64_t end;
+    enum tracer_status status = TRACER_OK, first = TRACER_OK;
+    buffer_init(&result, TRACER_REPLY_BLOCK_MAX);
+    do {
+        const size_t asked_of = endpoint;
+        status = client_call_by(client, search->way->method, params, &result, &endpoint, &why);
+        if (!status)
+            status = read_page(search, span_of(&result), behind, last, lists_room(&lists), &end, &why);
+        if (status == TRACER_E_STOPPED || status == TRACER_E_NOMEM || endpoint == RPC_ANY)
+            break;
+        tried |= UINT32_C(1) << endpoint;
+        client->endpoints[endpoint].lacks[search->which] |= status == TRACER_E_UNAVAILABLE;
+        if (lists.count && status != TRACER_E_UNAVAILABLE)
+            client_gave_word(client, endpoint, !status);
+        if (!status)
+            lists_take(&lists, endpoint, end);
+        else if (!first)
+            first = error_set(search->err, status, "%s", why.text);
+        /* Of anyone: the pool has asked the others already. */
+        endpoint = status && asked_of == RPC_ANY && status != TRACER_E_REPLY ? RPC_ANY : lists_other(client, search->which, &lists, 1, tried);
+        status = TRACER_OK;
+    } while (endpoint != RPC_ANY);
+    if (status)
+        error_set(search->err, status, "%s", why.text);
+    else if (!lists.count)
+        client_keep_missing(client, search->way->method, params, status = first, search->err);
+    else
+        status = take_page(search, &lists, params, last, ret_end);
+    lists_release(&lists);
+    buffer_release(&result);
+    return status;
+}
+
 static enum tracer_status find_by_ots(struct search *search, uint64_t first, uint64_t last)
 {
     enum tracer_status status = TRACER_OK;
-    struct buffer result;
-    bool newest = false;
-    uint64_t behind = first - 1; /* first is at least 1 */
-    buffer_init(&result, TRACER_REPLY_BLOCK_MAX);
-    while (!status && !newest && behind < last) {
+    for (uint64_t behind = first - 1; behind < last && !status;) { /* first is at least 1 */
         char params[128];
-        struct json_reader reader;
-        struct page page = {.first = behind + 1, .last = last, .blocks = search->blocks, .err = search->err};
+        struct json_span known;
         snprintf(params, sizeof params, "[\"%s\",%" PRIu64 ",%u]", search->account.address, behind, OTS_PAGE);
-        status = client_call(search->client, search->way->method, params, TRACER_REPLY_BLOCK_MAX, &result, search->err);
-        if (status)
-            break;
-        reader_for(&reader, span_of(&result));
-        read_ots_page(&reader, &page, &newest);
-        status = reading_ended(&reader, &page, search->way->method);
-        if (!status && page.items == 0)
-            break;
+        if (!client_answer(search->client, search->way->method, params, &known, &status, search->err))
+            status = ask_page(search, params, behind, last, &behind);
+        else if (!status)
+            status = read_page(search, known, behind, last, search->blocks, &behind, search->err);
         if (!status && search->blocks->count > search->blocks_max)
             status = error_set(search->err, TRACER_E_LIMIT, "%s: more than %zu blocks", search->way->method, search->blocks_max);
-        behind = page.highest; /* pages hold whole blocks */
     }
-    buffer_release(&result);
     history_blocks_sort(search->blocks);
     return status;
 }

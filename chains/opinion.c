@@ -42,24 +42,18 @@ void opinion_silent(struct chain_client *client, size_t endpoint, uint64_t at, e
     known->is_silent = true;
 }
 
-/* To the notes, and to the next fetch, which has a place for it. */
 static enum tracer_status tell(struct chain_client *client, const struct word *word, const struct word *other, const char *method, const char *params,
                                uint64_t at, struct error *err)
 {
-    struct chain_refusal *doubted = &client->endpoints[word->endpoint].doubted;
     char number[QUANTITY_SIZE], counts[QUANTITY_SIZE];
-    if (doubted->endpoint)
+    if (client->endpoints[word->endpoint].doubted.endpoint)
         return TRACER_OK;
     u256_format_quantity(word->number, number);
     u256_format_quantity(other->number, counts);
     const char *why = arena_printf(client->arena, "%s of %s is %s by it, %s by \"%s\"", method, params, number, counts,
                                    rpc_endpoint_name(client->rpc, other->endpoint));
     const char *reply = arena_printf(client->arena, "\"%s\"", number);
-    if (!why || !reply)
-        return error_set(err, TRACER_E_NOMEM, "no memory");
-    *doubted = (struct chain_refusal){.number = at + 1, .endpoint = rpc_endpoint_name(client->rpc, word->endpoint), .why = why, .block = {reply, strlen(reply)}};
-    client_note(client, "endpoint \"%s\" was not believed: %s", doubted->endpoint, why);
-    return TRACER_OK;
+    return client_doubt(client, word->endpoint, at + 1, why, (struct json_span){reply, reply ? strlen(reply) : 0}, err);
 }
 
 enum tracer_status opinion_number(struct chain_client *client, const struct opinion *opinion, const char *method, const char *params, uint64_t at,

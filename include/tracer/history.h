@@ -23,7 +23,8 @@ enum history_way {
 };
 const char *history_way_name(enum history_way way); /* "ots_searchTransactionsAfter", ... */
 
-/** Add the blocks of first..last in which the way finds the account. Log ranges adapt to what the endpoints accept, and
+/** Add the blocks of first..last in which the way finds the account, by the lists of two operators or, where these differ, three: all
+ * that anybody lists. Log ranges adapt to what the endpoints accept, and
  * what was learned stays with the client.
  * @retval TRACER_E_UNAVAILABLE  no endpoint has the method, or has it that far back
  * @retval TRACER_E_LIMIT        more than `blocks_max` blocks */

@@ -60,6 +60,9 @@ struct fake_chain {
     const struct fake_chain *after; /* after switch_at block calls the chain is this one */
     unsigned switch_at;
     bool no_batches;   /* they are refused */
+    uint64_t hidden;   /* a block that its lists leave out */
+    bool invents;      /* and list one more, where nothing happened */
+    bool no_lists, odd_lists; /* none is offered; they are not what was asked for */
     bool hashes_alone; /* of eth_getTransactionBySenderAndNonce */
 };
 
@@ -242,6 +245,11 @@ static inline struct fault_step fake_step(void *context, const char *body, size_
     return hit ? *chain->fault_step : (struct fault_step){0};
 }
 
+static inline bool fake_listed(const struct fake_chain *chain, uint64_t number)
+{
+    return (fake_transactions(number) || (chain->invents && number == 24)) && number != chain->hidden;
+}
+
 static inline bool fake_answer(void *context, struct json_span method, struct json_span params, FILE *out)
 {
     struct fake_chain *chain = context;
@@ -293,6 +301,12 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
             fprintf(out, "\"0x%064x\"", 99);
         return true;
     }
+    if (chain->no_lists && (json_span_is(method, "eth_getLogs") || json_span_is(method, "trace_filter") || json_span_is(method, "ots_searchTransactionsAfter")))
+        return fake_error(out, -32601, "the method does not exist/is not available");
+    if (chain->odd_lists && (json_span_is(method, "eth_getLogs") || json_span_is(method, "trace_filter") || json_span_is(method, "ots_searchTransactionsAfter"))) {
+        fprintf(out, "[{}]");
+        return true;
+    }
     if (json_span_is(method, "eth_getLogs") || json_span_is(method, "trace_filter")) { /* those of FAKE_A, an item a block */
         const char *from = memmem(params.text, params.length, "fromBlock\":\"", 12), *to = memmem(params.text, params.length, "toBlock\":\"", 10);
         bool own = memmem(params.text, params.length, &FAKE_A[2], strlen(FAKE_A) - 2) != NULL;
@@ -306,7 +320,7 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         }
         fprintf(out, "[");
         for (uint64_t n = first, items = 0; own && n <= last && n <= chain->head; n++)
-            if (fake_transactions(n))
+            if (fake_listed(chain, n))
                 fprintf(out, logs ? "%s{\"address\":\"" FAKE_TOKEN "\",\"blockNumber\":\"0x%" PRIx64 "\"}" : "%s{\"blockNumber\":%" PRIu64 "}", items++ ? "," : "", n);
         fprintf(out, "]");
         return true;
@@ -315,7 +329,7 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         const char *comma = memchr(params.text, ',', params.length);
         uint64_t behind = comma ? strtoull(comma + 1, NULL, 10) : 0, page[3], count = 0, n = behind + 1;
         for (; n <= chain->head && count < 3; n++)
-            if (fake_transactions(n))
+            if (fake_listed(chain, n))
                 page[count++] = n;
         fprintf(out, "{\"txs\":[");
         for (uint64_t i = count; i-- > 0;)

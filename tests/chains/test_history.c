@@ -2,6 +2,28 @@
 #include "chains/fake_chain.h"
 #include "tracer/history.h"
 
+struct found {
+    struct history_blocks blocks;
+    char notes[1024];
+};
+
+/* What several endpoints list. */
+static struct found find_at(struct fake_chain *chains, size_t count, enum history_way way, uint64_t first, uint64_t last)
+{
+    struct fake_chain *places[] = {&chains[0], &chains[1], &chains[2]};
+    struct fake_pool pool = fake_open(places, count, 0, NULL, NULL);
+    struct chain_client *client;
+    struct found found = {.notes = ""};
+    struct error err = {0};
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(history_find(client, way, fake_address(FAKE_A), first, last, 1000, &found.blocks, &err), TRACER_OK, "%s", err.text);
+    for (size_t i = 0; chain_note(client, i); i++)
+        snprintf(found.notes + strlen(found.notes), sizeof found.notes - strlen(found.notes), "%s\n", chain_note(client, i));
+    chain_close(client);
+    fake_close(&pool);
+    return found;
+}
+
 static struct history_blocks find(struct fake_chain *chain, enum history_way way, uint64_t first, uint64_t last, size_t most,
                                   enum tracer_status wanted, const char *text)
 {
@@ -41,6 +63,64 @@ Test(history, every_way_finds_the_blocks_of_the_range_once)
         cr_assert_eq(blocks.count, 0);
         history_blocks_free(&blocks);
     }
+}
+
+/* Nobody who is asked first, second or third can leave a block out, or have one read in vain without being named. */
+Test(history, R6_R15_what_one_operator_leaves_out_another_lists)
+{
+    static const char *const names[] = {"alpha", "beta", "gamma"};
+    for (enum history_way way = 0; way < HISTORY_WAY_COUNT; way++)
+        for (size_t place = 0; place < 3; place++)
+            for (int invents = 0; invents < 2; invents++) {
+                struct fake_chain chains[3] = {{.head = 60}, {.head = 60}, {.head = 60}};
+                chains[place].hidden = invents ? 0 : 23;
+                chains[place].invents = invents;
+                struct found found = find_at(chains, 3, way, 5, 41);
+                bool told = strstr(found.notes, "was not believed: ") != NULL;
+                if (!invents)
+                    expect_all(&found.blocks, 5, 41);
+                cr_assert_leq(found.blocks.count, 28u + (unsigned)invents, "%zu", found.blocks.count);
+                char wanted[64];
+                snprintf(wanted, sizeof wanted, "endpoint \"%s\" was not believed: %s of [", names[place], history_way_name(way));
+                cr_assert(!told || strstr(found.notes, wanted), "%s: %s", wanted, found.notes);
+                cr_assert(!told || strstr(found.notes, invents ? ": block 24 is listed by it, not by \"" : ": block 23 is not listed by it, but by \""), "%s", found.notes);
+                cr_assert(told || place, "the first is always asked: %s", found.notes);
+                history_blocks_free(&found.blocks);
+            }
+}
+
+Test(history, R6_lists_of_two_that_differ_are_all_read)
+{
+    for (enum history_way way = 0; way < HISTORY_WAY_COUNT; way++) {
+        struct fake_chain chains[3] = {{.head = 60, .hidden = 7}, {.head = 60, .hidden = 23}};
+        struct found found = find_at(chains, 2, way, 5, 41);
+        expect_all(&found.blocks, 5, 41);
+        cr_assert(strstr(found.notes, ": endpoints list other blocks, \"") && !strstr(found.notes, "not believed"), "%s", found.notes);
+        history_blocks_free(&found.blocks);
+    }
+}
+
+Test(history, who_has_no_lists_or_odd_ones_does_not_end_the_way)
+{
+    for (enum history_way way = 0; way < HISTORY_WAY_COUNT; way++)
+        for (size_t place = 0; place < 3; place++)
+            for (int odd = 0; odd < 2; odd++) {
+                struct fake_chain chains[3] = {{.head = 60}, {.head = 60}, {.head = 60}};
+                chains[place].no_lists = !odd;
+                chains[place].odd_lists = odd;
+                struct found found = find_at(chains, 3, way, 5, 41);
+                expect_all(&found.blocks, 5, 41);
+                cr_assert(!strstr(found.notes, "one endpoint's word"), "%s", found.notes);
+                history_blocks_free(&found.blocks);
+                for (size_t i = 0; i < 3; i++) {
+                    chains[i].no_lists = i != place;
+                    chains[i].odd_lists = false;
+                }
+                found = find_at(chains, 3, way, 5, 41);
+                expect_all(&found.blocks, 5, 41);
+                cr_assert(strstr(found.notes, "one endpoint's word"), "%s", found.notes);
+                history_blocks_free(&found.blocks);
+            }
 }
 
 Test(history, ranges_are_cut_to_what_is_accepted)
