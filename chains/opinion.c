@@ -63,7 +63,7 @@ enum tracer_status opinion_number(struct chain_client *client, const struct opin
     enum tracer_status status = TRACER_OK;
     bool agreed = opinion->count == 1;
     if (agreed && client_has_other(client, counts->endpoint))
-        client_note(client, "some balances, nonces or code are one endpoint's word: no other operator gave them");
+        client_note(client, "some answers to %s are one endpoint's word: no other operator gave any", method);
     for (size_t i = 0; i < opinion->count && !agreed; i++)
         for (size_t k = i + 1; k < opinion->count && !agreed; k++) {
             agreed = u256_equal(words[i].number, words[k].number);

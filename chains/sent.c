@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client.h"
+#include "opinion.h"
 
 #define BY_NONCE "eth_getTransactionBySenderAndNonce"
 #define BY_HASH "eth_getTransactionByHash"
@@ -202,19 +202,35 @@ enum tracer_status history_find_sent(struct chain_client *client, struct address
     return status;
 }
 
+struct heard {
+    bool nowhere, somewhere;
+};
+
+/* A number, as a word of an operator. That a transaction is nowhere is none: who lags says so, too. */
+static enum tracer_status read_place(const void *context, struct json_span answer, struct u256 *ret_number, struct error *err)
+{
+    struct heard *heard = *(struct heard *const *)context;
+    struct found found;
+    enum tracer_status status = read_transaction(answer, BY_HASH, &found, err);
+    if (status || found.has_hash)
+        return status ? status : error_set(err, TRACER_E_REPLY, BY_HASH ": a hash for a hash");
+    heard->somewhere |= found.has_number;
+    heard->nowhere |= !found.has_number;
+    *ret_number = u256_from_u64(found.number);
+    return found.has_number ? TRACER_OK : error_set(err, TRACER_E_REPLY, "no endpoint has that transaction in a block");
+}
+
 enum tracer_status history_transaction_block(struct chain_client *client, struct hash hash, uint64_t *ret_number, struct error *err)
 {
-    struct found found = {.has_hash = true};
-    struct search search = {.client = client, .method = BY_HASH, .found = &found, .count = 1};
-    hash_format(hash, found.hash);
-    enum tracer_status status = ask_one(&search, 0, err);
-    if (status)
-        return status;
-    if (!found.has_number) {
-        char text[HASH_TEXT_SIZE];
-        hash_format(hash, text);
+    char text[HASH_TEXT_SIZE], params[PARAMS_SIZE];
+    struct heard answers = {false, false}, *const heard = &answers;
+    struct u256 number;
+    hash_format(hash, text);
+    snprintf(params, sizeof params, "[\"%s\"]", text);
+    enum tracer_status status = opinion_ask(client, BY_HASH, params, UINT64_MAX, read_place, &heard, &number, err);
+    if (status == TRACER_E_REPLY && answers.nowhere && !answers.somewhere)
         return error_set(err, TRACER_E_NOT_FOUND, "no endpoint has transaction %s in a block", text);
-    }
-    *ret_number = found.number;
-    return TRACER_OK;
+    if (!status)
+        *ret_number = number.limb[0];
+    return status;
 }

@@ -62,6 +62,8 @@ struct fake_chain {
     bool no_batches;   /* they are refused */
     uint64_t hidden;   /* a block that its lists leave out */
     bool invents;      /* and list one more, where nothing happened */
+    bool forgets;      /* knows no transaction by its hash, */
+    unsigned misplaced; /* or says that it stands so many blocks higher */
     bool no_lists, odd_lists; /* none is offered; they are not what was asked for */
     bool hashes_alone; /* of eth_getTransactionBySenderAndNonce */
 };
@@ -338,12 +340,12 @@ static inline bool fake_answer(void *context, struct json_span method, struct js
         return true;
     }
     if (json_span_is(method, "eth_getTransactionByHash")) {
-        for (uint64_t of = 0; of <= chain->head; of++)
+        for (uint64_t of = 0; of <= chain->head && !chain->forgets; of++)
             for (unsigned i = 0; i < fake_of(chain, of)->count; i++) {
                 char hash[HASH_TEXT_SIZE];
                 fake_text(fake_of(chain, of)->transactions[i].hash, hash);
                 if (memmem(params.text, params.length, hash, strlen(hash))) {
-                    fprintf(out, "{\"hash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"}", hash, of);
+                    fprintf(out, "{\"hash\":\"%s\",\"blockNumber\":\"0x%" PRIx64 "\"}", hash, of + chain->misplaced);
                     return true;
                 }
             }

@@ -294,7 +294,7 @@ Test(client, a_state_that_one_of_several_gave_is_told)
     struct fake_chain archive = {.head = 100}, pruned = {.head = 100, .no_tags = true};
     char note[512];
     cr_assert_eq(balance_of((struct fake_chain *[]){&archive, &pruned}, 2, note, sizeof note), 42);
-    cr_assert(strstr(note, "some balances, nonces or code are one endpoint's word"), "%s", note);
+    cr_assert(strstr(note, "some answers to eth_getBalance are one endpoint's word"), "%s", note);
 }
 
 Test(client, R15_who_takes_no_batches_gives_a_second_word)

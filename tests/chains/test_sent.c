@@ -79,3 +79,28 @@ Test(sent, a_transaction_that_waits_adds_nothing)
     cr_assert_eq(blocks.count, 0);
     history_blocks_free(&blocks);
 }
+
+/* Where a transaction stands: two of three say it. Who lags, or pretends to, says nothing. */
+Test(sent, R6_R15_a_transaction_is_where_two_operators_say)
+{
+    const struct fake_chain real = {.head = 40};
+    struct hash hash = fake_of(&real, 23)->transactions[1].hash;
+    for (int lie = 0; lie < 3; lie++)
+        for (size_t place = 0; place < 3; place++) {
+            struct fake_chain chains[3] = {real, real, real};
+            struct chain_client *client;
+            struct error err = {0};
+            uint64_t number = 0;
+            for (size_t i = 0; i < 3; i++) {
+                chains[i].forgets = lie == 2 || (lie == 0 && i == place);
+                chains[i].misplaced = lie == 1 && i == place;
+            }
+            struct fake_pool pool = fake_open((struct fake_chain *[]){&chains[0], &chains[1], &chains[2]}, 3, 0, NULL, NULL);
+            cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+            enum tracer_status status = history_transaction_block(client, hash, &number, &err);
+            cr_assert_eq(status, lie == 2 ? TRACER_E_NOT_FOUND : TRACER_OK, "%s", err.text);
+            cr_assert(status || number == 23, "lie %d in place %zu: %" PRIu64, lie, place, number);
+            chain_close(client);
+            fake_close(&pool);
+        }
+}
