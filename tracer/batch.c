@@ -40,6 +40,7 @@ struct batch {
     struct batch_header header;
     int input, output; /* output: the partial file, locked */
     struct stat input_stat;
+    uint64_t input_end; /* behind the last row */
     char *partial, *progress;
     char identity[65];         /* of request and state */
     uint64_t cut_to, cut_line; /* of the input: what was handed out */
@@ -64,6 +65,49 @@ static enum tracer_status fail_io(struct batch *batch, const char *path)
 
 /* ---- files ---- */
 
+static ssize_t read_at(int file, char *to, size_t size, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < size) {
+        ssize_t got = pread(file, to + done, size - done, (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        done += (size_t)got;
+    }
+    return (ssize_t)done;
+}
+
+/* Empty lines at the end are no rows: editors and spreadsheets leave them there. */
+static enum tracer_status find_end(struct batch *batch)
+{
+    char tail[4096];
+    uint64_t at = (uint64_t)batch->input_stat.st_size;
+    batch->input_end = at;
+    for (size_t left = 0; at && !left; at += left) {
+        size_t size = at < sizeof(tail) ? (size_t)at : sizeof(tail);
+        at -= size;
+        if (read_at(batch->input, tail, size, at) != (ssize_t)size)
+            return fail_io(batch, batch->request->input);
+        for (left = size; left && (tail[left - 1] == '\n' || tail[left - 1] == '\r'); left--)
+            if (tail[left - 1] == '\n')
+                batch->input_end = at + left;
+    }
+    if (!at)
+        batch->input_end = 0;
+    return TRACER_OK;
+}
+
+/* Of its rows. */
+static ssize_t read_input(const struct batch *batch, char *to, uint64_t offset)
+{
+    uint64_t left = offset < batch->input_end ? batch->input_end - offset : 0;
+    return read_at(batch->input, to, left < BATCH_PIECE ? (size_t)left : BATCH_PIECE, offset);
+}
+
 static enum tracer_status open_input(struct batch *batch)
 {
     const char *path = batch->request->input;
@@ -81,7 +125,7 @@ static enum tracer_status open_input(struct batch *batch)
         if (output.st_dev == batch->input_stat.st_dev && output.st_ino == batch->input_stat.st_ino)
             return error_set(batch->err, TRACER_E_USAGE, "the output is the input");
     }
-    return TRACER_OK;
+    return find_end(batch);
 }
 
 static enum tracer_status open_partial(struct batch *batch)
@@ -329,28 +373,12 @@ static enum tracer_status begin(struct batch *batch)
 
 /* ---- cutting ---- */
 
-static ssize_t read_at(int file, char *to, size_t size, uint64_t offset)
-{
-    size_t done = 0;
-    while (done < size) {
-        ssize_t got = pread(file, to + done, size - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return -1;
-        if (got == 0)
-            break;
-        done += (size_t)got;
-    }
-    return (ssize_t)done;
-}
-
 /* A line that is longer than a piece: where it ends. */
 static enum tracer_status skip_line(struct batch *batch, char *data, struct batch_job *job)
 {
     uint64_t at = batch->cut_to;
     for (;;) {
-        ssize_t got = read_at(batch->input, data, BATCH_PIECE, at);
+        ssize_t got = read_input(batch, data, at);
         if (got < 0)
             return fail_io(batch, batch->request->input);
         const char *end = got ? memchr(data, '\n', (size_t)got) : NULL;
@@ -381,7 +409,7 @@ static size_t whole_rows(const struct batch *batch, const char *data, size_t siz
 /* The next piece, into `data` [BATCH_PIECE]. false: the input is at its end. */
 static enum tracer_status cut(struct batch *batch, char *data, struct batch_job *job, bool *ret_more)
 {
-    ssize_t got = read_at(batch->input, data, BATCH_PIECE, batch->cut_to);
+    ssize_t got = read_input(batch, data, batch->cut_to);
     if (got < 0)
         return fail_io(batch, batch->request->input);
     *ret_more = got > 0;
@@ -647,7 +675,7 @@ static enum tracer_status work(struct batch *batch)
                 *batch->err = stopped;
         }
         if (request->progress)
-            request->progress(request->progress_context, batch->done, (uint64_t)batch->input_stat.st_size);
+            request->progress(request->progress_context, batch->done, batch->input_end);
     }
     return status;
 }

@@ -136,6 +136,15 @@ try:
         _, done = batch(name, content, code=2)
         need(f"{name}: {done.stderr}", words in done.stderr)
 
+    # ---- empty lines at the end are no rows; elsewhere they are ----
+    for ending in ("\n", "\r\n\n", "\n" * 5000, "\r"):
+        for columns in ("verdict", "verdict,reason"):
+            plain, _ = batch("end.csv", f"target\n{good}\n", "--columns", columns, code=0)
+            same(f"empty lines {ending[:4]!r} at the end", batch("end.csv", f"target\n{good}\n{ending}", "--columns", columns, code=0)[0], plain)
+    same("an empty line in the middle", [r["verdict"] for r in rows(batch("middle.csv", f"id,target\n1,{good}\n\n2,{good}\n\n", code=12)[0])], ["clean", "cannot_tell", "clean"])
+    same("empty lines of JSON", len(batch("end.jsonl", f'{{"target": "{good}"}}\n\n\n', code=0)[0].splitlines()), 1)
+    same("no lines of JSON", batch("none.jsonl", "\n\r\n", code=0)[0], b"")
+
     # ---- JSON lines; both ways; columns ----
     lines = [{"target": good, "id": 1, "deep": {"a": [1, 2.50]}}, {"target": THIEF}, {"id": 3}, {"target": 5}, {"target": good, "verdict": "x"}]
     content = "".join(json.dumps(line) + "\n" for line in lines) + "no json\n[]\n" + '{"target": "' + good + '", "big": 123456789012345678901234567890.10 }\n'
@@ -202,6 +211,8 @@ try:
             wide = columns.format(raw) if raw or not line else "," * columns.count(",")
             text.append(columns.format(line) + dice.choice(["\n", "\n", "\r\n"]))
             wanted.append(f"{wide},{verdict}\n")
+        while not text[-1].strip(): # no rows
+            del text[-1], wanted[-1]
         return "".join(text).rstrip("\r\n") if cut else "".join(text), "".join(wanted)
 
     usual = [t for t in accounts] * 5 + [t for t in lines if len(t) < 65536]
