@@ -219,6 +219,45 @@ enum tracer_status load_label_file(const char *path, const char *comments, const
     return status;
 }
 
+bool load_is_old_version(const char *name, const char *list, const char **ret_date)
+{
+    size_t prefix = strlen(LOAD_OLD_LISTS_PREFIX);
+    const char *date = strrchr(name, '@');
+    if (strncmp(name, LOAD_OLD_LISTS_PREFIX, prefix) != 0 || !date || date < name + prefix || strlen(date + 1) != 10 ||
+        strlen(list) != (size_t)(date - name) - prefix || strncmp(list, name + prefix, strlen(list)) != 0)
+        return false;
+    *ret_date = date + 1;
+    return true;
+}
+
+struct dated { /* the newest date of a list's versions */
+    const char *list;
+    char date[11];
+};
+
+static enum tracer_status find_newest(void *context, const char *name, size_t size, struct error *err)
+{
+    struct dated *dated = context;
+    const char *date;
+    (void)size;
+    (void)err;
+    if (load_is_old_version(name, dated->list, &date) && strcmp(date, dated->date) > 0)
+        memcpy(dated->date, date, sizeof(dated->date));
+    return TRACER_OK;
+}
+
+/* May it take the place of what the store has? Where that has no date, the last version that had one counts. */
+static enum tracer_status accept(struct graph *graph, const char *path, const char *name, const struct list_facts *before, const struct list_facts *now,
+                                 struct error *err)
+{
+    struct dated dated = {.list = name + strlen(LOAD_LISTS_PREFIX)};
+    struct list_facts dated_before = *before;
+    enum tracer_status status = before->date[0] ? TRACER_OK : graph_each_item(graph, GRAPH_ITEM_LIST, find_newest, &dated, err);
+    if (!before->date[0])
+        memcpy(dated_before.date, dated.date, sizeof(dated.date));
+    return status ? status : list_accept(base_name(path), &dated_before, now, err);
+}
+
 enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format,
                              const struct load_list_options *options, struct load_stats *stats, struct error *err)
 {
@@ -236,7 +275,7 @@ enum tracer_status load_list(struct graph *graph, const char *path, enum list_fo
     if (!status)
         had = list_kept_facts(kept.data, kept.size, &before);
     if (!status && !options->force && had)
-        status = list_accept(base_name(path), &before, &now, err);
+        status = accept(graph, path, name, &before, &now, err);
     if (!status)
         status = label_set_new(&set, err);
     if (!status) /* read as every later command will, before it is kept */

@@ -379,8 +379,20 @@ enum tracer_status case_seed_places(const struct case_state *state, const char *
     return status;
 }
 
-enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
-                                 struct error *err)
+/* Of a source that begins behind the last block nothing was looked at, so an answer says nothing about it. */
+static enum tracer_status tell_later(struct case_state *state, size_t first_seed, struct error *err)
+{
+    for (size_t i = first_seed; i < state->seed_count; i++)
+        if (state->seeds[i].is_address && state->seeds[i].block_number > state->last) {
+            state->touches_gap = true;
+            return case_note(state, NOTE_GAP, err,
+                             "source %s counts from block %" PRIu64 " on, and the last block asked about is %" PRIu64 ": nothing of it was looked at",
+                             state->seeds[i].source, state->seeds[i].block_number, state->last);
+        }
+    return TRACER_OK;
+}
+
+static enum tracer_status add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since, struct error *err)
 {
     char source[TRACER_SOURCE_NAME_MAX + 1];
     const char *spec_text;
@@ -413,6 +425,14 @@ enum tracer_status case_add_seed(struct case_state *state, const char *text, boo
     if (spec.what == ROW_TRANSACTION)
         return seed_transaction(state, source, spec_text, rows, count, err);
     return seed_row(state, source, &rows[0], NULL, err);
+}
+
+enum tracer_status case_add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since,
+                                 struct error *err)
+{
+    size_t before = state->seed_count;
+    enum tracer_status status = add_seed(state, text, has_since, since, err);
+    return status ? status : tell_later(state, before, err);
 }
 
 static enum tracer_status gather_sanctioned(struct case_state *state, struct error *err)

@@ -43,6 +43,8 @@ TRACER_MUST_USE enum tracer_status load_list_text(const char *path, const char *
 TRACER_MUST_USE enum tracer_status load_label_file(const char *path, const char *comments, const char *date,
                                                    struct label_set *set, char ret_name[static LOAD_NAME_SIZE],
                                                    struct error *err);
+/** The item `name` is a version of the list `list` (without prefix) before its last one; *ret_date is where its date begins. */
+bool load_is_old_version(const char *name, const char *list, const char **ret_date);
 struct load_list_options {
     const char *comments, *date; /* of load_list_text() */
     bool force;

@@ -51,7 +51,7 @@ with tempfile.TemporaryDirectory() as folder:
         out = run("check", "--store", store, target, code=11)
         assert out.startswith("CANNOT TELL") and f"is of {PUBLISHED}, more than 30 days" in out, out
     assert run("check", "--store", store, "--list-age-max", 31, key).startswith("CLEAN")
-    assert run("check", "--store", store, "--source", f"mine={A}", "--since", second("2026-09-08 00:00:00"), key).startswith("CLEAN")
+    assert run("check", "--store", store, "--source", f"mine={B}", "--since", second("2026-09-07 00:00:00"), key).startswith("CLEAN")
     assert run("check", "--store", store, "--to", second("2026-09-06 00:00:00"), A).startswith("CLEAN")
     run("check", "--store", store, "--list-age-max", 36501, key, code=2)
 
@@ -87,8 +87,10 @@ with tempfile.TemporaryDirectory() as folder:
 
     # A list without a date counts, and proves nothing about its age.
     comments = ("--comments", lists / "sdn_comments.csv")
-    run("import", "--store", store, lists / "sdn.csv", *comments)
+    assert "does not say when it was published, and the store has the list of 2026-09-01" in run("import", "--store", store, lists / "sdn.csv", *comments, code=2)
+    run("import", "--store", store, "--force", lists / "sdn.csv", *comments)
     run("check", "--store", store, key, code=11)
+    assert "its date is 2026-08-31, and the store has the list of 2026-09-01" in run("import", "--store", store, lists / "sdn.csv", *comments, "--date", "2026-08-31", code=2)
     run("import", "--store", store, lists / "sdn.csv", *comments, "--date", "2026-09-07")
     assert run("check", "--store", store, key).startswith("CLEAN")
 print("list age: told, and never clean")

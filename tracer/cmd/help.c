@@ -130,8 +130,8 @@ const struct command commands[] = {
      "Lists: OFAC sdn_advanced.xml, sdn.xml, sdn.csv (with --comments), GraphSense TagPacks (YAML),\n"
      "and one address a line.\n"
      "Entries about ledgers that are not traced are counted; an asset or chain that is not known\n"
-     "refuses the whole list, as does one that is cut, older than its last version, or that has\n"
-     "far fewer entries (the last two: unless --force).\n"
+     "refuses the whole list, as does one that is cut, older than its last version, without a date\n"
+     "though that had one, or that has far fewer entries (the last three: unless --force).\n"
      "An import makes its chain a network of its own kind in the store: it never joins blocks\n"
      "that were ingested.",
      "store config chain name comments date force " COMMON_OPTIONS, 1, 1000},

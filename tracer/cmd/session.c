@@ -291,17 +291,6 @@ static enum tracer_status new_input(struct session *session, const char *role, c
     return input->name ? TRACER_OK : error_set(&session->err, TRACER_E_NOMEM, "no memory");
 }
 
-/* `name` is a version of a list before its last one; *ret_date is where its date begins. */
-static bool is_version_of(const char *name, const char *list, const char **ret_date)
-{
-    const char *at = name + strlen(LOAD_OLD_LISTS_PREFIX), *date = strrchr(name, '@');
-    if (strncmp(name, LOAD_OLD_LISTS_PREFIX, strlen(LOAD_OLD_LISTS_PREFIX)) != 0 || !date || date < at || strlen(date + 1) != 10 ||
-        strlen(list) != (size_t)(date - at) || strncmp(list, at, (size_t)(date - at)) != 0)
-        return false;
-    *ret_date = date + 1;
-    return true;
-}
-
 struct version { /* of a list, the newest that is not younger than --as-of; where there is none, the oldest */
     const char *list, *as_of;
     struct arena *arena;
@@ -314,7 +303,7 @@ static enum tracer_status find_version(void *context, const char *name, size_t s
     struct version *version = context;
     const char *date;
     (void)size;
-    if (!is_version_of(name, version->list, &date))
+    if (!load_is_old_version(name, version->list, &date))
         return TRACER_OK;
     bool was_young = strcmp(version->date, version->as_of) > 0, is_young = strcmp(date, version->as_of) > 0;
     bool is_later = strcmp(date, version->date) > 0; /* of two young ones the earlier is nearer, else the later */
@@ -348,7 +337,7 @@ static enum tracer_status find_then(void *context, const char *name, size_t size
     struct buffer text;
     const char *date;
     (void)size;
-    if (then->is_found || !is_version_of(name, then->list, &date))
+    if (then->is_found || !load_is_old_version(name, then->list, &date))
         return TRACER_OK;
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
     enum tracer_status status = graph_get_item(then->session->graph, GRAPH_ITEM_LIST, name, &text, err);
@@ -389,6 +378,8 @@ static enum tracer_status choose_version(struct session *session, const char *li
     memcpy(version.date, facts.date, sizeof(version.date));
     enum tracer_status status = graph_each_item(session->graph, GRAPH_ITEM_LIST, find_version, &version, err);
     if (status || !version.name)
+        return status;
+    if (!facts.date[0] && (status = label_add_kept(session->labels, list, text->data, text->size, err))) /* perhaps it was the one of that day: both count */
         return status;
     buffer_clear(text);
     return graph_get_item(session->graph, GRAPH_ITEM_LIST, version.name, text, err);

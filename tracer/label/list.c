@@ -256,6 +256,10 @@ enum tracer_status list_accept(const char *file, const struct list_facts *before
             err, TRACER_E_USAGE,
             "%s: its date is %s, and the store has the list of %s (--force takes it all the same)", file,
             now->date, before->date);
+    if (before->date[0] && !now->date[0])
+        return error_set(err, TRACER_E_USAGE,
+                         "%s: does not say when it was published, and the store has the list of %s: --date YYYY-MM-DD (--force takes it without)", file,
+                         before->date);
     if (now->entries * 5 < before->entries * 4)
         return error_set(err, TRACER_E_USAGE,
                          "%s: %" PRIu64 " entries, and its last version had %" PRIu64
