@@ -3,6 +3,7 @@
 #include "tracer/audit.h"
 
 #include "pipeline.h"
+#include "tracer/proof.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -364,9 +365,13 @@ static enum tracer_status read_accounts(struct auditing *a)
     const struct audit_request *request = a->request;
     if (request->account_count && !(a->only = calloc(request->account_count, sizeof(*a->only))))
         return error_set(a->err, TRACER_E_NOMEM, "no memory");
-    for (size_t i = 0; i < request->account_count; i++)
-        if (!address_parse(request->accounts[i], strlen(request->accounts[i]), &a->only[a->only_count++]))
-            return error_set(a->err, TRACER_E_USAGE, "%s is no address", request->accounts[i]);
+    for (size_t i = 0; i < request->account_count; i++) {
+        const char *text = request->accounts[i];
+        if (!address_parse(text, strlen(text), &a->only[a->only_count++]))
+            return error_set(a->err, TRACER_E_USAGE, "%s is no address", text);
+        if (!proof_checksum_holds(text, strlen(text)))
+            return error_set(a->err, TRACER_E_USAGE, "%s: " PROOF_CHECKSUM_WRONG, text);
+    }
     if (a->only_count)
         qsort(a->only, a->only_count, sizeof(*a->only), order_addresses);
     return TRACER_OK;

@@ -13,6 +13,7 @@
 
 #include "tracer/arena.h"
 #include "tracer/file.h"
+#include "tracer/proof.h"
 #include "tracer/report.h"
 
 #define ASKED_AT_ONCE 256u /* rows whose answers are in memory together */
@@ -234,8 +235,8 @@ static enum tracer_status prepare(struct work *work, struct question *question)
         return TRACER_OK;
     if (row->to[0] && !address_parse(row->to, strlen(row->to), &question->to))
         row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: is no address", row->line);
-    else if (row->to[0] && !case_checksum_holds(row->to, strlen(row->to)))
-        row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: the capital letters of the address are not its checksum (EIP-55)", row->line);
+    else if (row->to[0] && !proof_checksum_holds(row->to, strlen(row->to)))
+        row->problem = arena_printf(work->arena, "line %" PRIu64 ", column to: " PROOF_CHECKSUM_WRONG, row->line);
     else if (screen_check_target(work->request->screen, text, row->chain, &column, &why))
         row->problem = arena_printf(work->arena, "line %" PRIu64 ", column %s: %s", row->line, column, why.text);
     else {

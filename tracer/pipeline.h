@@ -119,8 +119,6 @@ struct row_spec {
 /** ROW_NOTHING: it is none of these (perhaps a heist id). TRACER_E_USAGE: another chain's prefix, or a checksum that does not hold. */
 enum tracer_status case_parse_row(const struct case_state *state, const char *text, struct row_spec *ret_spec,
                                   struct error *err);
-/** Of an address that address_parse() took. True also where its digits have one case. */
-bool case_checksum_holds(const char *text, size_t length);
 /** True: some stored row has the account at an end. */
 enum tracer_status case_knows_account(struct case_state *state, struct address account, bool *ret_known,
                                       struct error *err);

@@ -82,29 +82,6 @@ static bool parse_log_index(const char *text, uint32_t *ret_index)
     return true;
 }
 
-/* 40 digits in two cases are a checksum (EIP-55): a letter is upper case where the digit of the hash of the lower case text is 8 or
- * more. */
-bool case_checksum_holds(const char *text, size_t length)
-{
-    char lower[40];
-    bool upper_seen = false, lower_seen = false;
-    const char *digits = text + length - sizeof(lower);
-    for (size_t i = 0; i < sizeof(lower); i++) {
-        upper_seen = upper_seen || (digits[i] >= 'A' && digits[i] <= 'F');
-        lower_seen = lower_seen || (digits[i] >= 'a' && digits[i] <= 'f');
-        lower[i] = digits[i] >= 'A' && digits[i] <= 'F' ? (char)(digits[i] + 32) : digits[i];
-    }
-    if (!upper_seen || !lower_seen)
-        return true;
-    struct hash hash = proof_hash((struct bytes){(const uint8_t *)lower, sizeof(lower)});
-    for (size_t i = 0; i < sizeof(lower); i++) {
-        bool high = (hash.bytes[i / 2] >> (i % 2 ? 0 : 4) & 15) >= 8, letter = lower[i] >= 'a';
-        if (letter && high != (digits[i] <= 'F'))
-            return false;
-    }
-    return true;
-}
-
 enum tracer_status case_parse_row(const struct case_state *state, const char *text, struct row_spec *ret_spec,
                                   struct error *err)
 {
@@ -117,8 +94,8 @@ enum tracer_status case_parse_row(const struct case_state *state, const char *te
     if (address_parse(text, length, &ret_spec->address)) {
         if (text[1] != 'x' && state->network.chain_id == 1) /* "ronin:": the account there is not asked about here */
             return other_chain(state, text, err);
-        if (!case_checksum_holds(text, length))
-            return error_set(err, TRACER_E_USAGE, "the capital letters of the address are not its checksum (EIP-55)");
+        if (!proof_checksum_holds(text, length))
+            return error_set(err, TRACER_E_USAGE, PROOF_CHECKSUM_WRONG);
         ret_spec->what = ROW_ADDRESS;
     } else if (hash_parse(text, length, &ret_spec->hash))
         ret_spec->what = ROW_TRANSACTION;

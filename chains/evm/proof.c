@@ -11,6 +11,29 @@ struct hash proof_hash(struct bytes data)
     return keccak256(data.data, data.size);
 }
 
+/* 40 digits in two cases are a checksum (EIP-55): a letter is upper case where the digit of the hash of the lower case text is 8 or
+ * more. */
+bool proof_checksum_holds(const char *text, size_t length)
+{
+    char lower[40];
+    bool upper_seen = false, lower_seen = false;
+    const char *digits = text + length - sizeof(lower);
+    for (size_t i = 0; i < sizeof(lower); i++) {
+        upper_seen = upper_seen || (digits[i] >= 'A' && digits[i] <= 'F');
+        lower_seen = lower_seen || (digits[i] >= 'a' && digits[i] <= 'f');
+        lower[i] = digits[i] >= 'A' && digits[i] <= 'F' ? (char)(digits[i] + 32) : digits[i];
+    }
+    if (!upper_seen || !lower_seen)
+        return true;
+    struct hash hash = proof_hash((struct bytes){(const uint8_t *)lower, sizeof(lower)});
+    for (size_t i = 0; i < sizeof(lower); i++) {
+        bool high = (hash.bytes[i / 2] >> (i % 2 ? 0 : 4) & 15) >= 8, letter = lower[i] >= 'a';
+        if (letter && high != (digits[i] <= 'F'))
+            return false;
+    }
+    return true;
+}
+
 bool proof_next(struct bytes *rest, struct bytes *ret_item)
 {
     const uint8_t *begin = rest->data;

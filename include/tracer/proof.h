@@ -11,6 +11,9 @@
 #include "tracer/evm.h"
 
 struct hash proof_hash(struct bytes data); /* keccak-256 */
+/** Of an address that address_parse() took: its capital letters are its checksum (EIP-55). True also where its digits have one case. */
+bool proof_checksum_holds(const char *text, size_t length);
+#define PROOF_CHECKSUM_WRONG "the capital letters of the address are not its checksum (EIP-55)"
 
 /** Take the first RLP item off `rest`, whole. False: none is left, or it is malformed. */
 bool proof_next(struct bytes *rest, struct bytes *ret_item);

@@ -120,6 +120,14 @@ with tempfile.TemporaryDirectory() as folder:
     mine = ("check", "--store", store, "--source", "mine=" + EXPLOITER, "--to", "1648042000", "0x" + "12" * 20)
     run(*mine, "--since", "1648041417", code=0)
     run(*mine, "--since", "1648041416", code=11)
+    # Nor does a source that counts from behind the last block: nothing of it was looked at.
+    for since in ("1648042001", "1700000000"):
+        out = " ".join(run(*mine, "--since", since, code=11).stdout.split())
+        assert f"counts from block {since} on, and the last block asked about is 1648042000: nothing of it was looked at" in out, out
+    run("trace", "--store", store, "--since", "1700000000", "mine=" + EXPLOITER, code=11)
+    run("store", "coverage", "0x098B716B8AAf21512996dc57EB0615e2383E2f96", "--store", store, code=2, says="EIP-55")
+    run("check", "--store", store, "--to", "0x098B716B8AAf21512996dc57EB0615e2383E2f96", "1648041417:0:0", code=2, says="EIP-55")
+    run("audit", "--store", store, "--rpc", "http://127.0.0.1:9", "--allow-local", "0x098B716B8AAf21512996dc57EB0615e2383E2f96", code=2, says="EIP-55")
     for columns in ("verdict", "verdict,reason"):
         (here / "one.csv").write_text(f"target\n0x{binance}\n")
         run("batch", here / "one.csv", *asked[1:], "--from", "1648300000", "--columns", columns, "--output", here / f"{columns}.csv", code=11)

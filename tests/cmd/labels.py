@@ -34,6 +34,8 @@ has(out, "listed by OFAC (LAZARUS-GROUP): a source of check", "from 2022-04-14",
     "sanctions  not listed, as of 2026-08-07", "until 2025-03-21 (ended)", "class mixer", "list     services.tsv, sha256 ")
 has(run("label", "why", "0x" + "12" * 20), ": 0 claims", "which says nothing about it")
 has(run("label", "why", "0x12", code=2), "'0x12' is not an address")
+has(run("label", "why", "0x098B716B8Aaf21512996dC57EB0615e2383E2f96"), "listed by OFAC (LAZARUS-GROUP)")
+has(run("label", "why", "0x098B716B8AAf21512996dc57EB0615e2383E2f96", code=2), "EIP-55")  # I1: a capital that is not its checksum
 has(run("label", "whence", EXPLOITER, code=2), "label why")
 has(run("label", "diff", lists / "sdn.xml", code=2), "two files")
 

@@ -3,6 +3,7 @@
 
 #include "tracer/clock.h"
 #include "tracer/load.h"
+#include "tracer/proof.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -135,6 +136,8 @@ static enum tracer_status why(struct session *session, FILE *stream, const char 
         return error_set(&session->err, TRACER_E_USAGE,
                          "'%s' is not an address (0x and 40 hexadecimal digits)",
                          safe_text(shown, sizeof(shown), text, strlen(text)));
+    if (!proof_checksum_holds(text, strlen(text)))
+        return error_set(&session->err, TRACER_E_USAGE, "'%s': " PROOF_CHECKSUM_WRONG, text);
     address_format(address, formatted);
     enum tracer_status status = label_about(session->labels, address, session->arena, &claims, &count, &session->err);
     if (status)

@@ -3,6 +3,7 @@
 
 #include "tracer/clock.h"
 #include "tracer/csv.h"
+#include "tracer/proof.h"
 #include "tracer/taint.h"
 
 #include <getopt.h>
@@ -191,7 +192,7 @@ static enum tracer_status set_to(struct options *options, const char *name, cons
 {
     if (address_parse(value, strlen(value), &options->to_address)) {
         options->has_to_address = true;
-        return TRACER_OK;
+        return proof_checksum_holds(value, strlen(value)) ? TRACER_OK : error_set(err, TRACER_E_USAGE, "%s: " PROOF_CHECKSUM_WRONG, name);
     }
     options->has_to_block = true;
     return number(name, value, INT64_MAX, &options->to_block, err);
@@ -368,7 +369,7 @@ static const struct option_spec {
     {"restart", FLAG(restart), NULL, "throw away what an earlier run of this batch has done"},
     {"comments", TEXT(comments), "FILE", "sdn_comments.csv, the rest of an sdn.csv"},
     {"date", TEXT(date), "YYYY-MM-DD", "when a list was published that does not say it"},
-    {"force", FLAG(force), NULL, "take a list that is older than its last version, or has far fewer entries"},
+    {"force", FLAG(force), NULL, "take a list that is older than its last version, has no date, or far fewer entries"},
     {"quiet", FLAG(quiet), NULL, "no progress, no summary"},
     {"verbose", FLAG(verbose), NULL, "more on standard error"},
     {"progress", CALL(set_progress), "auto|none|json", "progress on standard error (default: auto)"},

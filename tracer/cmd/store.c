@@ -2,6 +2,7 @@
 #include "session.h"
 
 #include "tracer/ingest.h"
+#include "tracer/proof.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -76,6 +77,8 @@ static enum tracer_status print_coverage(struct session *session)
         const char *text = session->options->arguments[1];
         if (!address_parse(text, strlen(text), &account))
             return error_set(&session->err, TRACER_E_USAGE, "store coverage: the account must be an address");
+        if (!proof_checksum_holds(text, strlen(text)))
+            return error_set(&session->err, TRACER_E_USAGE, "store coverage: " PROOF_CHECKSUM_WRONG);
         wanted = &account;
     }
     struct address everyone = {{0}};
