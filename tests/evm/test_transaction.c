@@ -94,11 +94,13 @@ static struct subject subject_of(const struct vector *row)
 static struct subject subject_named(const char *name)
 {
     struct vectors vectors = vectors_load();
-    for (size_t i = 0; i < vectors.count; i++)
-        if (strcmp(vectors.rows[i].name, name) == 0)
-            return subject_of(&vectors.rows[i]);
-    cr_assert_fail("no vector %s", name);
-    abort();
+    size_t i = 0;
+    while (i < vectors.count && strcmp(vectors.rows[i].name, name) != 0)
+        i++;
+    cr_assert(i < vectors.count, "no vector %s", name);
+    struct subject subject = subject_of(&vectors.rows[i]);
+    free(vectors.text);
+    return subject;
 }
 
 static enum tracer_status check_signers(struct subject *subject, struct error *err)
@@ -173,6 +175,7 @@ Test(transaction, the_payer_of_a_sponsored_transaction_is_another_signer)
     subject.transaction.payer_v = u256_from_u64(0);
     subject.transaction.payer_s = u256_from_u64(0);
     expect_refused(&subject, "payerR or payerS");
+    free(subject.json);
 }
 
 Test(transaction, R2_from_is_who_signed)
@@ -185,6 +188,7 @@ Test(transaction, R2_from_is_who_signed)
         subject.transaction.from.bytes[19] ^= 1;
         subject.transaction.nonce++;
         expect_refused(&subject, "from is ");
+        free(subject.json);
     }
 }
 
@@ -201,11 +205,13 @@ Test(transaction, R19_r_and_s_are_in_their_range)
         subject.transaction.r = r;
         subject.transaction.s = numbers[i];
         expect_refused(&subject, "not in the range");
+        free(subject.json);
     }
     /* in range, but no point has this x */
     struct subject subject = subject_named("t2");
     subject.transaction.r = u256_from_u64(5);
     expect_refused(&subject, "no key makes the signature");
+    free(subject.json);
 }
 
 /* With n - s for s and the other parity the same key has signed: valid until Homestead (EIP-2). */
@@ -223,6 +229,7 @@ Test(transaction, R19_the_upper_half_of_s_is_valid_before_homestead_only)
     expect_refused(&subject, "upper half");
     subject.header.number = 1149999;
     cr_assert_eq(check_signers(&subject, &err), TRACER_OK, "%s", err.text);
+    free(subject.json);
 }
 
 Test(transaction, R19_v_of_a_legacy_transaction)
@@ -246,6 +253,7 @@ Test(transaction, R19_v_of_a_legacy_transaction)
     cr_assert_eq(check_signers(&subject, &err), TRACER_OK, "%s", err.text);
     subject.transaction.v = (struct u256){{37, 1, 0, 0}};
     expect_refused(&subject, "v is ");
+    free(subject.json);
 }
 
 Test(transaction, R19_parity_of_typed_transactions_is_one_bit_however_it_is_named)
@@ -272,6 +280,7 @@ Test(transaction, R19_parity_of_typed_transactions_is_one_bit_however_it_is_name
     subject.transaction.present |= FIELD_BIT(T_Y_PARITY);
     subject.transaction.present &= ~FIELD_BIT(T_V);
     expect_refused(&subject, "yParity is 27");
+    free(subject.json);
 }
 
 Test(transaction, R14_an_unknown_type_is_not_guessed)
@@ -285,6 +294,7 @@ Test(transaction, R14_an_unknown_type_is_not_guessed)
                  TRACER_E_UNAVAILABLE);
     cr_assert_not_null(strstr(err.text, "0x55"), "%s", err.text);
     buffer_release(&buffer);
+    free(subject.json);
 }
 
 /* Each member of each type is needed for its bytes, and says so when it is missing. */
