@@ -82,6 +82,13 @@ def case(store, files, policy):
             *sources(files), "--since", "3", "--format", "json"]
 
 
+def keep(folder, store, files, policy, targets):
+    """A taint state of all rows: a batch makes it, whatever the size of the store; a check only of small ones, and of none where TRACER_VERIFY is on."""
+    asked = f"{folder}/asked.csv"
+    write(asked, ["target"], [[target] for target in targets])
+    run("batch", asked, *case(store, files, policy)[:-2], "--columns", "verdict", "--quiet", "--output", f"{folder}/answered.csv", codes=(0, 10, 11))
+
+
 def carried(answer):
     """What both outputs say of a row."""
     return {"status": answer["status"], "amounts": [answer[k] for k in ("amount", "tainted", "unknown", "clean")],
@@ -129,13 +136,15 @@ with tempfile.TemporaryDirectory() as top:
         targets = sorted({a for _, f, t in rows for a in (f, t)})
         call_again = ["check", *case(store, files, policy), *targets]
         good = run(*call_again, codes=(0, 10, 11))
-        states = os.listdir(f"{store}/taint")
-        same("states", len(states), 1 if policy == "poison" else 2)
+        if os.path.isdir(f"{store}/taint"):
+            same("states", len(os.listdir(f"{store}/taint")), 1 if policy == "poison" else 2)
+        keep(folder, store, files, policy, targets)
         same("a second call", run(*call_again, codes=(0, 10, 11)), good)
         shutil.rmtree(f"{store}/taint")
         if policy == "poison":
             same("poison has no source of funds", call("check", *case(store, files, policy), "--source-of-funds", targets[0]).returncode, 2)
         same("a call without a state", run(*call_again, codes=(0, 10, 11)), good)
+        keep(folder, store, files, policy, targets)
         states = [name for name in os.listdir(f"{store}/taint") if "-" not in name]
         data = pathlib.Path(f"{store}/taint/{states[0]}/data.mdb")
         whole = data.read_bytes()
@@ -153,7 +162,7 @@ with tempfile.TemporaryDirectory() as top:
                 same("made again", run(*call_again, codes=(0, 10, 11)), good)
         data.write_bytes(whole[:len(whole) // 2])
         same("with a state that is cut short", run(*call_again, codes=(0, 10, 11)), good)
-        run("check", *case(store, files, "lifo"), *targets, codes=(0, 10, 11))
+        keep(folder, store, files, "lifo", targets)
         lines = open(files["transfers"]).read().splitlines(keepends=True)
         grown, half = f"{folder}/grown", len(lines) // 2
         while lines[half].split(",")[0] == lines[half - 1].split(",")[0]:
