@@ -14,6 +14,52 @@ const char *const bundle_names[BUNDLE_FILE_COUNT] = {
     [BUNDLE_HEADERS] = "headers.rlp",     [BUNDLE_NODES] = "nodes.rlp",     [BUNDLE_RESULT] = "result.json",
 };
 
+/* ---- inputs of the replay ---- */
+
+void bundle_put_seed(FILE *stream, const struct taint_seed *seed)
+{
+    char text[ADDRESS_TEXT_SIZE], amount[U256_DECIMAL_MAX];
+    address_format(seed->address, text);
+    u256_format_decimal(seed->amount, amount);
+    if (seed->is_address)
+        fprintf(stream, "%s,address,%s,%" PRIu64 ",,,\n", seed->source, text, seed->block_number);
+    else
+        fprintf(stream, "%s,transfer,,%" PRIu64 ",%" PRId32 ",%" PRIu32 ",%s\n", seed->source, seed->position.block_number,
+                seed->position.transaction_index, seed->position.index, seed->has_amount ? amount : "");
+}
+
+void bundle_put_label(FILE *stream, const struct taint_label *label)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_format(label->address, text);
+    fprintf(stream, "%s,%s,%s\n", text, label_class_name(label->class_), label->emit);
+}
+
+void bundle_put_asset(FILE *stream, const struct taint_asset *asset)
+{
+    char text[ASSET_TEXT_SIZE], dust[U256_DECIMAL_MAX];
+    asset_format(asset->asset, text);
+    u256_format_decimal(asset->dust, dust);
+    fprintf(stream, "%s,%" PRIu32 ",%" PRIu64 ",%s\n", text, asset->decimals, asset->weight, dust);
+}
+
+void bundle_put_explored(FILE *stream, struct address address)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    address_format(address, text);
+    fprintf(stream, "%s\n", text);
+}
+
+int bundle_order_assets(const void *a, const void *b)
+{
+    return asset_compare(&((const struct taint_asset *)a)->asset, &((const struct taint_asset *)b)->asset);
+}
+
+int bundle_order_addresses(const void *a, const void *b)
+{
+    return address_compare(*(const struct address *)a, *(const struct address *)b);
+}
+
 /* ---- writing ---- */
 
 static json_t *hash_text(struct hash hash)

@@ -6,6 +6,9 @@
 #include "tracer/buffer.h"
 #include "tracer/digest.h"
 #include "tracer/evidence.h"
+#include "tracer/taint.h"
+
+#include <stdio.h>
 
 #define BUNDLE_SCHEMA "tracer/evidence/1"
 #define BUNDLE_MANIFEST "manifest.json"
@@ -45,5 +48,17 @@ enum tracer_status bundle_format_manifest(const struct bundle_manifest *manifest
 /** TRACER_E_VERIFY: malformed, or not what bundle_format_manifest() writes. */
 enum tracer_status bundle_parse_manifest(const void *text, size_t size, struct arena *arena,
                                          struct bundle_manifest *ret_manifest, struct error *err);
+
+/* Inputs of the replay: each file in one form only, a heading and a line each. */
+#define BUNDLE_SEEDS_HEADING "source,kind,address,block,txi,idx,amount\n"
+#define BUNDLE_LABELS_HEADING "address,class,emit\n"
+#define BUNDLE_ASSETS_HEADING "asset,decimals,weight,dust\n"
+void bundle_put_seed(FILE *stream, const struct taint_seed *seed);
+void bundle_put_label(FILE *stream, const struct taint_label *label);
+void bundle_put_asset(FILE *stream, const struct taint_asset *asset);
+void bundle_put_explored(FILE *stream, struct address address);
+/* For qsort() of struct taint_asset, of struct address. */
+int bundle_order_assets(const void *a, const void *b);
+int bundle_order_addresses(const void *a, const void *b);
 
 #endif

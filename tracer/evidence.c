@@ -56,16 +56,11 @@ static enum tracer_status no_memory(struct bundling *b)
 
 /* ---- which accounts, which rows ---- */
 
-static int order_addresses(const void *a, const void *b)
-{
-    return address_compare(*(const struct address *)a, *(const struct address *)b);
-}
-
 static size_t unique(struct address *addresses, size_t count)
 {
     size_t kept = 0;
     if (count)
-        qsort(addresses, count, sizeof(*addresses), order_addresses);
+        qsort(addresses, count, sizeof(*addresses), bundle_order_addresses);
     for (size_t i = 0; i < count; i++)
         if (kept == 0 || !address_equal(addresses[kept - 1], addresses[i]))
             addresses[kept++] = addresses[i];
@@ -74,7 +69,7 @@ static size_t unique(struct address *addresses, size_t count)
 
 static bool is_among(const struct address *sorted, size_t count, struct address address)
 {
-    return count && bsearch(&address, sorted, count, sizeof(address), order_addresses);
+    return count && bsearch(&address, sorted, count, sizeof(address), bundle_order_addresses);
 }
 
 static bool add_address(struct bundling *b, struct address **list, size_t *count, size_t *capacity, struct address address)
@@ -296,58 +291,42 @@ static enum tracer_status done(struct bundling *b, FILE *stream)
 
 static enum tracer_status write_seeds(struct bundling *b, FILE *stream)
 {
-    char text[ADDRESS_TEXT_SIZE], amount[U256_DECIMAL_MAX];
-    fputs("source,kind,address,block,txi,idx,amount\n", stream);
-    for (size_t i = 0; i < b->state.seed_count; i++) {
-        const struct taint_seed *seed = &b->state.seeds[i];
-        address_format(seed->address, text);
-        u256_format_decimal(seed->amount, amount);
-        if (seed->is_address)
-            fprintf(stream, "%s,address,%s,%" PRIu64 ",,,\n", seed->source, text, seed->block_number);
-        else
-            fprintf(stream, "%s,transfer,,%" PRIu64 ",%" PRId32 ",%" PRIu32 ",%s\n", seed->source, seed->position.block_number,
-                    seed->position.transaction_index, seed->position.index, seed->has_amount ? amount : "");
-    }
+    fputs(BUNDLE_SEEDS_HEADING, stream);
+    for (size_t i = 0; i < b->state.seed_count; i++)
+        bundle_put_seed(stream, &b->state.seeds[i]);
     return done(b, stream);
 }
 
 /* Of accounts that the bundle has, and those that name a source of the result. */
 static enum tracer_status write_labels(struct bundling *b, FILE *stream)
 {
-    char text[ADDRESS_TEXT_SIZE];
-    fputs("address,class,emit\n", stream);
+    fputs(BUNDLE_LABELS_HEADING, stream);
     for (size_t i = 0; i < b->state.label_count; i++) {
         const struct taint_label *label = &b->state.labels[i];
-        if (!label->emit[0] && !is_among(b->met, b->met_count, label->address))
-            continue;
-        address_format(label->address, text);
-        fprintf(stream, "%s,%s,%s\n", text, label_class_name(label->class_), label->emit);
+        if (label->emit[0] || is_among(b->met, b->met_count, label->address))
+            bundle_put_label(stream, label);
     }
     return done(b, stream);
 }
 
 static enum tracer_status write_assets(struct bundling *b, FILE *stream)
 {
-    char text[ASSET_TEXT_SIZE], dust[U256_DECIMAL_MAX];
-    fputs("asset,decimals,weight,dust\n", stream);
-    for (size_t i = 0; i < b->state.input->token_count; i++) {
-        const struct taint_asset *asset = &b->state.assets[i];
-        if (asset->asset.kind != ASSET_NATIVE && !is_among(b->met, b->met_count, asset->asset.contract))
-            continue;
-        asset_format(asset->asset, text);
-        u256_format_decimal(asset->dust, dust);
-        fprintf(stream, "%s,%" PRIu32 ",%" PRIu64 ",%s\n", text, asset->decimals, asset->weight, dust);
-    }
+    size_t count = b->state.input->token_count;
+    struct taint_asset *assets = arena_copy(b->arena, b->state.assets, count * sizeof(*assets));
+    if (!assets)
+        return no_memory(b);
+    qsort(assets, count, sizeof(*assets), bundle_order_assets);
+    fputs(BUNDLE_ASSETS_HEADING, stream);
+    for (size_t i = 0; i < count; i++)
+        if (assets[i].asset.kind == ASSET_NATIVE || is_among(b->met, b->met_count, assets[i].asset.contract))
+            bundle_put_asset(stream, &assets[i]);
     return done(b, stream);
 }
 
 static enum tracer_status write_explored(struct bundling *b, FILE *stream)
 {
-    char text[ADDRESS_TEXT_SIZE];
-    for (size_t i = 0; i < b->explored_count; i++) {
-        address_format(b->explored[i], text);
-        fprintf(stream, "%s\n", text);
-    }
+    for (size_t i = 0; i < b->explored_count; i++)
+        bundle_put_explored(stream, b->explored[i]);
     return done(b, stream);
 }
 

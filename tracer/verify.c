@@ -138,11 +138,6 @@ static struct import_source source_of(const struct verifying *v, enum bundle_fil
     return (struct import_source){.path = bundle_names[file], .data = text.data, .size = text.size};
 }
 
-int verify_order_listed(const void *a, const void *b)
-{
-    return asset_compare(&((const struct taint_asset *)a)->asset, &((const struct taint_asset *)b)->asset);
-}
-
 static enum tracer_status replay(struct verifying *v)
 {
     struct taint_seed *seeds = NULL;
@@ -165,8 +160,8 @@ static enum tracer_status replay(struct verifying *v)
         return verify_no_memory(v);
     for (size_t i = 0; i < count && !status; i++)
         assets[i] = rows[i].asset;
-    if (count && !status)
-        qsort(assets, count, sizeof(*assets), verify_order_listed);
+    if (!status)
+        qsort(assets, count, sizeof(*assets), bundle_order_assets);
     if (!status) {
         v->input = input;
         input->options = v->manifest.options;
@@ -203,6 +198,8 @@ static enum tracer_status verify(struct verifying *v)
         status = verify_rows(v);
     if (!status)
         status = replay(v);
+    if (!status)
+        status = verify_inputs(v);
     return status ? status : verify_result(v);
 }
 

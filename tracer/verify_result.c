@@ -342,7 +342,7 @@ static struct u320 unproven_of_all(const struct verifying *v, const struct taint
 static bool listed_is(const struct verifying *v, const json_t *object, struct asset asset)
 {
     const struct taint_asset wanted = {.asset = asset}, *listed =
-        v->input->asset_count ? bsearch(&wanted, v->input->assets, v->input->asset_count, sizeof(wanted), verify_order_listed) : NULL;
+        v->input->asset_count ? bsearch(&wanted, v->input->assets, v->input->asset_count, sizeof(wanted), bundle_order_assets) : NULL;
     return json_is_true(json_object_get(object, "recognised")) == (listed != NULL) && (!listed || whole_is(object, "decimals", listed->decimals));
 }
 

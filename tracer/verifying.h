@@ -74,8 +74,6 @@ enum tracer_status verify_found(struct verifying *v, enum tracer_status status);
 struct bytes verify_text(const struct verifying *v, enum bundle_file file);
 /* Plain cells in the columns that are checked and no other, so that it can be read in one way only. */
 enum tracer_status verify_form(struct verifying *v, enum bundle_file file, const char *heading);
-/* Of struct taint_asset. */
-int verify_order_listed(const void *a, const void *b);
 
 /* ---- verify_blocks.c: what the proofs stand on ---- */
 
@@ -90,6 +88,10 @@ struct known_block *verify_block(const struct verifying *v, uint64_t number);
 /* ---- verify_rows.c: transfers, from the bytes that are proven ---- */
 
 enum tracer_status verify_rows(struct verifying *v);
+
+/* ---- verify_inputs.c: what the replay read beside the transfers, in one form, and nothing that it did not need ---- */
+
+enum tracer_status verify_inputs(struct verifying *v);
 
 /* ---- verify_result.c: what the result says, beside the replay ---- */
 

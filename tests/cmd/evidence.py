@@ -167,6 +167,33 @@ with tempfile.TemporaryDirectory() as directory:
     resealed("result.json", lambda data: data[: len(data) // 2], "half a result")
     resealed("result.json", lambda data: data.replace(b'"held": "', b'"held": "1', 1), "another total")
     resealed("seeds.csv", lambda data: data[:-1] + b"1\n", "another seed")
+    # Inputs are in one form, and nothing stands among them that the flow does not meet.
+    def between(*lines): # sorted in
+        return lambda data: b"".join([data.splitlines(keepends=True)[0], *sorted([*data.splitlines(keepends=True)[1:], *lines])])
+
+    spare = b"0x" + b"5" * 40
+    for name, change, what in [
+            ("labels.csv", between(spare + b",mixer,\n"), "a label that no transfer meets"),
+            ("labels.csv", lambda data: data.replace(b",mixer,", b',"mixer",', 1), "a label in quotes"),
+            ("labels.csv", lambda data: data.replace(b"\n", b",note\n", 1).replace(b",\n", b",,x\n"), "a column of labels"),
+            ("labels.csv", lambda data: b"".join(data.splitlines(keepends=True)[:1] + data.splitlines(keepends=True)[:0:-1]), "labels out of order"),
+            ("assets.csv", between(spare + b",6,1,0\n"), "an asset that no transfer meets"),
+            ("assets.csv", lambda data: data.replace(b"native,18,", b"native,018,", 1), "another form of a number"),
+            ("explored.txt", lambda data: b"".join(sorted([*data.splitlines(keepends=True), spare + b"\n"])), "an explored account that nothing tainted met"),
+            ("explored.txt", lambda data: data.replace(b"\n", b"\n\n", 1), "an empty line of explored accounts"),
+            ("seeds.csv", lambda data: data.replace(b"\n", b"\r\n"), "seeds with carriage returns")]:
+        resealed(name, change, what, both=True)
+    alien = b"1664294999,0,0,value,native,0x" + b"5" * 40 + b",0x" + b"6" * 40 + b",1,,,1664294999,,,asserted,\n"
+    blocks = (copy / "blocks.csv").read_bytes()
+    (copy / "blocks.csv").write_bytes(blocks + b"1664294999,,1664294999,asserted,no\n")
+
+    def one_more(counts):
+        counts.update(blocks=counts["blocks"] + 1, transactions=counts["transactions"] + 1, rows=counts["rows"] + 1)
+
+    reseal(copy, lambda m: next(f for f in m["files"] if f["name"] == "blocks.csv").update(
+        size=(copy / "blocks.csv").stat().st_size, sha256=hashlib.sha256((copy / "blocks.csv").read_bytes()).hexdigest()))
+    resealed("transfers.csv", lambda data: data + alien, "a transaction that touches no explored account", one_more, both=True)
+    (copy / "blocks.csv").write_bytes(blocks)
 
     def in_hop(name, value, which=-1):
         def change(data):

@@ -629,6 +629,36 @@ class Bundle:
         need([counts["blocks"], counts["transactions"], counts["transactions_proven"], counts["rows"]] ==
              [len(self.blocks), transactions, proven, len(self.rows)], "manifest.json: other counts")
 
+    def strict(self, name, heading, pattern):
+        """Lines of one form behind a heading, each ended."""
+        text = self.data[name].decode("ascii")
+        need(text.startswith(heading) and (text.endswith("\n") or not text), f"{name}: not in its form")
+        lines = text[len(heading):].split("\n")[:-1]
+        need(all(re.fullmatch(pattern, line) for line in lines), f"{name}: not in its form")
+        return [line.split(",") for line in lines]
+
+    def check_inputs(self, result):
+        address, asset = "0x[0-9a-f]{40}", "native|0x[0-9a-f]{40}(/[0-9]+)?"
+        met = {row[end] for row in self.rows.values() for end in ("from", "to")} | {row["asset"][:42] for row in self.rows.values()}
+        labels = self.strict("labels.csv", "address,class,emit\n", f"{address},(service|mixer|bridge|venue),[A-Za-z0-9_.-]*")
+        assets = self.strict("assets.csv", "asset,decimals,weight,dust\n", f"({asset})(,[0-9]+){{3}}")
+        seeds = self.strict("seeds.csv", "source,kind,address,block,txi,idx,amount\n",
+                            f"[A-Za-z0-9_.-]+,(address,{address},[0-9]+,,,|transfer,,[0-9]+,-?[0-9]+,[0-9]+,[0-9]*)")
+        explored = [line for line, in self.strict("explored.txt", "", address)]
+        for number in [cell for line in assets for cell in (*line[1:], *line[0].split("/")[1:])] + [cell.removeprefix("-") for line in seeds for cell in line[3:] if cell]:
+            whole(number, 256)
+        for name, keys in (("labels.csv", [line[0] for line in labels]), ("assets.csv", [line[0] for line in assets]), ("explored.txt", explored)):
+            need(all(a < b for a, b in zip(keys, keys[1:])), f"{name}: not in order")
+        need(all(line[2] or line[0] in met for line in labels), "labels.csv: a label that no transfer meets")
+        need(all(line[0] == "native" or line[0][:42] in met for line in assets), "assets.csv: an asset that no transfer meets")
+        followed, touched = set(explored), {hop[end] for hop in result["hops"] for end in ("from", "to")} | {line[2] for line in seeds if line[1] == "address"}
+        need(followed <= touched, "explored.txt: an account that never held anything that is tainted")
+        groups = {}
+        for row in self.rows.values():
+            at = row["block"], row["txi"]
+            groups[at] = groups.get(at) or row["from"] in followed or row["to"] in followed
+        need(all(groups.values()), "transfers.csv: a transaction that touches no explored account")
+
     def check_time(self, shown, row, where):
         stamp = int(row["time"] or 0)
         utc = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(stamp)) if stamp else None
@@ -669,6 +699,7 @@ class Bundle:
     def check_result(self):
         result, held = strict_json(self.data["result.json"]), {}
         need(result["schema"] == "tracer/trace/1" and isinstance(result["gapped"], list), "result.json: another schema")
+        self.check_inputs(result)
         hops = {(hop["key"], hop["source"]): hop for hop in result["hops"]}
         need(len(hops) == len(result["hops"]), "result.json: a hop stands twice")
         for hop in result["hops"]:
