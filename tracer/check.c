@@ -51,10 +51,15 @@ static enum tracer_status find_target(struct checking *checking, struct target *
                                        state->first, state->last);
         return target->missing ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory");
     }
-    if (target->spec.what != ROW_TRANSACTION)
-        return TRACER_OK;
-    size_t kept = 0;
     const struct address *to = target->asked.to;
+    if (target->spec.what != ROW_TRANSACTION) {
+        if (target->row_count && to && !address_equal(target->rows[0].to, *to)) {
+            target->row_count = 0;
+            target->missing = "it does not go to the address named by --to";
+        }
+        return TRACER_OK;
+    }
+    size_t kept = 0;
     for (size_t i = 0; i < target->row_count; i++)
         if (moves_value(&target->rows[i]) && (!to || address_equal(target->rows[i].to, *to)))
             target->rows[kept++] = target->rows[i];
@@ -227,11 +232,13 @@ enum tracer_status screen_check_target(const struct screen *screen, const char *
 void screen_identity(const struct screen *screen, struct digest *ret_identity)
 {
     const struct kept_head *head = lookup_head(screen->lookup);
+    const struct case_state *state = &screen->state;
     struct {
         struct digest identity, rules;
         struct hash last_hash;
-        uint64_t last, generation;
-    } all = {head->identity, rules_digest(screen->request.rules), head->last_hash, head->last, head->generation};
+        uint64_t last, generation, older_incidents, touches_gap, old_list; /* the last three make what is clean cannot tell */
+    } all = {head->identity,         rules_digest(screen->request.rules), head->last_hash,     head->last, head->generation,
+             state->older_incidents, state->touches_gap,                  state->old_list != NULL};
     *ret_identity = digest_bytes(&all, sizeof(all));
 }
 

@@ -1,5 +1,6 @@
 """Bad files, damaged stores and broken outputs from outside: the right exit code, a message, nothing half written, and never
 an answer that looks clean."""
+import csv
 import hashlib
 import json
 import os
@@ -125,9 +126,24 @@ with tempfile.TemporaryDirectory() as folder:
         out = " ".join(run(*mine, "--since", since, code=11).stdout.split())
         assert f"counts from block {since} on, and the last block asked about is 1648042000: nothing of it was looked at" in out, out
     run("trace", "--store", store, "--since", "1700000000", "mine=" + EXPLOITER, code=11)
+
+    # I7_an_option_that_would_be_passed_over_is_refused: who gives it reads the answer as one that took it in.
+    for option, says in (("--seeds", "--seeds goes with --transfers"), ("--explored", "--explored goes with --transfers"), ("--key", "--key goes with --transfers"),
+                         ("--reference", "name the log with --decisions"), ("--decided-at", "name the log with --decisions")):
+        run(*asked, option, "1:0:0", "0x" + binance, code=2, says=says)
+    run("check", "--store", store, "--since", "1648041417", "0x" + binance, code=2, says="none is named")
+    run("batch", here / "one.csv", "--store", store, "--since", "1648041417", "--output", here / "no.csv", code=2, says="none is named")
+    run("batch", here / "one.csv", "--store", store, "--reference", "night", "--output", here / "no.csv", code=2, says="--decisions")
+    # --to is of every target that is a transfer: one that goes elsewhere is no deposit of that account.
+    key = paid = None
+    for row in csv.DictReader(run("export", "transfers", "--store", store, code=0).stdout.splitlines()):
+        if row["kind"] == "token" and row["from"] == EXPLOITER:
+            key, paid = f"{row['block']}:{row['txi']}:{row['idx']}", row["to"]
+            break
+    run("check", "--store", store, "--source", "ronin-2022", "--to", paid, key, code=10)
+    assert "does not go to the address named by --to" in run("check", "--store", store, "--source", "ronin-2022", "--to", "0x" + binance, key, code=11).stdout
     run("store", "coverage", "0x098B716B8AAf21512996dc57EB0615e2383E2f96", "--store", store, code=2, says="EIP-55")
     run("check", "--store", store, "--to", "0x098B716B8AAf21512996dc57EB0615e2383E2f96", "1648041417:0:0", code=2, says="EIP-55")
-    run("audit", "--store", store, "--rpc", "http://127.0.0.1:9", "--allow-local", "0x098B716B8AAf21512996dc57EB0615e2383E2f96", code=2, says="EIP-55")
     for columns in ("verdict", "verdict,reason"):
         (here / "one.csv").write_text(f"target\n0x{binance}\n")
         run("batch", here / "one.csv", *asked[1:], "--from", "1648300000", "--columns", columns, "--output", here / f"{columns}.csv", code=11)

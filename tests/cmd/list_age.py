@@ -3,6 +3,7 @@ means cannot tell; a newer one, a wider --list-age-max and named sources do not.
 import calendar
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,16 @@ with tempfile.TemporaryDirectory() as folder:
     assert run("check", "--store", store, "--source", f"mine={B}", "--since", second("2026-09-07 00:00:00"), key).startswith("CLEAN")
     assert run("check", "--store", store, "--to", second("2026-09-06 00:00:00"), A).startswith("CLEAN")
     run("check", "--store", store, "--list-age-max", 36501, key, code=2)
+
+    # Rows under two ages stand in no output: a batch that was stopped is not gone on with under another.
+    (folder / "many.csv").write_text("target\n" + f"{key}\n" * 110000)
+    batch = [tracer, "batch", folder / "many.csv", "--store", store, "--output", folder / "many.out", "--columns", "verdict", "--checkpoint", "1000", "--workers", "1"]
+    stopped = subprocess.run(batch, capture_output=True, text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1500000, 1500000)))
+    assert stopped.returncode == 4 and (folder / "many.out.progress").exists(), stopped.stderr
+    other = subprocess.run([*batch, "--list-age-max", "31"], capture_output=True, text=True)
+    assert other.returncode == 4 and "--restart" in other.stderr, other.stderr
+    assert subprocess.run(batch, capture_output=True, text=True).returncode == 11
+    assert set((folder / "many.out").read_text().split("\n")) == {"target,verdict", f"{key},cannot_tell", ""}
 
     # Where no times are known, the age of a list and of the incidents is not either.
     times = (folder / "transfers.csv").read_text().replace(",time,block_number", "").splitlines()

@@ -94,7 +94,9 @@ static enum tracer_status make_request(struct batch_session *batch)
                                             .decided_at = options->decided_at};
     if (!request->output || strcmp(request->output, "-") == 0)
         return error_set(&session->err, TRACER_E_USAGE, "batch needs --output FILE: a run that was stopped goes on there");
-    enum tracer_status status = format_of("input-format", options->input_format, request->input, &request->input_format, &session->err);
+    enum tracer_status status = session_refuse_idle(session);
+    if (!status)
+        status = format_of("input-format", options->input_format, request->input, &request->input_format, &session->err);
     if (!status)
         status = format_of("output-format", options->output_format, request->output, &request->output_format, &session->err);
     return status ? status : batch_columns_parse(options->columns, &request->columns, &session->err);

@@ -244,6 +244,8 @@ static int check_store(const struct options *options, bool is_kept)
     request.rules = session.rules;
     request.funds = options->funds;
     if (!status)
+        status = session_refuse_idle(&session);
+    if (!status)
         status = take_targets(&session, &request, &targets);
     if (!status && options->all_policies && (session_decisions(&session) || options->funds))
         status = error_set(&session.err, TRACER_E_USAGE, "a decision, and a source of funds, are of one policy: not with --policy all");

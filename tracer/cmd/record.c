@@ -11,6 +11,20 @@ const char *session_decisions(const struct session *session)
     return session->options->decisions ? session->options->decisions : config_decisions(session->config);
 }
 
+enum tracer_status session_refuse_idle(struct session *session)
+{
+    const struct options *options = session->options;
+    const char *idle = options->seeds ? "seeds" : options->explored ? "explored" : options->key ? "key" : NULL;
+    if (idle)
+        return error_set(&session->err, TRACER_E_USAGE, "--%s goes with --transfers: a store is asked about TARGET, and --source names sources", idle);
+    if (options->has_since && !options->source_count)
+        return error_set(&session->err, TRACER_E_USAGE, "--since is about the addresses of --source, and none is named");
+    if ((options->reference || options->decided_at) && !session_decisions(session))
+        return error_set(&session->err, TRACER_E_USAGE, "--%s goes into the record of a decision: name the log with --decisions FILE",
+                         options->reference ? "reference" : "decided-at");
+    return TRACER_OK;
+}
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');

@@ -85,6 +85,8 @@ int session_fail(struct session *session, enum tracer_status status);
 /* Records of decisions (record.c). */
 /** The log of --decisions or of the configuration, NULL: none. */
 const char *session_decisions(const struct session *session);
+/** TRACER_E_USAGE: an option of `check` or `batch` that would have no effect beside the others, and whose absence changes what is answered or kept. */
+enum tracer_status session_refuse_idle(struct session *session);
 /** The case is about session.fetched. */
 void session_take_fetched(const struct session *session, struct case_input *input);
 /** The body of the context of answers with this head, and of one answer. */
