@@ -630,6 +630,9 @@ static enum tracer_status seal(struct bundling *b, struct evidence_counts *ret_c
     enum tracer_status status = write_manifest(b);
     if (!status)
         status = evidence_verify(b->directory, &report, b->err);
+    if (status == TRACER_E_VERIFY && b->manifest.rules[0]) /* an older version took rewards of proof of work for hashed, say */
+        error_context(b->err, "the evidence does not verify: rows of the store are not what their blocks say (if an older version stored them, read them "
+                              "again: ingest --refetch --keep-raw all)");
     if (!status)
         *ret_counts = report.counts;
     return status;

@@ -116,6 +116,46 @@ Test(evidence, what_a_bundle_fetched_is_kept_and_the_next_one_needs_no_endpoint)
     close_place(&place);
 }
 
+/* The blocks of another version, which saw something else in them. */
+static enum tracer_status put_altered(void *context, const struct block *block, struct error *err)
+{
+    struct test_place *place = context;
+    struct block altered = *block;
+    struct transfer rows[64];
+    struct graph_write *write;
+    cr_assert_lt(block->transfer_count, 64);
+    for (size_t i = 0; i < block->transfer_count; i++) {
+        rows[i] = block->transfers[i];
+        rows[i].amount.limb[0] ^= rows[i].kind == TRANSFER_VALUE;
+    }
+    altered.transfers = rows;
+    cr_assert_eq(graph_begin(place->graph, &write, err), TRACER_OK, "%s", err->text);
+    cr_assert_eq(graph_put_block(write, &altered, err), TRACER_OK, "%s", err->text);
+    return graph_commit(write, err);
+}
+
+Test(evidence, rows_that_an_older_version_saw_make_no_bundle_and_it_is_said_what_to_do)
+{
+    struct test_place place = open_place();
+    struct fake_chain chain = {.head = 60};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain}, 1, 0, NULL, NULL);
+    struct chain_client *client;
+    struct chain_fetch fetch = {.first = 20, .last = 40};
+    struct chain_fetch_stats stats;
+    struct buffer manifest;
+    struct error err;
+    buffer_init(&manifest, TRACER_MIB(1));
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    ingest(&place, &chain, 19);
+    cr_assert_eq(chain_fetch(client, &fetch, put_altered, &place, &stats, &err), TRACER_OK, "%s", err.text);
+    chain_close(client);
+    fake_close(&pool);
+    cr_assert_eq(bundle(&place, &chain, false, &manifest, &err), TRACER_E_VERIFY);
+    cr_assert_not_null(strstr(err.text, "--refetch"), "%s", err.text);
+    buffer_release(&manifest);
+    close_place(&place);
+}
+
 /* A chain that is another one now: its block is not kept under the stored one's hash. */
 Test(evidence, R5_a_block_that_is_another_one_now_is_not_kept)
 {
