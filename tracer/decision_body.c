@@ -88,9 +88,12 @@ static void put_fetched(struct buffer *to, const struct decision_fetched *fetche
     buffer_char(to, '}');
 }
 
-static enum tracer_status end_body(struct buffer *to, struct error *err)
+/* `advice`: what makes it shorter. */
+static enum tracer_status end_body(struct buffer *to, const char *advice, struct error *err)
 {
-    return buffer_char(to, '}') ? TRACER_OK : error_set(err, TRACER_E_NOMEM, "no memory for the record of a decision, or it is too long");
+    return buffer_char(to, '}') ? TRACER_OK
+                                : error_set(err, TRACER_E_LIMIT, "the record of this decision would have more than %zu bytes (TRACER_DECISION_LINE_MAX), so nothing was "
+                                                                 "recorded or answered: %s", TRACER_DECISION_LINE_MAX, advice);
 }
 
 enum tracer_status decision_context_body(const struct decision_question *asked, const struct result_head *head,
@@ -119,7 +122,11 @@ enum tracer_status decision_context_body(const struct decision_question *asked, 
     put_text(to, "], \"program\": {\"version\": ", head->version);
     put_text(to, ", \"commit\": ", head->commit);
     buffer_char(to, '}');
-    return end_body(to, err);
+    return end_body(to,
+                    asked->fetched && asked->fetched->account_count > asked->source_count
+                        ? "it names each account that was fetched; ask for fewer targets at once, or with a smaller --max-accounts"
+                        : "it names each source and each list; give fewer at once",
+                    err);
 }
 
 enum tracer_status decision_body(const struct decision *decision, struct buffer *to, struct error *err)
@@ -134,7 +141,7 @@ enum tracer_status decision_body(const struct decision *decision, struct buffer 
     put_text(to, ", \"answer_sha256\": ", decision->answer_sha256[0] ? decision->answer_sha256 : NULL);
     put_text(to, ", \"reference\": ", decision->reference);
     put_text(to, ", \"decided_at\": ", decision->decided_at);
-    return end_body(to, err);
+    return end_body(to, "its reasons are too many; give fewer --source", err);
 }
 
 void decision_of(const struct check_answer *answer, const char *json, size_t json_size, struct decision *ret_decision)

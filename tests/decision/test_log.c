@@ -54,6 +54,26 @@ static struct buffer context_of(uint64_t last_block)
     return body;
 }
 
+/* E6: what a decision stands on is on record whole, or there is no record and no answer. */
+Test(decision_log, a_context_that_is_too_long_is_refused_and_it_is_said_what_to_do)
+{
+    static struct address accounts[6000];
+    struct decision_fetched fetched = {.accounts = accounts, .account_count = 6000};
+    struct decision_question asked = {.fetched = &fetched};
+    struct result_head head = {.version = "1", .commit = "c", .network = "ethereum"};
+    struct buffer body;
+    struct error err;
+    buffer_init(&body, TRACER_DECISION_LINE_MAX);
+    cr_assert_eq(decision_context_body(&asked, &head, NULL, 0, &body, &err), TRACER_E_LIMIT);
+    cr_assert_not_null(strstr(err.text, "nothing was recorded or answered"), "%s", err.text);
+    cr_assert_not_null(strstr(err.text, "--max-accounts"), "%s", err.text);
+    buffer_release(&body);
+    fetched.account_count = 5600;
+    buffer_init(&body, TRACER_DECISION_LINE_MAX);
+    cr_assert_eq(decision_context_body(&asked, &head, NULL, 0, &body, &err), TRACER_OK, "%s", err.text);
+    buffer_release(&body);
+}
+
 static struct buffer body_of(const char *target, size_t reason_count)
 {
     static char reason[1001];
