@@ -127,7 +127,8 @@ enum tracer_status case_look_for(struct case_state *state, const struct address 
 /** The rows a spec names (not for ROW_ADDRESS): a whole transaction's, or the one row. */
 enum tracer_status case_find_rows(struct case_state *state, const struct row_spec *spec, const char *text,
                                   struct transfer **ret_rows, size_t *ret_count, struct error *err);
-/** First stored block with time >= `time_s`. */
+bool case_has_time(const struct block *block);
+/** The first block that may be of `time_s` or later: behind the last that is known to be earlier. */
 enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block,
                                  struct error *err);
 

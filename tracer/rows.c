@@ -159,6 +159,12 @@ enum tracer_status case_find_rows(struct case_state *state, const struct row_spe
     return TRACER_OK;
 }
 
+/* The first blocks of a chain may have no time; an imported row may have none, too. */
+bool case_has_time(const struct block *block)
+{
+    return block->time || !block->number;
+}
+
 enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint64_t *ret_block,
                                  struct error *err)
 {
@@ -172,8 +178,10 @@ enum tracer_status case_block_at(struct case_state *state, uint64_t time_s, uint
         struct block block;
         enum tracer_status status = TRACER_E_NOT_FOUND;
         uint64_t probe = middle;
-        for (; probe < high; probe++) { /* step over unstored blocks */
+        for (; probe < high; probe++) { /* step over blocks that are not stored, or of no time */
             status = graph_get_block(state->input->graph, state->network.chain_id, probe, &block, err);
+            if (!status && !case_has_time(&block))
+                status = TRACER_E_NOT_FOUND;
             if (status != TRACER_E_NOT_FOUND)
                 break;
         }

@@ -231,18 +231,12 @@ static enum tracer_status seed_theft_transactions(struct case_state *state, cons
     return TRACER_OK;
 }
 
-/* The first blocks of a chain may have no time; an imported row may have none, too. */
-static bool has_time(const struct block *block)
-{
-    return block->time || !block->number;
-}
-
 /* The day began before the first stored block, or that block's time is not known. */
 static bool is_before_store(const struct case_state *state, uint64_t time_s)
 {
     struct block first;
     return graph_get_block(state->input->graph, state->network.chain_id, state->range.first, &first, NULL) || time_s <= first.time ||
-           !has_time(&first);
+           !case_has_time(&first);
 }
 
 static enum tracer_status seed_heist(struct case_state *state, const char *source, const struct heist *heist,
@@ -593,10 +587,10 @@ static enum tracer_status judge_list_age(struct case_state *state, struct error 
             return status;
         last_s = block.time;
     }
-    if (clock_parse_utc(date, strlen(date), &published_s) && has_time(&block) &&
+    if (clock_parse_utc(date, strlen(date), &published_s) && case_has_time(&block) &&
         last_s / DAY_S <= published_s / DAY_S + input->list_age_days_max)
         return TRACER_OK;
-    if (!has_time(&block))
+    if (!case_has_time(&block))
         snprintf(text, sizeof(text), "the time of the last block asked about is not known, so whether the sanctions lists are new enough is not either: "
                                      "name the sources that you ask about with --source");
     else

@@ -77,6 +77,17 @@ with tempfile.TemporaryDirectory() as folder:
         assert out.startswith("CANNOT TELL") and "the time of the last block asked about is not known" in out, out
     assert run("check", "--store", folder / "untimed", "--source", "mine=18000000:0:0", "18000001:0:0", code=10).startswith("EXPOSED")
 
+    # Where some rows have none, a listed address counts from behind the last block that is known to be from before its listing.
+    listed = "0x098b716b8aaf21512996dc57eb0615e2383e2f96"
+    (folder / "partly.csv").write_text(f"block,txi,idx,kind,asset,from,to,amount,time\n17999999,0,0,value,native,{listed},{B},1,{second('2021-01-01 00:00:00')}\n"
+                                       f"18000000,0,0,reward,native,{VOID},{listed},10,\n18000001,0,0,value,native,{listed},{B},4,\n"
+                                       f"18000002,0,0,reward,native,{VOID},{A},1,{second('2026-08-20 00:00:00')}\n")
+    (folder / "partly-whole.csv").write_text("account,from,to,what,method,cross_check,gap\n,17999999,18000002,native,m,,\n,17999999,18000002,tokens,m,,\n")
+    run("import", "--store", folder / "partly", folder / "partly.csv", folder / "partly-whole.csv")
+    out = run("check", "--store", folder / "partly", "18000001:0:0", code=10)
+    assert "from ofac.LAZARUS-GROUP" in out, out
+    run("check", "--store", folder / "partly", "17999999:0:0", code=11)
+
     # A balance from before the store may be of an incident that is older; only named sources can be younger than it.
     start = second("2023-08-25 00:00:00")
     (folder / "opening.csv").write_text("block,txi,idx,kind,asset,from,to,amount,time\n"
