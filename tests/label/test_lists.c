@@ -218,6 +218,7 @@ Test(lists, I4_ofac_csv_without_its_comments_or_with_those_of_another_edition_is
     expect_refused("sdn.csv", "70001,", "70009,", "no rest of entry 70009");
     expect_refused("sdn_comments.csv", "\r\n\x1a", "\r\n70008,\"x\"\r\n", "no entry 70008");
     expect_refused("sdn_comments.csv", "Example.\"", "Example\"", "is cut");
+    expect_refused("sdn_comments.csv", "\r\n\x1a", "\r\n70003,\"what is missing may name an address\"\r\n", "is cut");
 }
 
 Test(lists, tagpack_inherits_a_header_that_stands_anywhere)
@@ -307,6 +308,9 @@ Test(lists, I3_an_unknown_asset_chain_or_confidence_refuses_the_list)
                    "has none");
     expect_refused("sdn_advanced.xml", "<Profile ID=\"70002\" PartySubTypeID=\"4\">",
                    "<Profile ID=\"70002000000000000000000000000000\">", "too long");
+    expect_refused("sdn_advanced.xml", ">Digital Currency Address - USDT", ">Virtual Currency Address - USDT", "no type of addresses");
+    expect_refused("sdn.xml", "Digital Currency Address - ETH", "Virtual Currency Address - ETH", "no type of addresses");
+    expect_refused("sdn.csv", "Digital Currency Address - ETH", "Digital  Currency Address - ETH", "outside 'Digital Currency Address'");
     expect_refused("sdn.xml", "Address - XBT", "Address - QQQ", "QQQ");
     expect_refused("sdn.xml", "0xaa0", "aa0", "no address of ETH");
     expect_refused("sdn.csv", "Address - XMR", "Address - QQQ", "QQQ");

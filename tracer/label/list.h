@@ -36,6 +36,8 @@ bool ofac_only_ours(const char *asset);
 /** The asset behind OFAC_FEATURE " - " in the name of a feature; NULL: another feature. */
 TRACER_MUST_USE enum tracer_status ofac_asset(struct list_writer *writer, const char *feature,
                                               const char **ret_asset);
+/** An address of our shape under another feature is TRACER_E_USAGE: an unknown type of addresses must not be passed over (I3). */
+TRACER_MUST_USE enum tracer_status ofac_unnamed(struct list_writer *writer, const char *text, const char *type);
 /** The label of an address of the list; `listed` is "" or a date. */
 TRACER_MUST_USE enum tracer_status ofac_put(struct list_writer *writer, struct address address,
                                             const char *asset, const char *party, const char *name,

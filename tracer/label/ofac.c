@@ -52,6 +52,16 @@ enum tracer_status ofac_address(struct list_writer *writer, const char *asset, c
                      safe_text(shown, sizeof(shown), text, length), asset);
 }
 
+enum tracer_status ofac_unnamed(struct list_writer *writer, const char *text, const char *type)
+{
+    char shown[TRACER_QUOTED_MAX + 1];
+    struct address ignored;
+    if ((text[0] != '0' || (text[1] != 'x' && text[1] != 'X')) || !address_parse(text, strlen(text), &ignored))
+        return TRACER_OK;
+    return error_set(writer->err, TRACER_E_USAGE, "'%s' stands under '%s', which is no type of addresses that this version knows; nothing was imported", text,
+                     safe_text(shown, sizeof(shown), type, strlen(type)));
+}
+
 enum tracer_status ofac_put(struct list_writer *writer, struct address address, const char *asset,
                             const char *party, const char *name, const char *listed)
 {

@@ -145,7 +145,7 @@ static enum tracer_status end_detail(struct advanced *advanced, const char *text
     bool is_ours = false;
     struct address address;
     if (!advanced->asset)
-        return TRACER_OK;
+        return ofac_unnamed(advanced->writer, text, "a feature of another type");
     advanced->has_detail = true;
     enum tracer_status status = ofac_address(advanced->writer, advanced->asset, text, &is_ours, &address);
     if (status)

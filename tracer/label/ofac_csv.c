@@ -4,6 +4,7 @@
  * entry. The texts are joined, then read. */
 #include "list.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,18 @@ static enum tracer_status read_feature(struct remarks *remarks, const char *at, 
     return TRACER_OK;
 }
 
+/* Everything that has the shape of an address is one of a feature: else the features are written in a way that is not known here. */
+static enum tracer_status check_shapes(struct remarks *remarks, const char *at, uint64_t known)
+{
+    struct address ignored;
+    for (; (at = strcasestr(at, "0x")); at += 2) {
+        bool has_shape = strlen(at) >= 42 && address_parse(at, 42, &ignored) && !isxdigit((unsigned char)at[42]);
+        if (has_shape && !known--)
+            return csv_error(remarks->csv, REMARKS, remarks->writer->err, "names an address outside '" OFAC_FEATURE "'; nothing was imported");
+    }
+    return TRACER_OK;
+}
+
 static enum tracer_status read_row(struct remarks *remarks, const struct csv_field *cells)
 {
     uint64_t entry;
@@ -236,14 +249,17 @@ static enum tracer_status read_row(struct remarks *remarks, const struct csv_fie
     size_t length = remarks->joined.size;
     while (length && remarks->joined.data[length - 1] == ' ')
         length--;
-    if (at && remarks->joined.data[length - 1] != '.')
+    if ((at || length > cells[REMARKS].length || characters(cells[REMARKS]) >= CUT_LENGTH) && remarks->joined.data[length - 1] != '.') /* what is missing may name one */
         return csv_error(remarks->csv, REMARKS, remarks->writer->err,
                          "the text of entry %" PRIu64 " is cut: no '.' at its end", entry);
     snprintf(party, sizeof(party), "%" PRIu64, entry);
     snprintf(name, sizeof(name), "%.*s", (int)cells[NAME].length, cells[NAME].text);
+    uint64_t labels = remarks->writer->facts->labels;
     for (; at && !status; at = strcasestr(at, OFAC_FEATURE))
         if ((status = read_feature(remarks, at, party, name, &at)))
             error_context(remarks->writer->err, "%s:%" PRIu64, remarks->writer->file, csv_line(remarks->csv));
+    if (!status && remarks->joined.size)
+        status = check_shapes(remarks, remarks->joined.data, remarks->writer->facts->labels - labels);
     return status;
 }
 

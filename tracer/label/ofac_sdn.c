@@ -40,7 +40,7 @@ static enum tracer_status end_id(struct sdn *sdn)
     char name[2 * ROOM];
     enum tracer_status status = ofac_asset(writer, sdn->type, &asset);
     if (status || !asset)
-        return status;
+        return status ? status : ofac_unnamed(writer, sdn->number, sdn->type);
     if ((status = ofac_address(writer, asset, sdn->number, &is_ours, &address)))
         return status;
     if (!is_ours) {
