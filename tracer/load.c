@@ -153,8 +153,9 @@ enum tracer_status load_labels(struct graph *graph, struct import_source source,
 {
     char name[256];
     snprintf(name, sizeof(name), LOAD_LABELS_PREFIX "%s", base_name(source.path));
-    struct buffer text;
+    struct buffer text, kept;
     buffer_init(&text, TRACER_FILE_RESULT_MAX);
+    buffer_init(&kept, TRACER_FILE_RESULT_MAX);
     struct label_set *set = NULL;
     enum tracer_status status = TRACER_OK;
     if (source.data)
@@ -166,11 +167,16 @@ enum tracer_status load_labels(struct graph *graph, struct import_source source,
         status = label_set_new(&set, err);
     if (!status) /* checked before it is kept */
         status = label_add_memory(set, source.path, text.data, text.size, LABEL_USER, err);
+    if (!status && (status = graph_get_item(graph, GRAPH_ITEM_LIST, name, &kept, err)) == TRACER_E_NOT_FOUND)
+        status = TRACER_OK;
+    else if (!status)
+        stats->replaced += kept.size != text.size || memcmp(kept.data, text.data, text.size) != 0;
     if (!status)
         status = graph_put_item(graph, GRAPH_ITEM_LIST, name, text.data, text.size, err);
     if (!status)
         stats->labels += label_list(set, label_list_count(set) - 1)->rows;
     label_set_free(set);
+    buffer_release(&kept);
     buffer_release(&text);
     return status;
 }
@@ -291,6 +297,7 @@ enum tracer_status load_list(struct graph *graph, const char *path, enum list_fo
     if (!status) {
         stats->labels += now.labels;
         stats->skipped += now.entries - now.labels;
+        stats->replaced += had && memcmp(&before.digest, &now.digest, sizeof(now.digest)) != 0;
     }
     label_set_free(set);
     buffer_release(&csv);

@@ -18,6 +18,7 @@
 
 struct load_stats {
     uint64_t blocks, transfers, coverage, labels, skipped; /* skipped: entries of lists about other ledgers */
+    uint64_t replaced; /* files of labels that took the place of another content under the same name */
 };
 
 /** Register the chain as imported and put every row. The file's rows are checked before the first is

@@ -52,6 +52,12 @@ with tempfile.TemporaryDirectory() as folder:
         "list     ofac-sdn of 2026-01-02, sha256 ", "listed by OFAC (EXAMPLE & LAUNDRY, LTD)", "about another chain")
     assert "\x1b" not in out
 
+    # Another file of the same name takes its place, and says so.
+    (folder / "other").mkdir()
+    (folder / "other" / "mine.csv").write_text(f"address,class,name\n{C},mixer,other\n")
+    assert "takes the place" not in run("import", "--store", store, mine) + run("import", "--store", store, mine)
+    has(run("import", "--store", store, folder / "other" / "mine.csv"), "mine.csv: takes the place of what the store had under this name")
+
     # A store that has lists, and no blocks yet.
     early = folder / "early"
     out = run("import", "--store", early, lists / "sdn_advanced.xml", mine, folder / "none.csv", lists / "pack.yaml", code=2)

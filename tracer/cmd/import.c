@@ -106,8 +106,11 @@ int command_import(const struct options *options)
         status = kind_of(&session, options->arguments[i], &kind, &list);
         if (!status && !session.graph)
             status = session_store(&session, GRAPH_CREATE);
+        uint64_t replaced = stats.replaced;
         if (!status)
             status = import_file(&session, options->arguments[i], kind, list, &stats);
+        if (!status && stats.replaced > replaced && !options->quiet)
+            fprintf(stderr, "%s: takes the place of what the store had under this name\n", options->arguments[i]);
         if (!status && kind == FILE_LIST && list == LIST_PLAIN && !options->quiet)
             fprintf(stderr, "%s: a plain list gives names without consequence: name its addresses with --source to ask about what they sent\n",
                     options->arguments[i]);
