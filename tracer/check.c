@@ -159,6 +159,27 @@ enum tracer_status screen_case(struct case_state *state, const struct screen_req
     return TRACER_OK;
 }
 
+/* A rule about a category that no source can have here takes nothing, which nobody would notice: a slip, or labels that were not given. */
+static enum tracer_status check_categories(const struct case_state *state, const struct rules *rules, struct error *err)
+{
+    static const char *const always[] = {"sanctioned", "theft", "mixer", "named"};
+    const char *categories[TRACER_RULES_MAX];
+    size_t count = rules_categories(rules, categories);
+    for (size_t c = 0; c < count; c++) {
+        bool known = false;
+        struct label label;
+        for (size_t i = 0; i < sizeof(always) / sizeof(always[0]) && !known; i++)
+            known = strcmp(categories[c], always[i]) == 0;
+        for (size_t i = 0; i < state->label_count && !known; i++)
+            known = state->labels[i].emit[0] && label_find(state->input->labels, state->network.chain_id, state->labels[i].address, &label) &&
+                    strcmp(categories[c], label.category) == 0;
+        if (!known)
+            return error_set(err, TRACER_E_USAGE, "--rules: no source has the category \"%s\" here: it is sanctioned, theft, mixer, named, or that of a label that emits a source (--labels)",
+                             categories[c]);
+    }
+    return TRACER_OK;
+}
+
 enum tracer_status screen_open(const struct screen_request *request, struct screen **ret_screen, struct error *err)
 {
     struct arena *arena = arena_new(TRACER_MEMORY_MAX);
@@ -183,6 +204,8 @@ enum tracer_status screen_open(const struct screen_request *request, struct scre
     struct case_state *state = &screen->state;
     struct taint_options options;
     enum tracer_status status = screen_case(state, &screen->request, arena, &options, err);
+    if (!status)
+        status = check_categories(state, screen->request.rules, err);
     if (!status && state->explored_count)
         qsort(state->explored, state->explored_count, sizeof(*state->explored), order_addresses);
     if (!status)

@@ -8,7 +8,6 @@
 #include "tracer/arena.h"
 #include "tracer/file.h"
 
-#define RULES_MAX 256u
 #define RULE_EXPOSURES_MAX 64u /* more sources than this are judged as one another's like: see rules_judge() */
 #define PPM 1000000u
 
@@ -50,6 +49,15 @@ bool rules_are_default(const struct rules *rules)
 struct digest rules_digest(const struct rules *rules)
 {
     return rules->digest;
+}
+
+size_t rules_categories(const struct rules *rules, const char **ret_categories)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < rules->count; i++)
+        if (rules->items[i].category)
+            ret_categories[count++] = rules->items[i].category;
+    return count;
 }
 
 /* ---- judging ---- */
@@ -211,7 +219,10 @@ static enum tracer_status read_limits(const struct loading *loading, const json_
         return wrong(loading, amount_key, "a text with a whole number of the smallest unit");
     if (amount && !rule->has_asset)
         return wrong(loading, amount_key, "needs \"asset\": amounts of different assets do not compare");
-    return read_number(loading, object, share_key, PPM, &rule->ppm);
+    enum tracer_status status = read_number(loading, object, share_key, PPM, &rule->ppm);
+    if (!status && rule->ignores && ((amount && u256_is_zero(rule->amount)) || (json_object_get(object, share_key) && !rule->ppm)))
+        return wrong(loading, amount && u256_is_zero(rule->amount) ? amount_key : share_key, "more than 0: nothing is below it, so such a rule ignores nothing");
+    return status;
 }
 
 static enum tracer_status read_rule(struct loading *loading, json_t *object, struct rule *rule)
@@ -230,8 +241,12 @@ static enum tracer_status read_rule(struct loading *loading, json_t *object, str
         (status = read_text(loading, object, "exposure", true, &kind)) || (status = read_text(loading, object, "verdict", true, &verdict)) ||
         (status = read_text(loading, object, "grade_min", true, &grade)) || (status = read_number(loading, object, "hops_max", UINT32_MAX, &hops)))
         return status;
+    static const char *const ours[] = {"none", "coverage", "unasked", "otherwise"}; /* what an answer says instead of a rule's name */
     if (!rule->name)
         return wrong(loading, "name", "is missing");
+    for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++)
+        if (strcmp(rule->name, ours[i]) == 0)
+            return wrong(loading, "name", "none, coverage, unasked and otherwise are words of answers: choose another");
     if (!verdict || (strcmp(verdict, "exposed") != 0 && strcmp(verdict, "ignore") != 0))
         return wrong(loading, "verdict", "exposed or ignore");
     rule->ignores = strcmp(verdict, "ignore") == 0;
@@ -264,8 +279,8 @@ static enum tracer_status read_all(struct loading *loading, json_t *root, struct
         return wrong(loading, "schema", "tracer/rules/1");
     if (!otherwise || (strcmp(otherwise, "exposed") != 0 && strcmp(otherwise, "ignore") != 0))
         return wrong(loading, "otherwise", "exposed or ignore: what becomes of what no rule takes");
-    if (!json_is_array(list) || json_array_size(list) > RULES_MAX)
-        return wrong(loading, "rules", "a list of at most 256");
+    if (!json_is_array(list) || json_array_size(list) > TRACER_RULES_MAX)
+        return wrong(loading, "rules", "a list of at most 256 (TRACER_RULES_MAX)");
     rules->otherwise_exposed = strcmp(otherwise, "exposed") == 0;
     rules->count = json_array_size(list);
     rules->items = arena_calloc(loading->arena, rules->count + 1, sizeof(*rules->items));

@@ -108,6 +108,7 @@
 #define TRACER_DECISION_LINE_MAX TRACER_KIB(256) /* a record of a decision, or its context */
 #define TRACER_DECISION_SYNC_MAX TRACER_MIB(1)   /* of them that are written before they are made safe on the disk */
 #define TRACER_DECISION_WORDS_MAX 256u           /* characters of --reference and --decided-at */
+#define TRACER_RULES_MAX 256u                    /* of a file of rules */
 #define TRACER_RESCREEN_CHUNK 256u               /* past decisions that are asked again at once */
 
 #define TRACER_PRICES_MAX 1000000u       /* lines of a file of prices */

@@ -17,6 +17,8 @@ const struct rules *rules_default(void);
 /** A file of the schema tracer/rules/1; in the arena. TRACER_E_USAGE: it is broken; the message says where. */
 TRACER_MUST_USE enum tracer_status rules_load(const char *path, struct arena *arena, const struct rules **ret_rules, struct error *err);
 bool rules_are_default(const struct rules *rules);
+/** The categories that its rules name, perhaps some of them twice; room for TRACER_RULES_MAX. */
+size_t rules_categories(const struct rules *rules, const char **ret_categories);
 struct digest rules_digest(const struct rules *rules); /* of the file; zero of the default */
 
 /* What one line offers to the rules. */

@@ -101,6 +101,10 @@ with tempfile.TemporaryDirectory() as folder:
     same("listed", (verdict(THIEF, {**any_rule, "exposure": "listed"}), verdict(FRIEND, {**any_rule, "exposure": "listed"})), (("exposed", "any"), ("clean", "")))
     same("source", (verdict("10:0:0", {**any_rule, "source": "theft.x"}), verdict("10:0:0", {**any_rule, "source": "other"})), (("exposed", "any"), ("clean", "")))
     same("category", (verdict("10:0:0", {**any_rule, "category": "named"}), verdict("10:0:0", {**any_rule, "category": "theft"})), (("exposed", "any"), ("clean", "")))
+    emitting = write(top / "emitting.csv", ["address", "class", "emit", "name", "category"], [[MIXER, "mixer", "shady", "mixer", "scam"]])
+    (top / "scam.json").write_text(json.dumps({"schema": "tracer/rules/1", "rules": [{**any_rule, "category": "scam"}], "otherwise": "ignore"}))
+    done = call("check", "--store", store, "--labels", emitting, "--no-builtin-labels", "--assets", assets, "--source", f"theft.x={THIEF}", "--rules", str(top / "scam.json"), "13:0:0")
+    same("a category of a label", (done.returncode, "from shady" in done.stdout), (10, True))
     same("hops", (verdict("11:0:0", {**any_rule, "hops_max": 2}), verdict("11:0:0", {**any_rule, "hops_max": 1})), (("exposed", "any"), ("clean", "")))
     same("asset", (verdict("16:0:0", {**any_rule, "asset": TOKEN}), verdict("16:0:0", {**any_rule, "asset": "native"})), (("exposed", "any"), ("clean", "")))
     same("amount", [verdict("11:0:0", {**any_rule, "asset": "native", "amount_min": n}) for n in ("10", "11")], [("exposed", "any"), ("clean", "")])
@@ -142,6 +146,9 @@ with tempfile.TemporaryDirectory() as folder:
                           ({**good, "rules": [{**any_rule, "amount_min": "1"}]}, "needs \"asset\""), ({**good, "rules": [{**any_rule, "amount_min": 1, "asset": "native"}]}, "amount_min"),
                           ({**good, "rules": [{**any_rule, "asset": "0x12"}]}, "asset"), ({**good, "rules": [{**any_rule, "grade_min": "sure"}]}, "grade_min"),
                           ({**good, "rules": [{**any_rule, "exposure": "near"}]}, "exposure"), ({**good, "rules": [{**any_rule, "verdict": "clean"}]}, "verdict"),
+                          ({**good, "rules": [{**any_rule, "category": "theift"}]}, "no source has the category"), ({**good, "rules": [{**any_rule, "name": "unasked"}]}, "choose another"),
+                          ({**good, "rules": [{"name": "dust", "verdict": "ignore", "share_below_ppm": 0}]}, "share_below_ppm"),
+                          ({**good, "rules": [{"name": "dust", "verdict": "ignore", "asset": "native", "amount_below": "0"}]}, "amount_below"),
                           ({**good, "rules": [{**any_rule, "hops_max": -1}]}, "hops_max"), ({**good, "rules": [{**any_rule, "name": "a\nb"}]}, "name")]:
         done = check(SHOP, broken)
         if not isinstance(done, subprocess.CompletedProcess) or done.returncode != 2 or words not in done.stderr or done.stdout:
