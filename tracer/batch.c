@@ -447,7 +447,7 @@ static void end_worker(struct worker *worker, bool at_once)
 
 static enum tracer_status start_worker(struct batch *batch, struct worker *worker)
 {
-    int jobs[2], replies[2], others[2 * TRACER_BATCH_WORKERS_MAX + 2];
+    int jobs[2], replies[2], others[2 * TRACER_BATCH_WORKERS_MAX + 3];
     size_t other_count = 0;
     if (!worker->slots) { /* a page of it is there once it is used */
         void *slots = mmap(NULL, BATCH_JOBS * sizeof(struct batch_slot), PROT_READ | PROT_WRITE,
@@ -471,6 +471,7 @@ static enum tracer_status start_worker(struct batch *batch, struct worker *worke
         }
     others[other_count++] = jobs[1];
     others[other_count++] = replies[0];
+    others[other_count++] = batch->output; /* its lock ends with us */
     worker->pid =
         batch->request->start(batch->request->start_context,
                               &(struct batch_ends){jobs[0], replies[1], worker->slots}, others, other_count);

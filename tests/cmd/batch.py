@@ -253,6 +253,16 @@ try:
     need("something is left", not [p for p in top.iterdir() if p.name.startswith("killed.csv.")])
     print(f"{kills} kills, {resumed} of them left a note to go on from")
 
+    # ---- at once after a kill: no worker is left that has the output, or is answering ----
+    for how in (signal.SIGKILL, signal.SIGTERM):
+        child = subprocess.Popen([tracer, "batch", str(top / "many.csv"), "--store", store, "--output", str(top / "at-once.csv"), "--quiet"], stderr=subprocess.DEVNULL, start_new_session=True)
+        while not (top / "at-once.csv.partial").exists() or not (top / "at-once.csv.partial").stat().st_size:
+            time.sleep(0.001)
+        os.kill(child.pid, how)
+        child.wait()
+        done = call("batch", str(top / "many.csv"), "--store", store, "--output", str(top / "at-once.csv"))
+        need(f"at once after {how}: {done.stderr}", "another batch" not in done.stderr and done.returncode == 12)
+
     # ---- the same with decisions: one record a row, whatever was killed when ----
     few = "n,target\n" + "".join(f"{i},{everything[i % len(everything)] if i % 9 else '0x1'}\n" for i in range(3000))
     wanted, _ = batch("few.csv", few, "--columns", "verdict,reason", code=12)

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 struct batch_session {
@@ -23,6 +24,7 @@ static int work(struct batch_session *batch, const struct batch_ends *ends)
     struct graph_options options = {.mode = GRAPH_READ};
     struct graph *graph = NULL;
     signal(SIGINT, SIG_IGN); /* the parent ends the workers */
+    signal(SIGTERM, SIG_IGN);
     enum tracer_status status = graph_open(session->options->store, &options, &graph, &session->err);
     screen_set_store(batch->screen, graph);
     if (!status)
@@ -37,9 +39,12 @@ static pid_t start(void *context, const struct batch_ends *ends, const int *othe
 {
     fflush(stdout);
     fflush(stderr);
-    pid_t child = fork();
+    pid_t parent = getpid(), child = fork();
     if (child)
         return child;
+    /* However the parent ends: what it has locked is locked as long as a process is left that has it open. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
+        _exit(EXIT_INTERNAL);
     for (size_t i = 0; i < other_count; i++)
         close(others[i]);
     int code = work(context, ends);
