@@ -542,8 +542,15 @@ static enum tracer_status seed_sanctioned(struct case_state *state, struct error
             status = seed_address(state, source, rows[i].address, block_number, rows[i].entity, err);
             continue;
         }
+        if (label.class_ == CLASS_VENUE) { /* it emits nothing: what it pays out is the other leg of an exchange */
+            char text[ADDRESS_TEXT_SIZE];
+            address_format(rows[i].address, text);
+            state->touches_gap = true;
+            status = case_note(state, NOTE_GAP, err, "%s is sanctioned and labelled a venue, which is no source: what it paid out is not followed", text);
+            continue;
+        }
         for (size_t l = 0; l < state->label_count; l++)
-            if (address_equal(state->labels[l].address, rows[i].address) && label.class_ != CLASS_VENUE)
+            if (address_equal(state->labels[l].address, rows[i].address))
                 status = name_emit(state, &state->labels[l], "", source, err);
     }
     return status;

@@ -103,7 +103,7 @@ TRACER_MUST_USE enum tracer_status label_add_kept(struct label_set *set, const c
 
 /** What holds for an address on a chain, false if there is no claim: the best claim, with the class and emit
  * of the best claim that has a class (an official list that only names an address does not hide that it is a
- * mixer). Texts live as long as the set. */
+ * mixer; but lists of others give none to an address of a heist, or a sanctioned one). Texts live as long as the set. */
 bool label_find(const struct label_set *set, uint64_t chain_id, struct address address, struct label *ret_label);
 /** The claim is about the chain, and the day of label_set_as_of() is one of its days. */
 bool label_holds(const struct label_set *set, const struct label *claim, uint64_t chain_id);

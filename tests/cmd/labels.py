@@ -90,4 +90,25 @@ with tempfile.TemporaryDirectory() as folder:
     has(run("label", "diff", "--store", store, lists / "plain.txt", code=2), "no version of plain.txt")
     (folder / "cut.xml").write_text(listed[:-20])
     has(run("label", "diff", lists / "sdn_advanced.xml", folder / "cut.xml", code=2), "cut")
+
+    # I5_a_list_of_others_takes_nobody_out_of_the_sources: not the thief of a heist as an exchange, nor a sanctioned address as a market.
+    thief, payee = "0x5578840aae68682a9779623fa9e8714802b59946", "0x" + "b1" * 20
+    rows = [f"{100 + i},0,0,{kind},native,{giver},{taker},10,{second}" for i, (kind, giver, taker, second) in enumerate(
+        [("reward", "0x" + "0" * 40, thief, 1627776000), ("value", thief, payee, 1629417600),
+         ("reward", "0x" + "0" * 40, EXPLOITER, 1785542400), ("value", EXPLOITER, payee, 1785542400)])]
+    (folder / "rows.csv").write_text("block,txi,idx,kind,asset,from,to,amount,time\n" + "\n".join(rows) + "\n")
+    (folder / "whole.csv").write_text("account,from,to,what,method,cross_check,gap\n,100,103,native,m,,\n,100,103,tokens,m,,\n")
+    (folder / "pack.yaml").write_text("title: wrong\ncreator: nobody\nlastmod: 2026-01-02\nnetwork: ETH\ncurrency: ETH\nconfidence: forensic\ntags:\n" + "".join(
+        f"- address: '{address}'\n  label: another\n  category: {category}\n" for address, category in ((thief, "exchange"), (EXPLOITER, "defi_dex"))))
+    others = folder / "others"
+    run("import", "--store", others, folder / "rows.csv", folder / "whole.csv")
+    for packs in ((), (folder / "pack.yaml",)):
+        if packs:
+            run("import", "--store", others, *packs)
+        for key, source in (("101:0:0", "liquid-2021"), ("103:0:0", "ofac.LAZARUS-GROUP")):
+            has(run("check", "--store", others, key, code=10), f"from {source}, 1 hops away")
+    assert "class service" not in run("label", "why", "--store", others, thief).split("\n  claim 1")[0]
+    # The user's own word counts; where it leaves a source out, nobody is clean.
+    (folder / "venue.csv").write_text(f"address,class\n{EXPLOITER},venue\n")
+    has(" ".join(run("check", "--store", others, "--labels", folder / "venue.csv", "103:0:0", code=11).split()), "is sanctioned and labelled a venue")
 print("labels: why and diff")

@@ -218,11 +218,6 @@ static inline bool claim_holds(const struct label_set *set, struct claim claim, 
     return label_holds(set, &label, chain_id);
 }
 
-static enum label_class claim_class(struct claim claim)
-{
-    return claim.own ? claim.own->class_ : claim.builtin->class_;
-}
-
 /* The next one, the winner first; false: that was all. */
 static inline bool group_next(const struct label_set *set, struct group *group, struct claim *ret_claim)
 {
@@ -283,6 +278,24 @@ static struct group find_group(const struct label_set *set, struct address addre
     return group;
 }
 
+/* Who is better than others says that it is a heist's, or sanctioned: a class of others would take it out of the sources (I5). */
+static bool is_accused(const struct label_set *set, struct group group, uint64_t chain_id)
+{
+    struct claim claim;
+    while (group_next(set, &group, &claim)) {
+        struct label label = label_of(set, claim);
+        if (label.rank != LABEL_OTHER && (strcmp(label.category, "heist") == 0 || strcmp(label.category, "sanctioned") == 0) && label_holds(set, &label, chain_id))
+            return true;
+    }
+    return false;
+}
+
+/* A class that counts, of an own claim. */
+static inline bool gives_class(const struct label_set *set, const struct label *own, uint64_t chain_id)
+{
+    return own->class_ != CLASS_NONE && (own->rank != LABEL_OTHER || !is_accused(set, find_group(set, own->address), chain_id));
+}
+
 /* The first claim on the chain, and the first with a class. */
 static inline void pick(const struct label_set *set, struct group group, uint64_t chain_id, struct claim *ret_best, struct claim *ret_classy)
 {
@@ -293,7 +306,7 @@ static inline void pick(const struct label_set *set, struct group group, uint64_
             continue;
         if (!is_claim(*ret_best))
             *ret_best = claim;
-        if (claim_class(claim) != CLASS_NONE)
+        if (claim.own ? gives_class(set, claim.own, chain_id) : claim.builtin->class_ != CLASS_NONE)
             *ret_classy = claim;
     }
 }
@@ -435,7 +448,7 @@ static bool next_class(const struct label_set *set, uint64_t chain_id, const str
     int order = has_own && has_builtin ? address_compare((*own)->address, (*builtin)->address) : 0;
     if (has_own && order <= 0)
         for (const struct label *end = own_end(set, *own); *own < end; (*own)++)
-            if (!ours && (*own)->class_ != CLASS_NONE && label_holds(set, *own, chain_id))
+            if (!ours && label_holds(set, *own, chain_id) && gives_class(set, *own, chain_id))
                 ours = *own;
     if (has_builtin && order >= 0) {
         const struct builtin_class *at = *builtin;
