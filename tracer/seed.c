@@ -386,6 +386,26 @@ static enum tracer_status tell_later(struct case_state *state, size_t first_seed
     return TRACER_OK;
 }
 
+static enum tracer_status is_earlier(void *context, const struct transfer *row, struct error *err)
+{
+    (void)err;
+    *(uint64_t *)context = row->position.block_number;
+    return TRACER_E_STOPPED; /* the first is enough */
+}
+
+/* An address counts from the first stored block, and --from may begin behind it. */
+static enum tracer_status tell_earlier_rows(struct case_state *state, const char *source, struct address address, struct error *err)
+{
+    uint64_t block_number = UINT64_MAX;
+    struct position start = {state->range.first, TRANSACTION_BEFORE, 0};
+    if (state->first == state->range.first)
+        return TRACER_OK;
+    enum tracer_status status = graph_each_of_account(state->input->graph, state->network.chain_id, address, start, is_earlier, &block_number, err);
+    if (status && status != TRACER_E_STOPPED && status != TRACER_E_NOT_FOUND)
+        return status;
+    return block_number < state->first ? note_older(state, "the first transfer of source", source, err) : TRACER_OK;
+}
+
 static enum tracer_status add_seed(struct case_state *state, const char *text, bool has_since, uint64_t since, struct error *err)
 {
     char source[TRACER_SOURCE_NAME_MAX + 1];
@@ -410,7 +430,9 @@ static enum tracer_status add_seed(struct case_state *state, const char *text, b
                              "%s is in no stored transfer (blocks %" PRIu64 " to %" PRIu64 " of %s)",
                              spec_text, state->range.first, state->range.last, state->network.name);
         status = seed_address(state, source, spec.address, has_since ? since : state->first, spec_text, err);
-        return status || !has_since || since >= state->first ? status : note_older(state, "the --since of source", source, err);
+        if (!status && has_since && since < state->first)
+            return note_older(state, "the --since of source", source, err);
+        return status || has_since || state->input->spare_sources ? status : tell_earlier_rows(state, source, spec.address, err);
     }
     struct transfer *rows;
     size_t count;

@@ -121,6 +121,8 @@ with tempfile.TemporaryDirectory() as folder:
     mine = ("check", "--store", store, "--source", "mine=" + EXPLOITER, "--to", "1648042000", "0x" + "12" * 20)
     run(*mine, "--since", "1648041417", code=0)
     run(*mine, "--since", "1648041416", code=11)
+    for more, code in (((), 11), (("--since", "1648300000"), 0)): # --from leaves out transfers of the source, or --since says that they do not count
+        run("check", "--store", store, "--source", "mine=" + EXPLOITER, "--from", "1648300000", "--to", "1648300001", *more, "0x" + "12" * 20, code=code)
     # Nor does a source that counts from behind the last block: nothing of it was looked at.
     for since in ("1648042001", "1700000000"):
         out = " ".join(run(*mine, "--since", since, code=11).stdout.split())
