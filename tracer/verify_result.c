@@ -469,15 +469,28 @@ static enum tracer_status check_accounts(struct verifying *v, const json_t *root
         memcpy(labels, v->input->labels, count * sizeof(*labels));
     qsort(labels, count, sizeof(*labels), order_labels);
     const json_t *accounts = json_object_get(root, "accounts");
-    for (size_t i = 0; i < json_array_size(accounts); i++) {
+    size_t shown_count = json_array_size(accounts);
+    struct address *shown = arena_calloc(v->arena, shown_count + 1, sizeof(*shown));
+    if (!shown)
+        return verify_no_memory(v);
+    for (size_t i = 0; i < shown_count; i++) {
         const json_t *object = json_array_get(accounts, i), *label = json_object_get(object, "label");
         const char *text = json_string_value(json_object_get(object, "address"));
         struct taint_label wanted = {0};
         if (!text || !address_parse(text, strlen(text), &wanted.address))
             return verify_differs(v, BUNDLE_RESULT, "account %zu has no address", i);
+        shown[i] = wanted.address;
+        if (i && address_compare(shown[i - 1], shown[i]) >= 0)
+            return verify_differs(v, BUNDLE_RESULT, "account %s is not in order, or stands twice", text);
         const struct taint_label *known = bsearch(&wanted, labels, count, sizeof(*labels), order_labels);
         if (known ? !text_is(label, "class", label_class_name(known->class_)) : !json_is_null(label) && !text_is(label, "class", ""))
             return verify_differs(v, BUNDLE_RESULT, "account %s has not the class that %s gives it", text, bundle_names[BUNDLE_LABELS]);
+    }
+    for (size_t i = 0; i < 2 * taint_hop_count(v->taint); i++) {
+        struct taint_hop hop = taint_hop_at(v->taint, i / 2);
+        struct address end = v->cursor.account(v->cursor.self, i % 2 ? hop.to : hop.from);
+        if (!shown_count || !bsearch(&end, shown, shown_count, sizeof(*shown), bundle_order_addresses))
+            return verify_differs(v, BUNDLE_RESULT, "an end of hop %zu is not among its accounts", i / 2);
     }
     return TRACER_OK;
 }
@@ -485,12 +498,14 @@ static enum tracer_status check_accounts(struct verifying *v, const json_t *root
 static enum tracer_status check_assets(struct verifying *v, const json_t *root)
 {
     const json_t *assets = json_object_get(root, "assets");
-    for (size_t i = 0; i < json_array_size(assets); i++) {
+    struct asset asset, before = {0};
+    for (size_t i = 0; i < json_array_size(assets); i++, before = asset) {
         const json_t *object = json_array_get(assets, i);
         const char *text = json_string_value(json_object_get(object, "asset"));
-        struct asset asset;
         if (!text || !asset_parse(text, strlen(text), &asset) || !listed_is(v, object, asset))
             return verify_differs(v, BUNDLE_RESULT, "asset %zu is not that of %s", i, bundle_names[BUNDLE_ASSETS]);
+        if (i && asset_compare(&before, &asset) >= 0)
+            return verify_differs(v, BUNDLE_RESULT, "asset %s is not in order, or stands twice", text);
     }
     return TRACER_OK;
 }

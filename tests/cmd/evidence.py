@@ -228,6 +228,11 @@ with tempfile.TemporaryDirectory() as directory:
     plain = next(i for i, account in enumerate(accounts) if account["label"]["class"] == "")
     resealed("result.json", in_result("accounts", mixer, "label", "class", value=""), "a mixer that is called nothing", both=True)
     resealed("result.json", in_result("accounts", plain, "label", "class", value="mixer"), "an account that is called a mixer", both=True)
+    hopping = json.loads((bundle / "result.json").read_text())["hops"][0]["to"]
+    for what, change in {"an account twice": lambda a: [a[0], *a], "accounts out of order": lambda a: a[::-1],
+                         "an end of a hop that is no account": lambda a: [x for x in a if x["address"] != hopping]}.items():
+        resealed("result.json", in_result("accounts", value=change(accounts)), what, both=True)
+    resealed("result.json", in_result("assets", value=json.loads((bundle / "result.json").read_text())["assets"][::-1]), "assets out of order", both=True)
     for name, changes in {"ethereum": {"chain_id": 3}, "ronin": {}}.items(): # a network is not another one by its name
         for file in ("result.json", "manifest.json"):
             text = json.loads((copy / file).read_text())

@@ -688,6 +688,11 @@ class Bundle:
         classes = {line["address"]: line["class"] for line in self.lines("labels.csv")}
         for shown in result["accounts"]:
             need((shown["label"] or {"class": ""})["class"] == classes.get(shown["address"], ""), f"result.json: the class of {shown['address']}")
+        for name, key in (("accounts", "address"), ("assets", "asset")):
+            keys = [shown[key] for shown in result[name]]
+            need(all(a < b for a, b in zip(keys, keys[1:])), f"result.json: {name} out of order, or twice")
+        ends = {hop[end] for hop in result["hops"] for end in ("from", "to")}
+        need(ends <= {shown["address"] for shown in result["accounts"]}, "result.json: an end of a hop that is not among its accounts")
         decimals = {line["asset"]: int(line["decimals"]) for line in self.lines("assets.csv")}
         for shown in result["assets"] + result["totals"]:
             listed = shown["asset"] in decimals
