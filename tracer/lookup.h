@@ -13,7 +13,7 @@
 #include "tracer/digest.h"
 #include "tracer/shelf.h"
 
-#define LOOKUP_VERSION 3u /* of the encoding and of the engine: another one is made again */
+#define LOOKUP_VERSION 4u /* of the encoding, of the engine, and of how lists make classes: another one is made again */
 
 /* What one transfer carried. */
 struct kept_row {

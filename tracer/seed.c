@@ -616,6 +616,8 @@ static enum tracer_status judge_list_age(struct case_state *state, struct error 
             return status;
         last_s = block.time;
     }
+    if (input->as_of_end_s > last_s) /* who was listed by that day is asked, too */
+        last_s = input->as_of_end_s;
     if (clock_parse_utc(date, strlen(date), &published_s) && case_has_time(&block) &&
         last_s / DAY_S <= published_s / DAY_S + input->list_age_days_max)
         return TRACER_OK;
@@ -625,7 +627,7 @@ static enum tracer_status judge_list_age(struct case_state *state, struct error 
     else
         snprintf(text, sizeof(text),
                  "the newest sanctions list here is of %s, more than %" PRIu64
-                 " days before the last block asked about: import a newer one (or say how old it may be with "
+                 " days before the last block or the day asked about: import a newer one (or say how old it may be with "
                  "--list-age-max)",
                  date, input->list_age_days_max);
     state->old_list = arena_text(state->arena, text, strlen(text));

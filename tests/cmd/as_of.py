@@ -99,6 +99,10 @@ with tempfile.TemporaryDirectory() as folder:
     for day, word, code in (("2026-10-31", "CLEAN", 0), ("2026-11-01", "CANNOT TELL", 11), ("2026-11-20", "CLEAN", 0)):
         assert run("check", "--store", store, "--as-of", day, key, code=code).startswith(word), day
 
+    # A day behind the last row is asked of the lists as well: who was listed by then is not known.
+    for day, word, code in (("2026-12-20", "CLEAN", 0), ("2026-12-21", "CANNOT TELL", 11)):
+        assert run("check", "--store", store, "--as-of", day, key, code=code).startswith(word), day
+
     # No version is as old as that day: said, and what has a date counts from it.
     take("2026-11-21", C, "<Year>2026</Year><Month>9</Month><Day>20</Day>")
     out = run("check", "--store", store, "--as-of", "2026-09-25", "--format", "json", A, code=10)
