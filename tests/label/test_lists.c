@@ -204,6 +204,19 @@ Test(lists, ofac_csv_joins_remarks_and_comments)
     }
 }
 
+Test(lists, a_party_without_a_name_is_called_by_its_number)
+{
+    struct buffer text, csv;
+    struct list_facts facts;
+    struct error err;
+    buffer_init(&text, TRACER_MIB(64));
+    changed_text("sdn.xml", "<firstName>Ex</firstName><lastName>AMPLE</lastName>", "", &text);
+    cr_assert_eq(read_with_rest(text.data, text.size, 0, NULL, &csv, &facts, &err), TRACER_OK, "%s", err.text);
+    cr_expect(strstr(csv.data, ",party 70001,"), "%s", csv.data);
+    buffer_release(&csv);
+    buffer_release(&text);
+}
+
 Test(lists, I4_ofac_csv_without_its_comments_or_with_those_of_another_edition_is_refused)
 {
     struct buffer csv;

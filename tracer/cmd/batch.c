@@ -10,6 +10,8 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#define REFERENCE_SIZE 960u /* with the line behind it, it fits a text of a record */
+
 struct batch_session {
     struct session *session;
     struct batch_request request;
@@ -93,9 +95,12 @@ static enum tracer_status make_request(struct batch_session *batch)
                                       .start_context = batch,
                                       .progress = show,
                                       .progress_context = session};
-    const char *slash = strrchr(request->input, '/');
+    const char *slash = strrchr(request->input, '/'), *reference = options->reference ? options->reference : slash ? slash + 1 : request->input;
+    char *shown = arena_alloc(session->arena, REFERENCE_SIZE); /* as it will stand in the records, so that a run that goes on finds it there */
+    if (!shown)
+        return error_set(&session->err, TRACER_E_NOMEM, "no memory");
     request->record = (struct batch_record){.log = session_decisions(session),
-                                            .reference = options->reference ? options->reference : slash ? slash + 1 : request->input,
+                                            .reference = shown_text(shown, REFERENCE_SIZE, reference, strlen(reference)),
                                             .decided_at = options->decided_at};
     if (!request->output || strcmp(request->output, "-") == 0)
         return error_set(&session->err, TRACER_E_USAGE, "batch needs --output FILE: a run that was stopped goes on there");

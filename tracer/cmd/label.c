@@ -113,7 +113,7 @@ static enum tracer_status put_sanctions(FILE *stream, struct session *session, s
                                                  &row_count, &session->err);
     for (size_t i = 0; i < row_count && !status && !listed; i++)
         if ((listed = address_equal(rows[i].address, address)))
-            put_text(stream, "  sanctions  listed by OFAC (", rows[i].entity, "): a source of check");
+            put_text(stream, "  sanctions  listed by OFAC (", rows[i].entity[0] ? rows[i].entity : "no name", "): a source of check");
     for (size_t i = 0; i < count; i++)
         known = known || until_of(&claims[i])[0];
     if (!status && known && !listed)

@@ -353,11 +353,13 @@ static enum tracer_status find_then(void *context, const char *name, size_t size
 /* `text` of a list becomes that of the version that a past decision had, if the store has it. */
 static enum tracer_status choose_then(struct session *session, const char *list, struct buffer *text, bool *ret_found, struct error *err)
 {
+    char shown[LOAD_NAME_SIZE * 4]; /* as it stands in the record */
     *ret_found = false;
+    shown_text(shown, sizeof(shown), list, strlen(list));
     for (size_t i = 0; i < session->then_count; i++) {
         const struct result_input *input = &session->then[i];
         struct then then = {.session = session, .list = list, .sha256 = input->sha256, .text = text};
-        if (strcmp(input->role, "labels") != 0 || strcmp(input->name, list) != 0)
+        if (strcmp(input->role, "labels") != 0 || strcmp(input->name, shown) != 0)
             continue;
         then.is_found = has_digest(text, input->sha256);
         enum tracer_status status = then.is_found ? TRACER_OK : graph_each_item(session->graph, GRAPH_ITEM_LIST, find_then, &then, err);

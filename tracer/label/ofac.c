@@ -65,7 +65,9 @@ enum tracer_status ofac_unnamed(struct list_writer *writer, const char *text, co
 enum tracer_status ofac_put(struct list_writer *writer, struct address address, const char *asset,
                             const char *party, const char *name, const char *listed)
 {
-    char origin[LIST_NAME_MAX + 1];
+    char origin[LIST_NAME_MAX + 1], unnamed[LIST_NAME_MAX + 1];
+    snprintf(unnamed, sizeof(unnamed), "party %.64s", party);
+    name = name[0] ? name : unnamed;
     snprintf(origin, sizeof(origin), "OFAC SDN, party %.64s (%s)", party, asset);
     struct label claim = {.address = address,
                           .name = name,
