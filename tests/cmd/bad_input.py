@@ -129,6 +129,10 @@ with tempfile.TemporaryDirectory() as folder:
         assert f"counts from block {since} on, and the last block asked about is 1648042000: nothing of it was looked at" in out, out
     run("trace", "--store", store, "--since", "1700000000", "mine=" + EXPLOITER, code=11)
 
+    # A list of assets of another chain would leave nothing that counts.
+    (here / "elsewhere.csv").write_text("asset,decimals,weight,dust,symbol,chain\nnative,18,1,0,X,2020\n0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48,6,1,0,USDC,2020\n")
+    run(*asked, "--assets", here / "elsewhere.csv", "0x" + binance, code=2, says="none of its assets is on chain 1")
+
     # I7_an_option_that_would_be_passed_over_is_refused: who gives it reads the answer as one that took it in.
     for option, says in (("--seeds", "--seeds goes with --transfers"), ("--explored", "--explored goes with --transfers"), ("--key", "--key goes with --transfers"),
                          ("--reference", "name the log with --decisions"), ("--decided-at", "name the log with --decisions")):

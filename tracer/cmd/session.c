@@ -463,6 +463,8 @@ static enum tracer_status load_tokens(struct session *session)
         for (size_t i = 0; i < count; i++)
             if (rows[i].chain_id == 0 || rows[i].chain_id == session->chain_id)
                 session->tokens[session->token_count++] = (struct token){rows[i].asset, rows[i].symbol};
+        if (count && !session->token_count) /* taint in what is not listed is in no verdict */
+            return error_set(&session->err, TRACER_E_USAGE, "%s: none of its assets is on chain %" PRIu64, options->assets, session->chain_id);
     }
     for (size_t i = 0; i < session->token_count; i++)
         if (session->tokens[i].asset.asset.kind == ASSET_NATIVE)
