@@ -656,6 +656,19 @@ static enum tracer_status look_for_sources(struct case_state *state, const struc
     return case_look_for(state, accounts, kept, err);
 }
 
+/* What the thief has is in the store, and the theft is not, though its day is: what was paid out of it looks like anything else. */
+static enum tracer_status note_absent(struct case_state *state, const struct heist *heist, struct error *err)
+{
+    uint64_t happened_s = 0, block_number;
+    if (!clock_parse_utc(heist->date, strlen(heist->date), &happened_s) || is_before_store(state, happened_s))
+        return TRACER_OK; /* counted with the older ones */
+    enum tracer_status status = case_block_at(state, happened_s, &block_number, err);
+    if (status || block_number > state->last)
+        return status;
+    state->touches_gap = true;
+    return case_note(state, NOTE_GAP, err, "heist %s: its addresses are in the store, and none of its theft transactions with what they received", heist->id);
+}
+
 enum tracer_status case_add_default_seeds(struct case_state *state, struct error *err)
 {
     size_t count, used = 0, asked = 0;
@@ -666,17 +679,17 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
         if (heists[i].returned || !heist_on_chain(&heists[i], state->network.chain_id))
             continue;
         asked++;
-        if (heists[i].theft_tx_count > 0) {
-            status = seed_theft_transactions(state, heists[i].id, &heists[i], &rows, &missing, err);
-        } else {
-            bool any = false, known = false;
-            for (size_t s = 0; s < heists[i].seed_count && !status; s++) {
-                status = case_knows_account(state, heists[i].seeds[s], &known, err);
-                any = any || (known && !has_class(state, heists[i].seeds[s]));
-            }
-            if (!status && any)
-                status = seed_heist(state, heists[i].id, &heists[i], err);
+        bool any = false, known = false;
+        for (size_t s = 0; s < heists[i].seed_count && !any && !status; s++) {
+            status = case_knows_account(state, heists[i].seeds[s], &known, err);
+            any = known && !has_class(state, heists[i].seeds[s]);
         }
+        if (!status && heists[i].theft_tx_count > 0)
+            status = seed_theft_transactions(state, heists[i].id, &heists[i], &rows, &missing, err);
+        else if (!status && any)
+            status = seed_heist(state, heists[i].id, &heists[i], err);
+        if (!status && any && state->seed_count == before)
+            status = note_absent(state, &heists[i], err);
         used += state->seed_count > before;
         uint64_t happened_s = 0;
         if (!status && state->seed_count == before)

@@ -88,6 +88,18 @@ with tempfile.TemporaryDirectory() as folder:
     assert "from ofac.LAZARUS-GROUP" in out, out
     run("check", "--store", folder / "partly", "17999999:0:0", code=11)
 
+    # The thief is there, and the theft is not: what was paid before the address was listed looks like anything else.
+    days = [second(day) for day in ("2016-01-01 00:00:00", "2022-04-13 23:59:59", "2022-04-14 00:00:00")]
+    (folder / "absent.csv").write_text(f"block,txi,idx,kind,asset,from,to,amount,time\n100,0,0,reward,native,{VOID},{listed},10,{days[0]}\n"
+                                       + "".join(f"{101 + i},0,0,value,native,{listed},{B},4,{day}\n" for i, day in enumerate(days[1:])))
+    (folder / "absent-whole.csv").write_text("account,from,to,what,method,cross_check,gap\n,100,102,native,m,,\n,100,102,tokens,m,,\n")
+    run("import", "--store", folder / "absent", folder / "absent.csv", folder / "absent-whole.csv")
+    out = " ".join(run("check", "--store", folder / "absent", "101:0:0", code=11).split())
+    assert "heist ronin-2022: its addresses are in the store, and none of its theft transactions" in out, out
+    run("check", "--store", folder / "absent", "--as-of", "2022-04-13", listed, code=11)
+    run("check", "--store", folder / "absent", "102:0:0", code=10)
+    run("check", "--store", folder / "absent", "--source", "mine=102:0:0", "101:0:0")
+
     # A balance from before the store may be of an incident that is older; only named sources can be younger than it.
     start = second("2023-08-25 00:00:00")
     (folder / "opening.csv").write_text("block,txi,idx,kind,asset,from,to,amount,time\n"
