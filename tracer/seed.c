@@ -239,6 +239,12 @@ static bool is_before_store(const struct case_state *state, uint64_t time_s)
            !case_has_time(&first);
 }
 
+static enum tracer_status note_missing(struct case_state *state, const struct heist *heist, size_t missing, struct error *err)
+{
+    state->touches_gap = true;
+    return case_note(state, NOTE_GAP, err, "heist %s: %zu of %zu theft transactions are not in the store", heist->id, missing, heist->theft_tx_count);
+}
+
 static enum tracer_status seed_heist(struct case_state *state, const char *source, const struct heist *heist,
                                      struct error *err)
 {
@@ -255,13 +261,7 @@ static enum tracer_status seed_heist(struct case_state *state, const char *sourc
                              "heist %s: none of its theft transactions is in the store (blocks %" PRIu64
                              " to %" PRIu64 " of %s)",
                              heist->id, state->range.first, state->range.last, state->network.name);
-        if (missing > 0) {
-            state->touches_gap = true;
-            return case_note(state, NOTE_GAP, err,
-                             "heist %s: %zu of %zu theft transactions are not in the store", heist->id,
-                             missing, heist->theft_tx_count);
-        }
-        return TRACER_OK;
+        return missing ? note_missing(state, heist, missing, err) : TRACER_OK;
     }
     uint64_t time_s = 0, block_number = state->range.first;
     if (clock_parse_utc(heist->date, strlen(heist->date), &time_s) &&
@@ -675,7 +675,7 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
     const struct heist *heists = registry_heists(&count);
     enum tracer_status status = look_for_sources(state, heists, count, err);
     for (size_t i = 0; i < count && !status; i++) {
-        size_t rows, missing, before = state->seed_count;
+        size_t rows, missing = 0, before = state->seed_count;
         if (heists[i].returned || !heist_on_chain(&heists[i], state->network.chain_id))
             continue;
         asked++;
@@ -690,6 +690,8 @@ enum tracer_status case_add_default_seeds(struct case_state *state, struct error
             status = seed_heist(state, heists[i].id, &heists[i], err);
         if (!status && any && state->seed_count == before)
             status = note_absent(state, &heists[i], err);
+        else if (!status && missing && state->seed_count > before)
+            status = note_missing(state, &heists[i], missing, err);
         used += state->seed_count > before;
         uint64_t happened_s = 0;
         if (!status && state->seed_count == before)

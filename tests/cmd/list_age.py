@@ -100,6 +100,16 @@ with tempfile.TemporaryDirectory() as folder:
     run("check", "--store", folder / "absent", "102:0:0", code=10)
     run("check", "--store", folder / "absent", "--source", "mine=102:0:0", "101:0:0")
 
+    # So is one of which a part of the theft is not there.
+    run("demo", "--store", folder / "demo", "--output", folder / "demo.txt")
+    whole = run("export", "transfers", "--store", folder / "demo").splitlines(keepends=True)
+    (folder / "part.csv").write_text("".join(line for line in whole if "0xc28fad5e8d5e0ce6a2eaf67b6687be5d58113e16be590824d6cfa1a94467d0b7" not in line))
+    assert len((folder / "part.csv").read_text().splitlines()) < len(whole)
+    run("import", "--store", folder / "part", folder / "part.csv", root / "fixtures/ronin-2022/coverage.csv")
+    run("check", "--store", folder / "demo", "1648041417:0:0")
+    out = " ".join(run("check", "--store", folder / "part", "1648041417:0:0", code=11).split())
+    assert "heist ronin-2022: 1 of 2 theft transactions are not in the store" in out, out
+
     # A balance from before the store may be of an incident that is older; only named sources can be younger than it.
     start = second("2023-08-25 00:00:00")
     (folder / "opening.csv").write_text("block,txi,idx,kind,asset,from,to,amount,time\n"
