@@ -660,6 +660,11 @@ static enum tracer_status look_for_sources(struct case_state *state, const struc
 static enum tracer_status note_absent(struct case_state *state, const struct heist *heist, struct error *err)
 {
     uint64_t happened_s = 0, block_number;
+    bool followed = !state->has_explored; /* else what an account that is not explored pays out is of unknown history */
+    for (size_t i = 0; i < state->explored_count && !followed; i++)
+        followed = is_heist_seed(heist, state->explored[i]);
+    if (!followed)
+        return TRACER_OK;
     if (!clock_parse_utc(heist->date, strlen(heist->date), &happened_s) || is_before_store(state, happened_s))
         return TRACER_OK; /* counted with the older ones */
     enum tracer_status status = case_block_at(state, happened_s, &block_number, err);
