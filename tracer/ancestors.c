@@ -386,6 +386,9 @@ static void hold_seeds(struct round *round)
 static enum tracer_status label_givers(struct round *round)
 {
     struct case_state *state = &round->state;
+    enum tracer_status status = case_labels(state, round->work->err);
+    if (status)
+        return status;
     size_t count = state->label_count;
     struct taint_label *labels = arena_calloc(round->arena, count + round->giver_count + 1, sizeof(*labels));
     if (!labels)

@@ -365,7 +365,13 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
         if (status)
             return status;
     }
-    return label_classes(input->labels, input->chain_id, arena, &state->labels, &state->label_count, err);
+    return label_emits(input->labels) ? case_labels(state, err) : TRACER_OK;
+}
+
+enum tracer_status case_labels(struct case_state *state, struct error *err)
+{
+    return state->labels ? TRACER_OK
+                         : label_classes(state->input->labels, state->input->chain_id, state->arena, &state->labels, &state->label_count, err);
 }
 
 void case_close(struct case_state *state)
@@ -399,6 +405,9 @@ static enum tracer_status gather(struct case_state *state, const struct taint_in
 static enum tracer_status make_engine(struct case_state *state, struct taint_options options, bool may_gather, struct error *err)
 {
     const struct case_input *input = state->input;
+    enum tracer_status status = case_labels(state, err);
+    if (status)
+        return status;
     state->options = options;
     state->assets = arena_calloc(state->arena, input->token_count + 1, sizeof(*state->assets));
     if (!state->assets)
@@ -422,7 +431,7 @@ static enum tracer_status make_engine(struct case_state *state, struct taint_opt
                                    .doubted = state->gapped,
                                    .doubted_count = state->as_if_whole ? 0 : state->gapped_count,
                                    .doubts_added = !state->as_if_whole && !state->network.imported};
-    enum tracer_status status = may_gather && !state->gapped_count ? gather(state, engine, err) : TRACER_E_UNAVAILABLE;
+    status = may_gather && !state->gapped_count ? gather(state, engine, err) : TRACER_E_UNAVAILABLE;
     if (status == TRACER_E_UNAVAILABLE || status == TRACER_E_LIMIT) {
         status = graph_cursor(input->graph, input->chain_id, state->first, state->last, &state->cursor, err);
         if (!status)

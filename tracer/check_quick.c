@@ -41,11 +41,7 @@ static int order_addresses(const void *a, const void *b)
 /* Those that are listed themselves: exposed whatever they received. */
 static enum tracer_status list(struct quick *quick, struct error *err)
 {
-    struct case_state *state = quick->state;
-    const struct sanctioned *ignored;
-    enum tracer_status status = case_sanctioned(state, (struct address){{0}}, &ignored, err); /* gathers them */
-    if (status)
-        return status;
+    const struct case_state *state = quick->state;
     size_t count = 0;
     quick->listed = malloc((state->seed_count + state->label_count + state->sanctioned_count + 1) * sizeof(*quick->listed));
     if (!quick->listed)
@@ -81,7 +77,8 @@ enum tracer_status quick_new(struct case_state *state, struct lookup *lookup, st
         return error_set(err, TRACER_E_NOMEM, "no memory");
     quick->state = state;
     quick->lookup = lookup;
-    enum tracer_status status = list(quick, err);
+    const struct sanctioned *ignored;
+    enum tracer_status status = case_sanctioned(state, (struct address){{0}}, &ignored, err); /* gathers them, for each answer */
     if (status)
         quick_free(quick);
     else
@@ -209,7 +206,9 @@ enum tracer_status quick_load(struct quick *quick, struct error *err)
         return TRACER_OK;
     quick->count = 0;
     quick->unseen = judge(quick, (struct address){{0}}, 0); /* void is in no list of explored accounts */
-    enum tracer_status status = lookup_each_flags(quick->lookup, load_account, quick, err);
+    enum tracer_status status = quick->listed ? TRACER_OK : list(quick, err);
+    if (!status)
+        status = lookup_each_flags(quick->lookup, load_account, quick, err);
     size_t kept = quick->count;
     if (!status)
         status = load_listed(quick, err);

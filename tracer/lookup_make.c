@@ -49,9 +49,12 @@ static void add_asset(struct buffer *to, const struct taint_asset *asset)
 static bool describe(const struct case_state *state, struct taint_options options, struct buffer *to)
 {
     const struct case_input *input = state->input;
+    size_t emits = 0;
+    for (size_t i = 0; i < state->label_count; i++)
+        emits += state->labels[i].emit[0] != 0;
     const uint64_t numbers[] = {LOOKUP_VERSION, state->network.chain_id, state->first, state->last < state->range.last ? state->last : UINT64_MAX,
                                 options.policy, options.links, options.fees, options.unknown, options.opening,
-                                state->seed_count, state->label_count, input->token_count, state->has_explored, state->explored_count, state->gapped_count};
+                                state->seed_count, emits, input->token_count, state->has_explored, state->explored_count, state->gapped_count};
     buffer_add(to, numbers, sizeof(numbers));
     for (size_t i = 0; i < state->seed_count; i++) {
         const struct taint_seed *seed = &state->seeds[i];

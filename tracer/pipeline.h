@@ -48,7 +48,7 @@ struct case_state {
     struct address *doubted; /* tokens whose balances are not what their events say, in order: their transfers are asserted */
     size_t doubted_count, doubted_capacity;
 
-    struct taint_label *labels;
+    struct taint_label *labels; /* with a class, once case_labels() was asked; before that none of them emits */
     size_t label_count;
     struct taint_asset *assets;
 
@@ -74,6 +74,8 @@ struct case_state {
 /* case.c */
 enum tracer_status case_open(struct case_state *state, const struct case_input *input, struct arena *arena,
                              struct error *err);
+/** Gather the labels with a class, if nobody did: the engine needs all of them, a look-up those that emit. */
+enum tracer_status case_labels(struct case_state *state, struct error *err);
 void case_close(struct case_state *state); /* frees the engine and cursor, not the arena */
 /** A doubling array in the arena: room for one more; NULL without memory. */
 void *case_grow(struct arena *arena, void *items, size_t count, size_t *capacity, size_t size);

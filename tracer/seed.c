@@ -477,6 +477,9 @@ enum tracer_status case_sanctioned(struct case_state *state, struct address addr
 
 static enum tracer_status look_for_labels(struct case_state *state, struct error *err)
 {
+    enum tracer_status status = case_labels(state, err);
+    if (status)
+        return status;
     struct address *accounts = arena_calloc(state->arena, state->label_count + 1, sizeof(*accounts));
     if (!accounts)
         return error_set(err, TRACER_E_NOMEM, "no memory");
@@ -638,7 +641,9 @@ static enum tracer_status judge_list_age(struct case_state *state, struct error 
 /* Whoever could be a default source. */
 static enum tracer_status look_for_sources(struct case_state *state, const struct heist *heists, size_t count, struct error *err)
 {
-    enum tracer_status status = gather_sanctioned(state, err);
+    enum tracer_status status = case_labels(state, err);
+    if (!status)
+        status = gather_sanctioned(state, err);
     size_t capacity = state->sanctioned_count + state->label_count, kept = 0;
     for (size_t i = 0; i < count; i++)
         capacity += heists[i].seed_count;

@@ -45,19 +45,6 @@ static const char *keep(const struct case_state *state, const char *text)
     return kept ? kept : "";
 }
 
-static int order_labels(const void *a, const void *b)
-{
-    return address_compare(((const struct taint_label *)a)->address, ((const struct taint_label *)b)->address);
-}
-
-/* As the replay takes it: of the first claim that has one, which need not be the one that is shown. */
-static enum label_class class_of(const struct case_state *state, struct address address)
-{
-    const struct taint_label wanted = {.address = address}, *found =
-        state->label_count ? bsearch(&wanted, state->labels, state->label_count, sizeof(wanted), order_labels) : NULL;
-    return found ? found->class_ : CLASS_NONE;
-}
-
 static void show_account(const struct case_state *state, struct address address,
                          struct result_account *account)
 {
@@ -67,7 +54,7 @@ static void show_account(const struct case_state *state, struct address address,
     if (!label_find(state->input->labels, state->network.chain_id, address, &label))
         return;
     account->labelled = true;
-    account->class_ = class_of(state, address);
+    account->class_ = label.class_;
     account->name = keep(state, label.name);
     account->category = keep(state, label.category);
     account->entity = keep(state, label.entity);

@@ -124,6 +124,9 @@ bool label_says(const struct label *claims, size_t count, const struct label *cl
 size_t label_list_count(const struct label_set *set);
 const struct label_list *label_list(const struct label_set *set, size_t index);
 
+/** Some claim names a source that its account emits, on whatever chain and day. */
+bool label_emits(const struct label_set *set);
+
 /** The winning claims with a class on the chain, as the engine wants them (sorted by address). Emits are the
  * labels' own; the pipeline adds those of sanctioned and mixer addresses. */
 TRACER_MUST_USE enum tracer_status label_classes(const struct label_set *set, uint64_t chain_id,

@@ -101,6 +101,17 @@ Test(label, I5_an_official_name_without_class_does_not_hide_the_mixer)
     label_set_free(set);
 }
 
+Test(label, emits_if_any_claim_of_a_list_does)
+{
+    struct label_set *set = new_set();
+    cr_expect(!label_emits(set));
+    add(set, HEAD A ",mixer,,Pool,,,,,,,\n", LABEL_USER);
+    cr_expect(!label_emits(set));
+    add(set, HEAD B ",,,nobody,,,,,,,\n" A ",mixer,mix.a,Pool,,,7,,,,2020-01-01\n", LABEL_OTHER);
+    cr_expect(label_emits(set)); /* on whatever chain and day */
+    label_set_free(set);
+}
+
 static const struct {
     const char *text, *message;
 } bad[] = {

@@ -348,12 +348,13 @@ enum tracer_status label_about(const struct label_set *set, struct address addre
 static bool sort_in(struct label_set *set, size_t first)
 {
     size_t count = set->count, old = 0, new = first, at = 0;
-    struct label *merged = first < count ? malloc(count * sizeof(*merged)) : NULL;
-    if (first == count)
+    if (count - first > 1)
+        qsort(set->claims + first, count - first, sizeof(*set->claims), claim_order);
+    if (first == 0 || first == count)
         return true;
+    struct label *merged = malloc(count * sizeof(*merged));
     if (!merged)
         return false;
-    qsort(set->claims + first, count - first, sizeof(*set->claims), claim_order);
     while (old < first || new < count) {
         bool from_old = new == count || (old < first && claim_order(&set->claims[old], &set->claims[new]) <= 0);
         merged[at++] = set->claims[from_old ? old++ : new++];
@@ -435,6 +436,14 @@ const struct label *label_all(const struct label_set *set, size_t *ret_count)
 {
     *ret_count = set->count;
     return set->claims;
+}
+
+bool label_emits(const struct label_set *set)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->claims[i].emit[0])
+            return true;
+    return false;
 }
 
 /* What the first claim with a class that holds on the chain says of the next address, if there is one; both places move behind that
