@@ -22,7 +22,7 @@ TRACER_MUST_USE bool large_grow(struct large *large, size_t size);
 void large_free(struct large *large);
 
 /** true: memory that was freed stays with the process, so that a store's transaction does not pay the kernel for the pages of
- * the one before again, and the heap has a huge page (main() asks for it). false: as the library is by itself. */
+ * the one before again (main() asks for it). false: as the library is by itself. */
 void heap_keep(bool keep);
 
 #endif

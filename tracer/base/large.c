@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define LEAST ((size_t)512)
 #define HUGE_PAGE ((size_t)2 * 1024 * 1024)
@@ -52,29 +51,11 @@ void large_free(struct large *large)
     *large = (struct large){0};
 }
 
-#define SMALL ((size_t)32 * 1024) /* what a command takes that only looks into a store */
-
-/* Behind that the heap is a huge page: one page fault, where a look-up has some fifty of small ones, a tenth of what it costs. */
-static void begin_heap(void)
-{
-#ifndef TRACER_ARENA_MALLOC
-    char *end = sbrk(0);
-    size_t before = -(uintptr_t)end & (HUGE_PAGE - 1);
-    if (before < SMALL || sbrk((intptr_t)(before - SMALL)) != end)
-        return;
-    void *volatile first = malloc(1); /* now there is a heap */
-    free(first);
-    madvise(end + before, HUGE_PAGE, MADV_HUGEPAGE); /* a wish */
-#endif
-}
-
 void heap_keep(bool keep)
 {
     mallopt(M_TRIM_THRESHOLD, keep ? 512 * 1024 * 1024 : 128 * 1024);
     mallopt(M_MMAP_THRESHOLD, keep ? 32 * 1024 * 1024 : 128 * 1024);
     mallopt(M_TOP_PAD, keep ? 4 * 1024 * 1024 : 0);
-    if (keep)
-        begin_heap();
 }
 
 bool large_grow(struct large *large, size_t size)
