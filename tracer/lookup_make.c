@@ -25,24 +25,28 @@ static void add_position(struct buffer *to, struct position position)
 }
 
 /* Without the zeros before it: nearly all are small, and every byte is hashed at every start. */
-static void add_u256(struct buffer *to, const struct u256 *value)
+static size_t put_u256(uint8_t *to, const struct u256 *value)
 {
     size_t limbs = 4;
     while (limbs && !value->limb[limbs - 1])
         limbs--;
-    uint8_t count = (uint8_t)limbs;
-    buffer_add(to, &count, 1);
-    buffer_add(to, value->limb, limbs * sizeof(value->limb[0]));
+    to[0] = (uint8_t)limbs;
+    memcpy(to + 1, value->limb, limbs * sizeof(value->limb[0]));
+    return 1 + limbs * sizeof(value->limb[0]);
 }
 
 static void add_asset(struct buffer *to, const struct taint_asset *asset)
 {
-    const uint8_t small[] = {(uint8_t)asset->asset.kind, (uint8_t)asset->decimals};
-    buffer_add(to, small, sizeof(small));
-    buffer_add(to, asset->asset.contract.bytes, sizeof(asset->asset.contract.bytes));
-    add_u256(to, &asset->asset.id);
-    add_u256(to, &asset->dust);
-    add_u64(to, asset->weight);
+    uint8_t bytes[2 + sizeof(asset->asset.contract.bytes) + 2 * (1 + sizeof(struct u256)) + sizeof(asset->weight)];
+    size_t size = 2;
+    bytes[0] = (uint8_t)asset->asset.kind;
+    bytes[1] = (uint8_t)asset->decimals;
+    memcpy(bytes + size, asset->asset.contract.bytes, sizeof(asset->asset.contract.bytes));
+    size += sizeof(asset->asset.contract.bytes);
+    size += put_u256(bytes + size, &asset->asset.id);
+    size += put_u256(bytes + size, &asset->dust);
+    memcpy(bytes + size, &asset->weight, sizeof(asset->weight));
+    buffer_add(to, bytes, size + sizeof(asset->weight));
 }
 
 /* Everything that a replay of these blocks depends on. False: no memory. */

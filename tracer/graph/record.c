@@ -2,6 +2,7 @@
 #include "record.h"
 
 #include <assert.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <xxhash.h>
@@ -142,14 +143,14 @@ void key_u8(struct key *key, uint32_t value)
 
 void key_u32(struct key *key, uint32_t value)
 {
-    for (int shift = 24; shift >= 0; shift -= 8)
-        key_u8(key, value >> shift & 0xff);
+    uint32_t big = htobe32(value);
+    key_bytes(key, &big, sizeof(big));
 }
 
 void key_u64(struct key *key, uint64_t value)
 {
-    key_u32(key, (uint32_t)(value >> 32));
-    key_u32(key, (uint32_t)value);
+    uint64_t big = htobe64(value);
+    key_bytes(key, &big, sizeof(big));
 }
 
 struct key key_of_chain(uint64_t chain_id)

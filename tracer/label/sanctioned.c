@@ -78,7 +78,7 @@ enum tracer_status label_sanctioned(const struct label_set *set, uint64_t chain_
     const struct label *claims = label_all(set, &claim_count);
     for (size_t i = 0; i < claim_count; i++)
         kept += adds(set, &claims[i], chain_id, day_s);
-    struct sanctioned *all = arena_calloc(arena, kept + builtin_sanctioned_count + 1, sizeof(*all));
+    struct sanctioned *all = arena_alloc(arena, (kept + builtin_sanctioned_count + 1) * sizeof(*all));
     if (!all)
         return error_set(err, TRACER_E_NOMEM, "no memory for sanctioned addresses");
     kept = 0;

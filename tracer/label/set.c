@@ -15,7 +15,7 @@
 
 #define CLAIMS_AN_ADDRESS_MAX 1024u /* keeps what is asked about one address cheap */
 
-#define CLAIMS_FIRST 16u
+#define CLAIMS_FIRST 128u
 
 static const struct builtin_claim no_claims[1];
 static const struct builtin_class no_classes[1];
@@ -36,7 +36,7 @@ enum tracer_status label_set_new(struct label_set **ret_set, struct error *err)
     struct label_set *set = calloc(1, sizeof(*set));
     if (set) {
         set->arena = arena_new(TRACER_MEMORY_MAX);
-        set->claims = calloc(CLAIMS_FIRST, sizeof(*set->claims));
+        set->claims = malloc(CLAIMS_FIRST * sizeof(*set->claims));
         set->capacity = CLAIMS_FIRST;
         set->builtin.claims = no_claims;
         set->builtin.classes = no_classes;

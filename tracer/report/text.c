@@ -21,7 +21,7 @@ void text_init(struct text *text, FILE *stream, const struct view *view, const s
 static void repeat(const struct text *text, char c, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        fputc(c, text->stream);
+        putc_unlocked(c, text->stream);
 }
 
 void text_heading(const struct text *text, const char *words)
@@ -37,26 +37,28 @@ void text_wrap_under(const struct text *text, const char *first, const char *nex
     bool is_line_empty = true;
     fputs(first, text->stream);
     while (*words) {
-        size_t length = strcspn(words, " ");
+        size_t length = 0;
+        while (words[length] && words[length] != ' ')
+            length++;
         if (!is_line_empty && at + 1 + length > text->columns) {
-            fputc('\n', text->stream);
+            putc_unlocked('\n', text->stream);
             fputs(next, text->stream);
             repeat(text, ' ', indent - strlen(next));
             at = indent;
             is_line_empty = true;
         }
         if (!is_line_empty) {
-            fputc(' ', text->stream);
+            putc_unlocked(' ', text->stream);
             at++;
         }
         for (size_t i = 0; i < length; i++) /* whatever came this far unescaped */
-            fputc(words[i] > ' ' && words[i] < 0x7f ? words[i] : '?', text->stream);
+            putc_unlocked(words[i] > ' ' && words[i] < 0x7f ? words[i] : '?', text->stream);
         at += length;
         is_line_empty = false;
-        words += length;
-        words += strspn(words, " ");
+        for (words += length; *words == ' ';)
+            words++;
     }
-    fputc('\n', text->stream);
+    putc_unlocked('\n', text->stream);
 }
 
 void text_wrap(const struct text *text, const char *first, const char *words)
