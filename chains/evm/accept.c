@@ -31,8 +31,8 @@ struct accept {
 
 static struct bytes value_written(const struct accept *accept, size_t index)
 {
-    size_t begin = index ? accept->ends[index - 1] : 0;
-    return (struct bytes){(const uint8_t *)accept->bytes.data + begin, accept->ends[index] - begin};
+    size_t begin = index ? accept->ends[index - 1] : 0, end = accept->ends[index];
+    return begin == end ? (struct bytes){0} : (struct bytes){(const uint8_t *)accept->bytes.data + begin, end - begin};
 }
 
 static struct bytes *values_written(struct accept *accept, size_t count, struct bytes *to)
