@@ -45,8 +45,7 @@ tests() { # PRESET OPTION...
 
 step "build: gcc, debug, warnings are errors" build debug
 step "tests: gcc, debug, and end to end on a real node" tests debug -E '^e2e-1$'
-step "build: clang, release" build clang tracer
-step "build: ASan and UBSan" build asan
+step "build: clang, ASan and UBSan, warnings are errors" build asan
 # The random harnesses ran in full above; instrumented ones run a part of them unless asked for more.
 [ "$long" = --long ] || export TRACER_CASES=1000 TRACER_TEST_FLIPS=100 TRACER_TEST_KILLS=20 TRACER_TEST_SEEDS=6 TRACER_DROPS=50
 # What tests/check/ looks at is not the build.
@@ -78,7 +77,7 @@ step "program: demo, trace, check, replay under valgrind" check_program valgrind
 
 if [ "$long" = --long ]; then
   step "traces through endpoints that lack capabilities, in full" node tests/e2e/lazy.mjs --tracer "$root/build/asan/tracer" --full
-  step "clang-tidy" sh -c "run-clang-tidy -quiet -p build/clang '/(tracer|chains)/.*\.c$'"
+  step "clang-tidy" sh -c "run-clang-tidy -quiet -p build/asan '/(tracer|chains)/.*\.c$'"
 fi
 
 printf '\nThe slowest tests, seconds:\n'

@@ -239,7 +239,7 @@ static uint64_t balance_of(struct fake_chain **chains, size_t count, char *note,
     cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
     struct chain_balance balances[60]; /* several batches */
     for (int i = 0; i < 60; i++)
-        balances[i] = asked(account, &native, 10 + i / 2);
+        balances[i] = asked(account, &native, 10 + (uint64_t)i / 2);
     cr_assert_eq(chain_balances(client, balances, 60, &err), TRACER_OK, "%s", err.text);
     for (int i = 1; i < 60; i++)
         cr_assert(balances[i].status == balances[0].status && (balances[0].status || u256_equal(balances[i].amount, balances[0].amount)), "balance %d", i);
