@@ -35,10 +35,10 @@ build() { # PRESET TARGET...: all if none is named
   preset=$1; shift
   cmake --preset "$preset" -DTRACER_WERROR=ON -DTRACER_DEBUG_INFO=-g1 && cmake --build "build/$preset" ${1:+--target "$@"}
 }
-# Some tests wait for the disk or a clock: one more than there are processors.
+# Many tests wait for the disk, a clock or an endpoint: twice as many as there are processors.
 tests() { # PRESET OPTION...
   preset=$1; shift
-  ctest --test-dir "build/$preset" --output-on-failure -j $((jobs + 1)) --no-tests=error "$@" && status=0 || status=$?
+  ctest --test-dir "build/$preset" --output-on-failure -j $((2 * jobs)) --no-tests=error "$@" && status=0 || status=$?
   awk -v preset="$preset" 'NF == 3 { printf "%6.1f  %s, %s\n", $3, preset, $1 }' "build/$preset/Testing/Temporary/CTestCostData.txt" >>build/took
   return $status
 }
