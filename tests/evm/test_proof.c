@@ -10,6 +10,7 @@
 /* Nodes of a block's proofs, by hash. */
 struct node_set {
     struct bytes nodes[4096];
+    struct hash hashes[4096];
     size_t count;
 };
 
@@ -17,7 +18,7 @@ static struct bytes find_node(void *context, struct hash hash)
 {
     const struct node_set *set = context;
     for (size_t i = 0; i < set->count; i++)
-        if (hash_equal(proof_hash(set->nodes[i]), hash))
+        if (hash_equal(set->hashes[i], hash))
             return set->nodes[i];
     return (struct bytes){NULL, 0};
 }
@@ -33,11 +34,14 @@ static void add_nodes(const struct proof_block *block, enum proof_list list, str
     for (size_t i = 0; i < values; i++)
         all[i] = i;
     cr_assert_eq(proof_nodes(block, list, all, values, arena, &nodes, &count, &err), TRACER_OK);
-    for (size_t i = 0; i < count; i++)
-        if (!find_node(set, proof_hash(nodes[i])).data) {
+    for (size_t i = 0; i < count; i++) {
+        struct hash hash = proof_hash(nodes[i]);
+        if (!find_node(set, hash).data) {
             cr_assert_lt(set->count, sizeof set->nodes / sizeof *set->nodes);
+            set->hashes[set->count] = hash;
             set->nodes[set->count++] = nodes[i];
         }
+    }
 }
 
 static struct bytes proven(struct hash root, uint64_t index, struct node_set *set)
