@@ -47,7 +47,7 @@ step "build: gcc, debug, warnings are errors" build debug
 step "tests: gcc, debug, and end to end on a real node" tests debug -E '^e2e-1$'
 step "build: clang, ASan and UBSan, warnings are errors" build asan
 # The random harnesses ran in full above; instrumented ones run a part of them unless asked for more.
-[ "$long" = --long ] || export TRACER_CASES=1000 TRACER_TEST_FLIPS=100 TRACER_TEST_KILLS=20 TRACER_TEST_SEEDS=6 TRACER_DROPS=50
+[ "$long" = --long ] || export TRACER_CASES=1000 TRACER_TEST_FLIPS=100 TRACER_TEST_KILLS=20 TRACER_TEST_SEEDS=3 TRACER_DROPS=50
 # What tests/check/ looks at is not the build.
 step "tests: ASan and UBSan, and end to end on a real node" tests asan -E '^(e2e-(2020|lazy)|check-.*)$'
 # Only what its tests need.

@@ -8,6 +8,8 @@ import sys
 import tempfile
 
 root = pathlib.Path(sys.argv[1])
+sys.path.insert(0, str(root / "tests/report"))
+import validate
 tracer = os.environ["TRACER"]
 problems = []
 
@@ -80,9 +82,7 @@ with tempfile.TemporaryDirectory() as folder:
         for hop in [*deep[:3], *trace["hops"][::40]]:
             path_file = os.path.join(folder, "explain.json")
             run("explain", "--store", store, "--policy", policy, "--source", "ronin-2022", "--format", "json", "--output", path_file, hop["key"])
-            checked = subprocess.run([sys.executable, str(root / "tests/report/validate.py"), str(root / "docs/explain-1.schema.json"), path_file],
-                                     capture_output=True, text=True)
-            same("schema", checked.stderr, "")
+            same("schema", validate.main(str(root / "docs/explain-1.schema.json"), path_file), 0)
             told = json.load(open(path_file))
             moves = {move["key"]: move for move in told["moves"]}
             keys, at = [], hop
