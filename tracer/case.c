@@ -72,10 +72,13 @@ static enum tracer_status account_gap(struct case_state *state, const struct gra
 {
     char account[ADDRESS_TEXT_SIZE];
     if (state->network.imported) {
-        bool first = coverage->gap[0] && !(state->holed && address_equal(state->last_holed, coverage->account)); /* records come by account */
-        state->holed += first;
-        if (first)
-            state->last_holed = coverage->account;
+        if (!coverage->gap[0] || (state->holed_count && address_equal(state->holed[state->holed_count - 1], coverage->account)))
+            return TRACER_OK; /* records come by account */
+        struct address *holed = case_grow(state->arena, state->holed, state->holed_count, &state->holed_capacity, sizeof(*holed));
+        if (!holed)
+            return error_set(err, TRACER_E_NOMEM, "no memory");
+        state->holed = holed;
+        holed[state->holed_count++] = coverage->account;
         return TRACER_OK;
     }
     if (!coverage->gap[0] && !is_part(state, coverage)) {
@@ -323,9 +326,9 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     if (state->account_gaps > ACCOUNT_GAPS_TOLD &&
         (status = case_note(state, NOTE_GAP, err, "and %zu more accounts whose history is not whole (store coverage)", state->account_gaps - ACCOUNT_GAPS_TOLD)))
         return status;
-    if (state->holed && (status = case_note(state, NOTE_GAP, err,
+    if (state->holed_count && (status = case_note(state, NOTE_GAP, err,
                                             "the imported files name holes in the history of %zu accounts (store coverage): what is missing there is not known here either",
-                                            state->holed)))
+                                            state->holed_count)))
         return status;
     for (size_t i = 0; i < input->limit_count; i++) {
         state->touches_gap = true;

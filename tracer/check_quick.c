@@ -128,6 +128,8 @@ static enum tracer_status load_listed(struct quick *quick, struct error *err)
     enum tracer_status status = TRACER_OK;
     for (size_t i = 0; i < quick->listed_count && !status; i++)
         status = add_entry(quick, quick->listed[i], VERDICT_EXPOSED, err);
+    for (size_t i = 0; i < state->holed_count && !status; i++)
+        status = add_entry(quick, state->holed[i], VERDICT_CANNOT_TELL, err);
     for (size_t i = 0; i < state->explored_count && !status; i++) {
         uint8_t flags;
         enum tracer_status found = lookup_flags(quick->lookup, state->explored[i], &flags, err);

@@ -203,6 +203,11 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
             "are older (name the sources that you ask about with --source)",
             state->older_incidents);
     }
+    if (!status && state->holed_count && answer->verdict != VERDICT_EXPOSED &&
+        bsearch(&target->spec.address, state->holed, state->holed_count, sizeof(struct address), order_addresses)) {
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
+        status = add_reason(checking, reasons, err, "the file that it was imported from says that something of its own history is missing (store coverage)");
+    }
     if (status || case_is_explored(state, target->spec.address))
         return status;
     if (lookup_head(checking->lookup)->accounted) {

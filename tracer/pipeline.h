@@ -24,8 +24,8 @@ struct case_state {
     size_t explored_count, explored_capacity;
     bool has_explored;
     size_t account_gaps; /* accounts whose history is not whole */
-    size_t holed;        /* accounts of which an imported file says that something is missing, */
-    struct address last_holed; /* and the last one */
+    struct address *holed; /* accounts of which an imported file says that something is missing, in order */
+    size_t holed_count, holed_capacity;
     struct address *gapped; /* these, in order: what they pay is of unknown history (taint_input.doubted) */
     size_t gapped_count, gapped_capacity;
     struct address whole, audited; /* while the ledger is read: the last account that one of its records has whole; that an audit found wanting */

@@ -129,6 +129,14 @@ with tempfile.TemporaryDirectory() as folder:
         assert f"counts from block {since} on, and the last block asked about is 1648042000: nothing of it was looked at" in out, out
     run("trace", "--store", store, "--since", "1700000000", "mine=" + EXPLOITER, code=11)
 
+    # An account of which the imported file says that something is missing is not clean of itself.
+    holed = "0x1bf53ce80ff2ed5711b8a2db8f7ea5b38da118d6"
+    early = ("--store", store, "--source", "ronin-2022", "--to", "1648042000")
+    assert "something of its own history is missing" in run("check", *early, holed, code=11).stdout
+    (here / "holed.csv").write_text(f"target\n{holed}\n")
+    for columns in ("verdict", "verdict,reason"):
+        run("batch", here / "holed.csv", *early, "--columns", columns, "--output", here / "holed.out", code=11)
+
     # A list of assets of another chain would leave nothing that counts.
     (here / "elsewhere.csv").write_text("asset,decimals,weight,dust,symbol,chain\nnative,18,1,0,X,2020\n0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48,6,1,0,USDC,2020\n")
     run(*asked, "--assets", here / "elsewhere.csv", "0x" + binance, code=2, says="none of its assets is on chain 1")
