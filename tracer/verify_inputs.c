@@ -30,12 +30,6 @@ static void put_assets(const struct taint_input *input, FILE *stream) /* they we
         bundle_put_asset(stream, &input->assets[i]);
 }
 
-static void put_explored(const struct taint_input *input, FILE *stream)
-{
-    for (size_t i = 0; i < input->explored_count; i++)
-        bundle_put_explored(stream, input->explored[i]);
-}
-
 /* The file is what would be written of what was read from it. */
 static enum tracer_status check_form(struct verifying *v, enum bundle_file file, put_fn *put)
 {
@@ -54,7 +48,21 @@ static enum tracer_status check_form(struct verifying *v, enum bundle_file file,
     return same ? TRACER_OK : verify_differs(v, file, "is not in the form of a bundle");
 }
 
-/* Sorted, each once. Both arrays have room. */
+/* The same of the accounts, which may be many. */
+static enum tracer_status check_explored_form(struct verifying *v)
+{
+    struct bytes text = verify_text(v, BUNDLE_EXPLORED);
+    bool same = text.size == v->input->explored_count * ADDRESS_TEXT_SIZE;
+    for (size_t i = 0; i < v->input->explored_count && same; i++) {
+        char line[ADDRESS_TEXT_SIZE];
+        address_format(v->input->explored[i], line);
+        line[ADDRESS_TEXT_SIZE - 1] = '\n';
+        same = memcmp(line, text.data + i * ADDRESS_TEXT_SIZE, ADDRESS_TEXT_SIZE) == 0;
+    }
+    return same ? TRACER_OK : verify_differs(v, BUNDLE_EXPLORED, "is not in the form of a bundle");
+}
+
+/* Sorted, each once. */
 static size_t sort_once(struct address *addresses, size_t count)
 {
     size_t kept = 0;
@@ -165,7 +173,7 @@ enum tracer_status verify_inputs(struct verifying *v)
     if (!status)
         status = check_form(v, BUNDLE_ASSETS, put_assets);
     if (!status)
-        status = check_form(v, BUNDLE_EXPLORED, put_explored);
+        status = check_explored_form(v);
     if (!status)
         status = check_met(v);
     if (!status)
