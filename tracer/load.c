@@ -252,16 +252,26 @@ static enum tracer_status find_newest(void *context, const char *name, size_t si
     return TRACER_OK;
 }
 
-/* May it take the place of what the store has? Where that has no date, the last version that had one counts. */
-static enum tracer_status accept(struct graph *graph, const char *path, const char *name, const struct list_facts *before, const struct list_facts *now,
-                                 struct error *err)
+/* May it take the place of what the store has (`kept`)? Where that has no date, the last version that had one counts. */
+static enum tracer_status accept(struct graph *graph, const char *path, const char *name, const struct buffer *kept, const struct list_facts *before,
+                                 const struct list_facts *now, struct error *err)
 {
     struct dated dated = {.list = name + strlen(LOAD_LISTS_PREFIX)};
-    struct list_facts dated_before = *before;
+    struct list_facts last = *before;
+    struct label_set *set = NULL;
     enum tracer_status status = before->date[0] ? TRACER_OK : graph_each_item(graph, GRAPH_ITEM_LIST, find_newest, &dated, err);
     if (!before->date[0])
-        memcpy(dated_before.date, dated.date, sizeof(dated.date));
-    return status ? status : list_accept(base_name(path), &dated_before, now, err);
+        memcpy(last.date, dated.date, sizeof(dated.date));
+    if (!status)
+        status = label_set_new(&set, err);
+    if (!status)
+        status = label_add_kept(set, name, kept->data, kept->size, err);
+    if (!status) {
+        last.labels = label_list(set, 0)->rows;
+        status = list_accept(base_name(path), &last, now, err);
+    }
+    label_set_free(set);
+    return status;
 }
 
 enum tracer_status load_list(struct graph *graph, const char *path, enum list_format format,
@@ -281,7 +291,7 @@ enum tracer_status load_list(struct graph *graph, const char *path, enum list_fo
     if (!status)
         had = list_kept_facts(kept.data, kept.size, &before);
     if (!status && !options->force && had)
-        status = accept(graph, path, name, &before, &now, err);
+        status = accept(graph, path, name, &kept, &before, &now, err);
     if (!status)
         status = label_set_new(&set, err);
     if (!status) /* read as every later command will, before it is kept */

@@ -94,7 +94,7 @@ TRACER_MUST_USE enum tracer_status list_read(const struct list_file *file, enum 
 /** What the first line of such a CSV says; false: it says nothing. */
 bool list_kept_facts(const void *data, size_t size, struct list_facts *ret_facts);
 /** TRACER_E_USAGE when a new version is older than the last one, has no date though that had one, or has less than 80 % of its
- * entries. */
+ * entries or labels. */
 TRACER_MUST_USE enum tracer_status list_accept(const char *file, const struct list_facts *before,
                                                const struct list_facts *now, struct error *err);
 /** Such a CSV as a list of the set, with the rank of its format: OFAC official, addresses the user's, else others'. */

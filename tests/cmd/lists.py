@@ -72,6 +72,12 @@ with tempfile.TemporaryDirectory() as folder:
     said = take("plain.txt", (lists / "plain.txt").read_text())
     assert "3 labels" in said and "plain.txt: a plain list gives names without consequence: name its addresses with --source" in said
     assert "its last version had 3" in take("plain.txt", "# one\n" + EXPLOITER + "\n", code=2)
+    # Of all entries few are missing, and of those that count all but one.
+    def pack(addresses):
+        return "title: x\nlabel: y\nconfidence: forensic\ntags:\n" + "".join(f"- {{address: '{a}', currency: {c}, network: {c}}}\n" for a, c in addresses)
+    others = [(f"1Example{i}", "BTC") for i in range(30)]
+    assert "3 labels" in take("lost.yaml", pack(others + [(f"0x{i:040x}", "ETH") for i in (1, 2, 3)]))
+    assert "1 labels, and its last version had 3" in take("lost.yaml", pack(others + [(f"0x{1:040x}", "ETH")]), code=2)
     assert "holds no address" in take("none.yaml", "title: x\ntags: []\n", code=2)
     (folder / "fifo").unlink(missing_ok=True)
     os.mkfifo(folder / "fifo")

@@ -381,6 +381,17 @@ Test(lists, I4_a_version_that_is_older_or_far_shorter_is_refused)
     memcpy(now.date, "2025-12-31", 11);
     cr_expect_eq(list_accept("l", &before, &now, &err), TRACER_E_USAGE);
     cr_expect(strstr(err.text, "2025-12-31"));
+    now = before;
+    before.labels = 10;
+    now.labels = 8;
+    cr_expect_eq(list_accept("l", &before, &now, &err), TRACER_OK);
+    now.labels = 7;
+    cr_expect_eq(list_accept("l", &before, &now, &err), TRACER_E_USAGE);
+    cr_expect(strstr(err.text, "7 labels, and its last version had 10"), "%s", err.text);
+    now.labels = 10;
+    memset(now.date, 0, sizeof(now.date));
+    cr_expect_eq(list_accept("l", &before, &now, &err), TRACER_E_USAGE);
+    cr_expect(strstr(err.text, "does not say when it was published"), "%s", err.text);
 }
 
 Test(lists, a_date_is_given_to_a_list_that_has_none)

@@ -260,10 +260,12 @@ enum tracer_status list_accept(const char *file, const struct list_facts *before
         return error_set(err, TRACER_E_USAGE,
                          "%s: does not say when it was published, and the store has the list of %s: --date YYYY-MM-DD (--force takes it without)", file,
                          before->date);
-    if (now->entries * 5 < before->entries * 4)
+    /* Of all entries, and of those that count here: an edition may have lost one kind only. */
+    const bool few = now->entries * 5 < before->entries * 4;
+    if (few || now->labels * 5 < before->labels * 4)
         return error_set(err, TRACER_E_USAGE,
-                         "%s: %" PRIu64 " entries, and its last version had %" PRIu64
+                         "%s: %" PRIu64 " %s, and its last version had %" PRIu64
                          ": cut, or a large removal (--force takes it all the same)",
-                         file, now->entries, before->entries);
+                         file, few ? now->entries : now->labels, few ? "entries" : "labels", few ? before->entries : before->labels);
     return TRACER_OK;
 }
