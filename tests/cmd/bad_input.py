@@ -148,6 +148,8 @@ with tempfile.TemporaryDirectory() as folder:
     run("check", "--store", store, "--since", "1648041417", "0x" + binance, code=2, says="none is named")
     run("batch", here / "one.csv", "--store", store, "--since", "1648041417", "--output", here / "no.csv", code=2, says="none is named")
     run("batch", here / "one.csv", "--store", store, "--reference", "night", "--output", here / "no.csv", code=2, says="--decisions")
+    for option, value in (("--source", "x=" + EXPLOITER), ("--since", "1"), ("--from", "1"), ("--to", "1"), ("--rules", "no.json"), ("--store", "no"), ("--rpc", "public")):
+        run("check", "--transfers", here / "self.csv", "--key", "1:0:0", option, value, code=2, says="not with --transfers")
     # --to is of every target that is a transfer: one that goes elsewhere is no deposit of that account.
     key = paid = None
     for row in csv.DictReader(run("export", "transfers", "--store", store, code=0).stdout.splitlines()):

@@ -163,10 +163,19 @@ int check_files(const struct options *options)
     if (!status && (!options->key || !position_parse(options->key, strlen(options->key), &position)))
         status =
             error_set(&files.session.err, TRACER_E_USAGE, "which transfer? name it with --key BLOCK:TXI:IDX");
-    if (!status && options->as_of)
-        status = error_set(&files.session.err, TRACER_E_USAGE, "--as-of is about a store: not with --transfers");
-    if (!status && options->all_policies)
-        status = error_set(&files.session.err, TRACER_E_USAGE, "--policy all is about a store: not with --transfers");
+    const char *idle = options->as_of                                        ? "as-of"
+                       : options->all_policies                               ? "policy all"
+                       : options->store                                      ? "store"
+                       : options->source_count                               ? "source"
+                       : options->has_since                                  ? "since"
+                       : options->has_from                                   ? "from"
+                       : options->has_to_block || options->has_to_address    ? "to"
+                       : options->rules                                      ? "rules"
+                       : options->funds                                      ? "source-of-funds"
+                       : options->rpc_count                                  ? "rpc"
+                                                                             : NULL;
+    if (!status && idle) /* who gives it reads the answer as one that took it in */
+        status = error_set(&files.session.err, TRACER_E_USAGE, "--%s is about a store: not with --transfers", idle);
     if (!status && options->decisions)
         status = error_set(&files.session.err, TRACER_E_USAGE, "--decisions records answers of a store: not with --transfers");
     if (!status && options->argument_count)
