@@ -66,19 +66,49 @@ static enum tracer_status add_gapped(struct case_state *state, struct address ac
     return TRACER_OK;
 }
 
+/* A file may have the coin of an account, or its tokens, alone; any other word for what it has means both. */
+static void extend_part(struct imported_part *part, const struct graph_coverage *coverage)
+{
+    if (strcmp(coverage->what, "tokens") != 0 && coverage->first <= part->coin_to && coverage->last >= part->coin_to)
+        part->coin_to = coverage->last + 1;
+    if (strcmp(coverage->what, "native") != 0 && coverage->first <= part->tokens_to && coverage->last >= part->tokens_to)
+        part->tokens_to = coverage->last + 1;
+}
+
+static bool part_is_whole(const struct case_state *state, const struct imported_part *part)
+{
+    return !part->holed && part->coin_to > state->last && part->tokens_to > state->last;
+}
+
+/* All that was said of an imported account is read. */
+static enum tracer_status end_part(struct case_state *state, struct error *err)
+{
+    if (!state->part.begun || part_is_whole(state, &state->part))
+        return TRACER_OK;
+    struct address *holed = case_grow(state->arena, state->holed, state->holed_count, &state->holed_capacity, sizeof(*holed));
+    if (!holed)
+        return error_set(err, TRACER_E_NOMEM, "no memory");
+    state->holed = holed;
+    holed[state->holed_count++] = state->part.account;
+    return TRACER_OK;
+}
+
 /* A note for each of the first accounts whose history is not whole; the others are counted. What an imported file says
  * of its own gaps is counted too, but its rows are asserted as they are: the ledger has the words (store coverage). */
 static enum tracer_status account_gap(struct case_state *state, const struct graph_coverage *coverage, struct error *err)
 {
     char account[ADDRESS_TEXT_SIZE];
     if (state->network.imported) {
-        if (!coverage->gap[0] || (state->holed_count && address_equal(state->holed[state->holed_count - 1], coverage->account)))
-            return TRACER_OK; /* records come by account */
-        struct address *holed = case_grow(state->arena, state->holed, state->holed_count, &state->holed_capacity, sizeof(*holed));
-        if (!holed)
-            return error_set(err, TRACER_E_NOMEM, "no memory");
-        state->holed = holed;
-        holed[state->holed_count++] = coverage->account;
+        if (!state->part.begun || !address_equal(state->part.account, coverage->account)) { /* records come by account */
+            enum tracer_status status = end_part(state, err);
+            if (status)
+                return status;
+            state->part = state->everybody;
+            state->part.begun = true;
+            state->part.account = coverage->account;
+        }
+        state->part.holed = state->part.holed || coverage->gap[0];
+        extend_part(&state->part, coverage);
         return TRACER_OK;
     }
     if (!coverage->gap[0] && !is_part(state, coverage)) {
@@ -153,6 +183,10 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
     if (address_is_void(coverage->account)) {
         if (concerns && coverage->first <= state->covered_to && coverage->last >= state->covered_to)
             state->covered_to = coverage->last + 1;
+        if (state->network.imported && concerns) {
+            extend_part(&state->everybody, coverage);
+            state->half_covered = state->covered_to > state->last && !part_is_whole(state, &state->everybody);
+        }
         if (concerns && coverage->gap[0]) {
             state->touches_gap = true;
             status = case_note(state, NOTE_GAP, err, "blocks %" PRIu64 " to %" PRIu64 ": %s", coverage->first,
@@ -164,12 +198,14 @@ static enum tracer_status read_coverage(void *context, const struct graph_covera
         return concerns && coverage->first == state->range.first && coverage->gap[0] ? add_doubt(state, coverage, err) : TRACER_OK;
     if (strcmp(coverage->strategy, AUDIT_STRATEGY) == 0)
         return concerns && coverage->first == state->range.first && coverage->gap[0] ? add_audit_gap(state, coverage, err) : TRACER_OK;
+    if (state->network.imported && concerns && (status = account_gap(state, coverage, err)))
+        return status;
     if (!state->input->has_explored && state->covered_to > state->last)
         return TRACER_OK; /* every account's is there: void, which stands for all, comes first */
     state->has_explored = true;
     if (!concerns || !is_wanted(state->input, coverage->account))
         return TRACER_OK;
-    if ((status = account_gap(state, coverage, err)))
+    if (!state->network.imported && (status = account_gap(state, coverage, err)))
         return status;
     if (!state->network.imported && is_part(state, coverage))
         return TRACER_OK; /* what it did before or after is not known: a replay would have it hold what it paid out */
@@ -308,7 +344,7 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
                          input->chain_id);
     if (status || (status = set_range(state, err)) || (status = set_as_of(state, err)))
         return status;
-    state->covered_to = state->first;
+    state->covered_to = state->everybody.coin_to = state->everybody.tokens_to = state->first;
     if (input->incomplete) {
         char shown[TRACER_QUOTED_MAX];
         state->touches_gap = true;
@@ -321,7 +357,7 @@ enum tracer_status case_open(struct case_state *state, const struct case_input *
     status = graph_each_coverage(input->graph, input->chain_id, NULL, read_coverage, state, err);
     if (status == TRACER_E_NOT_FOUND)
         status = TRACER_OK;
-    if (status || (status = count_audit_gaps(state, err)) || (status = tell_refused(state, err)))
+    if (status || (status = end_part(state, err)) || (status = count_audit_gaps(state, err)) || (status = tell_refused(state, err)))
         return status;
     if (state->account_gaps > ACCOUNT_GAPS_TOLD &&
         (status = case_note(state, NOTE_GAP, err, "and %zu more accounts whose history is not whole (store coverage)", state->account_gaps - ACCOUNT_GAPS_TOLD)))

@@ -259,9 +259,9 @@ void screen_identity(const struct screen *screen, struct digest *ret_identity)
     struct {
         struct digest identity, rules;
         struct hash last_hash;
-        uint64_t last, generation, older_incidents, touches_gap, old_list; /* the last three make what is clean cannot tell */
+        uint64_t last, generation, older_incidents, touches_gap, old_list, half_covered, holed_count; /* the last five make what is clean cannot tell */
     } all = {head->identity,         rules_digest(screen->request.rules), head->last_hash,     head->last, head->generation,
-             state->older_incidents, state->touches_gap,                  state->old_list != NULL};
+             state->older_incidents, state->touches_gap,                  state->old_list != NULL, state->half_covered, state->holed_count};
     *ret_identity = digest_bytes(&all, sizeof(all));
 }
 

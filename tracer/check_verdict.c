@@ -206,7 +206,11 @@ static enum tracer_status judge_address(struct checking *checking, const struct 
     if (!status && state->holed_count && answer->verdict != VERDICT_EXPOSED &&
         bsearch(&target->spec.address, state->holed, state->holed_count, sizeof(struct address), order_addresses)) {
         worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
-        status = add_reason(checking, reasons, err, "the file that it was imported from says that something of its own history is missing (store coverage)");
+        status = add_reason(checking, reasons, err, "the file that it was imported from says that something of its own history is missing, or not that all is there (store coverage)");
+    }
+    if (!status && state->half_covered && answer->verdict != VERDICT_EXPOSED) {
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
+        status = add_reason(checking, reasons, err, "the imported files say of the coin alone, or of tokens alone, that all transfers are there");
     }
     if (status || case_is_explored(state, target->spec.address))
         return status;

@@ -24,8 +24,14 @@ struct case_state {
     size_t explored_count, explored_capacity;
     bool has_explored;
     size_t account_gaps; /* accounts whose history is not whole */
-    struct address *holed; /* accounts of which an imported file says that something is missing, in order */
+    struct address *holed; /* accounts of which an imported file says that something is missing, or does not say that all is there, in order */
     size_t holed_count, holed_capacity;
+    struct imported_part { /* while the ledger is read */
+        bool begun, holed;
+        struct address account;
+        uint64_t coin_to, tokens_to; /* the file has its coin, and its tokens, before these blocks */
+    } part, everybody; /* of the last imported account; of what stands for all */
+    bool half_covered; /* an imported file says of all accounts that their coin is whole, or their tokens, and not both */
     struct address *gapped; /* these, in order: what they pay is of unknown history (taint_input.doubted) */
     size_t gapped_count, gapped_capacity;
     struct address whole, audited; /* while the ledger is read: the last account that one of its records has whole; that an audit found wanting */

@@ -137,6 +137,21 @@ with tempfile.TemporaryDirectory() as folder:
     for columns in ("verdict", "verdict,reason"):
         run("batch", here / "holed.csv", *early, "--columns", columns, "--output", here / "holed.out", code=11)
 
+    # Nor one of which the file does not say that its coin and its tokens are all there, in all blocks asked about.
+    sender, other, taker = ("0x" + pair * 20 for pair in ("12", "34", "56"))
+    (here / "three.csv").write_text("block,txi,idx,kind,asset,from,to,amount\n" + "".join(
+        f"{block},0,0,{kind},native,{giver},{to},9\n" for block, kind, giver, to in ((1, "reward", "0x" + "0" * 40, sender), (2, "value", sender, other), (3, "value", other, taker))))
+    for name, ledger, code in (("both", ",1,3,native,,,\n,1,3,tokens,,,\n", 0), ("coin", ",1,3,native,,,\n", 11), ("tokens", ",1,3,tokens,,,\n", 11),
+                               ("two", f"{other},1,1,all,,,\n{other},2,3,all,,,\n{sender},1,3,all,,,\n", 0), ("part", f"{other},2,3,all,,,\n{sender},1,3,all,,,\n", 11),
+                               ("half", f"{other},1,3,native,,,\n{sender},1,3,all,,,\n", 11), ("beside", f",1,3,all,,,\n{other},2,2,all,,,one is missing\n", 11)):
+        (here / "ledger.csv").write_text("account,from,to,what,method,cross_check,gap\n" + ledger)
+        run("import", "--store", here / name, here / "three.csv", here / "ledger.csv", code=0)
+        (here / "one.csv").write_text(f"target\n{other}\n")
+        asked_of = ("--store", here / name, "--source", f"s={taker}")
+        run("check", *asked_of, other, code=code)
+        run("batch", here / "one.csv", *asked_of, "--columns", "verdict", "--output", here / "one.out", code=code)
+        run("check", *asked_of, "2:0:0", code=0) # what it carried is in the file
+
     # A list of assets of another chain would leave nothing that counts.
     (here / "elsewhere.csv").write_text("asset,decimals,weight,dust,symbol,chain\nnative,18,1,0,X,2020\n0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48,6,1,0,USDC,2020\n")
     run(*asked, "--assets", here / "elsewhere.csv", "0x" + binance, code=2, says="none of its assets is on chain 1")
