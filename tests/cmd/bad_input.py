@@ -152,6 +152,15 @@ with tempfile.TemporaryDirectory() as folder:
         run("batch", here / "one.csv", *asked_of, "--columns", "verdict", "--output", here / "one.out", code=code)
         run("check", *asked_of, "2:0:0", code=0) # what it carried is in the file
 
+    # What an account that is not explored paid to a labelled one is seen by nobody, also where the file speaks of that one's history: that is no damage, and
+    # says nothing of it; but where every tainted unit is seen elsewhere, it is clean.
+    (here / "mine.csv").write_text(f"address,class\n{other},mixer\n")
+    (here / "ledger.csv").write_text(f"account,from,to,what,method,cross_check,gap\n{other},1,3,all,,,\n{taker},1,3,all,,,\n")
+    run("import", "--store", here / "labelled", here / "three.csv", here / "ledger.csv", code=0)
+    for columns in ("verdict", "verdict,reason"):
+        run("batch", here / "one.csv", "--store", here / "labelled", "--labels", here / "mine.csv", "--source", f"s={taker}", "--columns", columns, "--output", here / "one.out", code=0)
+    assert "every tainted unit is accounted for elsewhere" in (here / "one.out").read_text()
+
     # A list of assets of another chain would leave nothing that counts.
     (here / "elsewhere.csv").write_text("asset,decimals,weight,dust,symbol,chain\nnative,18,1,0,X,2020\n0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48,6,1,0,USDC,2020\n")
     run(*asked, "--assets", here / "elsewhere.csv", "0x" + binance, code=2, says="none of its assets is on chain 1")
