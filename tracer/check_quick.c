@@ -65,7 +65,7 @@ static enum verdict judge(const struct quick *quick, struct address address, uin
     const struct case_state *state = quick->state;
     if (flags & KEPT_TAINTED)
         return VERDICT_EXPOSED;
-    bool tells = !state->older_incidents && !state->touches_gap && !state->old_list && !state->half_covered && !(flags & KEPT_UNKNOWN) &&
+    bool tells = !state->older_incidents && !state->touches_gap && !state->old_list && !state->half_covered && !case_is_blind(state, lookup_head(quick->lookup)) && !(flags & KEPT_UNKNOWN) &&
                  (lookup_head(quick->lookup)->accounted || case_is_explored(state, address));
     return tells ? VERDICT_CLEAN : VERDICT_CANNOT_TELL;
 }

@@ -176,6 +176,11 @@ bool case_is_explored(const struct case_state *state, struct address address)
             !(state->label_count && bsearch(&wanted, state->labels, state->label_count, sizeof(wanted), order_labels)));
 }
 
+bool case_is_blind(const struct case_state *state, const struct kept_head *head)
+{
+    return !policy_bounds(state->options.policy) && !head->accounted;
+}
+
 static enum tracer_status judge_address(struct checking *checking, const struct target *target,
                                         struct check_answer *answer, struct reasons *reasons,
                                         struct error *err)
@@ -291,6 +296,11 @@ enum tracer_status answer_target(struct checking *checking, size_t index, struct
     }
     if (!status)
         status = tell_unlisted(checking, answer, &reasons, err);
+    if (!status && answer->verdict == VERDICT_CLEAN && case_is_blind(&checking->state, lookup_head(checking->lookup))) {
+        worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
+        status = add_reason(checking, &reasons, err,
+                            "under this policy units of unknown history set no bound to what is tainted, and there may be some: ask under fifo, lifo or haircut");
+    }
     if (!status && checking->state.touches_gap && answer->verdict == VERDICT_CLEAN) {
         worsen(answer, VERDICT_CANNOT_TELL, RULE_COVERAGE);
         status = add_reason(checking, &reasons, err,

@@ -85,6 +85,8 @@ void quick_verdicts(const struct quick *quick, const struct address *addresses, 
 
 /* check_verdict.c */
 bool case_is_explored(const struct case_state *state, struct address address);
+/** Something of unknown history could be tainted, and the policy does not say where. */
+bool case_is_blind(const struct case_state *state, const struct kept_head *head);
 /** The lines are there: judge them. */
 enum tracer_status answer_target(struct checking *checking, size_t index, struct check_answer *answer,
                                  struct error *err);

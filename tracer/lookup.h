@@ -13,7 +13,7 @@
 #include "tracer/digest.h"
 #include "tracer/shelf.h"
 
-#define LOOKUP_VERSION 4u /* of the encoding, of the engine, and of how lists make classes: another one is made again */
+#define LOOKUP_VERSION 5u /* of the encoding, of the engine, and of how lists make classes: another one is made again */
 
 /* What one transfer carried. */
 struct kept_row {
@@ -55,7 +55,8 @@ struct kept_head {
     uint64_t last;       /* block */
     struct hash last_hash;
     struct taint_diag diag;
-    bool accounted; /* no tainted or unknown unit went where the store does not follow (has_explored) */
+    bool accounted; /* no tainted or unknown unit went where the store does not follow (has_explored); of a policy without bounds: nothing of
+                     * unknown history can be tainted */
     const char **sources; /* names in tag order */
     size_t source_count;
 };
@@ -97,6 +98,12 @@ enum tracer_status keep_each_changed(struct keep *keep, const struct case_state 
 
 /* lookup_make.c */
 #define LOOKUP_PATH_MAX 4096u
+/** What is tainted is at least what the replay says, and at most that and what is unknown (taint-spec 9.5; haircut is linear). Poison has no
+ * unknown units, and under cleanfirst and taintfirst those that are unknown change which others leave. */
+static inline bool policy_bounds(enum taint_policy policy)
+{
+    return policy == POLICY_FIFO || policy == POLICY_LIFO || policy == POLICY_HAIRCUT;
+}
 enum tracer_status lookup_identity(const struct case_state *state, struct taint_options options, struct digest *ret_identity,
                                    struct error *err);
 enum tracer_status lookup_path(const struct case_state *state, const struct digest *identity, char ret_path[static LOOKUP_PATH_MAX],

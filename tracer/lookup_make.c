@@ -171,6 +171,35 @@ static bool all_accounted(const struct taint *taint)
     return true;
 }
 
+/* Are the sources among what the store follows? What others paid out is in no row. */
+static bool sources_are_followed(const struct case_state *state)
+{
+    if (!state->has_explored)
+        return true;
+    for (size_t i = 0; i < state->label_count; i++)
+        if (state->labels[i].emit[0])
+            return false;
+    for (size_t i = 0; i < state->seed_count; i++) {
+        bool followed = !state->seeds[i].is_address;
+        for (size_t e = 0; e < state->explored_count && !followed; e++)
+            followed = address_equal(state->explored[e], state->seeds[i].address);
+        if (!followed)
+            return false;
+    }
+    return true;
+}
+
+/* No unit is of unknown history. Under poison nobody can say. */
+static bool has_no_unknown(const struct case_state *state)
+{
+    const struct taint_total *totals;
+    size_t count = taint_totals(state->taint, &totals);
+    for (size_t i = 0; i < count; i++)
+        if (totals[i].tag == TAINT_UNKNOWN)
+            return false;
+    return state->options.policy != POLICY_POISON;
+}
+
 static enum tracer_status put_head(struct layout *layout, const struct case_state *state, const struct digest *identity, struct error *err)
 {
     struct kept_head head = {.identity = *identity,
@@ -179,11 +208,13 @@ static enum tracer_status put_head(struct layout *layout, const struct case_stat
                              .diag = taint_diag(state->taint),
                              .source_count = taint_source_count(state->taint)};
     struct block block;
-    bool all_explored = !state->has_explored && !state->gapped_count;
-    enum tracer_status status = all_explored ? TRACER_OK : taint_settle(state->taint, err);
+    bool all_explored = !state->has_explored && !state->gapped_count, bounds = policy_bounds(state->options.policy);
+    enum tracer_status status = all_explored && bounds ? TRACER_OK : taint_settle(state->taint, err);
     if (status)
         return status;
-    head.accounted = all_explored || all_accounted(state->taint);
+    bool proven = sources_are_followed(state) && all_accounted(state->taint);
+    head.accounted = bounds ? all_explored || proven
+                            : (all_explored && has_no_unknown(state)) || (state->options.opening == OPENING_CLEAN && proven);
     status = graph_get_block(state->input->graph, state->network.chain_id, state->last, &block, err);
     if (!status)
         head.last_hash = block.hash;
