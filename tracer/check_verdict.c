@@ -162,18 +162,13 @@ static int order_addresses(const void *a, const void *b)
     return memcmp(a, b, sizeof(struct address));
 }
 
-static int order_labels(const void *a, const void *b)
-{
-    return address_compare(((const struct taint_label *)a)->address, ((const struct taint_label *)b)->address);
-}
-
 /* Of a labelled account the engine sees what accounts that it follows paid in: all of it only where it follows everybody. */
 bool case_is_explored(const struct case_state *state, struct address address)
 {
-    const struct taint_label wanted = {.address = address};
+    struct label label;
     return !state->has_explored ||
            (state->explored_count && bsearch(&address, state->explored, state->explored_count, sizeof(address), order_addresses) &&
-            !(state->label_count && bsearch(&wanted, state->labels, state->label_count, sizeof(wanted), order_labels)));
+            !(label_find(state->input->labels, state->network.chain_id, address, &label) && label.class_ != CLASS_NONE));
 }
 
 bool case_is_blind(const struct case_state *state, const struct kept_head *head)
