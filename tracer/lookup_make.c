@@ -189,7 +189,7 @@ static bool sources_are_followed(const struct case_state *state)
     return true;
 }
 
-/* No unit is of unknown history. Under poison nobody can say. */
+/* No unit is of unknown history, as far as the policy tells: poison knows of none. */
 static bool has_no_unknown(const struct case_state *state)
 {
     const struct taint_total *totals;
@@ -197,7 +197,7 @@ static bool has_no_unknown(const struct case_state *state)
     for (size_t i = 0; i < count; i++)
         if (totals[i].tag == TAINT_UNKNOWN)
             return false;
-    return state->options.policy != POLICY_POISON;
+    return true;
 }
 
 static enum tracer_status put_head(struct layout *layout, const struct case_state *state, const struct digest *identity, struct error *err)
