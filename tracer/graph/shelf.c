@@ -20,7 +20,7 @@
 #define CHECKSUM_SIZE sizeof(XXH64_hash_t)
 #define LINK_SIZE sizeof(XXH64_hash_t) /* of a row: digest of the key before it */
 #define SHELF_ROW_KEY_MAX 64u
-#define SHELF_READ_HELD TRACER_MIB(16) /* of records read in one go, before their pages are let go */
+#define SHELF_READ_HELD TRACER_MIB(2) /* of the map, while all is read */
 #define TAIL_KEY "tail" /* in the head: key of the last row */
 
 struct shelf {
