@@ -171,9 +171,10 @@ bool case_is_explored(const struct case_state *state, struct address address)
             !(label_find(state->input->labels, state->network.chain_id, address, &label) && label.class_ != CLASS_NONE));
 }
 
+/* What is explored for an answer is under such a policy all that touched its units; else a limit is a gap (ancestors.h). */
 bool case_is_blind(const struct case_state *state, const struct kept_head *head)
 {
-    return !policy_bounds(state->options.policy) && !head->accounted;
+    return !policy_bounds(state->options.policy) && !head->accounted && !(state->input->has_explored && head->no_unknown);
 }
 
 static enum tracer_status judge_address(struct checking *checking, const struct target *target,

@@ -13,7 +13,7 @@
 #include "tracer/digest.h"
 #include "tracer/shelf.h"
 
-#define LOOKUP_VERSION 5u /* of the encoding, of the engine, and of how lists make classes: another one is made again */
+#define LOOKUP_VERSION 6u /* of the encoding, of the engine, and of how lists make classes: another one is made again */
 
 /* What one transfer carried. */
 struct kept_row {
@@ -57,6 +57,7 @@ struct kept_head {
     struct taint_diag diag;
     bool accounted; /* no tainted or unknown unit went where the store does not follow (has_explored); of a policy without bounds: nothing of
                      * unknown history can be tainted */
+    bool no_unknown; /* no unit of the replay is of unknown history, as far as the policy tells: poison knows of none */
     const char **sources; /* names in tag order */
     size_t source_count;
 };

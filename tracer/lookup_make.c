@@ -213,8 +213,9 @@ static enum tracer_status put_head(struct layout *layout, const struct case_stat
     if (status)
         return status;
     bool proven = sources_are_followed(state) && all_accounted(state->taint);
+    head.no_unknown = !bounds && has_no_unknown(state);
     head.accounted = bounds ? all_explored || proven
-                            : (all_explored && has_no_unknown(state)) || (state->options.opening == OPENING_CLEAN && proven);
+                            : (all_explored && head.no_unknown) || (state->options.opening == OPENING_CLEAN && proven);
     status = graph_get_block(state->input->graph, state->network.chain_id, state->last, &block, err);
     if (!status)
         head.last_hash = block.hash;

@@ -94,7 +94,7 @@ bool kept_account_encode(const struct kept_account *account, struct buffer *to)
 bool kept_head_encode(const struct kept_head *head, struct buffer *to)
 {
     const struct taint_diag *diag = &head->diag;
-    const uint64_t numbers[] = {LOOKUP_VERSION, head->generation, head->last, head->accounted, diag->groups_bad, diag->groups_ok,
+    const uint64_t numbers[] = {LOOKUP_VERSION, head->generation, head->last, head->accounted | (uint64_t)head->no_unknown << 1, diag->groups_bad, diag->groups_ok,
                                 diag->overflow, diag->overspend, diag->rows, diag->seeds_noop, diag->self, diag->zero, head->source_count};
     bool ok = buffer_add(to, head->identity.bytes, sizeof(head->identity.bytes)) && buffer_add(to, head->last_hash.bytes, sizeof(head->last_hash.bytes));
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]) && ok; i++)
@@ -271,7 +271,9 @@ bool kept_head_decode(struct bytes bytes, struct arena *arena, struct kept_head 
         return false;
     head.generation = get_number(&from);
     head.last = get_number(&from);
-    head.accounted = get_number(&from);
+    const uint64_t marks = get_number(&from);
+    head.accounted = marks & 1;
+    head.no_unknown = marks >> 1 & 1;
     uint64_t *const diag[] = {&head.diag.groups_bad, &head.diag.groups_ok,  &head.diag.overflow, &head.diag.overspend,
                               &head.diag.rows,       &head.diag.seeds_noop, &head.diag.self,     &head.diag.zero};
     for (size_t i = 0; i < sizeof(diag) / sizeof(diag[0]); i++)
