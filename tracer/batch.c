@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -41,7 +40,7 @@ struct batch {
     int input, output; /* output: the partial file, locked */
     struct stat input_stat;
     uint64_t input_end; /* behind the last row */
-    char *partial, *progress;
+    char *partial, *progress, *unfinished; /* a note that a kill cut off */
     char identity[65];         /* of request and state */
     uint64_t cut_to, cut_line; /* of the input: what was handed out */
     uint64_t done, done_line;  /* what came back */
@@ -136,7 +135,8 @@ static enum tracer_status open_partial(struct batch *batch)
         return fail_io(batch, batch->partial);
     if (!S_ISREG(there.st_mode))
         return error_set(batch->err, TRACER_E_USAGE, "%s is no regular file", batch->partial);
-    if (flock(batch->output, LOCK_EX | LOCK_NB))
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET}; /* a worker does not inherit it: it ends with us */
+    if (fcntl(batch->output, F_SETLK, &whole))
         return error_set(batch->err, TRACER_E_BUSY, "%s: another batch writes it", batch->request->output);
     return TRACER_OK;
 }
@@ -144,7 +144,7 @@ static enum tracer_status open_partial(struct batch *batch)
 /* The log of decisions is a file of its own. */
 static enum tracer_status check_log(struct batch *batch)
 {
-    const char *log = batch->request->record.log, *const ours[] = {batch->partial, batch->progress};
+    const char *log = batch->request->record.log, *const ours[] = {batch->partial, batch->progress, batch->unfinished};
     struct stat of_log, other;
     for (size_t i = 0; log && i < sizeof(ours) / sizeof(*ours); i++)
         if (strcmp(log, ours[i]) == 0 || (!stat(log, &of_log) && !stat(ours[i], &other) && of_log.st_dev == other.st_dev && of_log.st_ino == other.st_ino))
@@ -188,7 +188,7 @@ static enum tracer_status note(struct batch *batch)
     struct output file;
     enum tracer_status status = fdatasync(batch->output) ? fail_io(batch, batch->partial) : TRACER_OK;
     if (!status)
-        status = output_open(batch->progress, &file, batch->err);
+        status = output_open_alone(batch->progress, &file, batch->err);
     if (status)
         return status;
     fprintf(file.stream, "tracer/batch-progress/1\nrequest %s\n" INPUT_FORMAT, batch->identity, (uint64_t)input->st_size, (int64_t)input->st_mtim.tv_sec,
@@ -447,7 +447,7 @@ static void end_worker(struct worker *worker, bool at_once)
 
 static enum tracer_status start_worker(struct batch *batch, struct worker *worker)
 {
-    int jobs[2], replies[2], others[2 * TRACER_BATCH_WORKERS_MAX + 3];
+    int jobs[2], replies[2], others[2 * TRACER_BATCH_WORKERS_MAX + 2];
     size_t other_count = 0;
     if (!worker->slots) { /* a page of it is there once it is used */
         void *slots = mmap(NULL, BATCH_JOBS * sizeof(struct batch_slot), PROT_READ | PROT_WRITE,
@@ -471,7 +471,6 @@ static enum tracer_status start_worker(struct batch *batch, struct worker *worke
         }
     others[other_count++] = jobs[1];
     others[other_count++] = replies[0];
-    others[other_count++] = batch->output; /* its lock ends with us */
     worker->pid =
         batch->request->start(batch->request->start_context,
                               &(struct batch_ends){jobs[0], replies[1], worker->slots}, others, other_count);
@@ -700,6 +699,7 @@ static enum tracer_status finish(struct batch *batch)
     if (fsync(batch->output) || rename(batch->partial, batch->request->output))
         return fail_io(batch, batch->request->output);
     unlink(batch->progress);
+    unlink(batch->unfinished);
     return TRACER_OK;
 }
 
@@ -714,7 +714,8 @@ enum tracer_status batch_run(const struct batch_request *request, struct batch_s
     enum tracer_status status = TRACER_OK;
     if (!(batch->arena = arena_new(TRACER_MEMORY_MAX)) ||
         !(batch->partial = arena_printf(batch->arena, "%s" PARTIAL, request->output)) ||
-        !(batch->progress = arena_printf(batch->arena, "%s" PROGRESS, request->output)))
+        !(batch->progress = arena_printf(batch->arena, "%s" PROGRESS, request->output)) ||
+        !(batch->unfinished = arena_printf(batch->arena, "%s" OUTPUT_ALONE, batch->progress)))
         status = error_set(err, TRACER_E_NOMEM, "no memory");
     if (!status && request->input_format == BATCH_JSONL && request->output_format == BATCH_CSV)
         status = error_set(err, TRACER_E_USAGE, "JSON lines cannot become CSV: each line may have other members");

@@ -26,6 +26,9 @@ struct output {
 };
 TRACER_MUST_USE enum tracer_status output_open(const char *path, struct output *ret_output,
                                                struct error *err);
+/** The same for a file that nobody else writes meanwhile: until it is committed it is `path` and OUTPUT_ALONE, so that a kill leaves no more than one of that name. */
+#define OUTPUT_ALONE ".new"
+TRACER_MUST_USE enum tracer_status output_open_alone(const char *path, struct output *ret_output, struct error *err);
 TRACER_MUST_USE enum tracer_status output_commit(struct output *output, struct error *err);
 void output_abort(struct output *output); /* after a failure, or after commit: does nothing then */
 

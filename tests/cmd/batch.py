@@ -251,7 +251,7 @@ try:
     same("exit of the last run", done.returncode, 12)
     need("the last run has other bytes", (top / "killed.csv").read_bytes() == reference)
     left = [p.name for p in top.iterdir() if p.name.startswith("killed.csv.")]
-need(f"something is left: {left}", not left)
+    need(f"something is left: {left}", not left)
     print(f"{kills} kills, {resumed} of them left a note to go on from")
 
     # ---- at once after a kill: no worker is left that has the output, or is answering ----

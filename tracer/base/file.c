@@ -50,7 +50,8 @@ enum tracer_status file_head(const char *path, size_t size_max, struct buffer *r
     return read_bytes(path, size_max, true, ret_bytes, err);
 }
 
-enum tracer_status output_open(const char *path, struct output *ret_output, struct error *err)
+/* `alone`: of the caller's alone, so what a kill left of the last one is written over. */
+static enum tracer_status open_beside(const char *path, bool alone, struct output *ret_output, struct error *err)
 {
     *ret_output = (struct output){0};
     if (!path || strcmp(path, "-") == 0) {
@@ -67,8 +68,8 @@ enum tracer_status output_open(const char *path, struct output *ret_output, stru
         free(temporary);
         return error_set(err, TRACER_E_NOMEM, "no memory");
     }
-    snprintf(temporary, size, "%s.XXXXXX", path);
-    int file = mkostemp(temporary, O_CLOEXEC); /* O_EXCL, mode 0600 */
+    snprintf(temporary, size, "%s%s", path, alone ? OUTPUT_ALONE : ".XXXXXX");
+    int file = alone ? open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600) : mkostemp(temporary, O_CLOEXEC); /* O_EXCL, mode 0600 */
     FILE *stream = file < 0 ? NULL : fdopen(file, "w");
     if (!stream) {
         enum tracer_status status = error_set(err, TRACER_E_IO, "%s: %s", path, strerror(errno));
@@ -82,6 +83,16 @@ enum tracer_status output_open(const char *path, struct output *ret_output, stru
     }
     *ret_output = (struct output){stream, target, temporary};
     return TRACER_OK;
+}
+
+enum tracer_status output_open(const char *path, struct output *ret_output, struct error *err)
+{
+    return open_beside(path, false, ret_output, err);
+}
+
+enum tracer_status output_open_alone(const char *path, struct output *ret_output, struct error *err)
+{
+    return open_beside(path, true, ret_output, err);
 }
 
 void file_sync_folder(const char *path)

@@ -44,7 +44,7 @@ static pid_t start(void *context, const struct batch_ends *ends, const int *othe
     pid_t parent = getpid(), child = fork();
     if (child)
         return child;
-    /* However the parent ends: what it has locked is locked as long as a process is left that has it open. */
+    /* However the parent ends. */
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
         _exit(EXIT_INTERNAL);
     for (size_t i = 0; i < other_count; i++)
