@@ -203,7 +203,7 @@ static void read_group(struct round *round, struct group *group)
         return;
     }
     if (round->again && refused == TRACER_E_NETWORK)
-        client_gave_word(round->client, group->batch.endpoint, false);
+        client_gave_word(round->client, group->batch.endpoint, WORD_ON_STATE, false);
     for (size_t i = 0; i < group->batch.call_count; i++) {
         const struct rpc_call *call = &group->calls[i];
         struct chain_balance *balance = &round->balances[group->asked[i]];
@@ -212,7 +212,7 @@ static void read_group(struct round *round, struct group *group)
             status = read_plain(balance->asset, (struct json_span){call->result, call->result_length}, &number, &ignored);
         if (!status) {
             balance->status = TRACER_OK;
-            client_gave_word(round->client, group->batch.answered_by, true);
+            client_gave_word(round->client, group->batch.answered_by, WORD_ON_STATE, true);
             opinion_add(&round->opinions[group->asked[i]], number, group->batch.answered_by);
         } else if (round->again && !refused) {
             opinion_silent(round->client, group->batch.endpoint, balance->number - 1, status);

@@ -184,13 +184,14 @@ void client_less_calls(struct chain_client *client, const struct rpc_batch *batc
         *known = most;
 }
 
-void client_gave_word(struct chain_client *client, size_t endpoint, bool gave)
+void client_gave_word(struct chain_client *client, size_t endpoint, enum client_word on, bool gave)
 {
-    unsigned *unanswered = &client->endpoints[endpoint].unanswered;
+    static const char *const words[CLIENT_WORD_COUNT] = {"state", "lists of blocks", "call traces"};
+    unsigned *unanswered = &client->endpoints[endpoint].unanswered[on];
     *unanswered = gave ? 0 : *unanswered + 1;
     if (*unanswered == CLIENT_UNANSWERED_MAX)
-        client_note(client, "endpoint \"%s\" confirms nothing more in this run: asked for a second word, it did not answer %u times in a row",
-                    rpc_endpoint_name(client->rpc, endpoint), CLIENT_UNANSWERED_MAX);
+        client_note(client, "endpoint \"%s\" confirms no %s any more in this run: asked for a second word, it did not answer %u times in a row",
+                    rpc_endpoint_name(client->rpc, endpoint), words[on], CLIENT_UNANSWERED_MAX);
 }
 
 enum tracer_status client_doubt(struct chain_client *client, size_t endpoint, uint64_t number, const char *why, struct json_span reply, struct error *err)

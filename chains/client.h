@@ -7,6 +7,9 @@
 
 #define CLIENT_NOTES_MAX 64u
 
+/* What an endpoint is asked for a second word on; who has no old traces may have old state. */
+enum client_word { WORD_ON_STATE, WORD_ON_LISTS, WORD_ON_TRACES, CLIENT_WORD_COUNT };
+
 struct client_endpoint {
     bool usable;
     enum chain_traces traces;
@@ -15,7 +18,7 @@ struct client_endpoint {
     bool is_silent;               /* it has no state of blocks up to silent_at */
     uint64_t silent_at;
     bool lacks[HISTORY_WAY_COUNT]; /* the method is not there, or not that far back */
-    unsigned unanswered; /* second words in a row that it could not be asked for */
+    unsigned unanswered[CLIENT_WORD_COUNT]; /* second words in a row that it could not be asked for */
 };
 
 struct chain_client {
@@ -48,12 +51,12 @@ void client_note(struct chain_client *client, const char *format, ...) TRACER_PR
 void client_less_calls(struct chain_client *client, const struct rpc_batch *batch, uint32_t most);
 #define CLIENT_UNANSWERED_MAX 3u
 /* An endpoint that others are not confirmed by any more: it did not answer, so many times in a row. */
-static inline bool client_is_silent(const struct chain_client *client, size_t endpoint)
+static inline bool client_is_silent(const struct chain_client *client, size_t endpoint, enum client_word on)
 {
-    return client->endpoints[endpoint].unanswered >= CLIENT_UNANSWERED_MAX;
+    return client->endpoints[endpoint].unanswered[on] >= CLIENT_UNANSWERED_MAX;
 }
 /* Asked for a second word, it gave one, or none. */
-void client_gave_word(struct chain_client *client, size_t endpoint, bool gave);
+void client_gave_word(struct chain_client *client, size_t endpoint, enum client_word on, bool gave);
 /* What an endpoint said of state, finality or blocks is not what others say: to the notes, and, once an endpoint, to the next fetch, which has a place for
  * it. `why` and `reply` (JSON) are the client's; NULL: there was no memory. */
 enum tracer_status client_doubt(struct chain_client *client, size_t endpoint, uint64_t number, const char *why, struct json_span reply, struct error *err);

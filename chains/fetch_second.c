@@ -20,7 +20,7 @@ static bool rests_on_receipts(const struct fetching *fetching, const struct bloc
     for (size_t i = 0; i < block->transfer_count && !rests; i++)
         rests = block->transfers[i].kind == TRANSFER_FEE && !row_is_hashed(&block->transfers[i]);
     for (size_t i = 0; i < block->transaction_count && !rests && block->number >= fetching->evm.rules->byzantium.number; i++)
-        rests = block->grade == GRADE_SINGLE && block->transactions[i].grade == GRADE_ASSERTED;
+        rests = block->grade < GRADE_ASSERTED && block->transactions[i].grade == GRADE_ASSERTED;
     return rests;
 }
 
@@ -105,7 +105,7 @@ static size_t next_endpoint(const struct fetching *fetching, struct unit *unit)
     for (size_t i = 0; i < 2 * client->endpoint_count; i++) {
         size_t endpoint = (unit->source + i) % client->endpoint_count;
         bool fits = unit->traced && client->endpoints[endpoint].traces == client->traces;
-        if (!client->endpoints[endpoint].usable || client_is_silent(client, endpoint) || unit->words_asked >> endpoint & 1 ||
+        if (!client->endpoints[endpoint].usable || client_is_silent(client, endpoint, WORD_ON_TRACES) || unit->words_asked >> endpoint & 1 ||
             (i < client->endpoint_count && !fits))
             continue;
         for (size_t k = 0; k < unit->count; k++)
@@ -181,7 +181,7 @@ static bool own_texts(const struct fetching *fetching, const struct unit *unit, 
                                       .receipt_count = count,
                                       .receipts_apart = unit->receipts_apart};
     if (traces && replies.traces && !unit->trace_missing[block]) {
-        ret_texts->traces_kind = evm_kind(fetching->client->traces);
+        ret_texts->traces_kind = evm_kind(unit->words[block][0].traces);
         ret_texts->traces = result_of(replies.traces);
     }
     return spans != NULL;
@@ -393,7 +393,7 @@ enum tracer_status unit_second_done(struct fetching *fetching, struct unit *unit
         }
     for (size_t i = 0; i < wave->call_count; i++)
         fetching->stats.bytes += wave->calls[i].result_length;
-    client_gave_word(fetching->client, endpoint, said);
+    client_gave_word(fetching->client, endpoint, WORD_ON_TRACES, said);
     unit->word_waves += said;
     return unit_ask_second(fetching, unit);
 }

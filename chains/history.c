@@ -346,25 +346,35 @@ static enum tracer_status read_batch(struct search *search, struct chunk *chunk,
     return TRACER_OK;
 }
 
-/* Two have said the same, or nobody else can: all that was listed. A task keeps it as one answer. */
+/* Two have said the same, or nobody else can: all that was listed, and `head` with its items, as one answer that a task keeps. */
+static enum tracer_status merge(struct search *search, struct lists *lists, const char *params, const char *head, struct buffer *ret_text, uint64_t *ret_end,
+                                size_t *ret_count)
+{
+    struct history_blocks all = {0};
+    buffer_init(ret_text, TRACER_REPLY_BLOCK_MAX);
+    enum tracer_status status = lists_merge(search->client, lists, search->way->method, params, &all, ret_end, search->err);
+    buffer_text(ret_text, head);
+    for (size_t i = 0; i < all.count && !status; i++) {
+        buffer_printf(ret_text, "%s{\"blockNumber\":\"0x%" PRIx64 "\"}", i ? "," : "", all.numbers[i]);
+        status = history_blocks_add(search->blocks, all.numbers[i], search->err);
+    }
+    *ret_count = all.count;
+    history_blocks_free(&all);
+    return status;
+}
+
 static enum tracer_status take_lists(struct search *search, struct chunk *chunk)
 {
     enum tracer_status status = TRACER_OK;
     for (unsigned i = 0; i < chunk->batch.call_count && !status; i++) {
-        struct history_blocks all = {0};
         struct buffer text;
         uint64_t end;
-        buffer_init(&text, TRACER_REPLY_BLOCK_MAX);
-        status = lists_merge(search->client, &chunk->lists[i], search->way->method, chunk->params[i], &all, &end, search->err);
-        for (size_t k = 0; k < all.count && !status; k++) {
-            buffer_printf(&text, "%c{\"blockNumber\":\"0x%" PRIx64 "\"}", k ? ',' : '[', all.numbers[k]);
-            status = history_blocks_add(search->blocks, all.numbers[k], search->err);
-        }
-        buffer_text(&text, all.count ? "]" : "[]");
-        if (!status && buffer_ok(&text) && all.count < RESULTS_FULL)
+        size_t count;
+        status = merge(search, &chunk->lists[i], chunk->params[i], "[", &text, &end, &count);
+        buffer_text(&text, "]");
+        if (!status && buffer_ok(&text) && count < RESULTS_FULL)
             client_keep(search->client, search->way->method, chunk->params[i], span_of(&text));
         buffer_release(&text);
-        history_blocks_free(&all);
     }
     history_blocks_sort(search->blocks);
     return status;
@@ -400,7 +410,7 @@ static enum tracer_status read_chunk(struct search *search, struct chunk *chunk)
     if (asked_of != RPC_ANY)
         client->endpoints[asked_of].lacks[search->which] |= status == TRACER_E_UNAVAILABLE;
     if (!first && status != TRACER_E_UNAVAILABLE)
-        client_gave_word(client, asked_of, !status);
+        client_gave_word(client, asked_of, WORD_ON_LISTS, !status);
     /* Of anyone: the pool has asked the others already. */
     size_t other = status && first && asked_of == RPC_ANY && status != TRACER_E_REPLY ? RPC_ANY
                                                                                       : lists_other(client, search->which, chunk->lists, count, chunk->tried);
@@ -481,23 +491,15 @@ static enum tracer_status read_page(struct search *search, struct json_span text
     return reading_ended(&reader, &page, search->way->method);
 }
 
-/* The page of all who were asked; a task keeps it as one answer. */
 static enum tracer_status take_page(struct search *search, struct lists *lists, const char *params, uint64_t last, uint64_t *ret_end)
 {
-    struct history_blocks all = {0};
     struct buffer text;
-    buffer_init(&text, TRACER_REPLY_BLOCK_MAX);
-    enum tracer_status status = lists_merge(search->client, lists, search->way->method, params, &all, ret_end, search->err);
-    buffer_text(&text, "{\"txs\":[");
-    for (size_t i = 0; i < all.count && !status; i++) {
-        buffer_printf(&text, "%s{\"blockNumber\":\"0x%" PRIx64 "\"}", i ? "," : "", all.numbers[i]);
-        status = history_blocks_add(search->blocks, all.numbers[i], search->err);
-    }
+    size_t count;
+    enum tracer_status status = merge(search, lists, params, "{\"txs\":[", &text, ret_end, &count);
     buffer_printf(&text, "],\"firstPage\":%s}", *ret_end == last ? "true" : "false");
     if (!status && buffer_ok(&text))
         client_keep(search->client, search->way->method, params, span_of(&text));
     buffer_release(&text);
-    history_blocks_free(&all);
     return status;
 }
 
@@ -523,7 +525,7 @@ static enum tracer_status ask_page(struct search *search, const char *params, ui
         tried |= UINT32_C(1) << endpoint;
         client->endpoints[endpoint].lacks[search->which] |= status == TRACER_E_UNAVAILABLE;
         if (lists.count && status != TRACER_E_UNAVAILABLE)
-            client_gave_word(client, endpoint, !status);
+            client_gave_word(client, endpoint, WORD_ON_LISTS, !status);
         if (!status)
             lists_take(&lists, endpoint, end);
         else if (!first)

@@ -58,7 +58,7 @@ size_t lists_other(const struct chain_client *client, enum history_way way, cons
     for (size_t i = 0; !settled && i < client->endpoint_count; i++) {
         size_t endpoint = ((lists->count ? lists->said[0].endpoint : client->turn) + i) % client->endpoint_count;
         const struct client_endpoint *known = &client->endpoints[endpoint];
-        bool other = known->usable && !known->lacks[way] && !(tried >> endpoint & 1) && !(lists->count && client_is_silent(client, endpoint));
+        bool other = known->usable && !known->lacks[way] && !(tried >> endpoint & 1) && !(lists->count && client_is_silent(client, endpoint, WORD_ON_LISTS));
         for (size_t k = 0; k < lists->count && other; k++)
             other = !rpc_same_operator(client->rpc, lists->said[k].endpoint, endpoint);
         if (other)

@@ -19,7 +19,7 @@ size_t opinion_next(const struct chain_client *client, struct opinion *opinion, 
     for (size_t i = 1; !opinion->settled && opinion->count && opinion->count < OPINION_WORDS && i < client->endpoint_count; i++) {
         size_t endpoint = (opinion->words[0].endpoint + i) % client->endpoint_count;
         const struct client_endpoint *known = &client->endpoints[endpoint];
-        bool other = known->usable && !client_is_silent(client, endpoint) && !(opinion->asked >> endpoint & 1) && (!known->is_silent || at > known->silent_at);
+        bool other = known->usable && !client_is_silent(client, endpoint, WORD_ON_STATE) && !(opinion->asked >> endpoint & 1) && (!known->is_silent || at > known->silent_at);
         for (size_t k = 0; k < opinion->count && other; k++)
             other = !rpc_same_operator(client->rpc, opinion->words[k].endpoint, endpoint);
         if (other) {
@@ -35,7 +35,7 @@ void opinion_silent(struct chain_client *client, size_t endpoint, uint64_t at, e
 {
     struct client_endpoint *known = &client->endpoints[endpoint];
     if (why == TRACER_E_NETWORK)
-        client_gave_word(client, endpoint, false);
+        client_gave_word(client, endpoint, WORD_ON_STATE, false);
     if (why != TRACER_E_UNAVAILABLE)
         return;
     known->silent_at = known->is_silent && known->silent_at > at ? known->silent_at : at;
@@ -147,7 +147,7 @@ enum tracer_status opinion_ask(struct chain_client *client, const char *method, 
         const size_t asked = endpoint;
         enum tracer_status answered = hear(client, method, params, read, context, &next, &endpoint, &number, &why);
         if (!answered) {
-            client_gave_word(client, asked, true);
+            client_gave_word(client, asked, WORD_ON_STATE, true);
             opinion_add(&opinion, number, asked);
         } else if (answered == TRACER_E_STOPPED || answered == TRACER_E_NOMEM) {
             status = error_set(err, answered, "%s", why.text);

@@ -532,7 +532,7 @@ Test(fetch, R16_an_endpoint_that_takes_no_batches_confirms_traces)
     struct doubt doubt;
     struct run run = fetch_chains((struct fake_chain *[]){&liar, &single, &other}, 3, doubting(&doubt));
     expect_same(&run, 0, 40);
-    cr_assert(!strstr(run.notes, "one endpoint's word") && !strstr(run.notes, "confirms nothing"), "%s", run.notes);
+    cr_assert(!strstr(run.notes, "one endpoint's word") && !strstr(run.notes, "confirms no "), "%s", run.notes);
     run_free(&run);
 }
 
@@ -542,8 +542,35 @@ Test(fetch, R7_R16_who_has_no_old_traces_is_asked_for_them_only_so_often)
     struct doubt doubt;
     struct run run = fetch_chains((struct fake_chain *[]){&chain, &pruned}, 2, doubting(&doubt));
     cr_assert_eq(run.status, TRACER_OK, "%s", run.err.text);
-    cr_assert(strstr(run.notes, "endpoint \"beta\" confirms nothing more in this run") && strstr(run.notes, "are one endpoint's word"), "%s", run.notes);
+    cr_assert(strstr(run.notes, "endpoint \"beta\" confirms no call traces any more in this run") && strstr(run.notes, "are one endpoint's word"), "%s", run.notes);
     run_free(&run);
+}
+
+static enum tracer_status drop(void *context, const struct block *block, struct error *err)
+{
+    (void)context, (void)block, (void)err;
+    return TRACER_OK;
+}
+
+/* Who has no old traces has a word on state all the same. */
+Test(fetch, R15_R16_silence_on_traces_is_none_on_state)
+{
+    struct fake_chain chain = {.head = 40}, pruned = {.head = 40, .prunes_traces = true, .code = "0x6000", .code_end = 100};
+    struct fake_pool pool = fake_open((struct fake_chain *[]){&chain, &pruned}, 2, 0, NULL, NULL);
+    struct chain_fetch fetch = {.first = 0, .last = 40, .want_traces = true};
+    struct chain_client *client;
+    struct error err;
+    enum chain_code code;
+    bool told = false;
+    cr_assert_eq(chain_open(pool.rpc, &pool.network, &client, &err), TRACER_OK, "%s", err.text);
+    cr_assert_eq(chain_fetch(client, &fetch, drop, NULL, NULL, &err), TRACER_OK, "%s", err.text);
+    for (size_t i = 0; chain_note(client, i); i++)
+        told |= strstr(chain_note(client, i), "confirms no call traces any more") != NULL;
+    cr_assert(told);
+    cr_assert_eq(chain_code_before(client, fake_address(FAKE_A), 10, &code, &err), TRACER_E_REPLY, "%s", err.text);
+    cr_assert(strstr(err.text, "endpoints disagree"), "%s", err.text);
+    chain_close(client);
+    fake_close(&pool);
 }
 
 Test(fetch, R16_what_receipts_state_beside_their_root_is_what_two_operators_say)
